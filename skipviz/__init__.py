@@ -1,0 +1,33 @@
+"""skipviz: watch plain, residual, highway and dense networks train side by side.
+
+Torch is loaded only when something here needs it:
+
+    import skipviz
+    net = skipviz.build("resnet", depth=56, shortcut="A", num_classes=10, input_shape=(3, 32, 32))
+    for frame in skipviz.train(skipviz.Experiment(lanes=[skipviz.Lane(family="plain", knobs={"depth": 20})])):
+        print(frame.step, frame.lanes[0].loss)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Experiment": "skipviz.spec",
+    "Lane": "skipviz.spec",
+    "SpecError": "skipviz.spec",
+    "build": "skipviz.models",
+    "train": "skipviz.engine",
+    "Frame": "skipviz.engine",
+}
+
+__all__ = ["Experiment", "Frame", "Lane", "SpecError", "build", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'skipviz' has no attribute '{name}'")

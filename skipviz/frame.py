@@ -1,0 +1,48 @@
+"""What one recorded step yields: Frame, and one LaneFrame for each lane.
+
+Shapes (S seeds, P signal points, L weighted layers, G gated units, C cells of a gated unit):
+with one seed the leading S axis is left out and `loss`, `error` are plain floats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+_EMPTY = np.zeros(0)
+
+
+@dataclass(frozen=True, eq=False)
+class LaneFrame:
+    """One lane at one step, measured on the step's batch before its update: step 0 is the net at init.
+
+    loss                  mean cross-entropy of the batch, nats; a float, or (S,)
+    error                 share of the batch that is classified wrongly, 0 to 1; a float, or (S,)
+    signal_gradient_norm  L2 norm of dLoss/dx at each signal point, (P,) or (S, P) float64
+    weight_gradient_norm  L2 norm of dLoss/dW of each layer that the depth counts, without biases, (L,) or (S, L)
+    activation_scale      root mean square of x at each signal point, (P,) or (S, P)
+    gate_mean             mean transform gate T of each gated unit over the batch, (G,) or (S, G)
+    gate_map              T of one fixed sample, (G, C) float32; None on the steps between two maps
+    output_map            the units' outputs for the same sample, (G, C) float32: the stripes
+    diverged_at           the first step whose loss was not finite; None as long as it is
+    """
+
+    loss: Any
+    error: Any
+    signal_gradient_norm: np.ndarray
+    weight_gradient_norm: np.ndarray
+    activation_scale: np.ndarray
+    gate_mean: np.ndarray = field(default_factory=lambda: _EMPTY)
+    gate_map: np.ndarray | None = None
+    output_map: np.ndarray | None = None
+    diverged_at: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One recorded step: `step` is the number of updates made before it was measured."""
+
+    step: int
+    lanes: tuple[LaneFrame, ...]
