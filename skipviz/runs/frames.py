@@ -1,0 +1,228 @@
+"""The frames of a run as one Arrow IPC stream: in a file, through a pipe, in memory.
+
+`frames.arrow` begins with a schema, then one message for each batch of recorded steps: append-only,
+readable up to the last whole batch, opened by pandas, Polars and DuckDB as it is. The worker
+appends the very bytes that it sends through its pipe (`Writer`); `FrameLog` reads both.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from skipviz.frame import Frame, LaneFrame
+from skipviz.runs.columns import MAPS, Track, Writer, read_tracks, schema, to_batch
+from skipviz.spec import SpecError
+
+__all__ = ["FrameLog", "Track", "Writer", "read_tracks", "schema", "to_batch"]
+
+_CONTINUATION = b"\xff\xff\xff\xff"
+_LARGEST_HEADER = 1 << 26
+
+
+class FrameLog:
+    """The frames of one run in memory: columns that grow. One thread appends, any may read.
+
+    Readers take `n` first and look at rows below it: these never change. Steps strictly grow;
+    a batch that repeats steps (a resumed run replays from its checkpoint) adds only newer ones.
+    """
+
+    def __init__(self) -> None:
+        self.schema: pa.Schema | None = None
+        self.tracks: tuple[Track, ...] = ()
+        self.n = 0
+        self.whole_bytes = 0
+        self._columns: dict[str, np.ndarray] = {}
+        self._map_rows: dict[int, list[int]] = {}
+        self._pending = b""
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, path: str | Path) -> FrameLog:
+        """The log in a file, up to its last whole batch. SpecError if nothing can be read."""
+        log = cls()
+        try:
+            log.append_bytes(Path(path).read_bytes())
+        except OSError as error:
+            raise SpecError(f"frames {Path(path).name}: {error.strerror or error}") from None
+        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            if log.schema is None:
+                raise _unreadable(Path(path).name) from error
+        if log.schema is None:
+            raise _unreadable(Path(path).name)
+        return log
+
+    @property
+    def experiment_json(self) -> str:
+        """The experiment that the frames belong to; empty until the schema is here."""
+        if self.schema is None:
+            return ""
+        text: str = self.schema.metadata[b"skipviz.experiment"].decode()
+        return text
+
+    def append_bytes(self, data: bytes) -> int:
+        """Takes the next bytes of the stream, cut anywhere; how many frames there are now."""
+        with self._lock:
+            self._pending = self._pending + data if self._pending else bytes(data)
+            reader = pa.BufferReader(self._pending)
+            batches, whole = [], 0
+            try:
+                while (message := _next_message(reader, self._pending[whole : whole + 8])) != b"":
+                    if message is not None and message.type == "schema":
+                        self._begin(pa.ipc.read_schema(message))
+                    elif message is not None:
+                        batches.append(pa.ipc.read_record_batch(message, self.schema))
+                    whole = reader.tell()
+            finally:
+                self._pending = self._pending[whole:]
+                self.whole_bytes += whole
+                self._extend(batches)
+            return self.n
+
+    def append(self, batch: pa.RecordBatch) -> int:
+        """Takes one batch; how many frames there are now."""
+        with self._lock:
+            self._begin(batch.schema)
+            self._extend([batch])
+            return self.n
+
+    def _begin(self, found: pa.Schema) -> None:
+        if self.schema is None:
+            self.tracks = read_tracks(found)
+            self._map_rows = {i: [] for i in range(len(self.tracks))}
+            self.schema = found
+
+    def _extend(self, batches: list[pa.RecordBatch]) -> None:
+        if not batches:
+            return
+        table = pa.Table.from_batches(batches).combine_chunks()
+        steps = table.column("step").to_numpy()
+        newest = np.maximum.accumulate(np.concatenate([[self.last_step], steps]))
+        keep = np.flatnonzero(steps > newest[:-1])
+        for name in table.column_names:
+            kind, _, rest = name.partition("_")
+            column = table.column(name).combine_chunks()
+            if rest in MAPS:
+                self._extend_maps(int(kind[4:]), name, column, keep)
+            else:
+                self._put(name, self.n, _numbers(column)[keep])
+        self.n += len(keep)
+
+    def _extend_maps(self, lane: int, name: str, column: pa.Array, keep: np.ndarray) -> None:
+        """Maps are rare: they lie densely beside a list of the rows that have one."""
+        rows = keep[column.is_valid().to_numpy(zero_copy_only=False)[keep]]
+        known = self._map_rows[lane]
+        if name.endswith(MAPS[0]):  # the first of the two: the schema has it in front
+            self._map_start = len(known)
+            at = self.n + np.searchsorted(keep, rows)
+            known.extend(int(row) for row in at)
+        if len(rows):
+            self._put(name, self._map_start, _numbers(column.take(pa.array(rows))))
+
+    def _put(self, name: str, at: int, values: np.ndarray) -> None:
+        held = self._columns.get(name)
+        need = at + len(values)
+        if held is None or need > len(held):
+            grown = np.empty((max(64, 2 * need), *values.shape[1:]), values.dtype)
+            if held is not None:
+                grown[:at] = held[:at]
+            held = grown
+        held[at:need] = values
+        self._columns[name] = held
+
+    # --- Reading ----------------------------------------------------------------------------
+
+    @property
+    def last_step(self) -> int:
+        """The newest recorded step; -1 while there is none."""
+        return int(self._columns["step"][self.n - 1]) if self.n else -1
+
+    def column(self, name: str, rows: Any = slice(None)) -> np.ndarray:
+        """Rows of a column: (k,) for `step` and `time_s`, (k, width) for lanes' columns."""
+        n = self.n
+        if name not in self._columns:
+            return np.zeros((0, 0))
+        held = self._columns[name][:n]
+        return held[rows]
+
+    def lane(self, i: int, name: str, rows: Any = slice(None)) -> np.ndarray:
+        """Rows of a lane's column, (k, seeds, width of one seed)."""
+        flat = self.column(f"lane{i}_{name}", rows)
+        return flat.reshape(len(flat), self.tracks[i].seeds, -1)
+
+    def diverged_at(self, i: int, row: int) -> int | None:
+        """The step at which lane i left the finite numbers, as known in `row`."""
+        step = int(self._columns[f"lane{i}_diverged_at"][row])
+        return step if step >= 0 else None
+
+    def row(self, step: int) -> int:
+        """The row of the recorded step nearest to `step` (the earlier of two). Needs n > 0."""
+        steps = self.column("step")
+        right = int(np.clip(np.searchsorted(steps, step), 0, len(steps) - 1))
+        left = max(right - 1, 0)
+        return left if step - steps[left] <= steps[right] - step else right
+
+    def map_at(self, i: int, row: int) -> tuple[int, np.ndarray, np.ndarray] | None:
+        """(step, T, outputs) of lane i's newest maps at or before `row`, each (G, C), or None."""
+        known = self._map_rows.get(i, [])
+        at = int(np.searchsorted(np.asarray(known, np.int64), row, side="right")) - 1
+        if at < 0:
+            return None
+        shape = (len(self.tracks[i].gates), self.tracks[i].cells)
+        gate, output = (self._columns[f"lane{i}_{name}"][at].reshape(shape) for name in MAPS)
+        return int(self._columns["step"][known[at]]), gate, output
+
+    def frame(self, step: int) -> Frame:
+        """The recorded frame nearest to `step`, exactly as it was measured. Needs n > 0."""
+        row = self.row(step)
+        lanes = tuple(self._lane_frame(i, row) for i in range(len(self.tracks)))
+        return Frame(step=int(self._columns["step"][row]), lanes=lanes)
+
+    def _lane_frame(self, i: int, row: int) -> LaneFrame:
+        track = self.tracks[i]
+        values: dict[str, Any] = {}
+        for name in track.widths():
+            if name not in MAPS:
+                value = self.lane(i, name, slice(row, row + 1))[0]
+                value = value[:, 0] if name in ("loss", "error") else value
+                values[name] = value[0] if track.seeds == 1 else value
+        if track.seeds == 1:
+            values |= {name: float(values[name]) for name in ("loss", "error")}
+        found = self.map_at(i, row)
+        if found is not None and found[0] == int(self._columns["step"][row]):
+            values |= dict(zip(MAPS, found[1:], strict=True))
+        return LaneFrame(**values, diverged_at=self.diverged_at(i, row))
+
+
+def _unreadable(name: str) -> SpecError:
+    return SpecError(f"frames {name}: does not begin with the schema of a skipviz run")
+
+
+def _next_message(reader: pa.BufferReader, head: bytes) -> Any:
+    """The next whole message; None for an end mark (skipped); b"" if the rest is incomplete."""
+    if len(head) < 8:
+        if not _CONTINUATION.startswith(head[:4]):
+            raise pa.ArrowInvalid("not an Arrow stream")
+        return b""
+    size = int.from_bytes(head[4:8], "little", signed=True)
+    if head[:4] != _CONTINUATION or not 0 <= size <= _LARGEST_HEADER:
+        raise pa.ArrowInvalid("not an Arrow stream")
+    if size == 0:
+        reader.seek(reader.tell() + 8)
+        return None
+    try:
+        return pa.ipc.read_message(reader)
+    except (EOFError, OSError, pa.ArrowInvalid):
+        return b""
+
+
+def _numbers(column: pa.Array) -> np.ndarray:
+    """A column as numpy: (k,) or (k, width); a null step becomes -1."""
+    if pa.types.is_fixed_size_list(column.type):
+        flat = column.flatten().to_numpy(zero_copy_only=False)
+        return flat.reshape(len(column), column.type.list_size)
+    return column.fill_null(-1).to_numpy(zero_copy_only=False)

@@ -1,0 +1,31 @@
+"""Which rows of a long curve a screen needs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def thin(series: np.ndarray, most: int) -> np.ndarray:
+    """Row numbers, at most `most`, that keep the look of the curves in `series` (n, k).
+
+    The first and the newest row, and of every stretch between, the rows where a curve is lowest
+    and highest. Values that are not numbers lose against all others.
+    """
+    n, k = series.shape
+    if n <= most:
+        return np.arange(n)
+    stretches = max(1, (most - 2) // (2 * k))
+    low = np.where(np.isnan(series), np.inf, series)
+    high = np.where(np.isnan(series), -np.inf, series)
+    bounds = np.linspace(0, n, stretches + 1).astype(int)
+    picked = {0, n - 1}
+    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        picked.update((start + low[start:stop].argmin(axis=0)).tolist())
+        picked.update((start + high[start:stop].argmax(axis=0)).tolist())
+    # Too narrow for both extremes of every curve: the newest rows matter most.
+    return np.array(sorted(picked))[-most:]
+
+
+def spread(n: int, most: int) -> np.ndarray:
+    """At most `most` row numbers spread evenly from the first to the last of n."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
