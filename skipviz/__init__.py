@@ -4,7 +4,8 @@ Torch is loaded only when something here needs it:
 
     import skipviz
     net = skipviz.build("resnet", depth=56, shortcut="A", num_classes=10, input_shape=(3, 32, 32))
-    for frame in skipviz.train(skipviz.Experiment(lanes=[skipviz.Lane(family="plain", knobs={"depth": 20})])):
+    lane = skipviz.Lane(family="highway", knobs={"depth": 20})
+    for frame in skipviz.train(skipviz.Experiment(lanes=[lane], data="digits")):
         print(frame.step, frame.lanes[0].loss)
 """
 

@@ -1,6 +1,7 @@
 """Finds architectures, data sets, probes and scenes by the one named constant in their file.
 
-The only registry of skipviz: a file (an architecture: a folder) that is there is offered, its name is its key.
+The only registry of skipviz: a file (an architecture: a folder) that is there is offered, and its
+name is its key.
 
     discover.architectures()["resnet"]   ->  the ARCHITECTURE of skipviz/models/resnet/family.py
     discover.datasets()["digits"]        ->  the DATASET of skipviz/data/digits.py

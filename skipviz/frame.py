@@ -16,12 +16,13 @@ _EMPTY = np.zeros(0)
 
 @dataclass(frozen=True, eq=False)
 class LaneFrame:
-    """One lane at one step, measured on the step's batch before its update: step 0 is the net at init.
+    """One lane at one step, measured on its batch before the update: step 0 is the net at init.
 
     loss                  mean cross-entropy of the batch, nats; a float, or (S,)
     error                 share of the batch that is classified wrongly, 0 to 1; a float, or (S,)
     signal_gradient_norm  L2 norm of dLoss/dx at each signal point, (P,) or (S, P) float64
-    weight_gradient_norm  L2 norm of dLoss/dW of each layer that the depth counts, without biases, (L,) or (S, L)
+    weight_gradient_norm  L2 norm of dLoss/dW of each layer that the depth counts, biases left
+                          out, (L,) or (S, L)
     activation_scale      root mean square of x at each signal point, (P,) or (S, P)
     gate_mean             mean transform gate T of each gated unit over the batch, (G,) or (S, G)
     gate_map              T of one fixed sample, (G, C) float32; None on the steps between two maps

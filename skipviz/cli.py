@@ -1,0 +1,179 @@
+"""The command line: families, describe, train, doctor.
+
+Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skipviz import discover
+from skipviz.spec import Experiment, SpecError, architecture, settle
+
+
+def families(args: argparse.Namespace) -> int:
+    """Lists every family with its formula and knobs."""
+    table = {
+        key: {
+            "title": found.title,
+            "formula": found.formula,
+            "paper": found.paper,
+            "knobs": {knob.name: knob.allowed() for knob in found.knobs if not knob.hidden},
+        }
+        for key, found in discover.architectures().items()
+    }
+    if args.json:
+        print(json.dumps({"families": table}))
+        return 0
+    for key, entry in table.items():
+        print(f"{key:10} {entry['title']}: {entry['formula']}")
+        print(f"{'':10} {entry['paper']}")
+        for name, allowed in entry["knobs"].items():
+            print(f"{'':10}   {name:16} {allowed}")
+    return 0
+
+
+def _knobs(words: Sequence[str]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    wrong = next((word for word, pair in zip(words, pairs, strict=True) if not pair[1]), None)
+    if wrong is not None:
+        raise SpecError(f"knob '{wrong}': must be name=value, such as depth=20")
+    return {name: value for name, _, value in pairs}
+
+
+def describe(args: argparse.Namespace) -> int:
+    """Counts a net without building it."""
+    settings = settle(args.family, _knobs(args.knobs))
+    found = architecture(args.family)
+    counts = found.wiring(settings).describe()
+    if args.json:
+        print(json.dumps({"name": found.name(settings), "settings": settings, **counts}))
+        return 0
+    print(found.name(settings))
+    for name, value in counts.items():
+        shown = f"{value:,}" if isinstance(value, int) else value
+        print(f"  {name.replace('_', ' '):28} {shown}")
+    return 0
+
+
+def _experiment(word: str) -> Experiment:
+    """An experiment from a file, or from a scene's key."""
+    scene = discover.scenes().get(word) if not Path(word).exists() else None
+    if scene is not None:
+        experiment: Experiment = scene.experiment
+        return experiment
+    try:
+        text = Path(word).read_bytes()
+    except OSError as error:
+        why = error.strerror or "cannot be read"
+        raise SpecError(
+            f"experiment '{word}': {why.lower()}; give a file written by skipviz"
+        ) from None
+    return Experiment.from_json(text)
+
+
+def _last(values: list[float]) -> float:
+    """The mean of the last 25 losses: one batch alone is noise."""
+    return float(np.mean(values[-25:]))
+
+
+def train(args: argparse.Namespace) -> int:
+    """Trains an experiment here and prints what came of it."""
+    from skipviz.runs import capacity
+    from skipviz.runs.tracks import labels
+
+    experiment = _experiment(args.experiment)
+    capacity.check(experiment)
+    from skipviz import engine
+
+    losses: list[list[float]] = [[] for _ in experiment.lanes]
+    diverged: list[int | None] = [None] * len(losses)
+    for frame in engine.train(experiment):
+        for i, lane in enumerate(frame.lanes):
+            losses[i].append(float(np.median(lane.loss)))
+            diverged[i] = lane.diverged_at
+        if not args.json:
+            _progress(frame.step + 1, experiment.steps, [values[-1] for values in losses])
+    names = labels(experiment)
+    rows: list[dict[str, Any]] = [
+        {"lane": name, "loss": _last(values), "diverged_at": at}
+        for name, values, at in zip(names, losses, diverged, strict=True)
+    ]
+    if args.json:
+        print(json.dumps({"lanes": rows, "steps": experiment.steps, "data": experiment.data}))
+        return 0
+    print(f"Mean training loss of the last 25 of {experiment.steps} steps on {experiment.data}:")
+    for row in rows:
+        note = "" if row["diverged_at"] is None else f"  diverged at step {row['diverged_at']}"
+        print(f"  {row['lane']:28} {row['loss']:.4f}{note}")
+    return 0
+
+
+def _progress(step: int, steps: int, losses: list[float]) -> None:
+    """A bar on standard error, where that is a terminal."""
+    if not sys.stderr.isatty() or (step % 10 and step != steps):
+        return
+    filled = "█" * (30 * step // steps)
+    text = "  ".join(f"{loss:.4f}" for loss in losses)
+    sys.stderr.write(f"\r{filled:30} {step}/{steps}  loss {text}\x1b[K" + "\n" * (step == steps))
+    sys.stderr.flush()
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Looks the machine over; status 1 where something is wrong."""
+    from skipviz.doctor import CHECKS
+
+    findings = []
+    for check in CHECKS:
+        finding = check()
+        findings.append(finding)
+        if not args.json:
+            print(f"{'ok ' if finding.good else 'BAD'} {finding.what}: {finding.text}", flush=True)
+    if args.json:
+        print(json.dumps({"findings": [vars(finding) for finding in findings]}))
+    return 0 if all(finding.good for finding in findings) else 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
+    top = argparse.ArgumentParser(prog="python -m skipviz", description=__doc__.splitlines()[0])
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, call: Any) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name, help=call.__doc__.splitlines()[0], description=call.__doc__
+        )
+        made.add_argument("--json", action="store_true", help="print JSON for machines")
+        made.set_defaults(call=call)
+        return made
+
+    add("families", families)
+    one = add("describe", describe)
+    one.add_argument("family", help="plain, resnet, …: see families")
+    one.add_argument("knobs", nargs="*", metavar="knob=value")
+    one = add("train", train)
+    one.add_argument("experiment", metavar="EXPERIMENT.json|SCENE")
+    add("doctor", doctor)
+    return top
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command; bad input ends with status 2 and one sentence on standard error."""
+    args = parser().parse_args(words)
+    try:
+        status: int = args.call(args)
+    except SpecError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    return status

@@ -1,0 +1,125 @@
+"""What is read off a net while it trains: activations, gradients and gates, at the places its
+wiring names.
+
+Norms are accumulated in float64: in float32 the square of anything below about 1e-23 is 0, and a
+vanished gradient would be shown as none at all. Devices without float64 divide by the largest
+entry first, which is as safe.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from skipviz.wiring import Wiring
+
+
+def norms(tensors: list[torch.Tensor]) -> torch.Tensor:
+    """The L2 norm of each tensor, (n,) float64, on the tensors' device (float64-less devices: on
+    the CPU)."""
+    if not tensors:
+        return torch.zeros(0, dtype=torch.float64)
+    if tensors[0].device.type != "mps":
+        return torch.stack(list(torch._foreach_norm(tensors, 2, dtype=torch.float64)))
+    peaks = torch.stack([tensor.abs().amax() for tensor in tensors])
+    safe = torch.where(peaks > 0, peaks, torch.ones_like(peaks))
+    scaled = torch.stack(
+        [(tensor / peak).norm() for tensor, peak in zip(tensors, safe, strict=True)]
+    )
+    return peaks.cpu().double() * scaled.cpu().double()
+
+
+class Instruments:
+    """Hooks on one net. `watch()` before the forward pass, `reading()` after the backward pass."""
+
+    def __init__(self, net: nn.Module, wiring: Wiring) -> None:
+        self.net, self.wiring = net, wiring
+        self.on = False
+        self._x: dict[int, torch.Tensor] = {}
+        self._grad: dict[int, torch.Tensor] = {}
+        self._gates: dict[int, torch.Tensor] = {}
+        self.weights = [net.get_submodule(layer.path).weight for layer in wiring.layers]
+        for i, point in enumerate(wiring.points):
+            net.get_submodule(point.path).register_forward_hook(partial(self._saw_signal, i))
+        for i, gate in enumerate(wiring.gates):
+            net.get_submodule(gate.path).register_forward_hook(partial(self._saw_gate, i))
+
+    def watch(self) -> None:
+        self.on = True
+
+    def _saw_signal(self, i: int, module: nn.Module, args: Any, x: torch.Tensor) -> None:
+        if self.on:
+            self._x[i] = x.detach()
+            x.register_hook(partial(self._grad.__setitem__, i))
+
+    def _saw_gate(self, i: int, module: nn.Module, args: Any, t: torch.Tensor) -> None:
+        if self.on:
+            self._gates[i] = t.detach()
+
+    def reading(self) -> torch.Tensor:
+        """Signal-gradient norms (P), weight-gradient norms (L), activation scales (P), gate means
+        (G), as one vector."""
+        signals = [self._grad[i] for i in range(len(self.wiring.points))]
+        xs = [self._x[i] for i in range(len(self.wiring.points))]
+        weights = [weight.grad for weight in self.weights]
+        read = norms([*signals, *weights, *xs])
+        counts = torch.tensor([x.numel() for x in xs], dtype=read.dtype, device=read.device)
+        read[len(signals) + len(weights) :] /= counts.sqrt()
+        gates = [self._gates[i].mean() for i in range(len(self.wiring.gates))]
+        if gates:
+            read = torch.cat([read, torch.stack(gates).to(device=read.device, dtype=read.dtype)])
+        self.on = False
+        self._x, self._grad, self._gates = {}, {}, {}
+        return read
+
+    def split(self, read: np.ndarray) -> dict[str, np.ndarray]:
+        """A reading as the fields of a LaneFrame."""
+        points, layers = len(self.wiring.points), len(self.wiring.layers)
+        ends = np.cumsum([points, layers, points])
+        signal, weight, scale, gates = np.split(read, ends)
+        return {
+            "signal_gradient_norm": signal,
+            "weight_gradient_norm": weight,
+            "activation_scale": scale,
+            "gate_mean": gates,
+        }
+
+    @torch.no_grad()
+    def maps(self, sample: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """The transform gates and the outputs of every gated unit for one sample (1, C, H, W): two
+        (G, cells) float32.
+
+        Feature maps are averaged over space. The net is in evaluation mode meanwhile: the sample
+        leaves no trace.
+        """
+        seen: dict[str, torch.Tensor] = {}
+        paths = {p for gate in self.wiring.gates for p in (gate.path, gate.unit)}
+        hooks = [
+            self.net.get_submodule(p).register_forward_hook(
+                lambda module, args, out, p=p: seen.__setitem__(p, out)
+            )
+            for p in paths
+        ]
+        was_training = self.net.training
+        self.net.eval()
+        try:
+            self.net(sample)
+        finally:
+            self.net.train(was_training)
+            for hook in hooks:
+                hook.remove()
+        cells = max(gate.cells for gate in self.wiring.gates)
+        gate_map, output_map = (
+            np.full((len(self.wiring.gates), cells), np.nan, dtype=np.float32) for _ in range(2)
+        )
+        for row, gate in enumerate(self.wiring.gates):
+            for target, path in ((gate_map, gate.path), (output_map, gate.unit)):
+                values = (
+                    seen[path][0].flatten(1).mean(1) if seen[path].dim() == 4 else seen[path][0]
+                )
+                target[row, : gate.cells] = values.float().cpu().numpy()
+        return gate_map, output_map

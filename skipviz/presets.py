@@ -1,0 +1,95 @@
+"""Ready experiments by lecture topic: a start that teaches, to be changed at will.
+
+Recipes were measured; the docstring of each preset says what it shows and what it does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skipviz.spec import Experiment, Lane
+
+DENSE = {"backbone": "dense"}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named experiment. `small` is what it scales down to where there is no GPU, `scaled` says so."""
+
+    title: str
+    shows: str
+    experiment: Experiment
+    small: Experiment | None = None
+    scaled: str = ""
+
+
+def _pair(depth: int, **fields: object) -> Experiment:
+    knobs = DENSE | {"depth": depth}
+    lanes = [
+        Lane(family="resnet", knobs=knobs | {"plain_twin": True}),
+        Lane(family="resnet", knobs=knobs),
+    ]
+    return Experiment(lanes=lanes, **({"lr": 0.03} | fields))
+
+
+def _convolutional(depth: int, data: str, steps: int, batch_size: int) -> Experiment:
+    knobs = {"backbone": "cifar", "depth": depth}
+    lanes = [Lane(family="plain", knobs=knobs), Lane(family="resnet", knobs=knobs)]
+    return Experiment(
+        lanes=lanes, data=data, steps=steps, batch_size=batch_size, lr=0.1, weight_decay=1e-4
+    )
+
+
+def _four_families() -> Experiment:
+    deep = DENSE | {"depth": 20}
+    lanes = [
+        Lane(family=family, knobs=deep) for family in ("plain", "resnet", "highway", "densenet")
+    ]
+    return Experiment(lanes=lanes, lr=0.1)
+
+
+def _stripes() -> Experiment:
+    knobs = DENSE | {"depth": 21, "gate_bias": -1.0}
+    return Experiment(lanes=[Lane(family="highway", knobs=knobs)], lr=0.1, steps=600)
+
+
+PRESETS: dict[str, Preset] = {
+    "vanishing": Preset(
+        "Vanishing gradients: plain against residual, 50 layers",
+        "The gradient that reaches the first layers of the plain twin is lost; the same branches with"
+        " shortcuts keep it.",
+        _pair(50),
+    ),
+    "degradation": Preset(
+        "Degradation: deeper is worse in training, with BatchNorm",
+        "A 56-layer plain net has the higher training loss, though its gradients do not vanish:"
+        " not overfitting, and not vanishing gradients alone.",
+        _convolutional(56, "shapes", 400, 128),
+        small=_convolutional(20, "digits", 150, 64),
+        scaled="On a CPU: depth 20 instead of 56, 8×8 digits instead of 32×32 shapes.",
+    ),
+    "stripes": Preset(
+        "Highway stripes: which cells are carried",
+        "Most cells of most layers are carried through: vertical stripes in the units' outputs. They"
+        " are there at init too: what training adds is which cells open for which sample.",
+        _stripes(),
+    ),
+    "families": Preset(
+        "Four families at depth 20",
+        "Residual, highway and dense nets all train at a depth and init at which the plain net does"
+        " not start.",
+        _four_families(),
+    ),
+    "gate-bias": Preset(
+        "Gate bias: how far a highway starts open",
+        "A gate bias of 0, −2 or −4 decides how much of the gradient reaches the first layer before"
+        " anything is learned: about (1 − σ(b))^depth.",
+        Experiment(
+            lanes=[
+                Lane(family="highway", knobs=DENSE | {"depth": 50, "gate_bias": bias})
+                for bias in (0.0, -2.0, -4.0)
+            ],
+            lr=0.1,
+        ),
+    ),
+}

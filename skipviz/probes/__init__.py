@@ -1,0 +1,1 @@
+"""One measurement of a model per file, each with a `PROBE`."""

@@ -1,0 +1,79 @@
+"""A run as the web process sees it: its frames so far, its status, and a bell that rings on every
+change."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+from skipviz.runs.frames import FrameLog
+from skipviz.runs.store import ENDED
+from skipviz.spec import Experiment
+
+
+class Run:
+    """One run, stored (`folder`) or only in memory (a measurement at init, the picture on Home).
+
+    Written by the thread that reads the worker's pipe; read by pages and by the event loop.
+    """
+
+    def __init__(
+        self, run_id: str, experiment: Experiment, folder: Path | None, log: FrameLog | None = None
+    ) -> None:
+        self.id = run_id
+        self.experiment = experiment
+        self.folder = folder
+        self.log = log if log is not None else FrameLog()
+        self.version = 0
+        self.stopping = False
+        self._status: dict[str, Any] = {"state": "queued", "steps": experiment.steps, "step": 0}
+        self._lock = threading.Lock()
+        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+
+    def status(self) -> dict[str, Any]:
+        """State, message, step, steps, steps per second, device: JSON-able."""
+        with self._lock:
+            return {name: value for name, value in self._status.items() if name != "worker"}
+
+    @property
+    def ended(self) -> bool:
+        return self.status()["state"] in ENDED
+
+    def tell(self, **status: Any) -> None:
+        """Changes the status and rings."""
+        with self._lock:
+            self._status |= status
+        self.ring()
+
+    def add(self, data: bytes) -> None:
+        """Appends Arrow bytes from the worker and rings."""
+        self.log.append_bytes(data)
+        self.ring()
+
+    def ring(self) -> None:
+        with self._lock:
+            self.version += 1
+            waiters, self._waiters = self._waiters, []
+        for loop, future in waiters:
+            try:
+                loop.call_soon_threadsafe(_wake, future)
+            except RuntimeError:  # the loop of a viewer that is gone
+                continue
+
+    async def changed(self, version: int) -> int:
+        """Waits until there is something newer than `version`; the version that is there then."""
+        while True:
+            loop = asyncio.get_running_loop()
+            with self._lock:
+                if self.version > version:
+                    return self.version
+                future: asyncio.Future[None] = loop.create_future()
+                self._waiters.append((loop, future))
+            await future
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

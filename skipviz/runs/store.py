@@ -1,0 +1,111 @@
+"""Runs on disk: one folder a run, named by its id.
+
+<id>/experiment.json   the Experiment
+<id>/frames.arrow      every frame: an Arrow IPC stream, readable to its last whole batch
+<id>/status.json       state, last step, message, worker process; replaced as a whole, never half
+<id>/machine.json      versions and hardware
+<id>/checkpoint.pt     weights, optimiser state, step
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from skipviz.spec import Experiment, SpecError
+
+STATES = ("queued", "running", "finished", "stopped", "interrupted", "failed")
+ENDED = STATES[2:]
+
+_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+def default_root() -> Path:
+    """Where runs are kept: the environment's SKIPVIZ_RUNS, else `runs` beside app.py."""
+    return Path(os.environ.get("SKIPVIZ_RUNS") or Path(__file__).resolve().parents[2] / "runs")
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Replaces a JSON file in one piece: a reader sees the old or the new one, never a half."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as half:
+        json.dump(value, half)
+    os.replace(half.name, path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, empty where the file is missing or not whole."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+class Store:
+    """The folder of all runs. Paths are made from checked ids alone."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or default_root()
+
+    @staticmethod
+    def new_id() -> str:
+        """An id that nobody guesses: 128 random bits."""
+        return secrets.token_urlsafe(16)
+
+    def folder(self, run_id: str) -> Path:
+        """The folder of a run, there or not; SpecError for what cannot be an id."""
+        if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
+            raise SpecError(
+                f"run '{str(run_id)[:40]}': there is no such run; its address may be cut"
+            )
+        return self.root / run_id
+
+    def create(self, run_id: str, experiment: Experiment) -> Path:
+        """Makes the folder of a new run and writes its experiment."""
+        folder = self.folder(run_id)
+        folder.mkdir(parents=True)
+        (folder / "experiment.json").write_text(experiment.to_json())
+        write_json(folder / "status.json", {"state": "queued", "steps": experiment.steps})
+        return folder
+
+    def experiment(self, run_id: str) -> Experiment:
+        """The experiment of a stored run; SpecError where there is none."""
+        path = self.folder(run_id) / "experiment.json"
+        if not path.is_file():
+            raise SpecError(f"run '{run_id}': there is no such run on this machine")
+        return Experiment.from_json(path.read_bytes())
+
+    def status(self, run_id: str) -> dict[str, Any]:
+        """A run's status; a run whose worker is gone without a word is `interrupted`."""
+        status = read_json(self.folder(run_id) / "status.json")
+        if status.get("state") not in STATES:
+            return {"state": "interrupted", "message": "its status could not be read"}
+        if status["state"] not in ENDED and not _alive(status.get("worker", {})):
+            status |= {"state": "interrupted", "message": "its worker ended without a word"}
+        return status
+
+    def runs(self) -> list[str]:
+        """The ids of all stored runs, the newest first."""
+        if not self.root.is_dir():
+            return []
+        found = [
+            p
+            for p in self.root.iterdir()
+            if _ID.fullmatch(p.name) and (p / "experiment.json").is_file()
+        ]
+        return [p.name for p in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)]
+
+
+def _alive(worker: dict[str, Any]) -> bool:
+    """Is the process that a status names still the one that wrote it?"""
+    try:
+        return abs(psutil.Process(worker["pid"]).create_time() - worker["started"]) < 1
+    except (psutil.Error, KeyError, TypeError, ValueError):
+        return False

@@ -1,0 +1,39 @@
+"""The axes of an experiment's charts: which lanes there are, and the layers each of them has."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from skipviz.runs.frames import Track
+from skipviz.spec import Experiment, architecture
+
+
+def labels(experiment: Experiment) -> list[str]:
+    """A name for each lane; where two would be the same, they are numbered."""
+    names = [lane.name(experiment.data) for lane in experiment.lanes]
+    again = Counter(names)
+    seen: Counter[str] = Counter()
+    for i, name in enumerate(names):
+        if again[name] > 1:
+            seen[name] += 1
+            names[i] = f"{name} ({seen[name]})"
+    return names
+
+
+def tracks(experiment: Experiment) -> list[Track]:
+    """One Track for each lane, read from its wiring."""
+    made = []
+    for lane, label in zip(experiment.lanes, labels(experiment), strict=True):
+        wiring = architecture(lane.family).wiring(lane.settings(experiment.data))
+        made.append(
+            Track(
+                label=label,
+                family="plain" if lane.knobs.get("plain_twin") else lane.family,
+                points=[(point.path, point.depth) for point in wiring.points],
+                layers=[(layer.path, layer.depth) for layer in wiring.layers],
+                gates=[(gate.path, gate.depth) for gate in wiring.gates],
+                cells=max((gate.cells for gate in wiring.gates), default=0),
+                seeds=experiment.seeds,
+            )
+        )
+    return made

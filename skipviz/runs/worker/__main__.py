@@ -1,0 +1,60 @@
+"""A warm worker: imports torch, says hello, then trains one experiment after another.
+
+Started by the web process with `python -m skipviz.runs.worker`. Commands come on standard input,
+frames and status go to standard output (`skipviz.runs.pipe`). The end of standard input means that
+the server is gone: the worker writes a checkpoint, marks its run interrupted and ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from typing import Any, BinaryIO
+
+from skipviz.runs import pipe
+
+
+class Orders:
+    """What the server wants, read by a thread of its own so that a stop is seen within a step."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.jobs: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.stopped: set[str] = set()
+        self.gone = threading.Event()
+        threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
+
+    def _listen(self, stream: BinaryIO) -> None:
+        while (message := pipe.receive(stream)) is not None:
+            order = json.loads(message[1])
+            if order["do"] == "stop":
+                self.stopped.add(order["run"])
+            else:
+                self.jobs.put(order)
+        self.gone.set()
+        self.jobs.put(None)
+
+
+def main() -> None:
+    """Keeps standard output for messages alone: whatever a library prints goes to standard
+    error."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    orders = Orders(sys.stdin.buffer)
+
+    from skipviz.runs.worker.session import Session, hello
+
+    pipe.send_json(out, b"H", hello())
+    while (order := orders.jobs.get()) is not None:
+        Session(order, orders, out).run()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BrokenPipeError:
+        os._exit(0)

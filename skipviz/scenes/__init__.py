@@ -1,0 +1,1 @@
+"""One lecture scene per file, each with a `SCENE`."""
