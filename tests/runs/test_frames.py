@@ -35,6 +35,8 @@ def lane_frame(track: Track, step: int, *, with_map: bool) -> LaneFrame:
     rng = np.random.default_rng([step, len(track.points), track.seeds])
 
     def numbers(n: int) -> np.ndarray:
+        if n == 0:
+            return np.zeros(0)
         return rng.random(n if track.seeds == 1 else (track.seeds, n))
 
     def one() -> float | np.ndarray:

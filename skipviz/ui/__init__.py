@@ -1,0 +1,1 @@
+"""What the pages are made of: widgets, page state, the live component. Loads nothing by itself."""

@@ -1,0 +1,91 @@
+"""The live charts of one run: one component that follows the run by itself.
+
+A rerun of the page costs it nothing: frames come over a socket of its own (`runs.stream`), the
+browser appends them (`assets/live/`). A new run id clears the charts and follows the new run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from skipviz.runs import assets
+from skipviz.spec import SpecError
+
+PANELS = ("header", "loss", "profile", "heat", "gates")
+
+COLOURS: dict[str, tuple[str, str]] = {
+    "plain": ("#D55E00", "#FF9248"),
+    "resnet": ("#0072B2", "#56B4F5"),
+    "highway": ("#009E73", "#2BCB9B"),
+    "densenet": ("#CC79A7", "#E79CC8"),
+    "resnext": ("#56B4E9", "#9AD8FF"),
+}
+"""A family's colour on a light and on a dark page, where the options name none."""
+
+_HTML = '<div class="sv-live" data-state="loading"></div>'
+
+# Streamlit sends this text again with every mount, so it only fetches the real module by its
+# address. `go` is remembered for each place on the page: it is what an unmount must undo.
+_JS = """
+const going = new WeakMap();
+export default function ({ parentElement, data }) {
+  const script = document.querySelector('script[src*="static/js/"]');
+  const near = new URL("./", document.baseURI).pathname;
+  const base = data.base ? `/${data.base}/` :
+    script ? new URL(script.src).pathname.replace(/static\\/js\\/.*$/, "") : near;
+  const home = new URL(base, location.origin).href;
+  const root = parentElement.querySelector(".sv-live");
+  const go = (going.get(parentElement) ?? Promise.resolve())
+    .then(() => import(home + data.script))
+    .then((live) => { live.update(root, data, home); return live; })
+    .catch((error) => { root.textContent = `The live charts could not be loaded: ${error}`; });
+  going.set(parentElement, go);
+  return () => going.get(parentElement).then((live) => live && live.unmount(root));
+}
+"""
+
+_component = st.components.v2.component(
+    "skipviz.live", html=_HTML, js=_JS.strip(), isolate_styles=False
+)
+
+
+def live(
+    run_id: str | None,
+    *,
+    panels: Sequence[str] = PANELS,
+    key: str = "live",
+    height: int | None = None,
+    title: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> None:
+    """Shows the charts of a run, or empty charts that say what to press.
+
+    panels    which charts, in this order: header, loss, profile, heat, gates
+              (gates appears only where a lane has some)
+    height    of one chart in pixels; None: fitting
+    options   colours   of each lane, (light, dark), or {family: (light, dark)}; default: families'
+              dashes    of each lane, as in plotly; default: lanes of one family differ
+              chance    the loss of guessing, drawn as a dashed line: log(number of classes)
+              quantity  the profile shown at first: "signal", "weight" or "activation"
+              empty     the sentence that stands in empty charts
+              replay_s  a run that is over already is drawn again within so many seconds
+              transport "poll" never opens a socket
+    """
+    unknown = [name for name in panels if name not in PANELS]
+    if unknown:
+        raise SpecError(f"panel '{unknown[0]}': must be one of {', '.join(PANELS)}")
+    data = {
+        "run": run_id,
+        "panels": list(panels),
+        "height": height,
+        "title": title,
+        "options": {"colours": COLOURS, **(options or {})},
+        "script": assets.script_path(),
+        "plotly": assets.plotly_path(),
+        "base": str(st.get_option("server.baseUrlPath") or "").strip("/"),
+    }
+    _component(key=key, data=json.loads(json.dumps(data)))
