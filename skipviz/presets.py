@@ -14,7 +14,7 @@ DENSE = {"backbone": "dense"}
 
 @dataclass(frozen=True)
 class Preset:
-    """A named experiment. `small` is what it scales down to where there is no GPU, `scaled` says so."""
+    """A named experiment; without a GPU it is `small`, where there is one, and `scaled` says so."""
 
     title: str
     shows: str
@@ -56,8 +56,8 @@ def _stripes() -> Experiment:
 PRESETS: dict[str, Preset] = {
     "vanishing": Preset(
         "Vanishing gradients: plain against residual, 50 layers",
-        "The gradient that reaches the first layers of the plain twin is lost; the same branches with"
-        " shortcuts keep it.",
+        "The gradient that reaches the first layers of the plain twin is lost; the same branches"
+        " with shortcuts keep it.",
         _pair(50),
     ),
     "degradation": Preset(
@@ -70,7 +70,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "stripes": Preset(
         "Highway stripes: which cells are carried",
-        "Most cells of most layers are carried through: vertical stripes in the units' outputs. They"
+        "Most cells of most layers are carried through: stripes in the units' outputs. They"
         " are there at init too: what training adds is which cells open for which sample.",
         _stripes(),
     ),

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from anyio import to_thread
-from skipviz.runs.stream import routes
 from streamlit.runtime.pages_manager import PagesManager
 
 from skipviz.runs import manager
+from skipviz.runs.stream import routes
 from skipviz.ui import frame, home
 
 # With files in pages/, Streamlit answers the first deep link after a start with the bare page

@@ -101,6 +101,7 @@ class Session:
         training = engine.Training(self.experiment)
         self.status["device"] = str(training.device)
         self._open()
+        self.status["began"] = time.time()
         began = flushed = saved = time.monotonic()
         for frame in training.frames():
             now = time.monotonic()

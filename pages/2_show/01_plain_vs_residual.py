@@ -1,0 +1,45 @@
+"""Plain vs residual
+
+icon: compare_arrows
+"""
+
+import streamlit as st
+
+from skipviz.runs import manager
+from skipviz.ui import address, twins
+from skipviz.ui.training import at_init, buttons, charts, device_line
+
+st.title("Plain vs residual")
+st.markdown(
+    "Two nets with the **same layers and the same first weights**. One has a shortcut around every"
+    " two layers. How much of the gradient reaches the first layer?"
+)
+
+owner = manager.current()
+run = address.run_in_address(owner)
+start = run.experiment if run else address.experiment_in_address(twins.pair(twins.DEFAULT_DEPTH))
+if not twins.is_pair(start):
+    st.info(
+        "This page shows one residual net beside its plain twin; other experiments open in the Lab."
+    )
+    start, run = twins.pair(twins.DEFAULT_DEPTH), None
+
+experiment = twins.controls(start)
+box, note = st.columns([4, 5], vertical_alignment="bottom")
+with box:
+    run = buttons(experiment, run, key="twins")
+with note:
+    device_line()
+
+if run is not None and run.ended and run.experiment != experiment:
+    run = None
+if run is None:
+    preview = at_init(experiment)
+    if preview is not None:
+        charts(preview, key="twins_at_init", panels=("profile",))
+        st.caption("This is the gradient **at init**. Press **Train** to watch both nets learn.")
+else:
+    charts(run, key="twins_charts", panels=("header", "profile", "loss", "heat"))
+    if run.experiment != experiment:
+        st.info("The controls were changed after this run began. Press Train to see their effect.")
+address.write(experiment, run.id if run else None)

@@ -1,0 +1,31 @@
+"""Lab
+
+icon: science
+"""
+
+import streamlit as st
+
+from skipviz.runs import manager
+from skipviz.ui import address, lab
+from skipviz.ui.training import buttons, charts, device_line
+
+st.title("Lab")
+owner = manager.current()
+run = address.run_in_address(owner)
+state = lab.state(run.experiment if run else None)
+lab.preset_row(state)
+experiment = lab.form(state)
+
+box, note = st.columns([4, 5], vertical_alignment="bottom")
+with box:
+    run = buttons(experiment, run, key="lab")
+with note:
+    device_line()
+
+if run is None:
+    st.info("Press **Train** to watch these nets learn, step by step, on the same batches.")
+else:
+    charts(run, key="lab_charts")
+    if experiment is not None and run.experiment != experiment:
+        st.info("The lanes were changed after this run began. Press Train to see their effect.")
+address.write(experiment, run.id if run else None)

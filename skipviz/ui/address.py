@@ -1,0 +1,45 @@
+"""The page's address: the experiment on the screen and the run that is shown, both in the query."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from skipviz.runs.live import Run
+from skipviz.runs.manager import Manager
+from skipviz.spec import Experiment, SpecError
+from skipviz.ui.notes import complain
+
+
+def experiment_in_address(default: Experiment) -> Experiment:
+    """The experiment that the address spells out, else `default`; a sentence where it is wrong."""
+    query = {name: st.query_params.get_all(name) for name in st.query_params if name != "run"}
+    if "lane" not in query:
+        return default
+    try:
+        return Experiment.from_query(query)
+    except SpecError as error:
+        complain(SpecError(f"this page's address cannot be read: {error}; here is the default"))
+        return default
+
+
+def run_in_address(manager: Manager) -> Run | None:
+    """The run that the address names; a sentence where there is none."""
+    run_id = st.query_params.get("run")
+    if run_id is None:
+        return None
+    run = manager.find(run_id)
+    if run is None:
+        st.error(
+            "There is no such run on this machine: its address may be cut, or its folder was"
+            " deleted. Press Train to start a new one."
+        )
+    return run
+
+
+def write(experiment: Experiment | None, run_id: str | None) -> None:
+    """Puts both into the address, so that it can be copied, reloaded and opened elsewhere."""
+    query = experiment.to_query() if experiment is not None else {}
+    if run_id is not None:
+        query["run"] = [run_id]
+    if {name: st.query_params.get_all(name) for name in st.query_params} != query:
+        st.query_params.from_dict(query)

@@ -1,0 +1,142 @@
+"""The Lab's state and form: up to four lanes, the training fields, presets, undo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from skipviz import discover
+from skipviz.presets import PRESETS
+from skipviz.runs import manager
+from skipviz.runs.tracks import labels
+from skipviz.spec import FIELDS, MAX_LANES, Experiment, Lane, SpecError, twin
+from skipviz.ui import address, lanes
+from skipviz.ui.notes import complain
+
+COMMON = ("steps", "lr", "batch_size", "seed")
+RARE = ("optimiser", "momentum", "weight_decay", "record_every", "device")
+
+
+@dataclass
+class State:
+    """What the form begins with. Every load is a new generation, so that its widgets begin
+    afresh."""
+
+    start: Experiment
+    generation: int = 0
+    undone: list[Experiment] = field(default_factory=list)
+
+    def load(self, experiment: Experiment, previous: Experiment | None = None) -> None:
+        """Shows another experiment in the form; `previous` is what Undo brings back."""
+        if previous is not None:
+            self.undone.append(previous)
+        self.start = experiment
+        self.generation += 1
+
+
+def state(of_run: Experiment | None) -> State:
+    """This browser's form: begun from the run or the experiment in the address, else a preset."""
+    if "lab" not in st.session_state:
+        default = address.experiment_in_address(next(iter(PRESETS.values())).experiment)
+        st.session_state.lab = State(of_run or default)
+    found: State = st.session_state.lab
+    return found
+
+
+def preset_row(now: State) -> None:
+    """Presets by lecture topic, and Undo."""
+    left, right = st.columns([6, 1], vertical_alignment="bottom")
+    chosen = left.pills(
+        "Begin with",
+        list(PRESETS),
+        format_func=lambda key: PRESETS[key].title,
+        key=f"lab_{now.generation}_preset",
+        label_visibility="collapsed",
+    )
+    if right.button("Undo", icon=":material/undo:", disabled=not now.undone, width="stretch"):
+        now.load(now.undone.pop())
+        st.rerun()
+    if chosen:
+        preset = PRESETS[chosen]
+        on_gpu = any(device["key"] != "cpu" for device in manager.current().devices())
+        small = preset.small is not None and not on_gpu
+        now.load(preset.small if small and preset.small else preset.experiment, now.start)
+        st.session_state.lab_note = preset.shows + (f" {preset.scaled}" if small else "")
+        st.session_state.pop("lab_run", None)
+        st.rerun()
+    if "lab_note" in st.session_state:
+        st.caption(st.session_state.lab_note)
+
+
+def form(now: State) -> Experiment | None:
+    """The whole form; the experiment as chosen, or None where something does not fit."""
+    key = f"lab_{now.generation}"
+    fields = _fields(now.start, key)
+    chosen: list[Lane | None] = []
+    columns = st.columns(len(now.start.lanes), gap="medium")
+    for i, (column, lane) in enumerate(zip(columns, now.start.lanes, strict=True)):
+        with column.container(border=True):
+            chosen.append(lanes.lane_form(lane, f"{key}_{i}", str(fields["data"])))
+    if any(lane is None for lane in chosen):
+        return None
+    try:
+        experiment = Experiment(lanes=[lane for lane in chosen if lane is not None], **fields)
+    except SpecError as error:
+        complain(error)
+        return None
+    for i, (column, label) in enumerate(zip(columns, labels(experiment), strict=True)):
+        with column:
+            lanes.drawing(experiment.lanes[i], label, experiment.data, f"{key}_{i}")
+            _lane_buttons(now, experiment, i, f"{key}_{i}")
+    if len(experiment.lanes) < MAX_LANES and st.button("Add a lane", icon=":material/add:"):
+        now.load(experiment.with_(lanes=[*experiment.lanes, experiment.lanes[-1]]), experiment)
+        st.rerun()
+    return experiment
+
+
+def _lane_buttons(now: State, experiment: Experiment, i: int, key: str) -> None:
+    left, right = st.columns(2)
+    lane = experiment.lanes[i]
+    found = twin(lane, experiment.data)
+    full = len(experiment.lanes) >= MAX_LANES
+    if found is not None and left.button(
+        "Add plain twin",
+        key=f"{key}_twin",
+        icon=":material/content_copy:",
+        disabled=full,
+        width="stretch",
+        help="The same layers with the same first weights, the shortcuts taken out."
+        if found[1]
+        else "A plain net of the same depth and nearly as many parameters; it shares no weights.",
+    ):
+        now.load(experiment.with_(lanes=[*experiment.lanes, found[0]]), experiment)
+        st.rerun()
+    if len(experiment.lanes) > 1 and right.button(
+        "Remove", key=f"{key}_remove", icon=":material/delete:", width="stretch"
+    ):
+        kept = [other for j, other in enumerate(experiment.lanes) if j != i]
+        now.load(experiment.with_(lanes=kept), experiment)
+        st.rerun()
+
+
+def _fields(start: Experiment, key: str) -> dict[str, object]:
+    """Data set and training fields."""
+    boxes = st.columns([2, 1, 1, 1, 1, 1.4], vertical_alignment="bottom")
+    sets = discover.datasets()
+    values: dict[str, object] = {
+        "data": boxes[0].selectbox(
+            "Data",
+            list(sets),
+            index=list(sets).index(start.data),
+            format_func=lambda name: sets[name].title,
+            key=f"{key}_data",
+        )
+    }
+    for box, name in zip(boxes[1:], COMMON, strict=False):
+        with box:
+            values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
+    with boxes[-1].popover("More", icon=":material/tune:", width="stretch"):
+        for name in RARE:
+            values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
+    return values

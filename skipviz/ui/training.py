@@ -1,0 +1,111 @@
+"""Train and Stop, the run they act on, and the live charts of it."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from skipviz.figures import theme
+from skipviz.runs import manager
+from skipviz.runs.live import Run
+from skipviz.runs.tracks import tracks
+from skipviz.spec import Experiment, SpecError, dataset
+from skipviz.ui import address
+from skipviz.ui.live import live
+from skipviz.ui.notes import complain
+
+CHARTS = ("header", "loss", "profile", "heat", "gates")
+
+
+def charts(
+    run: Run, key: str, panels: tuple[str, ...] = CHARTS, replay_s: float | None = None
+) -> None:
+    """The live charts of a run: they follow it by themselves, without a rerun of the page."""
+    families = [track.family for track in tracks(run.experiment)]
+    options = {
+        "colours": [[theme.colour(family), theme.colour(family, dark=True)] for family in families],
+        "chance": math.log(dataset(run.experiment.data).num_classes),
+    }
+    live(
+        run.id,
+        panels=panels,
+        key=key,
+        options=options | ({"replay_s": replay_s} if replay_s else {}),
+    )
+
+
+def buttons(experiment: Experiment | None, run: Run | None, key: str) -> Run | None:
+    """The Train and Stop buttons; the run to show after them.
+
+    Train replaces a run that this browser started itself; somebody else's run goes on.
+    """
+    owner = manager.current()
+    left, right = st.columns(2)
+    train = left.button(
+        "Train",
+        key=f"{key}_train",
+        type="primary",
+        icon=":material/play_arrow:",
+        shortcut="Mod+Enter",
+        width="stretch",
+        disabled=experiment is None,
+        help="Trains all lanes in lock-step on the same batches.",
+    )
+    stop = right.button(
+        "Stop",
+        key=f"{key}_stop",
+        icon=":material/stop:",
+        shortcut="Escape",
+        width="stretch",
+        disabled=run is None and not train,
+        help="Ends the run; what it has drawn so far stays.",
+    )
+    if stop and run is not None:
+        owner.stop(run.id)
+    if train and experiment is not None:
+        run = _start(experiment, run) or run
+    return run
+
+
+def _start(experiment: Experiment, previous: Run | None) -> Run | None:
+    owner = manager.current()
+    mine: set[str] = st.session_state.setdefault("mine", set())
+    if previous is not None and previous.id in mine:
+        owner.stop(previous.id)
+    try:
+        run_id = owner.submit(experiment)
+    except SpecError as error:
+        complain(error)
+        return None
+    mine.add(run_id)
+    address.write(experiment, run_id)
+    return owner.find(run_id)
+
+
+def at_init(experiment: Experiment) -> Run | None:
+    """One step of the experiment, measured before any update: shared by all who ask for the
+    same."""
+    try:
+        owner = manager.current()
+        return owner.find(owner.shared(experiment.with_(steps=1, record_every=1)))
+    except SpecError as error:
+        complain(error)
+        return None
+
+
+def device_line() -> None:
+    """Which devices there are, and how much memory is free on each."""
+    owner = manager.current()
+    if owner.trouble:
+        st.error(owner.trouble[:1].upper() + owner.trouble[1:])
+    devices = owner.devices()
+    if not devices:
+        st.caption("A worker is warming up; runs that you start now begin in a few seconds.")
+        return
+    found = (
+        f"**{device['key']}** {device['name']},"
+        f" {device['free'] / 2**30:.1f} of {device['memory'] / 2**30:.1f} GB free"
+        for device in devices
+    )
+    st.caption("Trains on: " + "; ".join(found))

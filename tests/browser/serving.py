@@ -1,0 +1,72 @@
+"""A real server for browser tests: `streamlit run app.py` on 127.0.0.1, ended by its own handle."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its address and its process."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    runs: Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(runs: Path, *options: str, **environment: str) -> Iterator[Server]:
+    """Starts the app as a user does and waits until it answers; ends it and its workers after."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    command += ["--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true"]
+    log = (runs / "server.log").open("ab")
+    process = subprocess.Popen(
+        [*command, *options],
+        cwd=ROOT,
+        env=os.environ | {"SKIPVIZ_RUNS": str(runs)} | environment,
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield Server(f"http://127.0.0.1:{port}", process, runs)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], timeout_s: float = 90) -> None:
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        assert process.poll() is None, "the server ended at once; its log says why"
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the server did not answer in time")

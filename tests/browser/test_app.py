@@ -1,0 +1,124 @@
+"""The main job in a real browser: pick, see, train, watch, stop, reload, share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from skipviz.ui.frame import pages
+from tests.browser.serving import Server, serving
+
+WAIT_MS = 60_000
+
+FORBIDDEN = ("torch", "torchvision", "sklearn")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("runs")) as started:
+        yield started
+
+
+def settled(page: Page) -> None:
+    """Waits until the page is connected and its script has run."""
+    app = page.locator("[data-testid=stApp]")
+    expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=WAIT_MS)
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=WAIT_MS)
+
+
+def drawn_step(page: Page) -> int:
+    """The newest step that the live charts have drawn, -1 before the first."""
+    value = page.locator(".sv-live").first.get_attribute("data-step")
+    return int(value) if value else -1
+
+
+def wait_for_step(page: Page, step: int) -> None:
+    page.wait_for_function(
+        "n => Number(document.querySelector('.sv-live')?.dataset.step ?? -1) >= n",
+        arg=step,
+        timeout=WAIT_MS,
+    )
+
+
+def loss_points(page: Page) -> list[int]:
+    """The number of points of each loss curve on the screen."""
+    points: list[int] = page.evaluate(
+        """() => {
+            const plot = document.querySelector('[data-panel=loss] .js-plotly-plot');
+            return plot ? plot.data.filter((t) => t.meta === 'loss').map((t) => t.x.length) : [];
+        }"""
+    )
+    return points
+
+
+def open_page(page: Page, server: Server, path: str = "") -> None:
+    page.goto(f"{server.url}/{path}")
+    settled(page)
+
+
+def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_and_shared(
+    server: Server, new_page: Callable[..., Page]
+) -> None:
+    page = new_page()
+    lanes = (
+        "lane=resnet:backbone=dense,depth=30,plain_twin=true&lane=resnet:backbone=dense,depth=30"
+    )
+    open_page(page, server, f"lab?{lanes}&data=digits&steps=100000&lr=0.03")
+    depth = page.get_by_label("Depth").first
+    expect(depth).to_have_value("30")
+    page.get_by_role("button", name="Train").click()
+    wait_for_step(page, 20)
+    first = loss_points(page)
+    assert len(first) == 2
+    seen = drawn_step(page)
+    wait_for_step(page, seen + 50)
+    assert all(after > before for before, after in zip(first, loss_points(page), strict=True))
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".sv-live")).to_have_attribute("data-state", "stopped", timeout=5000)
+    shown = page.url
+    assert "run=" in shown
+    last = drawn_step(page)
+
+    page.reload()
+    settled(page)
+    wait_for_step(page, last)
+    assert page.url == shown and drawn_step(page) >= last
+
+    other = new_page()
+    other.goto(shown)
+    settled(other)
+    wait_for_step(other, last)
+    expect(other.locator(".sv-live")).to_have_attribute("data-state", "stopped")
+
+
+def test_every_page_loads_no_torch_into_the_server_and_keeps_it_small(
+    server: Server, page: Page
+) -> None:
+    for found in pages():
+        open_page(page, server, "" if found.slug == "home" else found.slug)
+        expect(page.get_by_role("heading", level=1).first).to_be_visible(timeout=WAIT_MS)
+    process = psutil.Process(server.process.pid)
+    mapped = [Path(entry.path).name for entry in process.memory_maps()]
+    assert not [name for name in mapped if name.startswith(("libtorch", "libc10", "_sklearn"))]
+    folders = [entry.path for entry in process.memory_maps()]
+    assert not [p for p in folders if any(f"site-packages/{name}/" in p for name in FORBIDDEN)]
+    assert process.memory_info().rss < 250 * 2**20
+
+
+@pytest.mark.parametrize("slug", [found.slug for found in pages()])
+def test_the_first_request_after_a_start_shows_a_page_inside_its_frame(
+    slug: str, tmp_path: Path, page: Page
+) -> None:
+    with serving(tmp_path) as cold:
+        open_page(page, cold, "" if slug == "home" else slug)
+        expect(page.get_by_role("heading", level=1).first).to_be_visible(timeout=WAIT_MS)
+        titles = [found.title for found in pages()]
+        links = page.locator("[data-testid=stSidebarNavLink]")
+        expect(links).to_have_count(len(titles))
+        for title in titles:
+            expect(links.filter(has_text=title)).to_have_count(1)
+        expect(page.locator("[data-testid=stException]")).to_have_count(0)

@@ -1,0 +1,187 @@
+"""The module engine: what its frames mean, and that nothing but the seed decides them."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skipviz import engine
+from skipviz.engine.feed import Feed
+from skipviz.engine.instruments import norms
+from skipviz.engine.nets import make_net
+from skipviz.frame import Frame
+from skipviz.spec import Experiment, Lane, architecture, twin
+
+DENSE = {"backbone": "dense", "depth": 6}
+
+
+def lane(family: str, **knobs: Any) -> Lane:
+    return Lane(family=family, knobs=DENSE | knobs)
+
+
+def run(*lanes: Lane, **fields: Any) -> list[Frame]:
+    return list(engine.train(Experiment(lanes=lanes, **({"steps": 5, "device": "cpu"} | fields))))
+
+
+def flat(frames: list[Frame]) -> np.ndarray:
+    """Everything in the frames as one vector."""
+    parts = []
+    for frame in frames:
+        for part in frame.lanes:
+            parts += [np.atleast_1d(part.loss), np.atleast_1d(part.error)]
+            parts += [part.signal_gradient_norm, part.weight_gradient_norm]
+            parts += [part.activation_scale, part.gate_mean]
+    return np.concatenate([np.ravel(part) for part in parts])
+
+
+@pytest.mark.parametrize("family", ["plain", "resnet", "highway", "densenet"])
+def test_two_runs_of_one_experiment_give_identical_frames(family: str) -> None:
+    np.testing.assert_array_equal(flat(run(lane(family))), flat(run(lane(family))))
+
+
+def test_another_seed_gives_other_frames() -> None:
+    assert not np.array_equal(flat(run(lane("resnet"))), flat(run(lane("resnet"), seed=1)))
+
+
+def test_frame_zero_is_the_net_at_init_and_steps_follow_each_other() -> None:
+    frames = run(lane("plain"), steps=4)
+    assert [frame.step for frame in frames] == [0, 1, 2, 3]
+
+
+def test_a_frame_holds_what_autograd_says_of_the_same_batch() -> None:
+    chosen = lane("resnet")
+    frame = run(chosen, steps=1)[0].lanes[0]
+    net = make_net(chosen, "digits", 0)
+    x, y = Feed("digits", 64, torch.device("cpu")).batch(0, 0)
+    wiring = architecture("resnet").wiring(chosen.settings("digits"))
+    seen: dict[str, torch.Tensor] = {}
+    for point in wiring.points:
+        net.get_submodule(point.path).register_forward_hook(
+            lambda module, args, out, path=point.path: (
+                out.retain_grad(),
+                seen.update({path: out}),
+            )[0]
+        )
+    logits = net(x)
+    loss = torch.nn.functional.cross_entropy(logits, y)
+    loss.backward()
+    assert frame.loss == pytest.approx(loss.item(), rel=1e-6)
+    assert frame.error == pytest.approx((logits.argmax(1) != y).float().mean().item())
+    signals = [seen[point.path].grad.double().norm().item() for point in wiring.points]
+    np.testing.assert_allclose(frame.signal_gradient_norm, signals, rtol=1e-6)
+    weights = [
+        net.get_submodule(at.path).weight.grad.double().norm().item() for at in wiring.layers
+    ]
+    np.testing.assert_allclose(frame.weight_gradient_norm, weights, rtol=1e-6)
+    scales = [seen[p.path].double().pow(2).mean().sqrt().item() for p in wiring.points]
+    np.testing.assert_allclose(frame.activation_scale, scales, rtol=1e-6)
+
+
+def test_norms_below_the_square_root_of_float32_are_shown_as_themselves() -> None:
+    small = [torch.full((2500,), value / 50) for value in (3.5e-21, 1e-30, 1e-36)]
+    assert float(small[0].norm(dtype=torch.float32)) != pytest.approx(3.5e-21, rel=1e-3)
+    np.testing.assert_allclose(norms(small).numpy(), [3.5e-21, 1e-30, 1e-36], rtol=1e-5)
+
+
+def test_the_plain_net_at_depth_50_loses_its_signal_at_init_and_its_residual_twin_does_not() -> (
+    None
+):
+    deep = Lane(family="resnet", knobs={"backbone": "dense", "depth": 50})
+    shared = twin(deep, "digits")
+    assert shared is not None and shared[1]
+    frame = run(deep, shared[0], steps=1)[0]
+    residual, plain = (
+        part.signal_gradient_norm[0] / part.signal_gradient_norm[-1] for part in frame.lanes
+    )
+    assert 0 < plain < 1e-15
+    assert residual > 1e-2
+
+
+@pytest.mark.parametrize("family", ["resnet", "highway"])
+def test_a_plain_twin_starts_from_the_weights_of_its_source(family: str) -> None:
+    source = lane(family)
+    shared = twin(source, "digits")
+    assert shared is not None
+    weights = make_net(source, "digits", 3).state_dict()
+    for name, weight in make_net(shared[0], "digits", 3).state_dict().items():
+        torch.testing.assert_close(weight, weights[name], rtol=0, atol=0)
+
+
+def test_lanes_see_the_same_batches_whatever_stands_beside_them() -> None:
+    alone = run(lane("resnet"))
+    beside = run(lane("highway"), lane("resnet"))
+    assert [f.lanes[0].loss for f in alone] == [f.lanes[1].loss for f in beside]
+
+
+def test_an_epoch_shows_every_sample_at_most_once_and_the_next_one_another_order() -> None:
+    feed = Feed("digits", 64, torch.device("cpu"))
+    per_epoch = len(feed.labels) // 64
+    rows = torch.cat([feed._permutation(0, 0)[: per_epoch * 64]])
+    assert len(rows.unique()) == per_epoch * 64
+    assert not torch.equal(feed._permutation(0, 0), feed._permutation(0, 1))
+
+
+def test_a_lane_that_diverges_is_marked_and_the_others_go_on() -> None:
+    wild = lane("plain", init="he", activation="relu")
+    calm = lane("resnet", branch_scale=0.0)
+    frames = run(wild, calm, lr=90.0, steps=30)
+    at = frames[-1].lanes[0].diverged_at
+    assert at is not None and 0 < at < 30
+    assert not np.isfinite(frames[at].lanes[0].loss)
+    assert all(np.isfinite(frame.lanes[0].loss) for frame in frames[:at])
+    assert len(frames) == 30
+
+
+def test_seeds_become_an_axis_and_do_not_change_the_first_one() -> None:
+    one = run(lane("highway"))
+    three = run(lane("highway"), seeds=3)
+    assert three[0].lanes[0].loss.shape == (3,)
+    assert three[0].lanes[0].signal_gradient_norm.shape[0] == 3
+    assert [f.lanes[0].loss for f in one] == [f.lanes[0].loss[0] for f in three]
+    assert len(set(three[0].lanes[0].loss)) == 3
+
+
+def test_only_every_nth_step_is_recorded_and_the_last_one() -> None:
+    assert [f.step for f in run(lane("plain"), steps=8, record_every=3)] == [0, 3, 6, 7]
+
+
+def test_a_training_that_was_saved_goes_on_as_if_nothing_had_happened() -> None:
+    experiment = Experiment(lanes=[lane("resnet"), lane("highway")], steps=8, device="cpu")
+    whole = list(engine.train(experiment))
+    first = engine.Training(experiment)
+    frames = first.frames()
+    head = [next(frames) for _ in range(4)]
+    buffer = io.BytesIO()
+    torch.save(first.state(), buffer)
+    buffer.seek(0)
+    second = engine.Training(experiment)
+    second.load(torch.load(buffer, weights_only=True))
+    np.testing.assert_array_equal(flat(whole), flat(head + list(second.frames())))
+
+
+def test_gates_are_drawn_for_one_sample_and_lie_between_zero_and_one() -> None:
+    frame = run(lane("highway", width=12), steps=1)[0].lanes[0]
+    assert frame.gate_map is not None and frame.output_map is not None
+    assert frame.gate_map.shape == frame.output_map.shape == (5, 12)
+    assert (frame.gate_map > 0).all() and (frame.gate_map < 1).all()
+    np.testing.assert_allclose(frame.gate_mean, 0.12, atol=0.06)
+
+
+def test_convolutional_highways_draw_one_cell_a_channel() -> None:
+    conv = Lane(family="highway", knobs={"backbone": "cifar", "depth": 10})
+    frame = run(conv, steps=1, batch_size=8)[0].lanes[0]
+    assert frame.gate_map is not None
+    assert frame.gate_map.shape[0] == len(frame.gate_mean) == 6
+    assert np.isnan(frame.gate_map[0]).any()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_gives_identical_frames_and_nearly_those_of_the_cpu() -> None:
+    gpu = flat(run(lane("resnet"), device="cuda"))
+    np.testing.assert_array_equal(gpu, flat(run(lane("resnet"), device="cuda")))
+    np.testing.assert_allclose(gpu, flat(run(lane("resnet"))), rtol=1e-3)

@@ -1,0 +1,218 @@
+"""Runs from the outside: real worker processes are started, stopped, killed and outlived."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from skipviz import engine
+from skipviz.runs.frames import FrameLog
+from skipviz.runs.live import Run
+from skipviz.runs.manager import Manager
+from skipviz.runs.store import Store
+from skipviz.spec import Experiment, Lane, SpecError
+
+LANE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 10})
+
+
+def experiment(**fields: Any) -> Experiment:
+    return Experiment(lanes=[LANE], **({"steps": 30, "lr": 0.03, "device": "cpu"} | fields))
+
+
+def until(condition: Callable[[], Any], timeout_s: float = 60.0) -> None:
+    """Waits for a condition; fails where it does not come true in time."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    made = Manager(Store(tmp_path_factory.mktemp("runs")), running=1)
+    made.start()
+    until(lambda: made.ready)
+    yield made
+    made.close()
+
+
+def started(manager: Manager, **fields: Any) -> Run:
+    """A long run that has drawn its first frames."""
+    run = manager.find(manager.submit(experiment(steps=100_000, **fields)))
+    assert run is not None
+    until(lambda: run.log.n > 0)
+    return run
+
+
+def worker_of(manager: Manager, run: Run) -> int:
+    return next(worker.process.pid for worker in manager._workers if worker.run_id == run.id)
+
+
+def test_a_run_ends_with_the_frames_that_the_engine_gives(manager: Manager) -> None:
+    run_id = manager.submit(experiment())
+    run = manager.find(run_id)
+    assert run is not None
+    until(lambda: run.ended)
+    assert run.status()["state"] == "finished"
+    direct = [frame.lanes[0].loss for frame in engine.train(experiment())]
+    stored = FrameLog.open(manager.store.folder(run_id) / "frames.arrow")
+    assert run.log.n == stored.n == 30
+    for log in (run.log, stored):
+        assert [log.frame(step).lanes[0].loss for step in range(30)] == direct
+    names = {path.name for path in manager.store.folder(run_id).iterdir()}
+    assert {
+        "experiment.json",
+        "frames.arrow",
+        "status.json",
+        "machine.json",
+        "checkpoint.pt",
+    } <= names
+    assert Store(manager.store.root).status(run_id)["state"] == "finished"
+
+
+def test_stop_ends_a_run_within_a_second(manager: Manager) -> None:
+    run = started(manager)
+    began = time.monotonic()
+    manager.stop(run.id)
+    until(lambda: run.ended)
+    assert time.monotonic() - began < 1.0
+    assert run.status()["state"] == "stopped"
+    assert manager.store.status(run.id)["state"] == "stopped"
+
+
+def test_stop_ends_a_run_whose_single_step_takes_seconds(manager: Manager) -> None:
+    slow = Lane(family="resnet", knobs={"backbone": "cifar", "depth": 110})
+    run_id = manager.submit(
+        Experiment(lanes=[slow], data="shapes", steps=50, batch_size=512, device="cpu")
+    )
+    run = manager.find(run_id)
+    assert run is not None
+    until(lambda: run.status()["state"] == "running")
+    began = time.monotonic()
+    manager.stop(run_id)
+    until(lambda: run.ended)
+    assert time.monotonic() - began < 1.0
+    assert run.status()["state"] == "stopped"
+    until(lambda: manager.ready)
+
+
+def test_a_killed_worker_leaves_an_interrupted_run_with_every_frame_up_to_then(
+    manager: Manager,
+) -> None:
+    run = started(manager)
+    os.kill(worker_of(manager, run), signal.SIGKILL)
+    until(lambda: run.ended)
+    assert run.status()["state"] == "interrupted"
+    assert Store(manager.store.root).status(run.id)["state"] == "interrupted"
+    stored = FrameLog.open(manager.store.folder(run.id) / "frames.arrow")
+    assert stored.n >= run.log.n > 0
+    after = manager.find(manager.submit(experiment()))
+    assert after is not None
+    until(lambda: after.ended)
+    assert after.status()["state"] == "finished"
+
+
+def test_runs_beyond_the_machine_wait_for_their_turn_and_can_be_stopped_there(
+    manager: Manager,
+) -> None:
+    first = started(manager)
+    second, third = (manager.find(manager.submit(experiment())) for _ in range(2))
+    assert second is not None and third is not None
+    assert second.status()["state"] == third.status()["state"] == "queued"
+    assert "place 2" in third.status()["message"]
+    manager.stop(second.id)
+    assert second.status()["state"] == "stopped"
+    manager.stop(first.id)
+    until(lambda: third.ended)
+    assert third.status()["state"] == "finished"
+
+
+def test_the_gradient_at_init_is_measured_while_a_run_is_training(manager: Manager) -> None:
+    until(lambda: sum(worker.ready for worker in manager._workers) == 2)
+    run = started(manager)
+    preview = manager.find(manager.shared(experiment(steps=1, seed=77)))
+    assert preview is not None
+    until(lambda: preview.ended)
+    assert preview.log.n == 1 and not run.ended
+    assert manager.shared(experiment(steps=1, seed=77)) == preview.id
+    manager.stop(run.id)
+    until(lambda: run.ended)
+
+
+def test_a_stored_run_is_found_again_by_a_new_server(manager: Manager) -> None:
+    run_id = manager.submit(experiment())
+    run = manager.find(run_id)
+    assert run is not None
+    until(lambda: run.ended)
+    later = Manager(manager.store)
+    again = later.find(run_id)
+    assert again is not None
+    assert again.log.n == 30 and again.status()["state"] == "finished"
+    assert again.experiment == experiment()
+    assert later.recent()[0]["run"] in manager.store.runs()
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "nonsense", "../../etc/passwd", "a" * 22, "x" * 5000, "\0" * 22]
+)
+def test_an_address_without_a_run_finds_nothing(manager: Manager, wrong: str) -> None:
+    assert manager.find(wrong) is None
+
+
+def test_an_experiment_too_large_for_the_machine_says_how_much_it_needs(manager: Manager) -> None:
+    wide = Lane(family="plain", knobs={"backbone": "dense", "depth": 1202, "width": 4096})
+    with pytest.raises(SpecError, match=r"needs about [\d.]+ GB of memory and [\d.]+ GB are free"):
+        manager.submit(Experiment(lanes=[wide] * 4, steps=1))
+
+
+def test_a_device_that_is_not_there_is_named(manager: Manager) -> None:
+    missing = next(
+        (key for key in ("mps", "cuda") if key not in {d["key"] for d in manager.devices()}), None
+    )
+    assert missing is not None
+    with pytest.raises(SpecError, match=f"device '{missing}': not found here"):
+        manager.submit(experiment(device=missing))
+
+
+SERVER = """
+import sys, time
+from pathlib import Path
+from skipviz.runs.manager import Manager
+from skipviz.runs.store import Store
+from skipviz.spec import Experiment
+manager = Manager(Store(Path(sys.argv[1])), running=1)
+manager.start()
+run = manager.find(manager.submit(Experiment.from_json(sys.argv[2])))
+while run.log.n < 20:
+    time.sleep(0.01)
+print(run.id, [w.process.pid for w in manager._workers if w.run_id][0], flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path: Path) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(tmp_path), experiment(steps=100_000).to_json()],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    run_id, pid = server.stdout.readline().split()
+    worker = psutil.Process(int(pid))
+    server.kill()
+    server.wait()
+    server.stdout.close()
+    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 15)
+    store = Store(tmp_path)
+    assert store.status(run_id)["state"] == "interrupted"
+    assert FrameLog.open(store.folder(run_id) / "frames.arrow").n >= 20
+    assert (store.folder(run_id) / "checkpoint.pt").is_file()

@@ -1,0 +1,103 @@
+"""The command line: what it prints, and how it says no."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skipviz import discover
+from skipviz.cli import main
+from skipviz.spec import Experiment, Lane
+
+FAMILIES = ("plain", "resnet", "highway", "densenet")
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_families_lists_everything_that_is_discovered(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "families")["families"]
+    assert set(found) == set(discover.architectures()) and set(FAMILIES) <= set(found)
+    assert main(["families"]) == 0
+    assert "gate_bias" in capsys.readouterr().out
+
+
+def test_describe_counts_a_net_without_building_it(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = answer(capsys, "describe", "resnet", "depth=1202", "shortcut=A")
+    assert counts["parameters"] == 19_421_274 and counts["depth"] == 1202
+    assert counts["multiply_adds"] > 0 and counts["activation_bytes"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["describe", "resnets"], "family 'resnets': must be one of plain"),
+        (["describe", "resnet", "depth=21"], "nearest: 20, 26"),
+        (["describe", "resnet", "deep=20"], "knob 'deep': resnet has no such knob"),
+        (["describe", "resnet", "depth"], "knob 'depth': must be name=value"),
+        (["train", "nowhere.json"], "no such file"),
+        (["train", "."], "directory"),
+    ],
+)
+def test_bad_input_is_one_sentence_on_standard_error_and_status_2(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert sentence in said.err and said.err.count("\n") == 1 and not said.out
+
+
+def test_a_truncated_experiment_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Experiment(lanes=[Lane(family="plain")]).to_json()
+    for cut in range(0, len(whole), 7):
+        path = tmp_path / "cut.json"
+        path.write_text(whole[:cut])
+        assert main(["train", str(path)]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_experiment_too_large_for_the_machine_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = Lane(family="plain", knobs={"backbone": "dense", "depth": 1202, "width": 4096})
+    path = tmp_path / "wide.json"
+    path.write_text(Experiment(lanes=[wide] * 4).to_json())
+    assert main(["train", str(path)]) == 2
+    assert "GB of memory" in capsys.readouterr().err
+
+
+def test_every_skip_family_at_depth_20_learns_the_digits_and_the_plain_net_does_not_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lanes = [Lane(family=f, knobs={"backbone": "dense", "depth": 20}) for f in FAMILIES]
+    path = tmp_path / "four.json"
+    path.write_text(Experiment(lanes=lanes, data="digits", steps=400, lr=0.1).to_json())
+    rows = answer(capsys, "train", str(path))["lanes"]
+    losses = {family: row["loss"] for family, row in zip(FAMILIES, rows, strict=True)}
+    assert all(losses[family] < 0.1 for family in FAMILIES[1:]), losses
+    assert losses["plain"] > 1.0
+
+
+def test_the_module_runs_as_a_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "skipviz", "describe", "plain", "depth=3"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    assert done.returncode == 2 and "depth 3" in done.stderr
+
+
+def test_the_doctor_finds_this_machine_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    findings = {f["what"]: f for f in answer(capsys, "doctor")["findings"]}
+    assert findings["Torch pair"]["good"] and findings["Devices"]["good"]
+    assert "steps a second" in findings["Five seconds of training"]["text"]
