@@ -1,0 +1,173 @@
+"""x_{l+1} = [x_l, H(x_l)]: every unit reads all earlier outputs and adds a few channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from skipviz import spec
+from skipviz.models import knobs
+from skipviz.models.densenet.plan import IMAGENET_BLOCKS, plan
+from skipviz.spec import Architecture, Knob, SpecError
+from skipviz.wiring import Wiring
+
+_PRESETS: dict[str, dict[str, Any]] = {
+    "densenet40": {"backbone": "cifar", "depth": 40, "growth_rate": 12, "bottleneck": False},
+    "densenet100": {"backbone": "cifar", "depth": 100, "growth_rate": 12, "bottleneck": False},
+    "densenet_bc100": {"backbone": "cifar", "depth": 100, "growth_rate": 12},
+    "densenet_bc250": {"backbone": "cifar", "depth": 250, "growth_rate": 24},
+    "densenet_bc190": {"backbone": "cifar", "depth": 190, "growth_rate": 40},
+    **{f"densenet{d}": {"backbone": "imagenet", "depth": d} for d in IMAGENET_BLOCKS},
+}
+
+
+def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+    chosen = _PRESETS.get(given.get("preset", "none"), {})
+    told = {**chosen, **given}
+    on = told.get("backbone", "cifar")
+    depth = told.get("depth", {"cifar": 40, "imagenet": 121}.get(on, 20))
+    large = on == "imagenet" and depth == 161
+    growth = {"cifar": 12, "imagenet": 48 if large else 32}.get(on, 8)
+    growth = told.get("growth_rate", growth)
+    bottleneck = told.get("bottleneck", on != "dense")
+    stem = 2 * growth if on != "dense" and bottleneck else 16
+    return {
+        **knobs.common(told, on),
+        "depth": depth,
+        "growth_rate": growth,
+        "bottleneck": bottleneck,
+        "compression": 0.5 if on != "dense" and bottleneck else 1.0,
+        "stem_width": stem,
+        **chosen,
+    }
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    knobs.check_input(settings)
+    on, depth, bottleneck = (settings[key] for key in ("backbone", "depth", "bottleneck"))
+    if on == "cifar" and bottleneck:
+        knobs.check_linear_depth(depth, 6, 4, "a CIFAR DenseNet with bottlenecks", "m")
+    elif on == "cifar":
+        knobs.check_linear_depth(depth, 3, 4, "a CIFAR DenseNet without bottlenecks", "m")
+    elif on == "imagenet":
+        knobs.check_listed_depth(depth, tuple(IMAGENET_BLOCKS), "an ImageNet DenseNet")
+        if not bottleneck:
+            raise SpecError("bottleneck false: ImageNet DenseNets have bottlenecks")
+
+
+def name(settings: Mapping[str, Any]) -> str:
+    letters = "B" * settings["bottleneck"] + "C" * (settings["compression"] < 1)
+    if settings["backbone"] == "imagenet" and letters == "BC":
+        letters = ""
+    return "-".join(filter(None, ["DenseNet", letters, str(settings["depth"])]))
+
+
+def wiring(settings: Mapping[str, Any]) -> Wiring:
+    return plan(settings).wiring(settings, "densenet", name(settings), "dense block")
+
+
+def _plain_knobs(settings: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """A plain net of the same depth (the nearest there is), and the knob that sets its size."""
+    on, depth = settings["backbone"], settings["depth"]
+    same = ("backbone", "activation", "init", "norm", "num_classes", "input_shape")
+    made = {key: settings[key] for key in same}
+    if on == "cifar":
+        depth = 6 * max(1, round((depth - 2) / 6)) + 2
+    elif on == "imagenet":
+        depth = 34
+    return {**made, "depth": depth}, "width" if on == "dense" else "base_channels"
+
+
+def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool]:
+    """A plain net of the same depth and the nearest number of parameters; it shares no weights."""
+    plain = spec.architecture("plain")
+    wanted = wiring(settings).describe()["parameters"]
+    made, size = _plain_knobs(settings)
+
+    def miss(value: int) -> int:
+        settled = spec.settle("plain", {**made, size: value})
+        return int(plain.wiring(settled).describe()["parameters"]) - wanted
+
+    low, high = 1, 1024
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if miss(middle) <= 0 else (low, middle)
+    best = min((low, high), key=lambda value: abs(miss(value)))
+    full = spec.settle("plain", {**made, size: best})
+    return "plain", knobs.essential(plain, full), False
+
+
+ARCHITECTURE = Architecture(
+    title="DenseNet",
+    formula=r"x_{l+1} = [\,x_l,\; H_l(x_l)\,] = [\,x_0,\; H_0(x_0),\; \dots,\; H_l(x_l)\,]",
+    symbols={
+        r"x_l": "the signal that enters unit l: all earlier outputs of its block, side by side",
+        r"H_l": "the unit's branch: normalisation, activation, weight layer; its output has k "
+        "channels",
+        r"k": "the growth rate: channels that each unit adds",
+        r"k_0": "channels that enter the block; a block of L units ends with k0 + L·k",
+        r"\theta": "the compression of a transition: the share of channels that it keeps",
+        r"[\,\cdot,\cdot\,]": "concatenation, old channels first",
+    },
+    backward=r"\frac{\partial \mathcal{L}}{\partial x_l} = "
+    r"\sum_{m \ge l} H_m'^{\top} \frac{\partial \mathcal{L}}{\partial H_m} "
+    r"+ \frac{\partial \mathcal{L}}{\partial x_L}\Big|_{x_l}",
+    join="concat",
+    summary="Each unit hands on its input and appends a few new channels. Every unit's gradient "
+    "is the sum of what all later units of its block and the block's end send back directly.",
+    paper="Huang, Liu, van der Maaten & Weinberger 2016, Densely Connected Convolutional Networks "
+    "(arXiv 1608.06993), section 3.",
+    departures="The dense backbone (one block of linear layers on a flat input) is ours. Nets "
+    "without bottlenecks start with 16 channels, as the paper's text.",
+    knobs=(
+        knobs.backbone("cifar", "dense", "imagenet", default="cifar"),
+        knobs.depth(
+            "cifar: 6m+4, without bottlenecks 3m+4. imagenet: 121, 161, 169, 201. dense: any."
+        ),
+        Knob(
+            "growth_rate",
+            "int",
+            "Growth rate k",
+            "Channels that each unit adds.",
+            low=1,
+            high=512,
+        ),
+        Knob(
+            "bottleneck",
+            "bool",
+            "Bottleneck (B)",
+            "A first layer to 4k channels (1×1) before the one to k.",
+            backbones=("cifar", "dense"),
+        ),
+        Knob(
+            "compression",
+            "float",
+            "Compression θ (C)",
+            "The share of channels that a transition keeps.",
+            low=0.01,
+            high=1,
+            backbones=("cifar", "imagenet"),
+        ),
+        Knob(
+            "stem_width",
+            "int",
+            "Stem channels k0",
+            "Channels that enter the first block.",
+            low=1,
+            high=4096,
+        ),
+        knobs.ACTIVATION,
+        knobs.NORM,
+        knobs.INIT,
+        knobs.preset(*_PRESETS),
+        knobs.NUM_CLASSES,
+        knobs.INPUT_SHAPE,
+    ),
+    defaults=defaults,
+    check=check,
+    wiring=wiring,
+    name=name,
+    twin=twin,
+    presets={key: {"preset": key} for key in _PRESETS},
+    order=4,
+)

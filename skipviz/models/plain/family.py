@@ -1,0 +1,111 @@
+"""y = H(x): layers in a row, nothing around them. The baseline that every skip is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from skipviz.models import knobs, plans
+from skipviz.models.plans import ChainPlan, NetPlan
+from skipviz.models.steps import Step, Style
+from skipviz.spec import Architecture
+from skipviz.wiring import Wiring
+
+_CODE = "skipviz.models.plain.net:PlainUnit"
+
+
+def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+    on = given.get("backbone", "cifar")
+    common = knobs.common(given, on)
+    depth = 18 if on == "imagenet" else 20
+    return {**common, "depth": depth, "base_channels": 64 if on == "imagenet" else 16}
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    knobs.check_input(settings)
+    if settings["backbone"] == "cifar":
+        knobs.check_linear_depth(settings["depth"], 6, 2, "a plain CIFAR net")
+    elif settings["backbone"] == "imagenet":
+        knobs.check_listed_depth(settings["depth"], (18, 34), "a plain ImageNet net")
+
+
+def name(settings: Mapping[str, Any]) -> str:
+    wide = f"×{settings['widen']}" if settings["widen"] > 1 else ""
+    return f"Plain-{settings['depth']}{wide}"
+
+
+def _unit(style: Style, weight: Step) -> ChainPlan:
+    return ChainPlan("plain", "plain layer", style.chain("WNA", [weight]), "transform", _CODE)
+
+
+def plan(settings: Mapping[str, Any]) -> NetPlan:
+    """Every weight layer, normalised and activated, is a unit of its own."""
+    style = Style.of(settings)
+    if style.flat:
+        width = settings["width"]
+        unit = _unit(style, style.weight(width, width))
+        first, stages = width, [[unit] * (settings["depth"] - 1)]
+    else:
+        first = settings["base_channels"]
+        units = [settings["depth"] // 6] * 3
+        if settings["backbone"] == "imagenet":
+            units = list(knobs.IMAGENET_DEPTHS[settings["depth"]])
+        if settings["backbone"] == "imagenet":
+            first *= settings["widen"]
+        stages, width = [], first
+        for s, count in enumerate(units):
+            channels = settings["base_channels"] * settings["widen"] * 2**s
+            entry = style.weight(width, channels, stride=2 if s else 1)
+            inner = _unit(style, style.weight(channels, channels))
+            stages.append([_unit(style, entry), *[inner] * (2 * count - 1)])
+            width = channels
+    return NetPlan(
+        stem=plans.stem(settings, style, first),
+        stages=tuple(tuple(stage) for stage in stages),
+        head=plans.head(settings, style, width),
+    )
+
+
+def wiring(settings: Mapping[str, Any]) -> Wiring:
+    return plan(settings).wiring(settings, "plain", name(settings), "stage")
+
+
+def twin(settings: Mapping[str, Any]) -> None:
+    """A plain net is its own baseline."""
+    return None
+
+
+ARCHITECTURE = Architecture(
+    title="Plain",
+    formula=r"x_{l+1} = H_l(x_l)",
+    symbols={
+        r"x_l": "the signal that enters unit l",
+        r"H_l": "the unit's transformation: weight layer, normalisation (where there is one), "
+        "activation",
+    },
+    backward=r"\frac{\partial x_{l+1}}{\partial x_l} = H_l'(x_l)",
+    join="none",
+    summary="Layers in a row. On its way back a gradient is multiplied by every layer's H′: with "
+    "depth the product vanishes or explodes, and deep plain nets train worse than shallow ones.",
+    paper="He et al. 2015, Deep Residual Learning for Image Recognition (arXiv 1512.03385), "
+    "sections 3.3 and 4: the plain baselines.",
+    departures="None on cifar and imagenet. The dense net is Srivastava et al. 2015's (section 3.1)"
+    " with the width as a knob.",
+    knobs=(
+        knobs.backbone("cifar", "dense", "imagenet", default="cifar"),
+        knobs.depth("cifar: 6n+2. imagenet: 18 or 34. dense: any."),
+        knobs.WIDTH,
+        knobs.WIDEN,
+        knobs.BASE_CHANNELS,
+        knobs.ACTIVATION,
+        knobs.NORM,
+        knobs.INIT,
+        knobs.NUM_CLASSES,
+        knobs.INPUT_SHAPE,
+    ),
+    defaults=defaults,
+    check=check,
+    wiring=wiring,
+    name=name,
+    twin=twin,
+)
