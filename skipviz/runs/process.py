@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class Worker:
             self._on_message(self, *message)
         self.process.stdout.close()
         self.process.wait()
+        self.close()
         self._on_end(self)
 
     def order(self, **order: Any) -> bool:
@@ -68,7 +70,5 @@ class Worker:
     def close(self) -> None:
         """Ends its input: it saves what it has and goes. `wait()` or `kill()` after that."""
         assert self.process.stdin is not None
-        try:
+        with suppress(OSError):
             self.process.stdin.close()
-        except OSError:
-            pass

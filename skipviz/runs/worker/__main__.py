@@ -25,6 +25,7 @@ class Orders:
         self.jobs: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.stopped: set[str] = set()
         self.gone = threading.Event()
+        self.working = threading.Event()
         threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
 
     def _listen(self, stream: BinaryIO) -> None:
@@ -36,6 +37,8 @@ class Orders:
                 self.jobs.put(order)
         self.gone.set()
         self.jobs.put(None)
+        if not self.working.is_set():  # warming up or idle: there is nothing to save
+            os._exit(0)
 
 
 def main() -> None:
@@ -50,7 +53,9 @@ def main() -> None:
 
     pipe.send_json(out, b"H", hello())
     while (order := orders.jobs.get()) is not None:
+        orders.working.set()
         Session(order, orders, out).run()
+        orders.working.clear()
 
 
 if __name__ == "__main__":
