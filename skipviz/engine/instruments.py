@@ -42,7 +42,7 @@ class Instruments:
         self._x: dict[int, torch.Tensor] = {}
         self._grad: dict[int, torch.Tensor] = {}
         self._gates: dict[int, torch.Tensor] = {}
-        self.weights = [net.get_submodule(layer.path).weight for layer in wiring.layers]
+        self.weights: list[Any] = [net.get_submodule(layer.path).weight for layer in wiring.layers]
         for i, point in enumerate(wiring.points):
             net.get_submodule(point.path).register_forward_hook(partial(self._saw_signal, i))
         for i, gate in enumerate(wiring.gates):
@@ -66,7 +66,7 @@ class Instruments:
         signals = [self._grad[i] for i in range(len(self.wiring.points))]
         xs = [self._x[i] for i in range(len(self.wiring.points))]
         weights = [weight.grad for weight in self.weights]
-        read = norms([*signals, *weights, *xs])
+        read = norms(signals + weights + xs)
         counts = torch.tensor([x.numel() for x in xs], dtype=read.dtype, device=read.device)
         read[len(signals) + len(weights) :] /= counts.sqrt()
         gates = [self._gates[i].mean() for i in range(len(self.wiring.gates))]

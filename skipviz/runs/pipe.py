@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 _HEAD = struct.Struct("<cI")
 
 
-def send(stream: BinaryIO, kind: bytes, payload: bytes) -> None:
+def send(stream: IO[bytes], kind: bytes, payload: bytes) -> None:
     """Writes one message and flushes it. OSError where the other side is gone."""
     stream.write(_HEAD.pack(kind, len(payload)) + payload)
     stream.flush()
 
 
-def send_json(stream: BinaryIO, kind: bytes, value: dict[str, Any]) -> None:
+def send_json(stream: IO[bytes], kind: bytes, value: dict[str, Any]) -> None:
     send(stream, kind, json.dumps(value).encode())
 
 
-def receive(stream: BinaryIO) -> tuple[bytes, bytes] | None:
+def receive(stream: IO[bytes]) -> tuple[bytes, bytes] | None:
     """The next message as (kind, payload); None at the end of the stream, also in mid-message."""
     head = stream.read(_HEAD.size)
     if len(head) < _HEAD.size:

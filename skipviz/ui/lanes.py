@@ -107,7 +107,10 @@ def widget(knob: Knob, value: Any, key: str) -> Any:
     if knob.kind == "choice":
         return st.selectbox(options=knob.choices, index=knob.choices.index(value), **common)
     if knob.kind == "int":
-        limits = {"min_value": int(knob.low or 0), "max_value": int(knob.high or 10**9)}
+        limits: dict[str, Any] = {
+            "min_value": int(knob.low or 0),
+            "max_value": int(knob.high or 10**9),
+        }
         return int(st.number_input(value=int(value), step=1, **limits, **common))
     if not knob.choices and isinstance(value, (int, float)):
         limits = {"min_value": knob.low, "max_value": knob.high}
