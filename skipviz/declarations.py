@@ -1,0 +1,114 @@
+"""What an architecture and a data set declare of themselves, readable without torch.
+
+Looked up by name at validation time, through `discover`: nothing here knows a family or a data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from skipviz import discover
+from skipviz.knob import Knob, SpecError, show
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One `ARCHITECTURE` in each `skipviz/models/<family>/family.py`.
+
+    defaults(given)   the value of every knob that `given` leaves out (keys: knob names)
+    check(settings)   raises SpecError where the settings do not fit together (the depth rule, above
+                      all)
+    wiring(settings)  the net as a drawing: skipviz.wiring.Wiring
+    name(settings)    the short name that a legend shows: "ResNet-20"
+    twin(settings)    the plain twin as (family, knobs, shares_weights), or None where there is none
+    symbols           each symbol of the formula, explained
+    """
+
+    title: str
+    formula: str
+    symbols: Mapping[str, str]
+    backward: str
+    join: Literal["none", "add", "gate", "concat"]
+    summary: str
+    paper: str
+    departures: str
+    knobs: tuple[Knob, ...]
+    defaults: Callable[[Mapping[str, Any]], dict[str, Any]]
+    check: Callable[[Mapping[str, Any]], None]
+    wiring: Callable[[Mapping[str, Any]], Any]
+    name: Callable[[Mapping[str, Any]], str]
+    twin: Callable[[Mapping[str, Any]], tuple[str, dict[str, Any], bool] | None]
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    order: int = 0
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One `DATASET` in each `skipviz/data/<key>.py`.
+
+    load()   → (train_images, train_labels, test_images, test_labels): numpy arrays, images uint8
+             (N, C, H, W), labels int64 (N,)
+    """
+
+    title: str
+    summary: str
+    input_shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    train_size: int
+    test_size: int
+    synthetic: bool
+    origin: str
+    licence: str
+    load: Callable[[], tuple[Any, Any, Any, Any]]
+    order: int = 0
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def architecture(family: Any) -> Architecture:
+    """The declaration of `family`, or SpecError."""
+    found: Mapping[str, Architecture] = discover.architectures()
+    if not isinstance(family, str) or family not in found:
+        raise SpecError(f"family {show(family)}: must be one of {listed(found)}")
+    return found[family]
+
+
+def dataset(key: Any) -> Dataset:
+    """The declaration of the data set `key`, or SpecError."""
+    found: Mapping[str, Dataset] = discover.datasets()
+    if not isinstance(key, str) or key not in found:
+        raise SpecError(f"data {show(key)}: must be one of {listed(found)}")
+    return found[key]
+
+
+def settle(family: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """Every knob of `family` with its value: `knobs` where given, else the family's defaults.
+
+    SpecError where a value is wrong by itself or beside the others.
+    """
+    declared = architecture(family)
+    given = parsed(declared, family, knobs)
+    settings = {**declared.defaults(given), **given}
+    declared.check(settings)
+    return {knob.name: settings[knob.name] for knob in declared.knobs}
+
+
+def parsed(declared: Architecture, family: str, knobs: Any) -> dict[str, Any]:
+    """The given knobs alone, read and in the declaration's order, or SpecError."""
+    if not isinstance(knobs, Mapping):
+        raise SpecError(f"knobs {show(knobs)}: must be names with values, such as depth=20")
+    table = {knob.name: knob for knob in declared.knobs}
+    for name in knobs:
+        if name not in table:
+            raise SpecError(
+                f"knob {show(name)}: {family} has no such knob; its knobs are {listed(table)}"
+            )
+    return {name: knob.parse(knobs[name]) for name, knob in table.items() if name in knobs}
