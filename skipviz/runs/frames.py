@@ -152,7 +152,8 @@ class FrameLog:
     def lane(self, i: int, name: str, rows: Any = slice(None)) -> np.ndarray:
         """Rows of a lane's column, (k, seeds, width of one seed)."""
         flat = self.column(f"lane{i}_{name}", rows)
-        return flat.reshape(len(flat), self.tracks[i].seeds, -1)
+        seeds = self.tracks[i].seeds
+        return flat.reshape(len(flat), seeds, flat.shape[1] // seeds)
 
     def diverged_at(self, i: int, row: int) -> int | None:
         """The step at which lane i left the finite numbers, as known in `row`."""

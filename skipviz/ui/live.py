@@ -79,6 +79,7 @@ def live(
     if unknown:
         raise SpecError(f"panel '{unknown[0]}': must be one of {', '.join(PANELS)}")
     data = {
+        "id": key,
         "run": run_id,
         "panels": list(panels),
         "height": height,

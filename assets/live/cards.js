@@ -1,0 +1,145 @@
+// The page's elements: header, legend, one card for each chart, the step slider.
+
+import { plain } from "./words.js";
+
+const STATES = {
+  loading: ["…", "loading"],
+  idle: ["○", "nothing to show yet"],
+  queued: ["…", "waiting for a free worker"],
+  running: ["▶", "training"],
+  finished: ["✓", "finished"],
+  stopped: ["■", "stopped"],
+  interrupted: ["!", "interrupted"],
+  failed: ["✕", "failed"],
+  missing: ["✕", "not found"],
+};
+
+const PATTERNS = { solid: "", dash: "9 5", dot: "2.5 4", dashdot: "9 4 2.5 4" };
+
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+/** A row of buttons of which one is pressed. */
+function choice(label, choices, chosen, pick) {
+  const row = element("div", { class: "sv-choice", role: "group", "aria-label": label });
+  for (const [value, text] of choices) {
+    const button = element("button", { type: "button", "aria-pressed": value === chosen }, text);
+    button.addEventListener("click", () => {
+      row.querySelectorAll("button").forEach((one) =>
+        one.setAttribute("aria-pressed", one === button));
+      pick(value);
+    });
+    row.append(button);
+  }
+  return row;
+}
+
+export function card({ id, panel, title, height, choices = null, wide = false, empty }) {
+  const heading = element("h3", {}, title);
+  const plot = element("div", { class: "sv-plot", role: "img", id, "aria-label": title });
+  plot.style.minHeight = `${height}px`;
+  const vacant = element("p", { class: "sv-empty" }, empty);
+  const stage = element("div", { class: "sv-stage" }, plot, vacant);
+  const reading = element("p", { class: "sv-reading" });
+  const box = element(
+    "section", { class: `sv-card sv-${panel}${wide ? " sv-wide" : ""}` },
+    element("header", {}, heading, choices ? choice(...choices) : null), stage, reading,
+  );
+  return { box, heading, plot, reading, vacant };
+}
+
+/** The step that profile and gates show: follows the newest until it is moved. */
+export function slider(id, move, follow) {
+  const range = element("input", {
+    type: "range", min: 0, max: 0, value: 0, step: 1, id, "aria-label": "step shown",
+  });
+  const text = element("output", { for: id });
+  const button = element("button", {
+    type: "button", class: "sv-follow", title: "Show the newest step again",
+  }, "follow");
+  range.addEventListener("input", () => move(Number(range.value)));
+  button.addEventListener("click", follow);
+  const box = element("div", { class: "sv-slider" }, text, range, button);
+  const show = (step, newest, pinned) => {
+    box.hidden = newest < 1;
+    range.max = Math.max(0, newest);
+    range.value = Math.max(0, step);
+    const words = `step ${Math.max(0, step)}`;
+    if (text.textContent !== words) text.textContent = words;
+    range.setAttribute("aria-valuetext", `${words} of ${newest}`);
+    button.setAttribute("aria-pressed", !pinned);
+    button.textContent = pinned ? "follow" : "following";
+  };
+  show(0, 0, false);
+  return { box, show };
+}
+
+export function header(id) {
+  const chip = element("span", { class: "sv-chip" });
+  const facts = element("span", { class: "sv-facts" });
+  const link = element("span", { class: "sv-link", hidden: "" }, "reconnecting…");
+  const bar = element("div", { class: "sv-bar-fill" });
+  const progress = element("div", {
+    class: "sv-bar", role: "progressbar", "aria-valuemin": 0, "aria-label": "training progress",
+  }, bar);
+  const message = element("p", { class: "sv-message", hidden: "" });
+  const line = element("div", { class: "sv-line" }, chip, facts, link);
+  const box = element("div", { class: "sv-head", id }, line, progress, message);
+  return { box, chip, facts, link, bar, progress, message };
+}
+
+export function showHeader(parts, { status, step, total, linked }) {
+  const [icon, words] = STATES[status.state] ?? STATES.loading;
+  if (parts.chip.dataset.state !== status.state) {
+    parts.chip.dataset.state = status.state;
+    parts.chip.replaceChildren(
+      element("span", { class: "sv-icon", "aria-hidden": "true" }, icon), words);
+  }
+  const done = Math.max(0, Math.min(step + 1, total));
+  const facts = total ? [`step ${done} / ${total}`] : [];
+  const speed = status.steps_per_s;
+  if (speed > 0) facts.push(`${Number(speed.toPrecision(3))} steps/s`);
+  if (status.state === "running" && speed > 0) facts.push(`${duration((total - done) / speed)} left`);
+  if (status.device) facts.push(String(status.device).toUpperCase());
+  parts.facts.textContent = facts.join("  ·  ");
+  parts.bar.style.width = `${total ? (100 * done) / total : 0}%`;
+  parts.progress.setAttribute("aria-valuemax", total || 0);
+  parts.progress.setAttribute("aria-valuenow", done);
+  parts.link.hidden = linked;
+  parts.message.textContent = status.message ?? "";
+  parts.message.hidden = !status.message;
+}
+
+function duration(seconds) {
+  if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+/** One button for each lane: a sample of its line, its name, and whether it diverged. */
+export function showLegend(box, lanes, diverged, toggle) {
+  const key = JSON.stringify([lanes.map(({ label, colour, dash, hidden }) =>
+    [label, colour, dash, hidden]), diverged]);
+  if (box.dataset.key === key) return;
+  box.dataset.key = key;
+  const focused = [...box.children].indexOf(document.activeElement);
+  box.replaceChildren(...lanes.map((lane, i) => {
+    const at = diverged[i];
+    const button = element("button", {
+      type: "button", "aria-pressed": !lane.hidden, title: lane.hidden ? "Show" : "Hide",
+      onclick: () => toggle(i),
+    });
+    button.innerHTML = `<svg width="38" height="12" aria-hidden="true"><line x1="1" x2="37" y1="6"
+      y2="6" stroke="${lane.colour}" stroke-width="4" stroke-dasharray="${PATTERNS[lane.dash] ?? ""}"
+      /></svg><span>${plain(lane.label)}</span>${at === null ? ""
+      : `<em>diverged at step ${at}</em>`}`;
+    return button;
+  }));
+  if (focused >= 0) box.children[focused]?.focus();
+}

@@ -1,0 +1,137 @@
+// One Plotly chart that is drawn again and again under a user's hands: what was zoomed stays
+// zoomed, a drag is never broken off, axes only ever grow.
+
+const CONFIG = {
+  displaylogo: false,
+  displayModeBar: "hover",
+  responsive: false,
+  doubleClick: "autosize",
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+};
+
+export class Chart {
+  constructor(plot, file) {
+    this.plot = plot;
+    this.config = {
+      ...CONFIG,
+      toImageButtonOptions: { format: "png", scale: 3, filename: `skipviz-${file}` },
+    };
+    this.zoomed = new Set();
+    this.held = false;
+    this.onZoom = () => {};
+    this.press = (event) => { if (event.button === 0) this.held = true; };
+    this.release = () => { this.held = false; };
+    plot.addEventListener("pointerdown", this.press, true);
+    plot.addEventListener("mousedown", this.press, true);
+    addEventListener("pointerup", this.release, true);
+    addEventListener("mouseup", this.release, true);
+  }
+
+  /** Draws unless the user is dragging just now; says whether it did. */
+  async draw(data, layout) {
+    if (this.held) return false;
+    for (const axis of this.zoomed) {
+      if (layout[axis]) layout[axis].range = [...this.plot.layout[axis].range];
+    }
+    await window.Plotly.react(this.plot, data, layout, this.config);
+    if (!this.listens) {
+      this.listens = true;
+      this.plot.on("plotly_relayout", (change) => this.note(change));
+    }
+    return true;
+  }
+
+  note(change) {
+    for (const key of Object.keys(change)) {
+      const [axis, what] = key.split(".");
+      if (!/^[xy]axis\d*$/.test(axis)) continue;
+      if (what === "autorange") this.zoomed.delete(axis);
+      else if (what?.startsWith("range")) this.zoomed.add(axis);
+    }
+    this.onZoom();
+  }
+
+  forget() {
+    this.zoomed.clear();
+  }
+
+  close() {
+    removeEventListener("pointerup", this.release, true);
+    removeEventListener("mouseup", this.release, true);
+    window.Plotly?.purge(this.plot);
+  }
+}
+
+export function baseLayout(theme, size, margin) {
+  const font = { family: theme.family, size: size.font, color: theme.text };
+  return {
+    width: size.width,
+    height: size.height,
+    margin,
+    font,
+    paper_bgcolor: theme.card,
+    plot_bgcolor: theme.card,
+    showlegend: false,
+    hovermode: "closest",
+    dragmode: "zoom",
+    uirevision: "keep",
+    transition: { duration: 0 },
+    hoverlabel: {
+      bgcolor: theme.background,
+      bordercolor: theme.grid,
+      font: { ...font, size: size.font * 0.95 },
+      align: "left",
+    },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: theme.muted, activecolor: theme.text },
+  };
+}
+
+export function axis(theme, size, title, more) {
+  return {
+    title: { text: title, font: { size: size.font, color: theme.muted }, standoff: 8 },
+    gridcolor: theme.grid,
+    zeroline: false,
+    ticks: "",
+    tickfont: { size: size.font * 0.92, color: theme.text },
+    autorange: false,
+    fixedrange: false,
+    ...more,
+  };
+}
+
+/** At most about `most` ticks at whole powers of ten; `place` puts an exponent on the axis. */
+export function powerTicks([low, high], most, place = (at) => at) {
+  const apart = Math.max(1, Math.ceil((high - low) / most));
+  const marks = [];
+  for (let at = Math.ceil(low / apart) * apart; at <= high; at += apart) marks.push(at);
+  return {
+    tickmode: "array",
+    tickvals: marks.map(place),
+    ticktext: marks.map((at) => (at === 0 ? "1" : `10<sup>${String(at).replace("-", "−")}</sup>`)),
+  };
+}
+
+/** Bounds that only grow: a chart that is being watched does not jump. */
+export class Bounds {
+  constructor() { this.low = Infinity; this.high = -Infinity; }
+
+  grow(low, high) {
+    if (low < this.low) this.low = low;
+    if (high > this.high) this.high = high;
+    return this.low <= this.high ? [this.low, this.high] : [0, 1];
+  }
+}
+
+/** Moves labels at `places` (pixels) apart to at least `gap`, keeping their order. */
+export function apart(places, gap) {
+  const order = places.map((place, i) => i).sort((a, b) => places[a] - places[b]);
+  const moved = [...places];
+  for (let turn = 0; turn < 20; turn += 1) {
+    for (let k = 1; k < order.length; k += 1) {
+      const under = order[k - 1], over = order[k];
+      const lack = gap - (moved[over] - moved[under]);
+      if (lack > 0.5) { moved[under] -= lack / 2; moved[over] += lack / 2; }
+    }
+  }
+  return moved;
+}

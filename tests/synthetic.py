@@ -1,0 +1,86 @@
+"""Runs made of formulas, for tests of the stream and of the live charts. Nothing here is trained."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+
+from skipviz.frame import Frame, LaneFrame
+from skipviz.runs.frames import FrameLog, Track, Writer, schema
+
+
+def track(label: str, family: str, depth: int, *, cells: int = 0, seeds: int = 1) -> Track:
+    axis = [(f"layer {i}", i) for i in range(1, depth + 1)]
+    gates = axis[1:] if cells else []
+    return Track(label, family, points=axis, layers=axis, gates=gates, cells=cells, seeds=seeds)
+
+
+def lane_frame(of: Track, step: int, *, with_map: bool) -> LaneFrame:
+    """Plain lanes vanish and stay at the loss of guessing; the others learn."""
+    rng = np.random.default_rng([step, len(of.label)])
+    depth, vanishes = len(of.points), of.family == "plain"
+    layers = np.arange(1, depth + 1)
+    shape = (of.seeds, depth)
+    decades = -0.38 * (depth - layers) if vanishes else -0.004 * (depth - layers)
+    noise = rng.normal(0, 0.05, shape)
+    floor = 2.28 if vanishes else 2.3 * np.exp(-step / 90) + 0.02
+    loss = floor * np.exp(rng.normal(0, 0.06, of.seeds))
+    values: dict[str, Any] = {
+        "loss": loss,
+        "error": np.clip(loss / 2.6, 0, 1),
+        "signal_gradient_norm": 10 ** (decades - 0.8 + noise - step / 900),
+        "weight_gradient_norm": 10 ** (decades / 20 - 1 + noise),
+        "activation_scale": 10 ** (0.002 * layers + noise),
+    }
+    values |= {"gate_mean": np.full((of.seeds, len(of.gates)), 0.13)} if of.gates else {}
+    if of.seeds == 1:
+        values = {name: value[0] for name, value in values.items()}
+        values |= {name: float(values[name]) for name in ("loss", "error")}
+    if of.gates and with_map:
+        columns = np.random.default_rng(0).normal(-2, 2, of.cells)
+        drift = rng.normal(0, 0.4, (len(of.gates), of.cells)) + step / 300
+        values["gate_map"] = (1 / (1 + np.exp(-columns - drift))).astype(np.float32)
+        values["output_map"] = np.tanh(columns + 0.2 * drift).astype(np.float32)
+    return LaneFrame(**values)
+
+
+class GrowingRun:
+    """A run that has as many frames as it is told: a `LiveRun`."""
+
+    def __init__(self, run_id: str, tracks: list[Track], steps: int) -> None:
+        self.id, self.tracks, self.steps = run_id, tracks, steps
+        self.log = FrameLog()
+        self.version = 0
+        self.state: dict[str, Any] = {"state": "running", "steps_per_s": 80.0, "device": "cpu"}
+        self._bell = asyncio.Event()
+        self._writer = Writer(schema(f'{{"steps": {steps}, "seeds": {tracks[0].seeds}}}', tracks))
+        self.log.append_bytes(self._writer.start())
+
+    def status(self) -> dict[str, Any]:
+        return {**self.state, "steps": self.steps}
+
+    def grow(self, to: int) -> None:
+        """Records frames up to `to` of them."""
+        frames = []
+        for step in range(self.log.n, min(to, self.steps)):
+            lanes = tuple(lane_frame(t, step, with_map=step % 20 == 0) for t in self.tracks)
+            frames.append(Frame(step=step, lanes=lanes))
+        if frames:
+            self.log.append_bytes(self._writer.batch(frames, [f.step / 80 for f in frames]))
+        self.ring()
+
+    def tell(self, **state: Any) -> None:
+        self.state |= state
+        self.ring()
+
+    def ring(self) -> None:
+        self.version += 1
+        bell, self._bell = self._bell, asyncio.Event()
+        bell.set()
+
+    async def changed(self, version: int) -> int:
+        while self.version <= version:
+            await self._bell.wait()
+        return self.version
