@@ -59,7 +59,7 @@ class Op:
 
 @dataclass(frozen=True)
 class Edge:
-    """An arrow: `source` is an operation's name, or "in" for the unit's input. Dashed: not identity."""
+    """An arrow from `source`, an operation or "in", the unit's input. Dashed: not the identity."""
 
     source: str
     target: str
@@ -112,9 +112,8 @@ class Body:
 
     @cached_property
     def signature(self) -> tuple[Any, ...]:
-        """Equal for units that differ only in their numbers of channels."""
-        kinds = tuple((op.name, op.kind, op.kernel, op.stride) for op in self.ops)
-        return self.kind, kinds, self.edges
+        """Equal for units that differ only in their channels and the sizes of their kernels."""
+        return self.kind, tuple((op.name, op.kind, op.stride) for op in self.ops), self.edges
 
     def sources(self, name: str) -> list[str]:
         return [edge.source for edge in self.edges if edge.target == name]
@@ -146,7 +145,8 @@ class Body:
         A factor is kept for the other factor's gradient; fixed gates need none, and neither does
         the input of the net, so that a stem's dropout keeps no mask.
         """
-        root, kept = {INPUT: INPUT}, set()
+        root = {INPUT: INPUT}
+        kept: set[str] = set()
         fixed: set[str] = set()
         for op in self.ops:
             sources = self.sources(op.name)
@@ -188,7 +188,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Layer:
-    """A place in a net that charts name: a module's path and its depth (1: the first weighted layer)."""
+    """A place that charts name: a module's path and its depth (1: the first weighted layer)."""
 
     path: str
     depth: int
@@ -206,7 +206,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Wiring:
-    """A whole net. `counts_classifier`: the papers' depth of a convolutional net counts the classifier."""
+    """A whole net. `counts_classifier`: whether its depth counts the classifier (papers: yes)."""
 
     name: str
     family: str

@@ -16,7 +16,7 @@ from skipviz.wiring import Body, Shape, Stage, Unit, Wiring
 
 
 class UnitPlan(Protocol):
-    """What every family's unit plan offers; plans are frozen, so that equal units are drawn once."""
+    """What every family's unit plan offers; frozen, so that equal units are drawn once."""
 
     def body(self, shape: Shape) -> Body:
         """The unit as a drawing, for an input of `shape`."""

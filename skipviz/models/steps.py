@@ -60,8 +60,17 @@ class Style:
         """A linear layer or a convolution; biased where no normalisation would undo the bias."""
         if self.flat:
             return Step("linear", "linear", inputs, outputs, bias=not self.norm)
-        size = {"kernel": kernel, "stride": stride, "padding": (kernel - 1) // 2}
-        return Step("conv", "conv", inputs, outputs, **size, groups=groups, bias=not self.norm)
+        return Step(
+            "conv",
+            "conv",
+            inputs,
+            outputs,
+            kernel=kernel,
+            stride=stride,
+            padding=(kernel - 1) // 2,
+            groups=groups,
+            bias=not self.norm,
+        )
 
     def chain(self, order: str, weights: Iterable[Step] = (), channels: int = 0) -> Chain:
         """The layers of `order`; `channels` come in where it does not start with a weight layer."""

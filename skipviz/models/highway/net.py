@@ -43,12 +43,11 @@ class HighwayUnit(nn.Module):
     @torch.no_grad()
     def start(self) -> None:
         """Biases the gates: T towards carrying, a carry gate of its own the opposite way."""
-        for gate, bias in (
-            (self.transform_gate, self.gate_bias),
-            (self.carry_gate, -self.gate_bias),
-        ):
-            if gate is not None and isinstance(gate[0], (nn.Linear, nn.Conv2d)):
-                gate[0].bias.fill_(bias)
+        gates = (self.transform_gate, self.gate_bias), (self.carry_gate, -self.gate_bias)
+        for gate, bias in gates:
+            for layer in gate or ():
+                if isinstance(layer, (nn.Linear, nn.Conv2d)) and layer.bias is not None:
+                    layer.bias.fill_(bias)
 
 
 def _unit(plan: HighwayPlan | ChainPlan) -> nn.Module:

@@ -160,7 +160,7 @@ def _weights(
 def _stages(
     settings: Mapping[str, Any], style: Style, inputs: int, shape: list[tuple[int, Widths]]
 ) -> Iterator[list[ResidualPlan]]:
-    """Stages of (number of units, widths): half the size and double the width from each to the next."""
+    """Stages of (number of units, widths); each halves the size of the one before."""
     units = _Units(settings, style, sum(count for count, _ in shape))
     for s, (count, widths) in enumerate(shape):
         stage = []
@@ -198,7 +198,7 @@ def conv_plan(settings: Mapping[str, Any], stem: int, shape: list[tuple[int, Wid
 
 
 def plan(settings: Mapping[str, Any]) -> NetPlan:
-    """The ResNet of `settings`. Pre-activation nets end with one more activation (He 2016, appendix)."""
+    """The ResNet of `settings`; a pre-activation net ends with one more activation (He 2016)."""
     if settings["backbone"] != "dense":
         stem = 64 if settings["backbone"] == "imagenet" else 16
         return conv_plan(settings, stem, stage_shape(settings))

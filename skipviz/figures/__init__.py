@@ -1,0 +1,1 @@
+"""Frames and readings as figures; `theme` holds the palette."""

@@ -1,0 +1,140 @@
+"""What a graph shows, before it is DOT: boxes, joins and arrows, and how often each stands for.
+
+A test adds up the joins of a drawing, box by box, and compares them with the real module's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from skipviz.wiring import INPUT, JOINS, Op, Role, Shape, Unit
+
+NodeKind = Literal["box", "unit", "join", "end", "split", "note"]
+Mark = Literal["", "a", "b", "changed"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A box or a circle.
+
+    joins  the joins that it stands for, in one unit     times  how many units it stands for
+    path   the module that it shows, "" for none         mark   of a diff: whose net has it
+    """
+
+    id: str
+    label: str
+    kind: NodeKind = "box"
+    joins: tuple[str, ...] = ()
+    times: int = 1
+    path: str = ""
+    tip: str = ""
+    mark: Mark = ""
+
+
+@dataclass(frozen=True)
+class Link:
+    """An arrow, with the shape of what flows where that is worth saying."""
+
+    source: str
+    target: str
+    label: str = ""
+    role: Role = "main"
+    dashed: bool = False
+    around: bool = False
+    mark: Mark = ""
+
+
+@dataclass
+class Drawing:
+    """Nodes and links, and clusters: frames (id, title, node ids) around some of the nodes."""
+
+    nodes: list[Node] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    clusters: list[tuple[str, str, list[str]]] = field(default_factory=list)
+    aside: set[str] = field(default_factory=set)
+
+    def add(self, node: Node) -> str:
+        self.nodes.append(node)
+        return node.id
+
+    def joins(self) -> Counter[str]:
+        """How many joins of each kind it stands for; what it shows aside is not counted."""
+        total: Counter[str] = Counter()
+        for node in self.nodes:
+            if node.id not in self.aside:
+                for join in node.joins:
+                    total[join] += node.times
+        return total
+
+
+def shape_text(shape: Shape) -> str:
+    """ "16×32×32": channels, height, width; or "50": features."""
+    return "×".join(map(str, shape))
+
+
+def plural(count: int) -> str:
+    """A count with thousands apart: 1 234 567."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def tip(unit: Unit, op: Op) -> str:
+    """What the pointer reads over an operation."""
+    parts = [unit.module(op) or op.kind, f"output {shape_text(op.shape)}"]
+    if op.parameters:
+        parts.append(f"{plural(op.parameters)} parameters")
+    if op.multiply_adds:
+        parts.append(f"{plural(op.multiply_adds)} multiply-adds")
+    return ", ".join(parts)
+
+
+def op_node(prefix: str, unit: Unit, op: Op) -> Node:
+    """One operation of a unit as a node."""
+    tooltip, path = tip(unit, op), unit.module(op)
+    node_id = f"{prefix}.{op.name}"
+    if op.kind in JOINS:
+        return Node(node_id, JOINS[op.kind], "join", (op.kind,), tip=tooltip)
+    return Node(node_id, op.label, path=path, tip=tooltip)
+
+
+def draw_unit(drawing: Drawing, prefix: str, unit: Unit, start: str, shape: bool = True) -> str:
+    """Draws `unit` in full after the node `start`; the id of the node that makes its output.
+
+    Shapes stand on an arrow where they differ from the shape that came in, and on the way out.
+    """
+    body, shapes = unit.body, {INPUT: unit.body.input_shape}
+    ids, said = {INPUT: start}, {INPUT: shape}
+    for op in body.ops:
+        ids[op.name] = drawing.add(op_node(prefix, unit, op))
+        shapes[op.name] = op.shape
+        said[op.name] = shape
+    for edge in body.edges:
+        text = shape_text(shapes[edge.source]) if said[edge.source] else ""
+        said[edge.source] = False
+        around = edge.role == "shortcut"
+        source, target = ids[edge.source], ids[edge.target]
+        drawing.links.append(Link(source, target, text, edge.role, edge.dashed, around))
+    return ids[body.ops[-1].name] if body.ops else start
+
+
+def runs(units: Iterable[Unit]) -> list[list[Unit]]:
+    """Neighbours that differ in nothing but their numbers of channels, together."""
+    grouped: list[list[Unit]] = []
+    for unit in units:
+        last = grouped[-1][-1] if grouped else None
+        if last and last.body.signature == unit.body.signature and _steady(last, unit):
+            grouped[-1].append(unit)
+        else:
+            grouped.append([unit])
+    return grouped
+
+
+def _steady(one: Unit, other: Unit) -> bool:
+    """Whether two units do the same to shapes: nothing, or add as many channels."""
+    changes = [
+        [out - into for into, out in zip(u.body.input_shape, u.body.output_shape, strict=False)]
+        for u in (one, other)
+    ]
+    return changes[0] == changes[1]
