@@ -1,4 +1,4 @@
-"""Runs made of formulas, for tests of the stream and of the live charts. Nothing here is trained."""
+"""Runs made of formulas, for tests of the stream and the live charts. Nothing here is trained."""
 
 from __future__ import annotations
 

@@ -1,0 +1,397 @@
+"""The stream: messages of bounded size, encoded once, nothing lost, nobody else's page."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import warnings
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.websockets import WebSocketDisconnect
+
+from skipviz.frame import Frame, LaneFrame
+from skipviz.runs import messages
+from skipviz.runs.feed import PULSE_S, Feed, Viewer
+from skipviz.runs.frames import FrameLog, schema, to_batch
+from skipviz.runs.stream import Streams, routes, same_host
+from tests.synthetic import GrowingRun, track
+
+with warnings.catch_warnings():
+    # Which HTTP library stands behind it is the same to these tests; the older one warns.
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+PAIR = [track("Plain-50", "plain", 50), track("ResNet-50", "resnet", 50)]
+HIGHWAY = [track("Highway-20", "highway", 20, cells=30)]
+
+
+def pair(frames: int, steps: int = 400) -> GrowingRun:
+    run = GrowingRun("pair", PAIR, steps)
+    run.grow(frames)
+    return run
+
+
+def unpack(run: GrowingRun, message: str | bytes) -> dict[str, Any]:
+    assert isinstance(message, bytes)
+    return messages.unpack(message, run.tracks)
+
+
+def updates(run: GrowingRun, found: list[str | bytes]) -> list[dict[str, Any]]:
+    packed = [unpack(run, m) for m in found if isinstance(m, bytes)]
+    return [m for m in packed if m["kind"] == messages.UPDATE]
+
+
+def run_async(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+# --- Messages -------------------------------------------------------------------------------
+
+
+def test_curves_and_profiles_arrive_as_they_were_recorded() -> None:
+    run = pair(50)
+    got = messages.unpack(messages.snapshot(run.log, 0, 50), PAIR)
+    assert (got["from"], got["to"], got["diverged"]) == (0, 50, [-1, -1])
+    assert got["points"]["step"].tolist() == got["columns"]["step"].tolist() == list(range(50))
+    for i in range(2):
+        want = run.log.lane(i, "signal_gradient_norm")[:, 0]
+        column = got["columns"]["lanes"][i]["signal_gradient_norm"]
+        np.testing.assert_allclose(column, np.log10(want), rtol=1e-6)
+        loss = run.log.lane(i, "loss")[:, 0, 0]
+        np.testing.assert_allclose(got["points"]["lanes"][i]["loss"], loss, rtol=1e-6)
+
+
+def test_a_snapshot_is_thinned_and_keeps_extremes_and_newest() -> None:
+    run = GrowingRun("long", [track("ResNet-2", "resnet", 2)], steps=20_000)
+    run.grow(20_000)
+    got = messages.unpack(messages.snapshot(run.log, 0, 20_000), run.tracks)
+    loss = run.log.lane(0, "loss")[:, 0, 0]
+    steps = set(got["points"]["step"].tolist())
+    assert len(steps) <= messages.SNAPSHOT_POINTS
+    assert {0, 19_999, int(loss.argmax()), int(loss.argmin())} <= steps
+    assert len(got["columns"]["step"]) == messages.SNAPSHOT_COLUMNS
+
+
+@pytest.mark.parametrize("between", [1, 2, 23, 24, 25, 100, 1000, 10_000])
+def test_a_delta_of_two_50_layer_lanes_stays_below_2_kb(between: int) -> None:
+    run = pair(200)
+    # The log is what matters here: many rows are made at once from a few.
+    log = FrameLog()
+    frames = [run.log.frame(i % 200) for i in range(between + 1)]
+    frames = [Frame(step=i, lanes=frame.lanes) for i, frame in enumerate(frames)]
+    log.append(to_batch(frames, [0.0] * len(frames), schema('{"steps": 9}', PAIR)))
+    data = messages.delta(log, 1, between + 1)
+    got = messages.unpack(data, PAIR)
+    assert len(data) <= 2048
+    assert got["points"]["step"][-1] == got["columns"]["step"][-1] == between
+    loss = log.lane(0, "loss", slice(1, None))[:, 0, 0]
+    shown = got["points"]["lanes"][0]["loss"]
+    assert shown.max() == np.float32(loss.max()) and shown.min() == np.float32(loss.min())
+
+
+def test_a_delta_with_several_seeds_stays_below_2_kb_and_has_a_band() -> None:
+    tracks = [track("Plain-50", "plain", 50, seeds=5), track("ResNet-50", "resnet", 50, seeds=5)]
+    run = GrowingRun("seeds", tracks, 300)
+    run.grow(300)
+    data = messages.delta(run.log, 100, 300)
+    lane = messages.unpack(data, tracks)["points"]["lanes"][1]
+    assert len(data) <= 2048
+    assert (lane["low"] <= lane["loss"]).all() and (lane["loss"] <= lane["high"]).all()
+
+
+def test_norms_outside_float32_survive_and_zero_is_told_from_nothing() -> None:
+    norms = np.array([1e-300, 0.0, np.nan, np.inf, 1.0])
+    of = track("Plain-5", "plain", 5)
+    lane = LaneFrame(1.0, 0.5, norms, norms, norms, diverged_at=3)
+    log = FrameLog()
+    log.append(to_batch([Frame(7, (lane,))], [0.0], schema("{}", [of])))
+    got = messages.unpack(messages.exact(log, 7), [of])
+    profile = got["columns"]["lanes"][0]["weight_gradient_norm"][0]
+    np.testing.assert_array_equal(profile, np.float32([-300, -np.inf, np.nan, np.inf, 0]))
+    assert got["diverged"] == [3]
+
+
+def test_gate_maps_keep_a_percent() -> None:
+    run = GrowingRun("highway", HIGHWAY, 100)
+    run.grow(1)
+    at = run.log.map_at(0, 0)
+    assert at is not None
+    data = messages.maps(0, *at)
+    got = messages.unpack(data, HIGHWAY)
+    assert len(data) == 20 + 2 * 19 * 30
+    np.testing.assert_allclose(got["gate"], at[1], atol=0.002)
+    np.testing.assert_allclose(got["output"], at[2], atol=0.005 * np.ptp(at[2]))
+
+
+def test_gate_maps_bear_what_is_no_number() -> None:
+    bad = np.full((2, 3), np.nan, np.float32)
+    got = messages.unpack(messages.maps(0, 1, bad, bad), HIGHWAY)
+    assert np.isfinite(got["gate"]).all() and np.isfinite(got["output"]).all()
+
+
+def test_joined_messages_come_apart_again() -> None:
+    found: list[str | bytes] = ["hello Ω", b"\x01\x02", b"", "{}"]
+    assert messages.split(messages.join(found)) == found
+
+
+# --- Feed and viewers -----------------------------------------------------------------------
+
+
+def test_fifty_viewers_cost_one_encoding() -> None:
+    async def scenario() -> None:
+        run = pair(10)
+        feed = Feed(run)
+        viewers = [Viewer(feed) for _ in range(50)]
+        first = [viewer.news() for viewer in viewers]
+        assert feed.encoded == 1 and all(news == first[0] for news in first)
+        for n in range(11, 31):
+            run.grow(n)
+            feed.look()
+            assert len({viewer.news()[-1] for viewer in viewers}) == 1
+        assert feed.encoded == 21
+
+    run_async(scenario)
+
+
+def test_a_slow_viewer_gets_one_bounded_message_for_all_it_missed() -> None:
+    async def scenario() -> None:
+        run = pair(10)
+        feed = Feed(run)
+        viewer = Viewer(feed)
+        viewer.news()
+        for n in range(11, 391):
+            run.grow(n)
+            feed.look()
+        late = [m for m in viewer.news() if isinstance(m, bytes)]
+        assert len(late) == 1 and len(late[0]) <= 2048
+        assert (unpack(run, late[0])["from"], unpack(run, late[0])["to"]) == (10, 390)
+
+    run_async(scenario)
+
+
+def test_reconnecting_leaves_no_gap_and_repeats_nothing() -> None:
+    async def scenario() -> None:
+        run = pair(100)
+        feed = Feed(run)
+        seen = updates(run, Viewer(feed).news())
+        run.grow(160)
+        feed.look()
+        again = Viewer(feed, held=seen[-1]["to"])
+        seen += updates(run, again.news())
+        steps = np.concatenate([m["points"]["step"] for m in seen])
+        assert steps.tolist() == list(range(160))
+        assert [(m["from"], m["to"]) for m in seen] == [(0, 100), (100, 160)]
+        assert updates(run, again.news()) == []
+
+    run_async(scenario)
+
+
+def test_a_viewer_that_claims_more_than_there_is_begins_anew() -> None:
+    async def scenario() -> None:
+        run = pair(20)
+        assert updates(run, Viewer(Feed(run), held=999).news())[0]["from"] == 0
+
+    run_async(scenario)
+
+
+def test_a_feed_looks_at_once_and_then_at_most_ten_times_a_second() -> None:
+    async def scenario() -> None:
+        run = pair(1)
+        feed = Feed(run)
+        loop = asyncio.get_running_loop()
+        async with feed.watched():
+            began = loop.time()
+            run.grow(2)
+            await feed.after(feed.tick)
+            assert feed.n == 2 and loop.time() - began < PULSE_S
+            looks = feed.tick
+            for n in range(3, 103):
+                run.grow(n)
+                await asyncio.sleep(0.005)
+            assert feed.tick - looks <= 1 + (loop.time() - began) / PULSE_S
+        assert feed.viewers == 0
+
+    run_async(scenario)
+
+
+def test_gate_maps_come_when_they_are_new() -> None:
+    async def scenario() -> None:
+        run = GrowingRun("highway", HIGHWAY, 100)
+        run.grow(5)
+        feed = Feed(run)
+        viewer = Viewer(feed)
+
+        def map_steps() -> list[int]:
+            packed = [unpack(run, m) for m in viewer.news() if isinstance(m, bytes)]
+            return [m["step"] for m in packed if m["kind"] == messages.MAPS]
+
+        assert map_steps() == [0] and map_steps() == []
+        run.grow(30)
+        run.tell(state="finished")
+        feed.look()
+        assert map_steps() == [20]
+        exactly = [unpack(run, m) for m in viewer.exactly(19)]
+        assert [m.get("step") for m in exactly if m["kind"] == messages.MAPS] == [0]
+
+    run_async(scenario)
+
+
+def test_a_run_that_has_no_frames_yet_says_hello_again_when_it_has_lanes() -> None:
+    async def scenario() -> None:
+        run = pair(0)
+        full, run.log = run.log, FrameLog()
+        feed = Feed(run)
+        viewer = Viewer(feed)
+        (first,) = viewer.news()
+        run.log = full
+        run.grow(3)
+        feed.look()
+        second, update = viewer.news()
+        assert json.loads(first)["tracks"] == [] and len(json.loads(second)["tracks"]) == 2
+        assert unpack(run, update)["to"] == 3
+
+    run_async(scenario)
+
+
+# --- Routes ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run() -> GrowingRun:
+    return pair(30)
+
+
+@pytest.fixture
+def client(run: GrowingRun) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=routes({"pair": run}.get))) as made:
+        yield made
+
+
+def test_a_socket_brings_hello_snapshot_and_exact_frames(
+    client: TestClient, run: GrowingRun
+) -> None:
+    with client.websocket_connect("/api/runs/pair/live?from=10") as socket:
+        hello = json.loads(socket.receive_text())
+        assert (hello["type"], hello["steps"], hello["n"]) == ("hello", 400, 30)
+        assert hello["tracks"][0]["label"] == "Plain-50" and hello["status"]["state"] == "running"
+        snapshot = unpack(run, socket.receive_bytes())
+        assert (snapshot["from"], snapshot["to"]) == (10, 30)
+        for nonsense in ("[]", "no json", '{"get": "x"}', '{"get": 1e999}', "7"):
+            socket.send_text(nonsense)
+        socket.send_bytes(b"\x00")
+        socket.send_json({"get": 17})
+        exact = unpack(run, socket.receive_bytes())
+        assert exact["kind"] == messages.EXACT and exact["points"]["step"].tolist() == [17]
+
+
+def test_an_unknown_run_is_told_in_one_sentence(client: TestClient) -> None:
+    with client.websocket_connect("/api/runs/nothing/live") as socket:
+        told = json.loads(socket.receive_text())
+        assert told["type"] == "missing" and told["message"].startswith("There is no run nothing")
+        with pytest.raises(WebSocketDisconnect):
+            socket.receive_text()
+    (polled,) = messages.split(client.get("/api/runs/nothing/poll").content)
+    assert json.loads(polled) == told
+    assert client.get("/api/runs/nothing/frame?step=1").status_code == 404
+    assert client.get("/api/runs/nothing/columns?steps=1").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "welcome"),
+    [
+        ("http://localhost:8501", "localhost:8501", True),
+        ("https://skip.example.edu", "skip.example.edu", True),
+        ("http://skip.example.edu", "skip.example.edu:80", True),
+        ("http://[::1]:8501", "[::1]:8501", True),
+        ("http://127.0.0.1:8501", "127.0.0.1", True),
+        (None, "localhost:8501", True),
+        ("http://evil.example", "localhost:8501", False),
+        ("http://localhost:9999", "localhost:8501", False),
+        ("null", "localhost:8501", False),
+        ("http://localhost:port", "localhost:8501", False),
+        ("", "", False),
+    ],
+)
+def test_only_pages_of_this_server_may_watch(origin: str | None, host: str, welcome: bool) -> None:
+    headers = {"host": host} | ({} if origin is None else {"origin": origin})
+    assert same_host(headers) is welcome
+
+
+def test_a_foreign_page_is_refused_before_the_socket_opens(client: TestClient) -> None:
+    foreign = {"origin": "http://evil.example"}
+    with pytest.raises(WebSocketDisconnect) as refused:
+        with client.websocket_connect("/api/runs/pair/live", headers=foreign):
+            pass
+    assert refused.value.code == 1008
+
+
+def test_a_proxy_may_name_the_host_that_the_browser_saw() -> None:
+    headers = {"host": "127.0.0.1:8501", "x-forwarded-host": "skip.example.edu"}
+    assert same_host({**headers, "origin": "https://skip.example.edu"})
+
+
+def test_polling_brings_the_same_messages_in_turn(client: TestClient, run: GrowingRun) -> None:
+    first = messages.split(client.get("/api/runs/pair/poll?from=0&columns=7").content)
+    assert json.loads(first[0])["type"] == "hello"
+    got = unpack(run, first[1])
+    assert (got["from"], got["to"], len(got["columns"]["step"])) == (0, 30, 7)
+    run.grow(45)
+    second = messages.split(client.get("/api/runs/pair/poll?from=30").content)
+    assert json.loads(second[0])["type"] == "status"
+    assert (unpack(run, second[1])["from"], unpack(run, second[1])["to"]) == (30, 45)
+
+
+def test_a_frame_is_told_exactly_and_numbers_that_json_lacks_have_names(
+    client: TestClient, run: GrowingRun
+) -> None:
+    told = client.get("/api/runs/pair/frame?step=12").json()
+    want = run.log.frame(12).lanes[0]
+    assert told["step"] == 12
+    assert told["lanes"][0]["loss"] == want.loss
+    assert told["lanes"][0]["signal_gradient_norm"] == want.signal_gradient_norm.tolist()
+    assert client.get("/api/runs/pair/frame?step=x").status_code == 404
+    odd = LaneFrame(float("inf"), 0.5, np.array([np.nan]), np.array([-np.inf]), np.array([1.0]))
+    lane = json.loads(messages.frame_json(Frame(0, (odd,))))["lanes"][0]
+    assert (lane["loss"], lane["signal_gradient_norm"]) == ("Infinity", ["NaN"])
+
+
+def test_missing_columns_are_brought(client: TestClient, run: GrowingRun) -> None:
+    (found,) = messages.split(client.get("/api/runs/pair/columns?steps=3,9,9,1000").content)
+    got = unpack(run, found)
+    assert got["kind"] == messages.COLUMNS and got["columns"]["step"].tolist() == [3, 9, 29]
+
+
+def test_routes_lie_under_the_base_path() -> None:
+    paths = [getattr(route, "path", "") for route in routes(lambda _: None, base="/lecture/")]
+    assert all(path.startswith("/lecture/") for path in paths) and len(paths) == 6
+
+
+def test_feeds_that_nobody_watches_are_let_go() -> None:
+    async def scenario() -> None:
+        runs = {str(i): pair(1) for i in range(5)}
+        streams = Streams(runs.get)
+        for key in runs:
+            streams.feed(key)
+        assert list(streams.feeds) == ["4"]
+
+    run_async(scenario)
+
+
+# --- The component's files --------------------------------------------------------------------
+
+
+def test_plotly_and_the_component_are_served_for_good_from_here(client: TestClient) -> None:
+    from skipviz.runs import assets
+
+    plotly = client.get("/" + assets.plotly_path())
+    assert plotly.headers["content-encoding"] == "gzip" and len(plotly.content) > 4_000_000
+    assert "immutable" in plotly.headers["cache-control"]
+    script = client.get("/" + assets.script_path())
+    assert "javascript" in script.headers["content-type"] and "export" in script.text
+    assert "immutable" in script.headers["cache-control"]
+    assert client.get("/assets/old/live.js").headers["cache-control"] == "no-cache"
+    assert client.get("/assets/x/..%2f..%2fLICENSE").status_code == 404
