@@ -55,13 +55,13 @@ def _stripes() -> Experiment:
 
 PRESETS: dict[str, Preset] = {
     "vanishing": Preset(
-        "Vanishing gradients: plain against residual, 50 layers",
-        "The gradient that reaches the first layers of the plain twin is lost; the same branches"
-        " with shortcuts keep it.",
+        "Vanishing gradients",
+        "50 layers, plain against residual: the gradient that reaches the first layers of the plain"
+        " twin is lost; the same branches with shortcuts keep it.",
         _pair(50),
     ),
     "degradation": Preset(
-        "Degradation: deeper is worse in training, with BatchNorm",
+        "Degradation",
         "A 56-layer plain net has the higher training loss, though its gradients do not vanish:"
         " not overfitting, and not vanishing gradients alone.",
         _convolutional(56, "shapes", 400, 128),
@@ -69,19 +69,19 @@ PRESETS: dict[str, Preset] = {
         scaled="On a CPU: depth 20 instead of 56, 8×8 digits instead of 32×32 shapes.",
     ),
     "stripes": Preset(
-        "Highway stripes: which cells are carried",
+        "Highway stripes",
         "Most cells of most layers are carried through: stripes in the units' outputs. They"
         " are there at init too: what training adds is which cells open for which sample.",
         _stripes(),
     ),
     "families": Preset(
-        "Four families at depth 20",
-        "Residual, highway and dense nets all train at a depth and init at which the plain net does"
-        " not start.",
+        "Four families",
+        "At depth 20 residual, highway and dense nets train from an init at which the plain net"
+        " does not start.",
         _four_families(),
     ),
     "gate-bias": Preset(
-        "Gate bias: how far a highway starts open",
+        "Gate bias",
         "A gate bias of 0, −2 or −4 decides how much of the gradient reaches the first layer before"
         " anything is learned: about (1 − σ(b))^depth.",
         Experiment(

@@ -11,8 +11,8 @@ from skipviz.ui.training import at_init, buttons, charts, device_line
 
 st.title("Plain vs residual")
 st.markdown(
-    "Two nets with the **same layers and the same first weights**. One has a shortcut around every"
-    " two layers. How much of the gradient reaches the first layer?"
+    "Two nets with the **same layers and the same first weights**; one has a shortcut around every"
+    " two layers. **How much of the gradient reaches the first layer?**"
 )
 
 owner = manager.current()
@@ -24,12 +24,9 @@ if not twins.is_pair(start):
     )
     start, run = twins.pair(twins.DEFAULT_DEPTH), None
 
-experiment = twins.controls(start)
-box, note = st.columns([4, 5], vertical_alignment="bottom")
-with box:
-    run = buttons(experiment, run, key="twins")
-with note:
-    device_line()
+boxes = st.columns([3, 1.4, 1.8, 1.6, 2.3, 1.8], vertical_alignment="bottom")
+experiment = twins.controls(start, boxes[:4])
+run = buttons(experiment, run, "twins", boxes[4:])
 
 if run is not None and run.ended and run.experiment != experiment:
     run = None
@@ -42,4 +39,5 @@ else:
     charts(run, key="twins_charts", panels=("header", "profile", "loss", "heat"))
     if run.experiment != experiment:
         st.info("The controls were changed after this run began. Press Train to see their effect.")
+device_line()
 address.write(experiment, run.id if run else None)

@@ -14,13 +14,16 @@ owner = manager.current()
 run = address.run_in_address(owner)
 state = lab.state(run.experiment if run else None)
 lab.preset_row(state)
-experiment = lab.form(state)
-
-box, note = st.columns([4, 5], vertical_alignment="bottom")
-with box:
-    run = buttons(experiment, run, key="lab")
-with note:
-    device_line()
+fields, boxes = lab.fields(state)
+training = run is not None or st.session_state.get("lab_train", False)
+with st.expander(
+    "Architectures",
+    key=f"lab_architectures_{training}",
+    expanded=not training,
+    icon=":material/account_tree:",
+):
+    experiment = lab.form(state, fields)
+run = buttons(experiment, run, "lab", boxes)
 
 if run is None:
     st.info("Press **Train** to watch these nets learn, step by step, on the same batches.")
@@ -28,4 +31,5 @@ else:
     charts(run, key="lab_charts")
     if experiment is not None and run.experiment != experiment:
         st.info("The lanes were changed after this run began. Press Train to see their effect.")
+device_line()
 address.write(experiment, run.id if run else None)

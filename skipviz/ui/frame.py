@@ -19,7 +19,6 @@ class PageFile:
     Material icon."""
 
     path: Path
-    chapter: str
     slug: str
     title: str
     icon: str
@@ -32,9 +31,8 @@ def pages() -> tuple[PageFile, ...]:
     for path in sorted((HERE / "pages").glob("*/[0-9]*.py")):
         lines = (ast.get_docstring(ast.parse(path.read_text())) or path.stem).splitlines()
         icon = next((line[5:].strip() for line in lines if line.startswith("icon:")), "article")
-        chapter = path.parent.name.partition("_")[2].replace("_", " ").capitalize()
         slug = path.stem.partition("_")[2]
-        found.append(PageFile(path, chapter, slug, lines[0].rstrip("."), icon))
+        found.append(PageFile(path, slug, lines[0].rstrip("."), icon))
     return tuple(found)
 
 
@@ -43,14 +41,14 @@ def navigate() -> None:
     st.set_page_config(page_title="skipviz", page_icon=str(HERE / "assets/logo.svg"), layout="wide")
     st.logo(str(HERE / "assets/wordmark.svg"), size="large")
     st.html(HERE / "assets/style.css")
-    chapters: dict[str, list[st.Page]] = {}
-    for i, page in enumerate(pages()):
-        made = st.Page(
+    made = [
+        st.Page(
             page.path,
             title=page.title,
             icon=f":material/{page.icon}:",
             url_path=None if i == 0 else page.slug,
             default=i == 0,
         )
-        chapters.setdefault(page.chapter, []).append(made)
-    st.navigation(chapters, position="sidebar", expanded=True).run()
+        for i, page in enumerate(pages())
+    ]
+    st.navigation(made, position="top").run()

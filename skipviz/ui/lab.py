@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skipviz import discover
 from skipviz.presets import PRESETS
@@ -69,60 +70,10 @@ def preset_row(now: State) -> None:
         st.caption(st.session_state.lab_note)
 
 
-def form(now: State) -> Experiment | None:
-    """The whole form; the experiment as chosen, or None where something does not fit."""
-    key = f"lab_{now.generation}"
-    fields = _fields(now.start, key)
-    chosen: list[Lane | None] = []
-    columns = st.columns(len(now.start.lanes), gap="medium")
-    for i, (column, lane) in enumerate(zip(columns, now.start.lanes, strict=True)):
-        with column.container(border=True):
-            chosen.append(lanes.lane_form(lane, f"{key}_{i}", str(fields["data"])))
-    if any(lane is None for lane in chosen):
-        return None
-    try:
-        experiment = Experiment(lanes=[lane for lane in chosen if lane is not None], **fields)
-    except SpecError as error:
-        complain(error)
-        return None
-    for i, (column, label) in enumerate(zip(columns, labels(experiment), strict=True)):
-        with column:
-            lanes.drawing(experiment.lanes[i], label, experiment.data, f"{key}_{i}")
-            _lane_buttons(now, experiment, i, f"{key}_{i}")
-    if len(experiment.lanes) < MAX_LANES and st.button("Add a lane", icon=":material/add:"):
-        now.load(experiment.with_(lanes=[*experiment.lanes, experiment.lanes[-1]]), experiment)
-        st.rerun()
-    return experiment
-
-
-def _lane_buttons(now: State, experiment: Experiment, i: int, key: str) -> None:
-    left, right = st.columns(2)
-    lane = experiment.lanes[i]
-    found = twin(lane, experiment.data)
-    full = len(experiment.lanes) >= MAX_LANES
-    if found is not None and left.button(
-        "Add plain twin",
-        key=f"{key}_twin",
-        icon=":material/content_copy:",
-        disabled=full,
-        width="stretch",
-        help="The same layers with the same first weights, the shortcuts taken out."
-        if found[1]
-        else "A plain net of the same depth and nearly as many parameters; it shares no weights.",
-    ):
-        now.load(experiment.with_(lanes=[*experiment.lanes, found[0]]), experiment)
-        st.rerun()
-    if len(experiment.lanes) > 1 and right.button(
-        "Remove", key=f"{key}_remove", icon=":material/delete:", width="stretch"
-    ):
-        kept = [other for j, other in enumerate(experiment.lanes) if j != i]
-        now.load(experiment.with_(lanes=kept), experiment)
-        st.rerun()
-
-
-def _fields(start: Experiment, key: str) -> dict[str, object]:
-    """Data set and training fields."""
-    boxes = st.columns([2, 1, 1, 1, 1, 1.4], vertical_alignment="bottom")
+def fields(now: State) -> tuple[dict[str, object], list[DeltaGenerator]]:
+    """Data set and training fields in one row, and the two boxes at its end for the buttons."""
+    key, start = f"lab_{now.generation}", now.start
+    boxes = st.columns([2, 1.4, 1.4, 1.3, 1.2, 1.2, 2.2, 1.7], vertical_alignment="bottom")
     sets = discover.datasets()
     values: dict[str, object] = {
         "data": boxes[0].selectbox(
@@ -133,10 +84,61 @@ def _fields(start: Experiment, key: str) -> dict[str, object]:
             key=f"{key}_data",
         )
     }
-    for box, name in zip(boxes[1:], COMMON, strict=False):
+    for box, name in zip(boxes[1:5], COMMON, strict=True):
         with box:
             values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
-    with boxes[-1].popover("More", icon=":material/tune:", width="stretch"):
+    with boxes[5].popover("More", width="stretch"):
         for name in RARE:
             values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
-    return values
+    return values, boxes[6:]
+
+
+def form(now: State, fields: dict[str, object]) -> Experiment | None:
+    """The lanes' forms and graphs; the experiment as chosen, None where something does not fit."""
+    key = f"lab_{now.generation}"
+    count = len(now.start.lanes)
+    columns = st.columns(count, gap="medium", border=True)
+    chosen: list[Lane | None] = []
+    for i, lane in enumerate(now.start.lanes):
+        with columns[i]:
+            chosen.append(lanes.lane_form(lane, f"{key}_{i}", str(fields["data"]), wide=count < 3))
+    if any(lane is None for lane in chosen):
+        return None
+    try:
+        experiment = Experiment(lanes=[lane for lane in chosen if lane is not None], **fields)
+    except SpecError as error:
+        complain(error)
+        return None
+    for i, label in enumerate(labels(experiment)):
+        with columns[i]:
+            lanes.counts(experiment.lanes[i], label, experiment.data)
+            _lane_buttons(now, experiment, i, f"{key}_{i}")
+            lanes.drawing(experiment.lanes[i], label, experiment.data)
+    if count < MAX_LANES and st.button("Add a lane", icon=":material/add:"):
+        now.load(experiment.with_(lanes=[*experiment.lanes, experiment.lanes[-1]]), experiment)
+        st.rerun()
+    return experiment
+
+
+def _lane_buttons(now: State, experiment: Experiment, i: int, key: str) -> None:
+    row = st.container(horizontal=True)
+    lane = experiment.lanes[i]
+    found = twin(lane, experiment.data)
+    full = len(experiment.lanes) >= MAX_LANES
+    if found is not None and row.button(
+        "Add plain twin",
+        key=f"{key}_twin",
+        icon=":material/content_copy:",
+        disabled=full,
+        help="The same layers with the same first weights, the shortcuts taken out."
+        if found[1]
+        else "A plain net of the same depth and nearly as many parameters; it shares no weights.",
+    ):
+        now.load(experiment.with_(lanes=[*experiment.lanes, found[0]]), experiment)
+        st.rerun()
+    if len(experiment.lanes) > 1 and row.button(
+        "Remove", key=f"{key}_remove", icon=":material/delete:"
+    ):
+        kept = [other for j, other in enumerate(experiment.lanes) if j != i]
+        now.load(experiment.with_(lanes=kept), experiment)
+        st.rerun()

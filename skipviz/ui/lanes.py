@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skipviz import discover, graphs
 from skipviz.figures import theme
@@ -15,88 +16,91 @@ FIRST = ("backbone", "depth")
 """Knobs that stand above the others, on every family that has them."""
 
 
+GRAPH_PX = 470
+
+
 def is_dark() -> bool:
     """Is the page shown in the dark theme?"""
     return st.context.theme.type == "dark"
 
 
-def lane_form(lane: Lane, key: str, data: str) -> Lane | None:
-    """The form of one lane, beginning with `lane`; the lane as chosen, or None where it cannot
-    be."""
-    families = list(discover.architectures())
-    family = st.selectbox(
+def lane_form(lane: Lane, key: str, data: str, *, wide: bool) -> Lane | None:
+    """The form of one lane, beginning with `lane`; the lane as chosen, or None where it cannot be.
+
+    wide   is there room for two widgets side by side?
+    """
+    left, right = st.columns(2) if wide else (st.container(), st.container())
+    families = discover.architectures()
+    family = left.selectbox(
         "Family",
-        families,
-        index=families.index(lane.family),
+        list(families),
+        index=list(families).index(lane.family),
         key=f"{key}_family",
-        format_func=lambda name: discover.architectures()[name].title,
+        format_func=lambda name: families[name].title,
     )
     given = dict(lane.knobs) if family == lane.family else {}
-    carried = {
-        k.name: given[k.name] for k in architecture(family).knobs if k.hidden and k.name in given
-    }
-    table = {knob.name: knob for knob in architecture(family).knobs if not knob.hidden}
-    chosen: dict[str, Any] = {}
+    table = {knob.name: knob for knob in families[family].knobs}
     try:
-        if "backbone" in table:
-            base = settle(family, {k: v for k, v in given.items() if k == "backbone"})
-            options = [name for name in table["backbone"].choices]
-            chosen["backbone"] = st.segmented_control(
-                "Backbone",
-                options,
-                default=base["backbone"],
-                key=f"{key}_{family}_backbone",
-                help=table["backbone"].help,
-                required=True,
-            )
-            if chosen["backbone"] != base["backbone"]:
-                given = {}
-        return _knobs(
-            family, table, chosen, given, carried, f"{key}_{family}_{chosen.get('backbone')}", data
-        )
+        wanted = _backbone(table["backbone"], family, given, f"{key}_{family}", left)
+        if wanted["backbone"] != settle(family, given)["backbone"]:
+            given = {}
+        start = settle(family, given | wanted)
+        wanted |= _knobs(table, start, f"{key}_{family}_{wanted['backbone']}", right)
+        carried = {name: given[name] for name in given if table[name].hidden}
+        return _shortest(family, wanted | carried, data)
     except SpecError as error:
         complain(error)
         return None
 
 
+def _backbone(
+    knob: Knob, family: str, given: dict[str, Any], key: str, box: DeltaGenerator
+) -> dict[str, Any]:
+    """The backbone: what the other knobs and their defaults depend on."""
+    chosen = box.segmented_control(
+        knob.label,
+        knob.choices,
+        default=settle(family, given)["backbone"],
+        key=f"{key}_backbone",
+        help=knob.help,
+        required=True,
+    )
+    return {"backbone": chosen}
+
+
 def _knobs(
-    family: str,
-    table: dict[str, Knob],
-    chosen: dict[str, Any],
-    given: dict[str, Any],
-    carried: dict[str, Any],
-    key: str,
-    data: str,
-) -> Lane:
-    """The remaining knobs as widgets: the depth above, the others folded away."""
-    start = settle(family, chosen | {k: v for k, v in given.items() if k not in chosen})
-    backbone = chosen.get("backbone")
-    rest = [
-        knob
-        for name, knob in table.items()
-        if name not in FIRST and (not knob.backbones or backbone in knob.backbones)
-    ]
-    wanted = dict(chosen)
-    if "depth" in table:
+    table: dict[str, Knob], start: dict[str, Any], key: str, box: DeltaGenerator
+) -> dict[str, Any]:
+    """The depth as a widget, the remaining knobs folded away."""
+    wanted: dict[str, Any] = {}
+    with box:
         wanted["depth"] = widget(table["depth"], start["depth"], f"{key}_depth")
-    with st.expander("More knobs", icon=":material/tune:"):
-        for knob in rest:
-            wanted[knob.name] = widget(knob, start[knob.name], f"{key}_{knob.name}")
-    return _shortest(family, {n: v for n, v in wanted.items() if v is not None} | carried, data)
+        with st.popover("More knobs", icon=":material/tune:", width="stretch"):
+            for name, knob in table.items():
+                fits = not knob.backbones or start["backbone"] in knob.backbones
+                if name not in FIRST and not knob.hidden and fits:
+                    wanted[name] = widget(knob, start[name], f"{key}_{name}")
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 def _shortest(family: str, wanted: dict[str, Any], data: str) -> Lane:
     """The lane with these settings that names only what differs from the family's defaults."""
-    knobs = {name: wanted[name] for name in FIRST if name in wanted}
-    for _ in range(len(wanted)):
-        settled = settle(family, knobs)
-        more = {name: value for name, value in wanted.items() if settled[name] != value}
-        if not more:
-            break
-        knobs |= more
+    full, knobs = settle(family, wanted), dict(wanted)
+    for name in wanted:
+        less = {other: value for other, value in knobs.items() if other != name}
+        if name not in FIRST and _same(family, less, full):
+            knobs = less
     lane = Lane(family=family, knobs=knobs)
     lane.settings(data)
     return lane
+
+
+def _same(family: str, knobs: dict[str, Any], full: dict[str, Any]) -> bool:
+    """Do these knobs alone settle to the full settings?"""
+    try:
+        return settle(family, knobs) == full
+    except SpecError:
+        return False
 
 
 def widget(knob: Knob, value: Any, key: str) -> Any:
@@ -113,28 +117,32 @@ def widget(knob: Knob, value: Any, key: str) -> Any:
         }
         return int(st.number_input(value=int(value), step=1, **limits, **common))
     if not knob.choices and isinstance(value, (int, float)):
-        limits = {"min_value": knob.low, "max_value": knob.high}
+        bounds = {"min_value": knob.low, "max_value": knob.high}
+        limits = {name: None if bound is None else float(bound) for name, bound in bounds.items()}
         return st.number_input(value=float(value), step=0.1, format="%g", **limits, **common)
     text = st.text_input(value=f"{value:g}" if isinstance(value, float) else str(value), **common)
     return knob.parse(text)
 
 
-def drawing(lane: Lane, label: str, data: str, key: str) -> None:
-    """A lane's block graph with its counts beside it."""
+def counts(lane: Lane, label: str, data: str) -> None:
+    """A lane's name in its colour, its parameters, its cost and its shapes."""
     settings = lane.settings(data)
-    wiring = architecture(lane.family).wiring(settings)
-    counts = wiring.describe()
+    found = architecture(lane.family).wiring(settings).describe()
     family = "plain" if settings.get("plain_twin") else lane.family
     colour = theme.colour(family, dark=is_dark())
-    shape = " × ".join(str(n) for n in settings["input_shape"])
+    shape = "×".join(str(n) for n in settings["input_shape"])
     st.html(
         f'<div class="skip-lane" style="color:{colour}">'
         f'<i style="background:{colour}"></i>{label}</div>'
         '<div class="skip-counts">'
-        f"<span><b>{counts['parameters']:,}</b> parameters</span>"
-        f"<span><b>{counts['multiply_adds']:,}</b> multiply-adds a sample</span>"
+        f"<span><b>{found['parameters']:,}</b> parameters</span>"
+        f"<span><b>{found['multiply_adds']:,}</b> multiply-adds a sample</span>"
         f"<span>{shape} → <b>{settings['num_classes']}</b> classes</span></div>"
     )
-    st.graphviz_chart(
-        graphs.net(wiring, dark=is_dark()), width="stretch", alt=f"Block graph of {label}"
-    )
+
+
+def drawing(lane: Lane, label: str, data: str) -> None:
+    """A lane's block graph: repeats collapsed, one unit in full."""
+    wiring = architecture(lane.family).wiring(lane.settings(data))
+    dot = graphs.net(wiring, dark=is_dark())
+    st.graphviz_chart(dot, width="stretch", height=GRAPH_PX, alt=f"Block graph of {label}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.figures import theme
 from skipviz.runs import manager
@@ -35,13 +37,15 @@ def charts(
     )
 
 
-def buttons(experiment: Experiment | None, run: Run | None, key: str) -> Run | None:
-    """The Train and Stop buttons; the run to show after them.
+def buttons(
+    experiment: Experiment | None, run: Run | None, key: str, boxes: Sequence[DeltaGenerator]
+) -> Run | None:
+    """The Train and Stop buttons in two boxes; the run to show after them.
 
     Train replaces a run that this browser started itself; somebody else's run goes on.
     """
     owner = manager.current()
-    left, right = st.columns(2)
+    left, right = boxes
     train = left.button(
         "Train",
         key=f"{key}_train",
@@ -50,7 +54,6 @@ def buttons(experiment: Experiment | None, run: Run | None, key: str) -> Run | N
         shortcut="Mod+Enter",
         width="stretch",
         disabled=experiment is None,
-        help="Trains all lanes in lock-step on the same batches.",
     )
     stop = right.button(
         "Stop",
@@ -59,7 +62,6 @@ def buttons(experiment: Experiment | None, run: Run | None, key: str) -> Run | N
         shortcut="Escape",
         width="stretch",
         disabled=run is None and not train,
-        help="Ends the run; what it has drawn so far stays.",
     )
     if stop and run is not None:
         owner.stop(run.id)

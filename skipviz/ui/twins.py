@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from collections.abc import Sequence
+
+from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.spec import Experiment, Lane
 
@@ -21,12 +23,12 @@ def pair(
     return Experiment(lanes=lanes, **({"lr": 0.03, "steps": 400} | fields))
 
 
-def controls(start: Experiment) -> Experiment:
-    """The demonstration's few knobs, beginning with the values of `start`."""
+def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment:
+    """The demonstration's few knobs in four boxes, beginning with the values of `start`."""
     settings = start.lanes[-1].settings()
-    depth_box, activation_box, init_box, steps_box = st.columns([3, 2, 2, 2])
+    depth_box, activation_box, init_box, steps_box = boxes
     depth = depth_box.slider(
-        "Depth: hidden layers of each net",
+        "Depth: hidden layers",
         min_value=3,
         max_value=150,
         value=min(150, max(3, settings["depth"])),
