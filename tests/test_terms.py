@@ -1,0 +1,89 @@
+"""The glossary: each term once, explained in a sentence or two, in words that we have settled."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from skipviz import discover, terms
+
+ROOT = Path(__file__).parent.parent
+TERMS = list(terms.TERMS.values())
+FORBIDDEN = ("simply", "obviously", "just ", "of course", "easy to see", "clearly", "TODO", "etc.")
+
+
+@pytest.fixture(params=TERMS, ids=[term.name for term in TERMS])
+def term(request: pytest.FixtureRequest) -> terms.Term:
+    found = request.param
+    assert isinstance(found, terms.Term)
+    return found
+
+
+def test_every_entry_of_the_table_is_a_term_of_its_own() -> None:
+    entries = [line for line in terms._ENTRIES.splitlines() if " | " in line]
+    assert len(entries) == len(terms.TERMS) > 50
+    assert len({term.name.lower() for term in TERMS}) == len(TERMS)
+    assert len({term.text for term in TERMS}) == len(TERMS)
+
+
+def test_a_term_is_explained_in_one_to_three_sentences(term: terms.Term) -> None:
+    sentences = re.findall(r"\.(?=\s|$)", term.text)
+    assert 1 <= len(sentences) <= 3
+    assert term.text[0].isupper() and term.text.endswith(".")
+    assert 40 <= len(term.text) <= 260
+
+
+def test_a_term_says_who_coined_it(term: terms.Term) -> None:
+    assert term.source in terms.SOURCES.values()
+    assert term.ours == (term.source == "our own word")
+
+
+def test_no_text_flatters_talks_down_or_uses_a_word_that_misleads(term: terms.Term) -> None:
+    misleading = [word for other in TERMS for word in other.avoid]
+    assert misleading
+    for word in (*FORBIDDEN, *misleading):
+        assert word.lower() not in term.text.lower()
+
+
+def test_our_own_words_are_marked_as_ours() -> None:
+    ours = {term.name for term in TERMS if term.ours}
+    assert {"plain twin", "join", "experiment", "lane", "scene", "probe"} <= ours
+    assert not {"residual unit", "transform gate", "growth rate", "stripes"} & ours
+
+
+def test_the_words_to_avoid_are_avoided_in_pages_and_declarations() -> None:
+    files = [*ROOT.glob("pages/**/*.py"), *ROOT.glob("skipviz/models/*/family.py")]
+    assert files
+    for path in files:
+        for word in (word for term in TERMS for word in term.avoid):
+            assert not re.search(rf"\b{word}\b", path.read_text(), re.IGNORECASE), (path, word)
+
+
+def test_the_main_word_of_every_family_is_explained() -> None:
+    explained = {"none": "plain network", "add": "residual unit", "gate": "highway unit"}
+    explained["concat"] = "dense layer"
+    for declared in discover.architectures().values():
+        assert terms.explain(explained[declared.join])
+
+
+def test_every_term_that_a_page_or_widget_asks_for_exists() -> None:
+    asked = re.compile(r"""\bexplain\(\s*["']([^"']+)["']""")
+    for path in [*ROOT.glob("pages/**/*.py"), *ROOT.glob("skipviz/**/*.py")]:
+        if path.name != "terms.py":
+            for name in asked.findall(path.read_text()):
+                assert name in terms.TERMS, f"{path}: {name}"
+
+
+def test_an_unknown_term_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        terms.explain("skip thing")
+
+
+def test_the_gate_bias_numbers_are_right() -> None:
+    from math import exp
+
+    shares = {bias: round(100 / (1 + exp(-bias))) for bias in (-2, -4)}
+    assert shares == {-2: 12, -4: 2}
+    assert "at −2 the gate lets 12 % through, at −4 only 2 %" in terms.explain("gate bias")
