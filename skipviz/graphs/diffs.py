@@ -212,7 +212,8 @@ def _through(ends: tuple[str, str], others: dict[tuple[str, str], Link]) -> bool
 
 def diff_drawing(a: Wiring, b: Wiring) -> Drawing:
     """Both nets as one drawing."""
-    drawing, seen = Drawing(), set()
+    title = f"dashed: only {a.name}; coloured: only {b.name}; grey: both"
+    drawing, seen = Drawing(title=title), set()
     start = drawing.add(Node("input", f"input {shape_text(b.input_shape)}", "end"))
     ends = {"a": start, "b": start}
     stages = {key: {stage.key: stage for stage in w.stages} for key, w in (("a", a), ("b", b))}

@@ -11,8 +11,8 @@ from skipviz.figures.theme import Theme, colour, theme
 from skipviz.graphs.drawing import Drawing, Link, Node
 
 FONT = "Helvetica,Arial,sans-serif"
-TEXT_PT = 11
-SMALL_PT = 10
+TEXT_PT = 10
+SMALL_PT = 9.5
 
 
 class Painter:
@@ -21,8 +21,8 @@ class Painter:
     def __init__(self, family: str, dark: bool, other: str = "") -> None:
         self.theme: Theme = theme(dark)
         self.family = colour(family, dark)
-        self.marks = {"a": colour(other or family, dark), "b": self.family}
-        self.marks["changed"] = colour("", dark)
+        self.marks = {"a": colour(other if other != family else "", dark), "b": self.family}
+        self.marks["changed"] = self.theme.text
 
     def node(self, node: Node) -> dict[str, str]:
         """The DOT attributes of a node."""
@@ -31,10 +31,10 @@ class Painter:
         if node.kind == "join":
             wide = len(node.label) > 1
             base |= {"shape": "oval" if wide else "circle", "fixedsize": str(not wide).lower()}
-            base |= {"width": "0.36", "height": "0.36", "margin": "0.04,0", "fontsize": "15"}
+            base |= {"width": "0.28", "height": "0.28", "margin": "0.04,0", "fontsize": "14"}
             base |= {"color": self.family, "fontcolor": self.family, "penwidth": "1.8"}
         elif node.kind == "end":
-            base |= {"shape": "plaintext", "height": "0.25", "style": ""}
+            base |= {"shape": "plaintext", "height": "0.2", "style": ""}
         elif node.kind == "note":
             base |= {"shape": "plaintext", "fontcolor": look.quiet, "style": ""}
         elif node.kind == "unit":
@@ -66,23 +66,25 @@ def digraph(drawing: Drawing, painter: Painter) -> graphviz.Digraph:
     """The drawing as a graph, from top to bottom, on a transparent ground."""
     look = painter.theme
     graph = graphviz.Digraph()
-    graph.attr("graph", rankdir="TB", bgcolor="transparent", fontname=FONT, ranksep="0.22")
+    graph.attr("graph", rankdir="TB", bgcolor="transparent", fontname=FONT, ranksep="0.13")
     graph.attr("graph", nodesep="0.35", pad="0.1", fontsize=str(SMALL_PT), fontcolor=look.quiet)
     graph.attr("node", shape="box", style="rounded,filled", fontname=FONT, fontsize=str(TEXT_PT))
-    graph.attr("node", height="0.3", margin="0.12,0.05")
+    graph.attr("node", height="0.26", margin="0.1,0.04")
     graph.attr("edge", fontname=FONT, fontsize=str(SMALL_PT), arrowsize="0.6")
+    if drawing.title:
+        graph.attr("graph", label=_text(drawing.title), labelloc="t", labeljust="l")
     nodes = {node.id: node for node in drawing.nodes}
-    framed: set[str] = set()
+    framed = {node_id for _, _, inside in drawing.clusters for node_id in inside}
+    for node in drawing.nodes:  # the free ones first: columns stand in the order of their heads
+        if node.id not in framed:
+            graph.node(node.id, _text(node.label), **painter.node(node))
     for key, title, inside in drawing.clusters:
         with graph.subgraph(name=f"cluster_{key}") as frame:
-            frame.attr(label=_text(title), color=look.quiet, style="rounded", margin="8")
+            frame.attr(label=_text(title), color=look.quiet, style="rounded", margin="6")
+            frame.attr(labeljust="l")
             for node_id in inside:
                 node = nodes[node_id]
                 frame.node(node_id, _text(node.label), **painter.node(node))
-        framed.update(inside)
-    for node in drawing.nodes:
-        if node.id not in framed:
-            graph.node(node.id, _text(node.label), **painter.node(node))
     for link in drawing.links:
         label = graphviz.escape(f" {link.label} ") if link.label else None
         graph.edge(link.source, link.target, label, **painter.link(link))

@@ -36,7 +36,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Link:
-    """An arrow, with the shape of what flows where that is worth saying."""
+    """An arrow, with the shape of what flows where that is worth saying; `around`: a shortcut's."""
 
     source: str
     target: str
@@ -49,12 +49,17 @@ class Link:
 
 @dataclass
 class Drawing:
-    """Nodes and links, and clusters: frames (id, title, node ids) around some of the nodes."""
+    """Nodes and links.
+
+    clusters  frames around some of the nodes: (id, title, node ids)
+    aside     nodes beside the net, which stand for nothing in it
+    """
 
     nodes: list[Node] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     clusters: list[tuple[str, str, list[str]]] = field(default_factory=list)
     aside: set[str] = field(default_factory=set)
+    title: str = ""
 
     def add(self, node: Node) -> str:
         self.nodes.append(node)
@@ -99,20 +104,23 @@ def op_node(prefix: str, unit: Unit, op: Op) -> Node:
     return Node(node_id, op.label, path=path, tip=tooltip)
 
 
-def draw_unit(drawing: Drawing, prefix: str, unit: Unit, start: str, shape: bool = True) -> str:
+def draw_unit(drawing: Drawing, prefix: str, unit: Unit, start: str, sparing: bool = False) -> str:
     """Draws `unit` in full after the node `start`; the id of the node that makes its output.
 
-    Shapes stand on an arrow where they differ from the shape that came in, and on the way out.
+    An arrow says the shape of what flows on it, once for each operation; with `sparing` only where
+    the operation before it changed the shape.
     """
     body, shapes = unit.body, {INPUT: unit.body.input_shape}
-    ids, said = {INPUT: start}, {INPUT: shape}
+    ids, said = {INPUT: start}, {INPUT} if sparing else set()
     for op in body.ops:
         ids[op.name] = drawing.add(op_node(prefix, unit, op))
         shapes[op.name] = op.shape
-        said[op.name] = shape
+        before = {shapes[source] for source in body.sources(op.name)}
+        if sparing and before == {op.shape}:
+            said.add(op.name)
     for edge in body.edges:
-        text = shape_text(shapes[edge.source]) if said[edge.source] else ""
-        said[edge.source] = False
+        text = "" if edge.source in said else shape_text(shapes[edge.source])
+        said.add(edge.source)
         around = edge.role == "shortcut"
         source, target = ids[edge.source], ids[edge.target]
         drawing.links.append(Link(source, target, text, edge.role, edge.dashed, around))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from skipviz.graphs.drawing import Drawing, Link, Node, draw_unit, plural, runs, shape_text
 from skipviz.wiring import JOINS, Stage, Unit, Wiring
+
+MAX_COLUMN = 3
+"""Stages that fit under each other on a page."""
 
 
 def representative(wiring: Wiring) -> Unit:
@@ -46,21 +51,24 @@ def _kernels(run: list[Unit]) -> str:
     return " and ".join(f"{k}×{k}" for k in sizes) + " in turn" if len(sizes) > 1 else ""
 
 
-def _run_label(run: list[Unit]) -> str:
+def _run_label(run: list[Unit], changed: str) -> str:
     body = run[0].body
     times = f" × {len(run)}" if len(run) > 1 else ""
     parameters = sum(unit.body.parameters for unit in run)
-    lines = [body.title + times, change(run[0]), _kernels(run), _growth(run)]
-    lines.append(f"{plural(parameters)} parameters")
+    lines = [body.title + times, changed, _kernels(run), _growth(run)]
+    lines.append(f"{shape_text(run[-1].body.output_shape)},  {plural(parameters)} parameters")
     return "\n".join(filter(None, lines))
 
 
-def _collapsed(drawing: Drawing, run: list[Unit], start: str) -> str:
-    """A run of units as one box with its join and its shortcut around it; the last node's id."""
+def _collapsed(drawing: Drawing, run: list[Unit], start: str, titled: bool = False) -> str:
+    """A run of units as one box with its join and its shortcut around it; the last node's id.
+
+    `titled`: the frame's title says already what the run's first unit does to the size.
+    """
     unit, times = run[0], len(run)
-    into = shape_text(unit.body.input_shape)
-    box = drawing.add(Node(unit.path, _run_label(run), "unit", times=times, path=unit.path))
-    drawing.links.append(Link(start, box, into))
+    label = _run_label(run, "" if titled else change(unit))
+    box = drawing.add(Node(unit.path, label, "unit", times=times, path=unit.path))
+    drawing.links.append(Link(start, box))
     if not unit.body.joins:
         return box
     signs = " ".join(JOINS[join] for join in unit.body.joins)
@@ -82,21 +90,43 @@ def net(wiring: Wiring) -> Drawing:
     last = drawing.add(Node("input", f"input {shape_text(wiring.input_shape)}", "end"))
     for stage in wiring.stages:
         first = len(drawing.nodes)
-        for run in runs(stage.units):
-            last = _collapsed(drawing, run, last)
-        if stage.key not in ("stem", "head"):
+        framed = stage.key not in ("stem", "head")
+        for i, run in enumerate(runs(stage.units)):
+            last = _collapsed(drawing, run, last, titled=framed and i == 0)
+        if framed:
             inside = [node.id for node in drawing.nodes[first:]]
-            drawing.clusters.append((stage.key, stage.title, inside))
+            note = change(stage.units[0])
+            title = f"{stage.title}: {note}" if note else stage.title
+            drawing.clusters.append((stage.key, title, inside))
     _end(drawing, last, f"logits {shape_text(wiring.output_shape)}")
+    if len(drawing.clusters) > MAX_COLUMN:
+        _turn(drawing)
     _aside(drawing, representative(wiring))
     return drawing
+
+
+def _turn(drawing: Drawing) -> None:
+    """Breaks a long net into two columns, at the frame in its middle."""
+    half = len(drawing.clusters) // 2
+    (_, before, _), (_, after, inside) = drawing.clusters[half - 1 : half + 1]
+    order = {node.id: i for i, node in enumerate(drawing.nodes)}
+    middle = order[inside[0]]
+    foot = drawing.add(Node("turn.foot", f"to {after.partition(':')[0]} ↗", "end"))
+    top = drawing.add(Node("turn.top", f"↘ from {before.partition(':')[0]}", "end"))
+    links, drawing.links = drawing.links, []
+    for link in links:
+        if order[link.source] < middle <= order[link.target]:
+            if link.role == "main":
+                drawing.links.append(Link(link.source, foot))
+            link = replace(link, source=top)
+        drawing.links.append(link)
 
 
 def _aside(drawing: Drawing, unit: Unit) -> None:
     """Draws `unit` in full beside the net; its joins are not counted a second time."""
     first = len(drawing.nodes)
     start = drawing.add(Node("one.in", f"x  {shape_text(unit.body.input_shape)}", "end"))
-    last = draw_unit(drawing, "one", unit, start)
+    last = draw_unit(drawing, "one", unit, start, sparing=True)
     out = drawing.add(Node("one.out", f"y  {shape_text(unit.body.output_shape)}", "end"))
     drawing.links.append(Link(last, out))
     inside = [node.id for node in drawing.nodes[first:]]
