@@ -95,6 +95,7 @@ export function axis(theme, size, title, more) {
     tickfont: { size: size.font * 0.92, color: theme.text },
     autorange: false,
     fixedrange: false,
+    uirevision: false, // Chart keeps what was zoomed; everything else is kept by Plotly
     ...more,
   };
 }

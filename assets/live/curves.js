@@ -20,20 +20,43 @@ function widest(lanes) {
   return Math.max(4, ...lanes.map((lane) => lane.label.length));
 }
 
-function labelOf({ lane, x, y, text }, size) {
+/**
+ * A lane's name as a curve of one point. (An annotation would do, but Plotly.react moves those only
+ * when something else of the layout changes as well.) `y` is in units of the axis, `up` in pixels.
+ */
+function nameTrace({ lane, x, y, text }, up, range, size, log) {
+  const moved = y + (up / heightOf(size)) * (range[1] - range[0]);
   return {
-    x, y, text: `<b>${text}</b>`, showarrow: false, xanchor: "left",
-    font: { size: size.font, color: lane.ink },
+    x: [x], y: [log ? 10 ** moved : moved], text: [`<b>${text}</b>`],
+    type: "scatter", mode: "text", textposition: "middle right", cliponaxis: false,
+    textfont: { size: size.font, color: lane.ink }, hoverinfo: "skip",
   };
 }
 
+function heightOf(size) {
+  return size.height - size.top - size.bottom;
+}
+
+function place(y, range, size) {
+  return ((y - range[0]) / (range[1] - range[0])) * heightOf(size);
+}
+
 /** Each lane's name at the end of its curve, moved apart where two would cover each other. */
-function endLabels(ends, range, size) {
-  const height = size.height - size.top - size.bottom;
-  const place = (y) => ((y - range[0]) / (range[1] - range[0])) * height;
-  const moved = apart(ends.map(({ y }) => place(y)), size.font * 1.3);
-  return ends.map((end, i) => (
-    { ...labelOf(end, size), xshift: 9, yshift: moved[i] - place(end.y) }));
+function endNames(ends, range, size, log) {
+  const places = ends.map(({ y }) => place(y, range, size));
+  const moved = apart(places, size.font * 1.3);
+  return ends.map((end, i) => nameTrace(
+    { ...end, text: `  ${end.text}` }, moved[i] - places[i], range, size, log));
+}
+
+/** Each lane's name under the begin of its curve, where the lanes differ most. */
+function startNames(ends, range, size) {
+  let above = Infinity;
+  return [...ends].sort((a, b) => b.y - a.y).map((end) => {
+    const at = Math.min(place(end.y, range, size) - size.font * 1.1, above - size.font * 1.25);
+    above = at;
+    return nameTrace(end, at - place(end.y, range, size), range, size, true);
+  });
 }
 
 export class LossFigure {
@@ -58,7 +81,7 @@ export class LossFigure {
     layout.yaxis = axis(theme, size, error ? "training error, %" : "training loss, nats", {
       type: error ? "linear" : "log", range, ...(error ? {} : decadeTicks(range)),
     });
-    layout.annotations = endLabels(ends, range, size);
+    traces.push(...endNames(ends, range, size, !error));
     if (chance && !error) this.addChance(layout, chance, theme, size);
     const values = shown.map((lane) => this.last(history, lane, count, error));
     const stuck = shown.map((lane) => !error && this.stuck(history, lane, count, chance));
@@ -139,10 +162,10 @@ export class LossFigure {
       type: "line", xref: "paper", x0: 0, x1: 1, y0: chance, y1: chance, layer: "below",
       line: { color: theme.muted, width: 1.5, dash: "dash" },
     }];
-    layout.annotations.push({
+    layout.annotations = [{
       xref: "paper", x: 0.5, y: Math.log10(chance), text: "guessing", showarrow: false,
       xanchor: "center", yanchor: "bottom", yshift: 5, font: { size: size.font * 0.85, color: theme.muted },
-    });
+    }];
   }
 }
 
@@ -183,21 +206,8 @@ export class ProfileFigure {
     const ends = shown.map((lane, i) => ({
       lane, x: traces[i].x[0], y: Math.log10(traces[i].y[0]), text: lane.label,
     })).filter(({ y }) => Number.isFinite(y));
-    layout.annotations = this.startLabels(ends, range, size);
+    traces.push(...startNames(ends, range, size));
     return { traces, layout };
-  }
-
-  /** Each lane's name under the begin of its curve, where the lanes differ most. */
-  startLabels(ends, range, size) {
-    const height = size.height - size.top - size.bottom;
-    const place = (y) => ((y - range[0]) / (range[1] - range[0])) * height;
-    const order = [...ends].sort((a, b) => b.y - a.y);
-    let above = Infinity;
-    return order.map((end) => {
-      const at = Math.min(place(end.y) - size.font * 1.1, above - size.font * 1.25);
-      above = at;
-      return { ...labelOf(end, size), xshift: -2, yshift: at - place(end.y) };
-    });
   }
 
   trace(lane, quantity, profile, bottom) {

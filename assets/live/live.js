@@ -149,7 +149,6 @@ class Live {
     this.history = null;
     this.pinned = this.wanted = null;
     this.limit = Infinity;
-    this.replaying = false;
     this.status = { state: run ? "loading" : "idle" };
     this.linked = true;
     this.figures = {
@@ -261,15 +260,19 @@ class Live {
     this.touch();
   }
 
-  replay() {
+  async replay() {
     this.replayable = false;
     if (this.theme.still) return;
-    const began = performance.now(), last = this.history.step;
+    const { history } = this;
+    this.limit = 0;
+    await this.ready;
+    const began = performance.now();
     const turn = () => {
+      if (this.closed || this.history !== history) return;
       const share = (performance.now() - began) / (1000 * this.options.replay_s);
-      this.limit = share >= 1 || this.closed ? Infinity : share * last;
+      this.limit = share >= 1 ? Infinity : share * history.step;
       this.touch();
-      if (this.limit !== Infinity) setTimeout(turn, REPLAY_EVERY_MS);
+      if (share < 1) setTimeout(turn, REPLAY_EVERY_MS);
     };
     turn();
   }

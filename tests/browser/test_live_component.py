@@ -1,0 +1,278 @@
+"""The live charts in a real browser: they follow a run and leave the user's hands alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = Path(__file__).with_name("live_app.py")
+WAIT_MS = 20_000
+
+Ask = Callable[[str], bytes]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of a server with made-up runs, in a process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(APP), *options],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(address, process)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urlopen(f"{address}/test/count", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("the server of the live charts did not start")
+
+
+@pytest.fixture
+def ask(server: str) -> Ask:
+    """Tells the server of the runs what to do."""
+
+    def get(what: str) -> bytes:
+        with urlopen(f"{server}/test/{what}", timeout=10) as answer:
+            body: bytes = answer.read()
+            return body
+
+    return get
+
+
+def show(page: Page, server: str, query: str, step: int) -> None:
+    """Opens the page and waits until `step` is on the screen."""
+    page.goto(f"{server}/?{query}")
+    drawn(page, step)
+
+
+def drawn(page: Page, step: int) -> None:
+    page.wait_for_function(
+        "step => Number(document.querySelector('.sv-live')?.dataset.step) >= step",
+        arg=step,
+        timeout=WAIT_MS,
+    )
+
+
+def curve(page: Page, panel: str = "loss", trace: int = 0) -> list[float]:
+    """The x values of a drawn curve."""
+    found: list[float] = page.evaluate(
+        "([id, i]) => Array.from(document.getElementById(id).data[i].x)",
+        [f"sv-charts-{panel}", trace],
+    )
+    return found
+
+
+def x_range(page: Page, panel: str = "loss") -> list[float]:
+    found: list[float] = page.evaluate(
+        "id => document.getElementById(id).layout.xaxis.range", f"sv-charts-{panel}"
+    )
+    return found
+
+
+def drag(page: Page, panel: str, start: float, stop: float) -> None:
+    """Drags the mouse over a chart, from one share of its width to another."""
+    box = page.locator(f"#sv-charts-{panel} .nsewdrag").first.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + start * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + stop * box["width"], middle, steps=6)
+    page.mouse.up()
+
+
+def test_curves_grow_and_no_step_is_missing(page: Page, server: str, ask: Ask) -> None:
+    ask("grow?run=pair-grow&to=30")
+    show(page, server, "run=pair-grow", 29)
+    for to in (31, 50, 120):
+        ask(f"grow?run=pair-grow&to={to}")
+        drawn(page, to - 1)
+    steps = curve(page)
+    assert steps[:30] == list(range(30)) and steps[-1] == 119
+    assert steps == sorted(set(steps))
+    expect(page.locator(".sv-facts")).to_contain_text("step 120 / 400")
+    expect(page.locator(".sv-profile .sv-reading")).to_contain_text("times smaller")
+
+
+def test_an_empty_chart_says_what_to_press(page: Page, server: str) -> None:
+    page.goto(server)
+    expect(page.locator(".sv-loss .sv-empty")).to_contain_text("Press Train", timeout=WAIT_MS)
+    expect(page.locator(".sv-chip")).to_contain_text("nothing to show yet")
+
+
+def test_a_run_that_is_not_there_is_told(page: Page, server: str) -> None:
+    page.goto(f"{server}/?run=nothing")
+    expect(page.locator(".sv-message")).to_contain_text("There is no run", timeout=WAIT_MS)
+
+
+def test_zoom_survives_updates_and_reruns(page: Page, server: str, ask: Ask) -> None:
+    ask("grow?run=pair-zoom&to=100")
+    show(page, server, "run=pair-zoom", 99)
+    drag(page, "loss", 0.05, 0.2)
+    page.wait_for_function("document.getElementById('sv-charts-loss').layout.xaxis.range[1] < 200")
+    zoomed = x_range(page)
+    ask("grow?run=pair-zoom&to=160")
+    drawn(page, 159)
+    page.get_by_role("button", name="Rerun").click()
+    ask("grow?run=pair-zoom&to=200")
+    drawn(page, 199)
+    assert x_range(page) == zoomed
+    page.locator("#sv-charts-loss .nsewdrag").first.dblclick()
+    page.wait_for_function(
+        "document.getElementById('sv-charts-loss').layout.xaxis.range[1] === 400"
+    )
+
+
+def test_a_slider_that_was_moved_stays_and_shows_exact_frames(
+    page: Page, server: str, ask: Ask
+) -> None:
+    ask("grow?run=pair-slide&to=100")
+    show(page, server, "run=pair-slide", 99)
+    slider = page.get_by_role("slider", name="step shown")
+    expect(slider).to_have_value("99")
+    slider.focus()
+    for _ in range(3):
+        slider.press("ArrowLeft")
+    ask("grow?run=pair-slide&to=150")
+    drawn(page, 149)
+    expect(slider).to_have_value("96")
+    expect(page.locator(".sv-slider output")).to_have_text("step 96")
+    page.wait_for_function(
+        """async () => {
+          const answer = await fetch("/api/runs/pair-slide/frame?step=96");
+          const { lanes } = await answer.json();
+          const shown = document.getElementById("sv-charts-profile").data[0].y;
+          return Math.abs(Math.log10(shown[0] / lanes[0].signal_gradient_norm[0])) < 1e-5;
+        }""",
+        timeout=WAIT_MS,
+    )
+    page.get_by_role("button", name="follow").click()
+    expect(slider).to_have_value("149")
+
+
+def test_a_hidden_lane_stays_hidden(page: Page, server: str, ask: Ask) -> None:
+    ask("grow?run=pair-hide&to=40")
+    show(page, server, "run=pair-hide", 39)
+    lane = page.locator(".sv-legend").get_by_role("button", name="Plain-50")
+    lane.click()
+    expect(lane).to_have_attribute("aria-pressed", "false")
+    ask("grow?run=pair-hide&to=80")
+    drawn(page, 79)
+    names = "document.getElementById('sv-charts-loss').data.map((trace) => trace.name)"
+    assert page.evaluate(names) == ["ResNet-50"]
+
+
+def test_a_dropped_socket_comes_back_without_gap_or_repetition(
+    page: Page, server: str, ask: Ask
+) -> None:
+    ask("grow?run=pair-drop&to=50")
+    show(page, server, "run=pair-drop", 49)
+    for to in (60, 70, 80):
+        ask("drop")
+        ask(f"grow?run=pair-drop&to={to}")
+        drawn(page, to - 1)
+    assert curve(page) == list(range(80))
+
+
+def test_charts_poll_where_sockets_are_barred(page: Page, server: str, ask: Ask) -> None:
+    ask("grow?run=pair-bar&to=20")
+    ask("bar?on=1")
+    try:
+        show(page, server, "run=pair-bar", 19)
+        ask("grow?run=pair-bar&to=40")
+        drawn(page, 39)
+        expect(page.locator(".sv-link")).to_be_hidden()
+    finally:
+        ask("bar?on=0")
+    assert curve(page) == list(range(40))
+
+
+def test_polling_can_be_asked_for(page: Page, server: str, ask: Ask) -> None:
+    sockets: list[str] = []
+    page.on("websocket", lambda opened: sockets.append(opened.url))
+    ask("grow?run=four-poll&to=20")
+    show(page, server, "run=four-poll&transport=poll", 19)
+    ask("grow?run=four-poll&to=45")
+    drawn(page, 44)
+    assert not [url for url in sockets if url.endswith("/live")]
+    page.get_by_role("slider", name="step shown").press("Home")
+    expect(page.locator("#sv-charts-gates-2 + .sv-empty")).to_be_hidden()
+    expect(page.locator(".sv-gates .sv-reading")).to_contain_text("step 0", timeout=WAIT_MS)
+
+
+def test_another_run_takes_the_same_charts(page: Page, server: str, ask: Ask) -> None:
+    ask("grow?run=pair-first&to=30")
+    ask("grow?run=four-second&to=60")
+    show(page, server, "run=pair-first", 29)
+    page.evaluate("document.getElementById('sv-charts-loss').dataset.mine = 'yes'")
+    page.get_by_role("textbox").fill("four-second")
+    page.get_by_role("textbox").press("Enter")
+    drawn(page, 59)
+    assert page.locator("#sv-charts-loss").get_attribute("data-mine") == "yes"
+    expect(page.locator(".sv-legend button")).to_have_count(4)
+    expect(page.locator(".sv-gates")).to_have_count(1)
+
+
+def test_a_finished_run_is_drawn_again_when_asked(page: Page, server: str, ask: Ask) -> None:
+    ask("grow?run=pair-replay&to=400")
+    ask("state?run=pair-replay&state=finished")
+    page.goto(f"{server}/?run=pair-replay&replay=1.5")
+    drawn(page, 1)
+    first = int(page.locator(".sv-live").get_attribute("data-step") or 0)
+    assert first < 399
+    drawn(page, 399)
+    expect(page.locator(".sv-chip")).to_contain_text("finished")
+
+
+def test_bands_are_drawn_for_several_seeds(page: Page, server: str, ask: Ask) -> None:
+    ask("grow?run=seeds-band&to=50")
+    show(page, server, "run=seeds-band", 49)
+    fills = "document.getElementById('sv-charts-loss').data.filter((t) => t.fill).length"
+    assert page.evaluate(fills) == 2
+
+
+def test_ten_tabs_follow_one_run(browser: Browser, server: str, ask: Ask) -> None:
+    ask("grow?run=pair-tabs&to=10")
+    context = browser.new_context()
+    try:
+        pages = [context.new_page() for _ in range(10)]
+        for page in pages:
+            page.goto(f"{server}/?run=pair-tabs&panels=loss")
+        ask("grow?run=pair-tabs&to=25")
+        for page in pages:
+            page.bring_to_front()
+            drawn(page, 24)
+            assert curve(page)[-1] == 24
+    finally:
+        context.close()
