@@ -36,7 +36,7 @@ def _convolutional(depth: int, data: str, steps: int, batch_size: int) -> Experi
     knobs = {"backbone": "cifar", "depth": depth}
     lanes = [Lane(family="plain", knobs=knobs), Lane(family="resnet", knobs=knobs)]
     return Experiment(
-        lanes=lanes, data=data, steps=steps, batch_size=batch_size, lr=0.1, weight_decay=1e-4
+        lanes=lanes, data=data, steps=steps, batch_size=batch_size, lr=0.05, weight_decay=1e-4
     )
 
 

@@ -41,9 +41,10 @@ def pick(wanted: str) -> torch.device:
 
 def threads(experiment: Experiment) -> int:
     """CPU threads for an experiment: one for thin dense nets, whose products are too small to
-    share; else all cores.
+    share; for others all cores but one, because a step whose threads wait for a core that the
+    browser uses takes many times as long as one thread alone.
 
     Part of what makes two runs identical: the number of threads decides the order of sums.
     """
     backbones = {lane.settings(experiment.data)["backbone"] for lane in experiment.lanes}
-    return 1 if backbones == {"dense"} else max(1, psutil.cpu_count(logical=False) or 1)
+    return 1 if backbones == {"dense"} else max(1, (psutil.cpu_count(logical=False) or 2) - 1)

@@ -15,6 +15,12 @@ from typing import Any
 
 from skipviz.runs import pipe
 
+ENVIRONMENT = {
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what CUDA asks for to give the same sums again
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait leave the core to the web server
+    "PYTHONUNBUFFERED": "1",
+}
+
 HOME = Path(__file__).resolve().parents[2]
 
 
@@ -39,7 +45,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=HOME,
-            env=os.environ | {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONUNBUFFERED": "1"},
+            env=os.environ | ENVIRONMENT,
         )
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()

@@ -97,11 +97,12 @@ def form(now: State, fields: dict[str, object]) -> Experiment | None:
     """The lanes' forms and graphs; the experiment as chosen, None where something does not fit."""
     key = f"lab_{now.generation}"
     count = len(now.start.lanes)
-    columns = st.columns(count, gap="medium", border=True)
+    rows = [st.columns(min(2, count), gap="medium", border=True) for _ in range(0, count, 2)]
+    columns = [column for row in rows for column in row]
     chosen: list[Lane | None] = []
     for i, lane in enumerate(now.start.lanes):
         with columns[i]:
-            chosen.append(lanes.lane_form(lane, f"{key}_{i}", str(fields["data"]), wide=count < 3))
+            chosen.append(lanes.lane_form(lane, f"{key}_{i}", str(fields["data"])))
     if any(lane is None for lane in chosen):
         return None
     try:
@@ -114,7 +115,8 @@ def form(now: State, fields: dict[str, object]) -> Experiment | None:
             lanes.counts(experiment.lanes[i], label, experiment.data)
             _lane_buttons(now, experiment, i, f"{key}_{i}")
             lanes.drawing(experiment.lanes[i], label, experiment.data)
-    if count < MAX_LANES and st.button("Add a lane", icon=":material/add:"):
+    spare = columns[count] if count < len(columns) else st.container()
+    if count < MAX_LANES and spare.button("Add a lane", icon=":material/add:"):
         now.load(experiment.with_(lanes=[*experiment.lanes, experiment.lanes[-1]]), experiment)
         st.rerun()
     return experiment

@@ -16,20 +16,14 @@ FIRST = ("backbone", "depth")
 """Knobs that stand above the others, on every family that has them."""
 
 
-GRAPH_PX = 470
-
-
 def is_dark() -> bool:
     """Is the page shown in the dark theme?"""
     return st.context.theme.type == "dark"
 
 
-def lane_form(lane: Lane, key: str, data: str, *, wide: bool) -> Lane | None:
-    """The form of one lane, beginning with `lane`; the lane as chosen, or None where it cannot be.
-
-    wide   is there room for two widgets side by side?
-    """
-    left, right = st.columns(2) if wide else (st.container(), st.container())
+def lane_form(lane: Lane, key: str, data: str) -> Lane | None:
+    """The form of one lane, beginning with `lane`; the lane as chosen, None where it cannot be."""
+    left, right = st.columns(2)
     families = discover.architectures()
     family = left.selectbox(
         "Family",
@@ -142,7 +136,7 @@ def counts(lane: Lane, label: str, data: str) -> None:
 
 
 def drawing(lane: Lane, label: str, data: str) -> None:
-    """A lane's block graph: repeats collapsed, one unit in full."""
+    """A lane's block graph: the net with its repeats collapsed, and one unit in full."""
     wiring = architecture(lane.family).wiring(lane.settings(data))
     dot = graphs.net(wiring, dark=is_dark())
-    st.graphviz_chart(dot, width="stretch", height=GRAPH_PX, alt=f"Block graph of {label}")
+    st.graphviz_chart(dot, width="stretch", height=540, alt=f"Block graph of {label}")
