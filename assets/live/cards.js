@@ -106,7 +106,8 @@ export function showHeader(parts, { status, step, total, linked }) {
   const facts = total ? [`step ${done} / ${total}`] : [];
   const speed = status.steps_per_s;
   if (speed > 0) facts.push(`${Number(speed.toPrecision(3))} steps/s`);
-  if (status.state === "running" && speed > 0) facts.push(`${duration((total - done) / speed)} left`);
+  const left = (total - done) / speed;
+  if (status.state === "running" && speed > 0) facts.push(`${duration(left)} left`);
   if (status.device) facts.push(String(status.device).toUpperCase());
   parts.facts.textContent = facts.join("  ·  ");
   parts.bar.style.width = `${total ? (100 * done) / total : 0}%`;
@@ -135,10 +136,10 @@ export function showLegend(box, lanes, diverged, toggle) {
       type: "button", "aria-pressed": !lane.hidden, title: lane.hidden ? "Show" : "Hide",
       onclick: () => toggle(i),
     });
+    const pattern = PATTERNS[lane.dash] ?? "";
     button.innerHTML = `<svg width="38" height="12" aria-hidden="true"><line x1="1" x2="37" y1="6"
-      y2="6" stroke="${lane.colour}" stroke-width="4" stroke-dasharray="${PATTERNS[lane.dash] ?? ""}"
-      /></svg><span>${plain(lane.label)}</span>${at === null ? ""
-      : `<em>diverged at step ${at}</em>`}`;
+      y2="6" stroke="${lane.colour}" stroke-width="4" stroke-dasharray="${pattern}" /></svg>
+      <span>${plain(lane.label)}</span>${at === null ? "" : `<em>diverged at step ${at}</em>`}`;
     return button;
   }));
   if (focused >= 0) box.children[focused]?.focus();

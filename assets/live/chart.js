@@ -48,10 +48,18 @@ export class Chart {
       if (what === "autorange") this.zoomed.delete(axis);
       else if (what?.startsWith("range")) this.zoomed.add(axis);
     }
+    this.shows = null;
     this.onZoom();
   }
 
+  /** Takes the curves away and leaves the axes: another run is about to come. */
+  empty() {
+    this.forget();
+    if (this.listens) window.Plotly.react(this.plot, [], this.plot.layout, this.config);
+  }
+
   forget() {
+    this.shows = null;
     this.zoomed.clear();
   }
 
@@ -108,7 +116,7 @@ export function powerTicks([low, high], most, place = (at) => at) {
   return {
     tickmode: "array",
     tickvals: marks.map(place),
-    ticktext: marks.map((at) => (at === 0 ? "1" : `10<sup>${String(at).replace("-", "−")}</sup>`)),
+    ticktext: marks.map((at) => (at ? `10<sup>${String(at).replace("-", "−")}</sup>` : "1")),
   };
 }
 

@@ -5,6 +5,7 @@ import { fade } from "./theme.js";
 import { axisOf, FLOAT32_LOG10, number, QUANTITIES } from "./words.js";
 
 const LOWEST_LOSS = 1e-8;
+const LOST = FLOAT32_LOG10 - 1; // where triangles stand: below what float32 can hold
 const NICE = [1, 2, 5], BOUNDS = [1, 2, 3, 5];
 
 /** The next of 1, 2, 3, 5, 10, … below (`up` false) or above a positive number, as its log10. */
@@ -42,9 +43,17 @@ function place(y, range, size) {
 }
 
 /** Each lane's name at the end of its curve, moved apart where two would cover each other. */
-function endNames(ends, range, size, log) {
+function endNames(ends, range, size, { log, chance }) {
   const places = ends.map(({ y }) => place(y, range, size));
-  const moved = apart(places, size.font * 1.3);
+  const line = chance ? place(Math.log10(chance), range, size) : -Infinity;
+  // Beside the line of guessing a name stands above it: noise must not make it hop to and fro.
+  let free = line + size.font * 0.85;
+  const clear = places.map((at) => {
+    if (Math.abs(at - line) > size.font * 1.1) return at;
+    free += size.font * 1.31;
+    return free - size.font * 1.31;
+  });
+  const moved = apart(clear, size.font * 1.3);
   return ends.map((end, i) => nameTrace(
     { ...end, text: `  ${end.text}` }, moved[i] - places[i], range, size, log));
 }
@@ -74,15 +83,15 @@ export class LossFigure {
     const narrow = size.width < 540;
     if (narrow) ends.forEach((end) => { end.text = end.lane.label; });
     const right = (widest(lanes) + (narrow ? 1 : 6)) * size.font * 0.56 + 10;
-    const margin = { l: size.font * 4.2, r: right, t: size.top, b: size.bottom };
+    const margin = { l: size.font * 5.2, r: right, t: size.top, b: size.bottom };
     const layout = baseLayout(theme, size, margin);
     layout.hovermode = "x unified";
     layout.xaxis = axis(theme, size, "step", { range: [0, history.total], showgrid: false });
     layout.yaxis = axis(theme, size, error ? "training error, %" : "training loss, nats", {
-      type: error ? "linear" : "log", range, ...(error ? {} : decadeTicks(range)),
+      type: error ? "linear" : "log", range, ...(error ? {} : decadeTicks(range, chance)),
     });
-    traces.push(...endNames(ends, range, size, !error));
-    if (chance && !error) this.addChance(layout, chance, theme, size);
+    traces.push(...endNames(ends, range, size, { log: !error, chance: error ? 0 : chance }));
+    if (chance && !error) this.addChance(layout, chance, theme);
     const values = shown.map((lane) => this.last(history, lane, count, error));
     const stuck = shown.map((lane) => !error && this.stuck(history, lane, count, chance));
     return { traces, layout, values, stuck };
@@ -157,28 +166,33 @@ export class LossFigure {
     return [least - 0.04, most + 0.04];
   }
 
-  addChance(layout, chance, theme, size) {
+  addChance(layout, chance, theme) {
     layout.shapes = [{
       type: "line", xref: "paper", x0: 0, x1: 1, y0: chance, y1: chance, layer: "below",
       line: { color: theme.muted, width: 1.5, dash: "dash" },
     }];
-    layout.annotations = [{
-      xref: "paper", x: 0.5, y: Math.log10(chance), text: "guessing", showarrow: false,
-      xanchor: "center", yanchor: "bottom", yshift: 5, font: { size: size.font * 0.85, color: theme.muted },
-    }];
   }
 }
 
-/** Few, plain ticks: 0.01, 0.1, 1; with 2 and 5 between where there is room. */
-function decadeTicks([low, high]) {
+/** Few, plain ticks: 0.01, 0.1, 1; with 2 and 5 between where there is room; and guessing. */
+function decadeTicks([low, high], chance) {
+  const marks = high - low > 2.5 ? [1] : NICE;
   const ticks = [];
   for (let decade = Math.floor(low); decade <= Math.ceil(high); decade += 1) {
-    const marks = high - low > 2.5 ? [1] : NICE;
-    marks.forEach((mark) => ticks.push(mark * 10 ** decade));
+    for (const mark of marks) {
+      const value = mark * 10 ** decade;
+      const near = chance && Math.abs(Math.log10(value / chance)) < (high - low) * 0.06;
+      if (!near) ticks.push([value, plainNumber(value)]);
+    }
   }
-  const text = (value) => (value >= 0.001 ? String(Number(value.toPrecision(2)))
-    : `10<sup>${Math.round(Math.log10(value))}</sup>`.replace("-", "−"));
-  return { tickmode: "array", tickvals: ticks, ticktext: ticks.map(text) };
+  if (chance) ticks.push([chance, "guessing"]);
+  const [tickvals, ticktext] = [0, 1].map((part) => ticks.map((tick) => tick[part]));
+  return { tickmode: "array", tickvals, ticktext };
+}
+
+function plainNumber(value) {
+  if (value >= 0.001) return String(Number(value.toPrecision(2)));
+  return `10<sup>${Math.round(Math.log10(value))}</sup>`.replace("-", "−");
 }
 
 export class ProfileFigure {
@@ -189,10 +203,11 @@ export class ProfileFigure {
     const size = { ...view.size, top: 12, bottom: view.size.font * 3.4 };
     const range = this.range(lanes, quantity, profile, size);
     const shown = lanes.filter((lane) => !lane.hidden);
-    const traces = shown.map((lane) => this.trace(lane, quantity, profile, range[0]));
+    const traces = shown.flatMap((lane) => this.traces(lane, quantity, profile));
     const depths = lanes.flatMap(({ track }) => axisOf(track, quantity).map((at) => at[1]));
     const words = QUANTITIES[quantity];
-    const margin = { l: size.font * 4.8, r: 18, t: size.top, b: size.bottom };
+    const left = size.font * (range[0] < LOST ? 6.8 : 4.8);
+    const margin = { l: left, r: 18, t: size.top, b: size.bottom };
     const layout = baseLayout(theme, size, margin);
     const low = Math.min(...depths), high = Math.max(...depths);
     const pad = Math.max(0.5, (high - low) * 0.02);
@@ -201,38 +216,54 @@ export class ProfileFigure {
       ...(high - low < 12 ? { dtick: 1 } : {}),
     });
     layout.yaxis = axis(theme, size, `${words.axis}, ${words.unit}`, {
-      type: "log", range, ...powerTicks(range, 7, (at) => 10 ** at),
+      type: "log", range, ...this.ticks(range),
     });
-    const ends = shown.map((lane, i) => ({
-      lane, x: traces[i].x[0], y: Math.log10(traces[i].y[0]), text: lane.label,
+    const ends = shown.map((lane) => ({
+      lane, x: axisOf(lane.track, quantity)[0][1], text: lane.label,
+      y: Math.max(LOST, profile.lanes[lane.index][quantity][0]),
     })).filter(({ y }) => Number.isFinite(y));
     traces.push(...startNames(ends, range, size));
     return { traces, layout };
   }
 
-  trace(lane, quantity, profile, bottom) {
+  /** A lane's curve; what float32 cannot hold stands as triangles on the lowest line. */
+  traces(lane, quantity, profile) {
     const values = profile.lanes[lane.index][quantity];
     const where = axisOf(lane.track, quantity);
-    const dots = values.length <= 64;
     const lost = Array.from(values, (value) => value < FLOAT32_LOG10);
-    const y = Array.from(values, (value, i) => (Number.isNaN(value) ? null
-      : 10 ** (lost[i] ? bottom + 0.15 : Math.min(value, 300))));
-    return {
+    const points = {
       x: where.map((at) => at[1]),
-      y,
       type: "scatter",
-      mode: dots || lost.some(Boolean) ? "lines+markers" : "lines",
-      line: { color: lane.colour, width: 3, dash: lane.dash },
-      marker: {
-        color: lane.colour,
-        opacity: 1,
-        line: { width: 0 },
-        size: lost.map((is) => (is ? 11 : dots ? 6 : 0)),
-        symbol: lost.map((is) => (is ? "triangle-down" : "circle")),
-      },
-      text: where.map((at, i) => `${at[0]}<br>${lost[i] ? "below float32" : `10^${
-        values[i].toFixed(2)}`}`),
       hovertemplate: `<b>${lane.label}</b>, layer %{x}<br>%{text}<extra></extra>`,
+    };
+    const curve = {
+      ...points,
+      y: Array.from(values, (value, i) => (Number.isNaN(value) || lost[i] ? null
+        : 10 ** Math.min(value, 300))),
+      mode: values.length <= 64 ? "lines+markers" : "lines",
+      line: { color: lane.colour, width: 3, dash: lane.dash },
+      marker: { color: lane.colour, size: 6 },
+      text: where.map((at, i) => `${at[0]}<br>10^${values[i].toFixed(2)}`),
+    };
+    if (!lost.some(Boolean)) return [curve];
+    const triangles = {
+      ...points,
+      y: lost.map((is) => (is ? 10 ** LOST : null)),
+      mode: "markers",
+      marker: { color: lane.colour, size: 11, symbol: "triangle-down" },
+      text: where.map((at) => `${at[0]}<br>below float32`),
+    };
+    return [curve, triangles];
+  }
+
+  ticks([low, high]) {
+    const lost = low < LOST;
+    const ticks = powerTicks([lost ? FLOAT32_LOG10 + 2 : low, high], 7, (at) => 10 ** at);
+    if (!lost) return ticks;
+    return {
+      ...ticks,
+      tickvals: [10 ** LOST, ...ticks.tickvals],
+      ticktext: ["below float32", ...ticks.ticktext],
     };
   }
 
@@ -241,7 +272,7 @@ export class ProfileFigure {
     const bounds = (this.bounds[quantity] ??= new Bounds());
     for (const lane of lanes) {
       for (const value of profile.lanes[lane.index][quantity]) {
-        if (value < FLOAT32_LOG10) bounds.grow(FLOAT32_LOG10 - 1, FLOAT32_LOG10);
+        if (value < FLOAT32_LOG10) bounds.grow(LOST, FLOAT32_LOG10);
         else if (Number.isFinite(value)) bounds.grow(Math.floor(value), Math.ceil(value));
       }
     }

@@ -1,18 +1,17 @@
 // The live charts of one run. `update(root, data, home)` mounts them or takes new data,
 // `unmount(root)` ends them. Everything between is in a Live, one for each place on a page.
 
-import { card, element, header, showHeader, showLegend, slider } from "./cards.js";
+import { card, element, header, slider } from "./cards.js";
 import { Chart } from "./chart.js";
 import { LossFigure, ProfileFigure } from "./curves.js";
 import { History } from "./history.js";
 import { GatesFigure, HeatFigure } from "./maps.js";
+import { Painter, PRESS_TRAIN } from "./painter.js";
 import { inkOf, laneStyles, readTheme } from "./theme.js";
 import { Connection, COLUMNS, decode, EXACT, MAPS } from "./wire.js";
-import {
-  gatesReading, heatReading, lossReading, profileReading, QUANTITIES,
-} from "./words.js";
+import { QUANTITIES } from "./words.js";
 
-const HEAT_EVERY_MS = 500, GAPS_EVERY_MS = 1000, SPEAK_EVERY_MS = 5000, REPLAY_EVERY_MS = 60;
+const REPLAY_EVERY_MS = 60, PATIENCE_MS = 2000;
 const ENDED = new Set(["finished", "stopped", "interrupted", "failed"]);
 const places = new WeakMap();
 
@@ -68,8 +67,8 @@ class Live {
     this.quantity = this.options.quantity ?? "signal";
     this.error = false;
     this.charts = {};
-    this.dirty = new Set();
     this.closed = false;
+    this.painter = new Painter(this);
     this.ready = Promise.all([loadStyle(), loadPlotly(home + data.plotly)]);
     this.ready.catch(() => { this.root.textContent = "plotly.js could not be loaded."; });
     this.build(data);
@@ -94,14 +93,14 @@ class Live {
     for (const panel of this.panels) {
       if (panel !== "header" && panel !== "gates") this.addCard(panel, panel);
     }
-    this.root.replaceChildren(
-      this.title, ...(this.headline ? [this.headline.box] : []), this.legend, this.grid, this.voice);
+    const head = this.headline ? [this.headline.box] : [];
+    this.root.replaceChildren(this.title, ...head, this.legend, this.grid, this.voice);
   }
 
   addCard(name, panel, title = this.titleOf(panel)) {
     const choices = {
       loss: ["curve", [["loss", "loss"], ["error", "training error"]], "loss",
-        (value) => { this.error = value === "error"; this.charts.loss?.forget(); this.touch("loss"); }],
+        (value) => this.showError(value === "error")],
       profile: ["quantity", Object.entries(QUANTITIES).map(([key, words]) => [key, words.button]),
         this.quantity, (value) => this.show(value)],
     }[panel] ?? null;
@@ -109,7 +108,7 @@ class Live {
     const made = card({
       id: `${this.prefix}-${name}`, panel, title, height: this.heightOf(panel), choices,
       wide: !curves.includes(panel) || this.panels.filter((p) => curves.includes(p)).length === 1,
-      empty: this.options.empty ?? "Press Train: the curves are drawn while the nets learn.",
+      empty: this.options.empty ?? PRESS_TRAIN,
     });
     this.cards[name] = made;
     this.charts[name] = new Chart(made.plot, `${name}`);
@@ -120,6 +119,11 @@ class Live {
       made.box.insertBefore(this.slider.box, made.reading);
     }
     return made;
+  }
+
+  /** The loss stands beside the profile and its slider: both cards end on one line. */
+  heightOf(panel) {
+    return this.height + (panel === "loss" && this.panels.includes("profile") ? 33 : 0);
   }
 
   titleOf(panel) {
@@ -157,7 +161,7 @@ class Live {
     };
     this.root.dataset.run = run ?? "";
     delete this.root.dataset.step;
-    Object.values(this.charts).forEach((chart) => chart.forget());
+    Object.values(this.charts).forEach((chart) => chart.empty());
     this.connection = run ? new Connection({
       home: this.home,
       run,
@@ -236,7 +240,7 @@ class Live {
     this.wanted = pinned;
     this.connection.exactly(pinned);
     clearTimeout(this.patience);
-    this.patience = setTimeout(() => { this.wanted = null; this.ask(); }, 2000);
+    this.patience = setTimeout(() => { this.wanted = null; this.ask(); }, PATIENCE_MS);
   }
 
   answered(message) {
@@ -246,6 +250,12 @@ class Live {
     if (this.wanted !== null) this.history.exact.set(this.wanted, profile);
     this.wanted = null;
     this.ask();
+  }
+
+  showError(error) {
+    this.error = error;
+    this.charts.loss.forget();
+    this.touch("loss");
   }
 
   show(quantity) {
@@ -290,151 +300,17 @@ class Live {
     }
   }
 
-  // --- Drawing ----------------------------------------------------------------------------
-
-  /** Marks what is to be drawn anew (default: all) and draws before the next picture. */
+  /** Marks what is to be drawn anew; without names, everything. */
   touch(...names) {
-    const all = ["header", ...Object.keys(this.cards)];
-    const wanted = names.length ? names : all;
-    for (const name of all) if (wanted.some((one) => name.startsWith(one))) this.dirty.add(name);
-    if (this.busy || this.closed) return;
-    this.busy = true;
-    requestAnimationFrame(() => this.paint());
-  }
-
-  async paint() {
-    try {
-      await this.ready;
-      await this.drawAll();
-    } catch (error) {
-      console.error(error);
-    }
-    this.busy = false;
-    if (!this.closed && this.dirty.size) this.touch(...this.dirty);
-  }
-
-  async drawAll() {
-    if (this.closed) return;
-    const { history, limit } = this;
-    const step = history ? Math.min(history.step, limit) : -1;
-    const names = [...this.dirty];
-    this.dirty.clear();
-    this.drawFrame(Math.floor(step));
-    for (const name of names) {
-      if (this.closed || !this.cards[name]) continue;
-      if (name === "heat" && this.tooSoon()) continue;
-      if (!(await this.drawCard(name, step))) this.postpone(name, 120);
-    }
-    if (!this.closed && history?.newest) this.stamp(history, step);
-  }
-
-  /** Tells tests and benchmarks which step stands on the screen, once it does. */
-  stamp(history, step) {
-    requestAnimationFrame(() => {
-      this.root.dataset.step = history.countTo(step)
-        ? history.steps[history.countTo(step) - 1] : "";
-      this.root.dataset.drawnAt = performance.now();
-    });
-    if (this.cards.heat && performance.now() - (this.gapsAt ?? -1e9) > GAPS_EVERY_MS) {
-      this.gapsAt = performance.now();
-      const steps = history.gaps();
-      if (steps.length) this.connection.profilesOf(steps);
-    }
-  }
-
-  tooSoon() {
-    const wait = HEAT_EVERY_MS - (performance.now() - (this.heatAt ?? -1e9));
-    if (wait > 0) this.postpone("heat", wait);
-    else this.heatAt = performance.now();
-    return wait > 0;
-  }
-
-  postpone(name, wait) {
-    this.dirty.delete(name);
-    this.later ??= new Map();
-    if (this.later.has(name)) return;
-    this.later.set(name, setTimeout(() => { this.later.delete(name); this.touch(name); }, wait));
-  }
-
-  /** Everything but the charts. */
-  drawFrame(step) {
-    const { history, status, linked } = this;
-    this.root.dataset.state = status.state;
-    const total = history?.total ?? status.steps ?? 0;
-    if (this.headline) showHeader(this.headline, { status, step, total, linked });
-    const diverged = history?.diverged ?? [];
-    showLegend(this.legend, this.lanes, diverged, (lane) => this.toggle(lane));
-    this.slider.show(this.pinned ?? step, step, this.pinned !== null);
-    for (const [name, made] of Object.entries(this.cards)) {
-      const title = this.titleOf(name.split("-")[0]);
-      if (made.heading.textContent !== title) made.heading.textContent = title;
-      made.vacant.hidden = Boolean(history?.newest);
-      made.plot.style.visibility = history?.newest ? "" : "hidden";
-      made.vacant.textContent = status.state === "missing" ? status.message
-        : this.run ? "One moment: the first step is on its way." : this.options.empty
-          ?? "Press Train: the curves are drawn while the nets learn.";
-    }
-    if (history?.newest) this.speak(step);
-  }
-
-  speak(step) {
-    const now = performance.now();
-    if (now - (this.spokeAt ?? 0) < SPEAK_EVERY_MS) return;
-    this.spokeAt = now;
-    const curves = this.history.curves, at = this.history.countTo(step) - 1;
-    this.voice.textContent = `step ${step}: ${this.lanes.map((lane) =>
-      `${lane.label} loss ${curves[lane.index].loss[at]?.toFixed(2)}`).join(", ")}`;
-  }
-
-  async drawCard(name, step) {
-    const { history } = this;
-    const { plot, reading } = this.cards[name];
-    if (!history?.newest || !plot.clientWidth) return true;
-    const [panel, lane] = name.split("-");
-    const at = this.pinned ?? step;
-    const shown = this.lanes.filter((one) => !one.hidden);
-    const profile = panel === "heat" ? history.profile(step) : history.profile(at);
-    const view = {
-      history, lanes: this.lanes, theme: this.theme, limit: this.limit, error: this.error,
-      chance: this.options.chance, quantity: this.quantity, profile,
-      size: { width: plot.clientWidth, height: this.heightOf(panel), font: this.fontSize(plot) },
-    };
-    if (panel === "gates") {
-      view.lane = this.lanes[Number(lane)];
-      view.maps = history.mapsAt(view.lane.index, at);
-      if (!view.maps) return true;
-    }
-    const { traces, layout, values, stuck } = this.figures[panel].draw(view);
-    if (!(await this.charts[name].draw(traces, layout))) return false;
-    const says = {
-      loss: () => lossReading(shown, {
-        step: Math.max(0, Math.floor(step)), values, stuck, error: this.error,
-        diverged: history.diverged,
-      }),
-      profile: () => profileReading(shown, profile, this.quantity),
-      heat: () => heatReading(shown, profile, this.quantity),
-      gates: () => gatesReading(view.lane, view.maps),
-    }[panel]();
-    if (reading.innerHTML !== says) reading.innerHTML = says;
-    plot.setAttribute("aria-label", `${this.titleOf(panel)}. ${reading.textContent}`);
-    return true;
-  }
-
-  /** The loss stands beside the profile and its slider: both cards end on one line. */
-  heightOf(panel) {
-    return this.height + (panel === "loss" && this.panels.includes("profile") ? 33 : 0);
-  }
-
-  fontSize(plot) {
-    return this.theme.size * (plot.clientWidth < 420 ? 0.8 : 0.88);
+    this.painter.touch(...names);
   }
 
   close() {
     this.closed = true;
+    this.painter.close();
     this.connection?.close();
     this.watcher.disconnect();
     document.removeEventListener("visibilitychange", this.seen);
-    this.later?.forEach((timer) => clearTimeout(timer));
     clearTimeout(this.patience);
     Object.values(this.charts).forEach((chart) => chart.close());
   }

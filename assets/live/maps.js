@@ -34,7 +34,7 @@ function layerAxis(where) {
 
 /** Side by side while there is room, else one under the other. */
 function places(count, size) {
-  const columns = size.width / count < 320 ? (size.width / 2 < 320 ? 1 : Math.min(2, count)) : count;
+  const columns = [count, Math.min(2, count)].find((fits) => size.width / fits >= 320) ?? 1;
   return { columns, rows: Math.ceil(count / columns) };
 }
 
@@ -104,7 +104,8 @@ export class HeatFigure {
       hoverongaps: false,
       xaxis: `x${i ? i + 1 : ""}`,
       yaxis: `y${i ? i + 1 : ""}`,
-      hovertemplate: `<b>${lane.label}</b><br>layer %{y}, step %{x:.0f}<br>10^%{z:.2f}<extra></extra>`,
+      hovertemplate: `<b>${lane.label}</b>, layer %{y}, step %{x:.0f}<br>10^%{z:.2f}`
+        + "<extra></extra>",
     }));
     return { traces, layout };
   }

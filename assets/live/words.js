@@ -66,7 +66,7 @@ export function profileReading(lanes, profile, quantity) {
   });
   const below = lanes.some((lane) =>
     profile.lanes[lane.index][quantity].some((value) => value < FLOAT32_LOG10));
-  const note = below ? " Triangles (▼): below float32, an ordinary net would read exactly 0." : "";
+  const note = below ? " Triangles (▼): too small for float32." : "";
   return said.length ? `${said.join("; ")}.${note}` : "";
 }
 
@@ -95,9 +95,9 @@ export function lossReading(lanes, { step, values, stuck, error, diverged }) {
 export function heatReading(lanes, profile, quantity) {
   const said = lanes.map((lane) => {
     const first = profile.lanes[lane.index][quantity][0];
-    const size = first < FLOAT32_LOG10 ? "0 in float32" : Number.isNaN(first) ? "not a number"
-      : `10<sup>${first.toFixed(1).replace("-", "−")}</sup>`;
-    return `${name(lane)} ${size}`;
+    if (Number.isNaN(first)) return `${name(lane)} no number`;
+    if (first < FLOAT32_LOG10) return `${name(lane)} less than float32 can hold`;
+    return `${name(lane)} 10<sup>${first.toFixed(1).replace("-", "−")}</sup>`;
   });
   return `Each column is one moment; dark is small. Layer 1, nearest the input, at the bottom, `
     + `now has ${said.join(", ")}.`;

@@ -1,0 +1,169 @@
+// Draws what a Live holds: not more often than the screen shows, nothing that stands there already.
+
+import { showHeader, showLegend } from "./cards.js";
+import { gatesReading, heatReading, lossReading, profileReading } from "./words.js";
+
+const HEAT_EVERY_MS = 500, GAPS_EVERY_MS = 1000, SPEAK_EVERY_MS = 5000, AGAIN_MS = 120;
+export const PRESS_TRAIN = "Press Train: the curves are drawn while the nets learn.";
+
+export class Painter {
+  constructor(live) {
+    Object.assign(this, { live, dirty: new Set(), later: new Map(), closed: false });
+  }
+
+  /** Marks what is to be drawn anew (default: all) and draws before the next picture. */
+  touch(...names) {
+    const all = ["header", ...Object.keys(this.live.cards)];
+    const wanted = names.length ? names : all;
+    for (const name of all) if (wanted.some((one) => name.startsWith(one))) this.dirty.add(name);
+    if (this.busy || this.closed) return;
+    this.busy = true;
+    requestAnimationFrame(() => this.paint());
+  }
+
+  async paint() {
+    try {
+      await this.live.ready;
+      await this.drawAll();
+    } catch (error) {
+      console.error(error);
+    }
+    this.busy = false;
+    if (!this.closed && this.dirty.size) this.touch(...this.dirty);
+  }
+
+  async drawAll() {
+    if (this.closed) return;
+    const { history, limit } = this.live;
+    const step = history ? Math.min(history.step, limit) : -1;
+    const names = [...this.dirty];
+    this.dirty.clear();
+    this.drawFrame(Math.floor(step));
+    await Promise.all(names.map(async (name) => {
+      if (!this.live.cards[name] || (name === "heat" && this.tooSoon())) return;
+      if (!(await this.drawCard(name, step))) this.postpone(name, AGAIN_MS);
+    }));
+    if (!this.closed && history?.newest) this.stamp(history, step);
+  }
+
+  /** Tells tests and benchmarks which step stands on the screen, once it was painted. */
+  stamp(history, step) {
+    const { root, cards, connection } = this.live;
+    const count = history.countTo(step), newest = count ? history.steps[count - 1] : "";
+    requestAnimationFrame(() => setTimeout(() => {
+      root.dataset.step = newest;
+      root.dataset.drawnAt = performance.now();
+    }));
+    if (!cards.heat || performance.now() - (this.gapsAt ?? -1e9) < GAPS_EVERY_MS) return;
+    this.gapsAt = performance.now();
+    const steps = history.gaps();
+    if (steps.length) connection.profilesOf(steps);
+  }
+
+  tooSoon() {
+    const wait = HEAT_EVERY_MS - (performance.now() - (this.heatAt ?? -1e9));
+    if (wait > 0) this.postpone("heat", wait);
+    else this.heatAt = performance.now();
+    return wait > 0;
+  }
+
+  postpone(name, wait) {
+    this.dirty.delete(name);
+    if (this.later.has(name)) return;
+    this.later.set(name, setTimeout(() => { this.later.delete(name); this.touch(name); }, wait));
+  }
+
+  /** Everything but the charts. */
+  drawFrame(step) {
+    const { live } = this;
+    const { history, status, linked, root } = live;
+    const total = history?.total ?? status.steps ?? 0;
+    root.dataset.state = status.state;
+    if (live.headline) showHeader(live.headline, { status, step, total, linked });
+    showLegend(live.legend, live.lanes, history?.diverged ?? [], (lane) => live.toggle(lane));
+    live.slider.show(live.pinned ?? step, step, live.pinned !== null);
+    const vacant = status.state === "missing" ? status.message
+      : live.run ? "One moment: the first step is on its way."
+        : live.options.empty ?? PRESS_TRAIN;
+    for (const [name, made] of Object.entries(live.cards)) {
+      const title = live.titleOf(name.split("-")[0]);
+      if (made.heading.textContent !== title) made.heading.textContent = title;
+      made.vacant.hidden = Boolean(history?.newest);
+      if (made.vacant.textContent !== vacant) made.vacant.textContent = vacant;
+      if (!history?.newest) made.reading.textContent = "";
+    }
+    if (history?.newest) this.speak(step);
+  }
+
+  /** For those who hear the page: seldom, and in few words. */
+  speak(step) {
+    const now = performance.now();
+    if (now - (this.spokeAt ?? 0) < SPEAK_EVERY_MS) return;
+    this.spokeAt = now;
+    const { history, lanes, voice } = this.live;
+    const at = history.countTo(step) - 1;
+    voice.textContent = `step ${step}: ${lanes.map((lane) =>
+      `${lane.label} loss ${history.curves[lane.index].loss[at]?.toFixed(2)}`).join(", ")}`;
+  }
+
+  /** Draws one chart and what it says; false if it must wait for the user's hand. */
+  async drawCard(name, step) {
+    const { live } = this;
+    const { plot, reading } = live.cards[name];
+    if (!live.history?.newest || !plot.clientWidth) return true;
+    const [panel, lane] = name.split("-");
+    const view = this.view(panel, Number(lane), plot, step);
+    if ((panel === "gates" && !view.maps) || this.isDrawn(name, panel, view)) return true;
+    const { traces, layout, ...more } = live.figures[panel].draw(view);
+    if (!(await live.charts[name].draw(traces, layout))) {
+      live.charts[name].shows = null;
+      return false;
+    }
+    if (this.closed || !live.cards[name]) return true;
+    const says = this.says(panel, { ...view, ...more, step: Math.max(0, Math.floor(step)) });
+    if (reading.innerHTML !== says) reading.innerHTML = says;
+    plot.setAttribute("aria-label", `${live.titleOf(panel)}. ${reading.textContent}`);
+    return true;
+  }
+
+  /** All that a figure is made of. */
+  view(panel, lane, plot, step) {
+    const { history, lanes, theme, limit, error, options, quantity, pinned } = this.live;
+    const at = panel === "heat" ? step : pinned ?? step;
+    const size = {
+      width: plot.clientWidth,
+      height: this.live.heightOf(panel),
+      font: theme.size * (plot.clientWidth < 420 ? 0.8 : 0.88),
+    };
+    const view = {
+      history, lanes, theme, limit, error, quantity, size,
+      chance: options.chance, profile: history.profile(at),
+    };
+    if (panel !== "gates") return view;
+    return { ...view, lane: lanes[lane], maps: history.mapsAt(lane, at) };
+  }
+
+  says(panel, { history, lanes, lane, maps, profile, quantity, error, step, values, stuck }) {
+    const shown = lanes.filter((one) => !one.hidden);
+    if (panel === "loss") {
+      return lossReading(shown, { step, values, stuck, error, diverged: history.diverged });
+    }
+    if (panel === "profile") return profileReading(shown, profile, quantity);
+    return panel === "heat" ? heatReading(shown, profile, quantity) : gatesReading(lane, maps);
+  }
+
+  /** A profile or maps that stand on the screen already, in this theme and size? */
+  isDrawn(name, panel, { profile, maps, quantity, theme, size }) {
+    if (panel !== "profile" && panel !== "gates") return false;
+    const now = [maps ?? profile, quantity, theme, size.width, size.height];
+    const chart = this.live.charts[name];
+    const same = chart.shows?.every((part, i) => part === now[i]);
+    if (!same) chart.shows = now;
+    return same;
+  }
+
+  close() {
+    this.closed = true;
+    this.later.forEach((timer) => clearTimeout(timer));
+  }
+}
