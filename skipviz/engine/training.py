@@ -18,6 +18,7 @@ from skipviz.engine import device as devices
 from skipviz.engine.feed import Feed
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
+from skipviz.engine.optimise import Adam, Sgd
 from skipviz.frame import Frame, LaneFrame
 from skipviz.spec import Experiment, Lane, architecture
 
@@ -48,7 +49,7 @@ class Pupil:
             self.instruments.watch()
         logits = self.net(x)
         loss = nn.functional.cross_entropy(logits, y)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.net.zero_grad(set_to_none=True)
         loss.backward()
         read = self._read(loss, logits, y) if measure else None
         finite = math.isfinite(read[0]) if read is not None else bool(loss.isfinite())
@@ -68,26 +69,21 @@ class Pupil:
         """Weights and optimiser state: tensors and numbers only."""
         return {
             "net": self.net.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimiser.state(),
             "diverged_at": self.diverged_at,
         }
 
     def load(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimiser.load(state["optimiser"])
         self.diverged_at = state["diverged_at"]
 
 
-def _optimiser(experiment: Experiment, net: nn.Module) -> torch.optim.Optimizer:
-    weights = list(net.parameters())
-    common: dict[str, Any] = {
-        "lr": experiment.lr,
-        "weight_decay": experiment.weight_decay,
-        "foreach": True,
-    }
+def _optimiser(experiment: Experiment, net: nn.Module) -> Sgd | Adam:
+    weights: list[torch.Tensor] = list(net.parameters())
     if experiment.optimiser == "adam":
-        return torch.optim.Adam(weights, **common)
-    return torch.optim.SGD(weights, momentum=experiment.momentum, **common)
+        return Adam(weights, experiment.lr, experiment.weight_decay)
+    return Sgd(weights, experiment.lr, experiment.weight_decay, experiment.momentum)
 
 
 class Training:

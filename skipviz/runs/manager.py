@@ -217,7 +217,8 @@ class Manager:
                 )
             waiting = [run for run in self._queue if run.folder is not None]
             for place, run in enumerate(waiting, 1):
-                run.tell(message=f"waiting: place {place} in the queue")
+                where = f"place {place} in the queue" if self.ready else "a worker is warming up"
+                run.tell(message=where)
 
     def _stored(self, run_id: str) -> bool:
         run = self._runs.get(run_id)

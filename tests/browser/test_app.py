@@ -24,7 +24,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def settled(page: Page) -> None:
-    """Waits until the page is connected and its script has run."""
+    """Waits until the page is connected and its script has run.
+
+    A change is sent a moment after it was made, and only then does the script state change.
+    """
+    page.wait_for_timeout(200)
     app = page.locator("[data-testid=stApp]")
     expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=WAIT_MS)
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=WAIT_MS)
@@ -55,6 +59,33 @@ def loss_points(page: Page) -> list[int]:
     return points
 
 
+def profile(page: Page) -> list[float]:
+    """The heights of the first curve of the gradient chart."""
+    heights: list[float] = page.evaluate(
+        "() => [...document.querySelector('[data-panel=profile] .js-plotly-plot').data[0].y]"
+    )
+    return heights
+
+
+def choose(page: Page, label: str, lane: int, option: str) -> None:
+    """Picks an option of a lane's select box."""
+    box = page.get_by_role("combobox", name=label).nth(lane)
+    box.click()
+    page.get_by_role("option", name=option, exact=True).click()
+    expect(box).to_have_value(option)
+    expect(page.get_by_role("option")).to_have_count(0)
+    settled(page)
+
+
+def fill(page: Page, label: str, lane: int, value: str) -> None:
+    """Types a number into a lane's field."""
+    box = page.get_by_role("spinbutton", name=label).nth(lane)
+    box.fill(value)
+    box.press("Enter")
+    settled(page)
+    expect(box).to_have_value(value)
+
+
 def open_page(page: Page, server: Server, path: str = "") -> None:
     page.goto(f"{server.url}/{path}")
     settled(page)
@@ -64,19 +95,24 @@ def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_a
     server: Server, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()
-    lanes = (
-        "lane=resnet:backbone=dense,depth=30,plain_twin=true&lane=resnet:backbone=dense,depth=30"
-    )
-    open_page(page, server, f"lab?{lanes}&data=digits&steps=100000&lr=0.03")
-    depth = page.get_by_label("Depth").first
-    expect(depth).to_have_value("30")
+    open_page(page, server, "lab")
+    choose(page, "Family", 0, "Plain")
+    choose(page, "Family", 1, "ResNet")
+    for lane in range(2):
+        page.get_by_role("radio", name="dense").nth(lane).click()
+        settled(page)
+        fill(page, "Depth", lane, "30")
+    fill(page, "Steps", 0, "100000")
+    expect(page.locator(".skip-lane")).to_have_text(["Plain-30", "ResNet-30"])
+    expect(page.locator("[data-testid=stGraphVizChart] svg")).to_have_count(2, timeout=WAIT_MS)
     page.get_by_role("button", name="Train").click()
     wait_for_step(page, 20)
     first = loss_points(page)
     assert len(first) == 2
-    seen = drawn_step(page)
+    seen, gradients = drawn_step(page), profile(page)
     wait_for_step(page, seen + 50)
     assert all(after > before for before, after in zip(first, loss_points(page), strict=True))
+    assert profile(page) != gradients
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".sv-live")).to_have_attribute("data-state", "stopped", timeout=5000)
     shown = page.url
