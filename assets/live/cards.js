@@ -49,7 +49,7 @@ export function card({ id, panel, title, height, choices = null, wide = false, e
   const stage = element("div", { class: "sv-stage" }, plot, vacant);
   const reading = element("p", { class: "sv-reading" });
   const box = element(
-    "section", { class: `sv-card sv-${panel}${wide ? " sv-wide" : ""}` },
+    "section", { class: `sv-card sv-${panel}${wide ? " sv-wide" : ""}`, "data-panel": panel },
     element("header", {}, heading, choices ? choice(...choices) : null), stage, reading,
   );
   return { box, heading, plot, reading, vacant };

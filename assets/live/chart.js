@@ -41,12 +41,13 @@ export class Chart {
     return true;
   }
 
+  /** A hand's zoom names "xaxis.range[0]"; Plotly.react tells of its own ranges as "xaxis.range". */
   note(change) {
     for (const key of Object.keys(change)) {
       const [axis, what] = key.split(".");
       if (!/^[xy]axis\d*$/.test(axis)) continue;
       if (what === "autorange") this.zoomed.delete(axis);
-      else if (what?.startsWith("range")) this.zoomed.add(axis);
+      else if (what?.startsWith("range[")) this.zoomed.add(axis);
     }
     this.shows = null;
     this.onZoom();

@@ -110,6 +110,7 @@ export class LossFigure {
       marker: { size: 9 },
       line,
       name: lane.label,
+      meta: error ? "error" : "loss",
       hovertemplate: error ? "%{y:.1f} %" : "%{y:.4g}",
     };
     if (error || !curve.low.length) return [main];

@@ -51,6 +51,7 @@ export class Painter {
     const { root, cards, connection } = this.live;
     const count = history.countTo(step), newest = count ? history.steps[count - 1] : "";
     requestAnimationFrame(() => setTimeout(() => {
+      if (this.live.history !== history) return;
       root.dataset.step = newest;
       root.dataset.drawnAt = performance.now();
     }));

@@ -12,19 +12,12 @@ from typing import Any
 
 import streamlit as st
 
+from skipviz import discover
+from skipviz.figures import theme
 from skipviz.runs import assets
 from skipviz.spec import SpecError
 
 PANELS = ("header", "loss", "profile", "heat", "gates")
-
-COLOURS: dict[str, tuple[str, str]] = {
-    "plain": ("#D55E00", "#FF9248"),
-    "resnet": ("#0072B2", "#56B4F5"),
-    "highway": ("#009E73", "#2BCB9B"),
-    "densenet": ("#CC79A7", "#E79CC8"),
-    "resnext": ("#56B4E9", "#9AD8FF"),
-}
-"""A family's colour on a light and on a dark page, where the options name none."""
 
 _HTML = '<div class="sv-live" data-state="loading"></div>'
 
@@ -84,9 +77,15 @@ def live(
         "panels": list(panels),
         "height": height,
         "title": title,
-        "options": {"colours": COLOURS, **(options or {})},
+        "options": {"colours": _colours(), **(options or {})},
         "script": assets.script_path(),
         "plotly": assets.plotly_path(),
         "base": str(st.get_option("server.baseUrlPath") or "").strip("/"),
     }
     _component(key=key, data=json.loads(json.dumps(data)))
+
+
+def _colours() -> dict[str, tuple[str, str]]:
+    """Every family's colour on a light and on a dark page."""
+    families = ("plain", *discover.architectures())
+    return {family: (theme.colour(family), theme.colour(family, dark=True)) for family in families}

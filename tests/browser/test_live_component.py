@@ -115,13 +115,20 @@ def drag(page: Page, panel: str, start: float, stop: float) -> None:
 def test_curves_grow_and_no_step_is_missing(page: Page, server: str, ask: Ask) -> None:
     ask("grow?run=pair-grow&to=30")
     show(page, server, "run=pair-grow", 29)
-    for to in (31, 50, 120):
+    for to in (31, 50, 120, 250, 400):
         ask(f"grow?run=pair-grow&to={to}")
         drawn(page, to - 1)
     steps = curve(page)
-    assert steps[:30] == list(range(30)) and steps[-1] == 119
+    assert steps[:30] == list(range(30)) and steps[-1] == 399
     assert steps == sorted(set(steps))
-    expect(page.locator(".sv-facts")).to_contain_text("step 120 / 400")
+    lowest, bottom = page.evaluate(
+        """() => {
+          const { data, _fullLayout } = document.getElementById("sv-charts-loss");
+          return [Math.log10(Math.min(...data[1].y)), _fullLayout.yaxis.range[0]];
+        }"""
+    )
+    assert lowest - 0.5 < bottom < lowest, "the axis has grown with the curve"
+    expect(page.locator(".sv-facts")).to_contain_text("step 400 / 400")
     expect(page.locator(".sv-profile .sv-reading")).to_contain_text("times smaller")
 
 
