@@ -154,7 +154,6 @@ def test_another_seed_draws_other_pictures_of_the_same_kind() -> None:
 
 
 def test_a_linear_model_reads_less_than_60_percent_of_the_shapes() -> None:
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
@@ -162,7 +161,7 @@ def test_a_linear_model_reads_less_than_60_percent_of_the_shapes() -> None:
     scale = StandardScaler().fit(train)
     model = LogisticRegression(C=1e-3, max_iter=30)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore")  # thirty iterations are enough, and the solver complains
         model.fit(scale.transform(train), labels)
     assert 0.15 < model.score(scale.transform(test), answers) < 0.6
 
