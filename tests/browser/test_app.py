@@ -153,7 +153,7 @@ def test_the_first_request_after_a_start_shows_a_page_inside_its_frame(
         open_page(page, cold, "" if slug == "home" else slug)
         expect(page.get_by_role("heading", level=1).first).to_be_visible(timeout=WAIT_MS)
         titles = [found.title for found in pages()]
-        links = page.locator("[data-testid=stSidebarNavLink]")
+        links = page.locator("[data-testid=stTopNavLink]")
         expect(links).to_have_count(len(titles))
         for title in titles:
             expect(links.filter(has_text=title)).to_have_count(1)
