@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -177,6 +178,18 @@ def _small_net() -> Any:
     )
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Two threads that share a busy machine's cores wait for each other: many times slower."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_small_convolutional_net_reads_twice_as_many_after_150_steps() -> None:
     import torch
     from torch.nn.functional import cross_entropy
