@@ -41,7 +41,7 @@ export class Chart {
     return true;
   }
 
-  /** A hand's zoom names "xaxis.range[0]"; Plotly.react tells of its own ranges as "xaxis.range". */
+  /** A zoom by hand names "xaxis.range[0]"; Plotly.react tells of its own as "xaxis.range". */
   note(change) {
     for (const key of Object.keys(change)) {
       const [axis, what] = key.split(".");
@@ -130,18 +130,4 @@ export class Bounds {
     if (high > this.high) this.high = high;
     return this.low <= this.high ? [this.low, this.high] : [0, 1];
   }
-}
-
-/** Moves labels at `places` (pixels) apart to at least `gap`, keeping their order. */
-export function apart(places, gap) {
-  const order = places.map((place, i) => i).sort((a, b) => places[a] - places[b]);
-  const moved = [...places];
-  for (let turn = 0; turn < 20; turn += 1) {
-    for (let k = 1; k < order.length; k += 1) {
-      const under = order[k - 1], over = order[k];
-      const lack = gap - (moved[over] - moved[under]);
-      if (lack > 0.5) { moved[under] -= lack / 2; moved[over] += lack / 2; }
-    }
-  }
-  return moved;
 }

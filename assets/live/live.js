@@ -3,10 +3,11 @@
 
 import { card, element, header, slider } from "./cards.js";
 import { Chart } from "./chart.js";
-import { LossFigure, ProfileFigure } from "./curves.js";
 import { History } from "./history.js";
+import { LossFigure } from "./loss.js";
 import { GatesFigure, HeatFigure } from "./maps.js";
 import { Painter, PRESS_TRAIN } from "./painter.js";
+import { ProfileFigure } from "./profile.js";
 import { inkOf, laneStyles, readTheme } from "./theme.js";
 import { Connection, COLUMNS, decode, EXACT, MAPS } from "./wire.js";
 import { QUANTITIES } from "./words.js";

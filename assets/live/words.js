@@ -85,11 +85,12 @@ export function lossReading(lanes, { step, values, stuck, error, diverged }) {
     if (diverged[lane.index] !== null) {
       return `${name(lane)} diverged at step ${diverged[lane.index]}`;
     }
-    const shown = error ? `${(100 * values[i]).toFixed(0)} %` : number(values[i]);
+    const shown = error ? `${values[i].toFixed(0)} %` : number(values[i]);
     return `${name(lane)} ${shown}${stuck[i] ? " (no better than guessing)" : ""}`;
   });
-  const what = error ? "wrong on the training batch" : "training loss";
-  return `After ${step} ${step === 1 ? "step" : "steps"}, ${what}: ${said.join(", ")}.`;
+  const what = error ? "wrong on the training batches" : "training loss";
+  return `After ${step} ${step === 1 ? "step" : "steps"}, ${what}: ${said.join(", ")}. `
+    + "Bold: running mean; thin: every batch.";
 }
 
 export function heatReading(lanes, profile, quantity) {

@@ -1,0 +1,77 @@
+// Lanes' names beside their curves: read without looking to and fro between chart and legend.
+
+const LONG_NAME = 14;
+
+/** A long name in two lines: it must not take the room of the curves. */
+export function lines(label) {
+  return label.length > LONG_NAME ? label.replace(/ (\S+)$/, "\n$1").split("\n") : [label];
+}
+
+/** How many signs the longest line of a name has. */
+export function widest(lanes) {
+  return Math.max(4, ...lanes.flatMap((lane) => lines(lane.label)).map((line) => line.length));
+}
+
+/**
+ * A name as a curve of one point. (An annotation would do, but Plotly.react moves those only when
+ * something else of the layout changes as well.) `y` is in units of the axis, `up` in pixels.
+ */
+function nameTrace({ lane, x, y, text }, up, range, size, log) {
+  const moved = y + (up / heightOf(size)) * (range[1] - range[0]);
+  return {
+    x: [x], y: [log ? 10 ** moved : moved], text: [`<b>${text}</b>`],
+    type: "scatter", mode: "text", textposition: "middle right", cliponaxis: false,
+    textfont: { size: size.font, color: lane.ink }, hoverinfo: "skip",
+  };
+}
+
+export function heightOf(size) {
+  return size.height - size.top - size.bottom;
+}
+
+function place(y, range, size) {
+  return ((y - range[0]) / (range[1] - range[0])) * heightOf(size);
+}
+
+/** Moves names at `places` (pixels) apart to at least `gap`, keeping their order. */
+function apart(places, gap) {
+  const order = places.map((_, i) => i).sort((a, b) => places[a] - places[b]);
+  const moved = [...places];
+  for (let turn = 0; turn < 20; turn += 1) {
+    for (let k = 1; k < order.length; k += 1) {
+      const under = order[k - 1], over = order[k];
+      const lack = gap - (moved[over] - moved[under]);
+      if (lack > 0.5) { moved[under] -= lack / 2; moved[over] += lack / 2; }
+    }
+  }
+  return moved;
+}
+
+/** Names at the ends of curves; beside the line of guessing (`chance`) they stand above it. */
+export function endNames(ends, range, size, { log, chance }) {
+  const rows = Math.max(1, ...ends.map(({ lane }) => lines(lane.label).length));
+  const places = ends.map(({ y }) => place(y, range, size));
+  const line = chance ? place(Math.log10(chance), range, size) : -Infinity;
+  // Always above, whichever side the curve is on: noise must not make a name hop to and fro.
+  let free = line + size.font * (0.2 + 0.65 * rows);
+  const clear = places.map((at) => {
+    if (Math.abs(at - line) > size.font * (0.45 + 0.65 * rows)) return at;
+    free += size.font * 1.31 * rows;
+    return free - size.font * 1.31 * rows;
+  });
+  const moved = apart(clear, size.font * 1.3 * rows);
+  return ends.map((end, i) => {
+    const text = `  ${end.text.replace("<br>", "<br>  ")}`;
+    return nameTrace({ ...end, text }, moved[i] - places[i], range, size, log);
+  });
+}
+
+/** Names under the begins of curves on a logarithmic axis. */
+export function startNames(ends, range, size) {
+  let above = Infinity;
+  return [...ends].sort((a, b) => b.y - a.y).map((end) => {
+    const at = Math.min(place(end.y, range, size) - size.font * 1.1, above - size.font * 1.25);
+    above = at;
+    return nameTrace(end, at - place(end.y, range, size), range, size, true);
+  });
+}

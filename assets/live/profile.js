@@ -1,0 +1,96 @@
+// One quantity over depth, at one step: all lanes on the same axes.
+
+import { axis, baseLayout, Bounds, powerTicks } from "./chart.js";
+import { heightOf, startNames } from "./names.js";
+import { axisOf, FLOAT32_LOG10, QUANTITIES } from "./words.js";
+
+const LOST = FLOAT32_LOG10 - 1; // where triangles stand: below what float32 can hold
+
+export class ProfileFigure {
+  constructor() { this.bounds = {}; }
+
+  draw(view) {
+    const { history, lanes, theme, quantity, profile } = view;
+    const size = { ...view.size, top: 12, bottom: view.size.font * 3.4 };
+    const range = this.range(lanes, quantity, profile, size);
+    const shown = lanes.filter((lane) => !lane.hidden);
+    const traces = shown.flatMap((lane) => this.traces(lane, quantity, profile));
+    const depths = lanes.flatMap(({ track }) => axisOf(track, quantity).map((at) => at[1]));
+    const words = QUANTITIES[quantity];
+    const left = size.font * (range[0] < LOST ? 6.8 : 4.8);
+    const margin = { l: left, r: 18, t: size.top, b: size.bottom };
+    const layout = baseLayout(theme, size, margin);
+    const low = Math.min(...depths), high = Math.max(...depths);
+    const pad = Math.max(0.5, (high - low) * 0.02);
+    layout.xaxis = axis(theme, size, "layer (1 = nearest the input)", {
+      range: [low - pad, high + pad], showgrid: false,
+      ...(high - low < 12 ? { dtick: 1 } : {}),
+    });
+    layout.yaxis = axis(theme, size, `${words.axis}, ${words.unit}`, {
+      type: "log", range, ...this.ticks(range),
+    });
+    const ends = shown.map((lane) => ({
+      lane, x: axisOf(lane.track, quantity)[0][1], text: lane.label,
+      y: Math.max(LOST, profile.lanes[lane.index][quantity][0]),
+    })).filter(({ y }) => Number.isFinite(y));
+    traces.push(...startNames(ends, range, size));
+    return { traces, layout };
+  }
+
+  /** A lane's curve; what float32 cannot hold stands as triangles on the lowest line. */
+  traces(lane, quantity, profile) {
+    const values = profile.lanes[lane.index][quantity];
+    const where = axisOf(lane.track, quantity);
+    const lost = Array.from(values, (value) => value < FLOAT32_LOG10);
+    const points = {
+      x: where.map((at) => at[1]),
+      type: "scatter",
+      hovertemplate: `<b>${lane.label}</b>, layer %{x}<br>%{text}<extra></extra>`,
+    };
+    const curve = {
+      ...points,
+      y: Array.from(values, (value, i) => (Number.isNaN(value) || lost[i] ? null
+        : 10 ** Math.min(value, 300))),
+      mode: values.length <= 64 ? "lines+markers" : "lines",
+      line: { color: lane.colour, width: 3, dash: lane.dash },
+      marker: { color: lane.colour, size: 6 },
+      text: where.map((at, i) => `${at[0]}<br>10^${values[i].toFixed(2)}`),
+    };
+    if (!lost.some(Boolean)) return [curve];
+    const triangles = {
+      ...points,
+      y: lost.map((is) => (is ? 10 ** LOST : null)),
+      mode: "markers",
+      marker: { color: lane.colour, size: 11, symbol: "triangle-down" },
+      text: where.map((at) => `${at[0]}<br>below float32`),
+    };
+    return [curve, triangles];
+  }
+
+  ticks([low, high]) {
+    const lost = low < LOST;
+    const ticks = powerTicks([lost ? FLOAT32_LOG10 + 2 : low, high], 7, (at) => 10 ** at);
+    if (!lost) return ticks;
+    return {
+      ...ticks,
+      tickvals: [10 ** LOST, ...ticks.tickvals],
+      ticktext: ["below float32", ...ticks.ticktext],
+    };
+  }
+
+  /** Whole decades that only grow, over all that was drawn of this quantity. */
+  range(lanes, quantity, profile, size) {
+    const bounds = (this.bounds[quantity] ??= new Bounds());
+    for (const lane of lanes) {
+      for (const value of profile.lanes[lane.index][quantity]) {
+        if (value < FLOAT32_LOG10) bounds.grow(LOST, FLOAT32_LOG10);
+        else if (Number.isFinite(value)) bounds.grow(Math.floor(value), Math.ceil(value));
+      }
+    }
+    const [low, high] = bounds.grow(Infinity, -Infinity);
+    // Room for a name under the lowest curve; noise within a decade must look like noise.
+    const decades = Math.max(high - low, 2);
+    const room = (2 * size.font) / (heightOf(size));
+    return [low - Math.max(1, Math.ceil(decades * room)), low + decades];
+  }
+}
