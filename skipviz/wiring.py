@@ -28,7 +28,16 @@ WEIGHTS = ("conv", "linear")
 INPUT = "in"
 FLOAT_BYTES = 4
 
-_KEEPS_INPUT = ("conv", "linear", "norm", "max_pool", "avg_pool", "multiply", "learned_scale")
+_KEEPS_INPUT = (
+    "conv",
+    "linear",
+    "norm",
+    "max_pool",
+    "global_max",
+    "avg_pool",
+    "multiply",
+    "rezero",
+)
 _KEEPS_OUTPUT = ("relu", "tanh", "sigmoid")
 _VIEWS = ("flatten",)
 

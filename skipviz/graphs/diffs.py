@@ -1,13 +1,13 @@
 """Two nets in one graph: what both have once, and marked what only one of them has.
 
-The nets are cut into chunks in which both have the same number of weight layers (a residual unit
-of two layers against two plain layers); a chunk like an earlier one is drawn as one box.
+The nets are cut into chunks: a unit with a join against another, else as many weight layers of both
+(a residual unit of two layers against two plain layers). A chunk like an earlier one is one box.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 from skipviz.graphs.drawing import Drawing, Link, Mark, Node, NodeKind, shape_text
@@ -54,8 +54,9 @@ class Chunk:
 
     @property
     def pattern(self) -> tuple[object, ...]:
-        """Equal for chunks whose drawings differ in nothing but numbers of channels."""
-        return tuple((p.mark, p.op.name, p.op.kind, p.op.kernel, p.op.stride) for p in self.pairs)
+        """Equal for chunks whose drawings differ in nothing but channels and kernels."""
+        sides = [p.mark if p.mark in ("a", "b") else "" for p in self.pairs]
+        return tuple((s, p.op.kind, p.op.stride) for s, p in zip(sides, self.pairs, strict=True))
 
 
 def _ops(units: list[Unit], main: bool) -> list[tuple[int, Op]]:
@@ -65,7 +66,7 @@ def _ops(units: list[Unit], main: bool) -> list[tuple[int, Op]]:
 
 def _matched(a: list[tuple[int, Op]], b: list[tuple[int, Op]]) -> Iterator[Pair]:
     """Both sequences as one, in order, with what they share only once."""
-    one, two = ([(op.kind, op.kernel, op.stride) for _, op in ops] for ops in (a, b))
+    one, two = ([(op.kind, op.stride) for _, op in ops] for ops in (a, b))
     matcher = SequenceMatcher(None, one, two, autojunk=False)
     for tag, a0, a1, b0, b1 in matcher.get_opcodes():
         if tag == "equal":
@@ -81,24 +82,21 @@ def _chunk(a: list[Unit], b: list[Unit]) -> Chunk:
 
 
 def _cut(a: tuple[Unit, ...], b: tuple[Unit, ...]) -> Iterator[tuple[list[Unit], list[Unit]]]:
-    """The shortest pieces in which both have as many weight layers, then what is left over."""
-    left, taken = {"a": list(a), "b": list(b)}, {"a": 0, "b": 0}
-    piece: dict[str, list[Unit]] = {"a": [], "b": []}
-    while left["a"] and left["b"] or any(piece.values()) and any(left.values()):
-        side = "a" if taken["a"] <= taken["b"] else "b"
-        if not left[side]:
-            break
-        unit = left[side].pop(0)
-        piece[side].append(unit)
-        taken[side] += len(unit.body.weights)
-        if piece["a"] and piece["b"] and taken["a"] == taken["b"]:
-            yield piece["a"], piece["b"]
-            piece = {"a": [], "b": []}
-    if any(piece.values()):
-        yield piece["a"], piece["b"]
-    for unit in left["a"]:
+    """Pieces to compare: a unit with a join for another; else as many weight layers of both."""
+    left = list(a), list(b)
+    while left[0] and left[1]:
+        piece: tuple[list[Unit], list[Unit]] = ([left[0].pop(0)], [left[1].pop(0)])
+        joined = piece[0][0].body.joins and piece[1][0].body.joins
+        while not joined:
+            taken = [sum(len(unit.body.weights) for unit in side) for side in piece]
+            behind = int(taken[1] < taken[0])
+            if taken[0] == taken[1] or not left[behind]:
+                break
+            piece[behind].append(left[behind].pop(0))
+        yield piece
+    for unit in left[0]:
         yield [unit], []
-    for unit in left["b"]:
+    for unit in left[1]:
         yield [], [unit]
 
 
@@ -120,28 +118,28 @@ def _named(side: list[Unit]) -> str:
 
 def _draw_box(drawing: Drawing, key: str, chunk: Chunk, ends: Ends) -> None:
     """A chunk like an earlier one as a box, and what its joins differ in around it."""
-    sides = [_named(side) for side in (chunk.a, chunk.b) if side]
-    if len(sides) == 2 and sides[0] == sides[1]:
-        sides.pop()
-    label = " | ".join(sides) + (f"  × {chunk.times}" if chunk.times > 1 else "")
+    names = dict.fromkeys(_named(side) for side in (chunk.a, chunk.b) if side)
+    label = " | ".join(names) + (f"  × {chunk.times}" if chunk.times > 1 else "")
     mark: Mark = "" if chunk.a and chunk.b else "a" if chunk.a else "b"
     box = drawing.add(Node(f"{key}.box", f"{label}\nas above", "unit", mark=mark))
-    before = dict(ends)
-    for side in "ab":
-        if getattr(chunk, side):
-            drawing.links.append(Link(ends[side], box, mark=mark))
-            ends[side] = box
+    sides = [side for side in "ab" if getattr(chunk, side)]
+    starts = {side: ends[side] for side in sides}
+    ends.update(dict.fromkeys(sides, box))
+    for start in dict.fromkeys(starts.values()):
+        drawing.links.append(Link(start, box, mark=mark))
     joins = {side: _joins(getattr(chunk, side)) for side in "ab"}
-    for side, mark in (("", ""), ("a", "a"), ("b", "b")):
-        found = joins["b" if side == "" else side]
-        if not found or (joins["a"] == joins["b"]) != (side == ""):
+    for side in sides if joins["a"] != joins["b"] else sides[-1:]:
+        if not joins[side]:
             continue
-        signs = " ".join(JOINS[join] for join in found)
-        join = drawing.add(Node(f"{key}.join{side}", signs, "join", found, chunk.times, mark=mark))
-        drawing.links.append(Link(box, join, mark=mark))
-        start = before[side or "b"]
-        drawing.links.append(Link(start, join, role="shortcut", around=True, mark=mark))
-        ends.update({side: join} if side else {"a": join, "b": join})
+        own: Mark = "" if joins["a"] == joins["b"] else "a" if side == "a" else "b"
+        signs = " ".join(JOINS[join] for join in joins[side])
+        node = Node(f"{key}.join{side}", signs, "join", joins[side], chunk.times, mark=own)
+        join = drawing.add(node)
+        drawing.links.append(Link(box, join, mark=own))
+        dashed = any(edge.dashed for unit in getattr(chunk, side) for edge in unit.body.edges)
+        drawing.links.append(Link(starts[side], join, "", "shortcut", dashed, True, own))
+        passing = [other for other in sides if ends[other] == box and not joins[other]]
+        ends.update(dict.fromkeys([side, *passing, *(sides if not own else [])], join))
 
 
 def _joins(units: list[Unit]) -> tuple[str, ...]:
@@ -236,4 +234,9 @@ def diff_drawing(a: Wiring, b: Wiring) -> Drawing:
     out = drawing.add(Node("output", f"logits {shape_text(b.output_shape)}", "end"))
     for end in dict.fromkeys(ends.values()):
         drawing.links.append(Link(end, out))
+    marks = {node.id: node.mark for node in drawing.nodes if node.mark in ("a", "b")}
+    drawing.links = [
+        replace(link, mark=link.mark or marks.get(link.source, "") or marks.get(link.target, ""))
+        for link in drawing.links
+    ]
     return drawing

@@ -68,7 +68,7 @@ class ResidualPlan:
         end = sketch.chain(self.branch, "branch", split)
         if self.shortcut is not None:
             if self.scale == "rezero":
-                end = sketch.single("learned_scale", "× α", end, "main", parameters=1)
+                end = sketch.single("rezero", "× α", end, "main", parameters=1)
             elif self.scale is not None:
                 end = sketch.single("scale", f"× {self.scale:.3g}", end, "main")
             around = sketch.chain(self.shortcut, "shortcut", split, "shortcut")

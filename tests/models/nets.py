@@ -1,0 +1,157 @@
+"""The nets that the model tests run over: every family on every backbone, and what varies a unit.
+
+Small ones are run; large ones are only built on torch's meta device, where weights take no memory.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from skipviz import discover, spec
+from skipviz.models import build
+from skipviz.wiring import Wiring
+
+Case = tuple[str, dict[str, Any]]
+
+SMALL_IMAGE = {"input_shape": (3, 8, 8)}
+VARIANTS = ("original", "bn_after_add", "relu_before_add", "relu_only_preact", "full_preact")
+
+PER_BACKBONE: dict[str, dict[str, Any]] = {
+    "dense": {"depth": 6, "input_shape": (1, 8, 8)},
+    "cifar": {**SMALL_IMAGE},
+    "imagenet": {"input_shape": (3, 32, 32), "num_classes": 10},
+    "fitnet": {"input_shape": (3, 16, 16)},
+    "uniform": {"input_shape": (3, 32, 32)},
+}
+SMALLEST: dict[tuple[str, str], dict[str, Any]] = {
+    ("plain", "cifar"): {"depth": 14},
+    ("resnet", "cifar"): {"depth": 14},
+    ("resnet", "imagenet"): {"depth": 18},
+    ("resnext", "cifar"): {"depth": 11, "cardinality": 4, "base_width": 4},
+    ("resnext", "imagenet"): {"depth": 50, "cardinality": 4, "base_width": 4},
+    ("highway", "cifar"): {"depth": 10},
+    ("densenet", "cifar"): {"depth": 16},
+    ("densenet", "imagenet"): {"depth": 121, "growth_rate": 4},
+}
+
+
+def settled(case: Case) -> dict[str, Any]:
+    return spec.settle(case[0], case[1])
+
+
+def _backbones() -> list[Case]:
+    """Every family that is discovered, on every backbone that it offers."""
+    found = []
+    for family, declared in discover.architectures().items():
+        (choices,) = (knob.choices for knob in declared.knobs if knob.name == "backbone")
+        for on in choices:
+            knobs = {"backbone": on, **PER_BACKBONE[on], **SMALLEST.get((family, on), {})}
+            found.append((family, knobs))
+    return found
+
+
+def _variants() -> list[Case]:
+    dense = {"backbone": "dense", "input_shape": (1, 8, 8), "norm": "batch"}
+    units: list[Case] = []
+    for variant in VARIANTS:
+        units.append(("resnet", {"depth": 14, "variant": variant, "shortcut": "B", **SMALL_IMAGE}))
+        units.append(("resnet", {**dense, "depth": 6, "variant": variant}))
+    scales = ("zero_init", "rezero", "inv_sqrt_depth", 0.5)
+    return [
+        *units,
+        *(("resnet", {"depth": 14, "branch_scale": scale, **SMALL_IMAGE}) for scale in scales),
+        ("resnet", {"depth": 11, "bottleneck": True, "stride_in": "1x1", **SMALL_IMAGE}),
+        ("resnet", {"depth": 14, "shortcut": "C", "norm": "none", **SMALL_IMAGE}),
+        ("resnet", {"depth": 8, "widen": 2, **SMALL_IMAGE}),
+        ("resnet", {**dense, "depth": 5, "branch_layers": 1, "variant": "full_preact"}),
+        ("resnet", {"depth": 14, "plain_twin": True, **SMALL_IMAGE}),
+        ("plain", {"backbone": "dense", "depth": 1, "input_shape": (16,)}),
+        ("resnet", {**dense, "depth": 1, "variant": "full_preact"}),
+        ("resnet", {**dense, "depth": 2, "variant": "full_preact"}),
+        ("highway", {"depth": 6, "carry": "learned", "norm": "batch", "input_shape": (1, 8, 8)}),
+        ("highway", {"depth": 6, "gate": 0.3, "input_shape": (1, 8, 8)}),
+        ("highway", {"depth": 6, "gate": 1.0, "carry": 1.0, "input_shape": (1, 8, 8)}),
+        ("highway", {"depth": 6, "plain_twin": True, "input_shape": (1, 8, 8)}),
+        ("highway", {"backbone": "fitnet", "depth": 10, "dropout": False}),
+        ("highway", {"preset": "highway4", "dropout": False, "input_shape": (3, 16, 16)}),
+        ("densenet", {**dense, "depth": 6, "bottleneck": True}),
+        ("densenet", {"depth": 13, "bottleneck": False, **SMALL_IMAGE}),
+    ]
+
+
+RUN: list[Case] = [*_backbones(), *_variants()]
+"""Nets that are small enough to be run forward and backward."""
+
+LARGE: list[Case] = [
+    ("plain", {"depth": 110}),
+    ("plain", {"backbone": "imagenet", "depth": 34}),
+    ("resnet", {"depth": 1202}),
+    ("resnet", {"depth": 1001, "variant": "full_preact"}),
+    ("resnet", {"backbone": "imagenet", "depth": 152, "stride_in": "1x1"}),
+    ("resnet", {"backbone": "imagenet", "depth": 200, "variant": "full_preact"}),
+    ("resnet", {"backbone": "dense", "depth": 1202}),
+    ("resnext", {}),
+    ("highway", {"depth": 1202}),
+    ("highway", {"backbone": "fitnet", "depth": 19}),
+    ("densenet", {"depth": 250, "growth_rate": 24}),
+    ("densenet", {"backbone": "imagenet", "depth": 161}),
+    ("densenet", {"backbone": "dense", "depth": 300}),
+]
+"""Nets that are only built on the meta device."""
+
+WIDE = [case for case in LARGE if settled(case)["depth"] < 250]
+"""Those of them that are not deep, to be run there."""
+
+
+def name_of(case: Case) -> str:
+    family, knobs = case
+    return " ".join([family, *(f"{key}={value}" for key, value in knobs.items())])
+
+
+def wired(case: Case) -> Wiring:
+    made: Wiring = spec.architecture(case[0]).wiring(settled(case))
+    return made
+
+
+def on_meta_of(family: str, knobs: dict[str, Any]) -> nn.Module:
+    with torch.device("meta"):
+        return build(family, **knobs)
+
+
+def on_meta(case: Case) -> nn.Module:
+    """The net without memory for its weights. It is built once: leave it as it is."""
+    return _on_meta(name_of(case))
+
+
+@cache
+def _on_meta(name: str) -> nn.Module:
+    (family, knobs) = next(case for case in (*RUN, *LARGE) if name_of(case) == name)
+    with torch.device("meta"):
+        return build(family, **knobs)
+
+
+def built(case: Case, seed: int = 0, double: bool = False) -> nn.Module:
+    torch.manual_seed(seed)
+    net = build(case[0], **case[1])
+    return net.double() if double else net
+
+
+def batch(case: Case, size: int = 4, seed: int = 1, double: bool = False) -> torch.Tensor:
+    made = torch.Generator().manual_seed(seed)
+    x = torch.randn(size, *settled(case)["input_shape"], generator=made)
+    return x.double() if double else x
+
+
+def randomise_norms(net: nn.Module, seed: int = 2) -> None:
+    """Gives every normalisation gains, shifts and statistics that are not 1 and 0."""
+    made = torch.Generator().manual_seed(seed)
+    for module in net.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            for value in (module.weight, module.running_var):
+                value.data = torch.rand(value.shape, generator=made).to(value.dtype) + 0.5
+            for value in (module.bias, module.running_mean):
+                value.data = torch.randn(value.shape, generator=made).to(value.dtype) * 0.1
