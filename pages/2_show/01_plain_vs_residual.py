@@ -7,7 +7,7 @@ import streamlit as st
 
 from skipviz.runs import manager
 from skipviz.ui import address, twins
-from skipviz.ui.training import at_init, buttons, charts, device_line
+from skipviz.ui.training import at_init, buttons, charts, foot
 
 st.title("Plain vs residual")
 st.markdown(
@@ -16,6 +16,7 @@ st.markdown(
 )
 
 owner = manager.current()
+address.restore("twins")
 run = address.run_in_address(owner)
 start = run.experiment if run else address.experiment_in_address(twins.pair(twins.DEFAULT_DEPTH))
 if not twins.is_pair(start):
@@ -39,5 +40,12 @@ else:
     charts(run, key="twins_charts", panels=("header", "profile", "loss", "heat"))
     if run.experiment != experiment:
         st.info("The controls were changed after this run began. Press Train to see their effect.")
-device_line()
-address.write(experiment, run.id if run else None)
+foot(
+    "plain twin",
+    "residual branch",
+    "shortcut",
+    "signal gradient",
+    "weight gradient",
+    "vanishing gradient",
+)
+address.write("twins", experiment, run.id if run else None)

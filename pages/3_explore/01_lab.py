@@ -7,10 +7,11 @@ import streamlit as st
 
 from skipviz.runs import manager
 from skipviz.ui import address, lab
-from skipviz.ui.training import buttons, charts, device_line
+from skipviz.ui.training import buttons, charts, foot
 
 st.title("Lab")
 owner = manager.current()
+address.restore("lab")
 run = address.run_in_address(owner)
 state = lab.state(run.experiment if run else None)
 lab.preset_row(state)
@@ -31,5 +32,17 @@ else:
     charts(run, key="lab_charts")
     if experiment is not None and run.experiment != experiment:
         st.info("The lanes were changed after this run began. Press Train to see their effect.")
-device_line()
-address.write(experiment, run.id if run else None)
+foot(
+    "lane",
+    "plain twin",
+    "depth",
+    "skip connection",
+    "transform gate",
+    "carried cell",
+    "stripes",
+    "growth rate",
+    "signal gradient",
+    "weight gradient",
+    "activation scale",
+)
+address.write("lab", experiment, run.id if run else None)

@@ -10,6 +10,18 @@ from skipviz.spec import Experiment, SpecError
 from skipviz.ui.notes import complain
 
 
+def restore(page: str) -> None:
+    """Brings a page's address back when somebody returns to it through the navigation."""
+    if not st.query_params.to_dict() and f"{page}_address" in st.session_state:
+        st.query_params.from_dict(st.session_state[f"{page}_address"])
+
+
+def forget(page: str) -> None:
+    """Empties a page's address."""
+    st.session_state.pop(f"{page}_address", None)
+    st.query_params.clear()
+
+
 def experiment_in_address(default: Experiment) -> Experiment:
     """The experiment that the address spells out, else `default`; a sentence where it is wrong."""
     query = {name: st.query_params.get_all(name) for name in st.query_params if name != "run"}
@@ -36,10 +48,11 @@ def run_in_address(manager: Manager) -> Run | None:
     return run
 
 
-def write(experiment: Experiment | None, run_id: str | None) -> None:
+def write(page: str, experiment: Experiment | None, run_id: str | None) -> None:
     """Puts both into the address, so that it can be copied, reloaded and opened elsewhere."""
     query = experiment.to_query() if experiment is not None else {}
     if run_id is not None:
         query["run"] = [run_id]
+    st.session_state[f"{page}_address"] = query
     if {name: st.query_params.get_all(name) for name in st.query_params} != query:
         st.query_params.from_dict(query)

@@ -26,6 +26,8 @@ class State:
 
     start: Experiment
     generation: int = 0
+    fresh: bool = True
+    seen: Experiment | None = None
     undone: list[Experiment] = field(default_factory=list)
 
     def load(self, experiment: Experiment, previous: Experiment | None = None) -> None:
@@ -34,14 +36,24 @@ class State:
             self.undone.append(previous)
         self.start = experiment
         self.generation += 1
+        self.fresh = True
 
 
 def state(of_run: Experiment | None) -> State:
-    """This browser's form: begun from the run or the experiment in the address, else a preset."""
-    if "lab" not in st.session_state:
-        default = address.experiment_in_address(next(iter(PRESETS.values())).experiment)
-        st.session_state.lab = State(of_run or default)
-    found: State = st.session_state.lab
+    """This browser's form: begun from the run or the experiment in the address, else a preset.
+
+    Whoever comes back from another page finds the address as it was, and the form begins again
+    from it: the widgets themselves are gone by then.
+    """
+    found: State | None = st.session_state.get("lab")
+    if found is None or f"lab_{found.generation}_data" not in st.session_state:
+        default = found.start if found else next(iter(PRESETS.values())).experiment
+        spelled = address.experiment_in_address(of_run or default)
+        if found is None:
+            found = st.session_state.lab = State(spelled)
+        elif not found.fresh:
+            found.load(spelled)
+    found.fresh = False
     return found
 
 
@@ -62,9 +74,9 @@ def preset_row(now: State) -> None:
         preset = PRESETS[chosen]
         on_gpu = any(device["key"] != "cpu" for device in manager.current().devices())
         small = preset.small is not None and not on_gpu
-        now.load(preset.small if small and preset.small else preset.experiment, now.start)
+        now.load(preset.small if small and preset.small else preset.experiment, now.seen)
         st.session_state.lab_note = preset.shows + (f" {preset.scaled}" if small else "")
-        st.session_state.pop("lab_run", None)
+        address.forget("lab")
         st.rerun()
     if "lab_note" in st.session_state:
         st.caption(st.session_state.lab_note)
@@ -110,6 +122,7 @@ def form(now: State, fields: dict[str, object]) -> Experiment | None:
     except SpecError as error:
         complain(error)
         return None
+    now.seen = experiment
     for i, label in enumerate(labels(experiment)):
         with columns[i]:
             lanes.counts(experiment.lanes[i], label, experiment.data)

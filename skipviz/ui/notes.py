@@ -1,11 +1,22 @@
-"""Sentences for people: an error as one line on the page."""
+"""Sentences for people: an error as one line, the words of a page explained."""
 
 from __future__ import annotations
 
 import streamlit as st
+
+from skipviz import terms
 
 
 def complain(error: Exception) -> None:
     """Shows an error's one sentence."""
     text = str(error).rstrip(".")
     st.error(text[:1].upper() + text[1:] + ".", icon=":material/error:")
+
+
+def words(*names: str) -> None:
+    """The glossary's entries for the words of this page, behind one button."""
+    with st.popover("Words on this page", icon=":material/menu_book:"):
+        for name in names:
+            term = terms.TERMS[name]
+            symbol = f" `{term.symbol}`" if term.symbol else ""
+            st.markdown(f"**{name}**{symbol}  \n{term.text}  \n:small[{term.source}]")

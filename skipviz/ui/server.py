@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import streamlit as st
 from anyio import to_thread
 from streamlit.runtime.pages_manager import PagesManager
 
@@ -19,7 +20,10 @@ from skipviz.ui import frame, home
 # file, without app.py's frame. The flag is private; a test follows a cold deep link to every page.
 PagesManager.uses_pages_directory = False
 
-ROUTES = routes(lambda run_id: manager.current().find(run_id))
+ROUTES = routes(
+    lambda run_id: manager.current().find(run_id),
+    base=str(st.get_option("server.baseUrlPath") or ""),
+)
 
 
 @asynccontextmanager

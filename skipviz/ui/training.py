@@ -13,9 +13,8 @@ from skipviz.runs import manager
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import tracks
 from skipviz.spec import Experiment, SpecError, dataset
-from skipviz.ui import address
 from skipviz.ui.live import live
-from skipviz.ui.notes import complain
+from skipviz.ui.notes import complain, words
 
 CHARTS = ("header", "loss", "profile", "heat", "gates")
 
@@ -81,7 +80,6 @@ def _start(experiment: Experiment, previous: Run | None) -> Run | None:
         complain(error)
         return None
     mine.add(run_id)
-    address.write(experiment, run_id)
     return owner.find(run_id)
 
 
@@ -94,6 +92,15 @@ def at_init(experiment: Experiment) -> Run | None:
     except SpecError as error:
         complain(error)
         return None
+
+
+def foot(*names: str) -> None:
+    """The last line of a page: its words explained, and what it trains on."""
+    left, right = st.columns([1, 4], vertical_alignment="center")
+    with left:
+        words(*names)
+    with right:
+        device_line()
 
 
 def device_line() -> None:

@@ -158,3 +158,59 @@ def test_the_first_request_after_a_start_shows_a_page_inside_its_frame(
         for title in titles:
             expect(links.filter(has_text=title)).to_have_count(1)
         expect(page.locator("[data-testid=stException]")).to_have_count(0)
+
+
+def test_a_page_is_found_as_it_was_left(server: Server, page: Page) -> None:
+    open_page(page, server, "lab")
+    fill(page, "Depth", 0, "12")
+    for name, back in (("Home", "Lab"), ("Plain vs residual", "Lab")):
+        page.get_by_role("link", name=name).first.click()
+        settled(page)
+        page.get_by_role("link", name=back).first.click()
+        settled(page)
+        expect(page.get_by_role("spinbutton", name="Depth").first).to_have_value("12")
+
+
+def test_presets_twins_and_removals_can_be_undone(server: Server, page: Page) -> None:
+    open_page(page, server, "lab")
+    lanes = page.locator(".skip-lane")
+    page.get_by_role("radio", name="Highway stripes").click()
+    expect(lanes).to_have_text(["Highway-21"])
+    page.get_by_role("button", name="Add plain twin").click()
+    expect(lanes).to_have_text(["Highway-21", "plain twin of Highway-21"])
+    page.get_by_role("button", name="Remove").first.click()
+    expect(lanes).to_have_text(["plain twin of Highway-21"])
+    for shown in (["Highway-21", "plain twin of Highway-21"], ["Highway-21"]):
+        page.get_by_role("button", name="Undo").click()
+        expect(lanes).to_have_text(shown)
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("lab?lane=resnets", "family 'resnets': must be one of"),
+        ("lab?lane=resnet:backbone=cifar,depth=21", "nearest: 20, 26"),
+        ("lab?lane=resnet:deep=3", "resnet has no such knob"),
+        ("lab?lane=plain&steps=many", "steps 'many': must be a whole number"),
+        ("lab?lane=plain&data=cats", "data 'cats': must be one of"),
+        ("lab?lane=plain&wrong=1", "'wrong'"),
+        ("lab?run=nonsense", "There is no such run on this machine"),
+        ("plain_vs_residual?run=../../etc/passwd", "There is no such run on this machine"),
+        ("plain_vs_residual?lane=resnet:depth=x", "depth 'x'"),
+    ],
+)
+def test_an_address_edited_by_hand_gets_one_sentence_and_a_working_page(
+    address: str, sentence: str, server: Server, page: Page
+) -> None:
+    open_page(page, server, address)
+    alert = page.get_by_role("alert").filter(has_text=sentence)
+    expect(alert).to_have_count(1, timeout=WAIT_MS)
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    expect(page.get_by_role("button", name="Train")).to_be_enabled()
+
+
+def test_the_gradient_at_init_stands_there_before_any_training(server: Server, page: Page) -> None:
+    open_page(page, server, "plain_vs_residual")
+    wait_for_step(page, 0)
+    reading = page.locator("[data-panel=profile]")
+    expect(reading).to_contain_text("times smaller than at the last layer", timeout=WAIT_MS)
