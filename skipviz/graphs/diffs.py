@@ -210,7 +210,7 @@ def _through(ends: tuple[str, str], others: dict[tuple[str, str], Link]) -> bool
 
 def diff_drawing(a: Wiring, b: Wiring) -> Drawing:
     """Both nets as one drawing."""
-    title = f"dashed: only {a.name}; coloured: only {b.name}; grey: both"
+    title = f"dashed: only {a.name}; coloured: only {b.name}; grey: both; bold: changed"
     drawing, seen = Drawing(title=title), set()
     start = drawing.add(Node("input", f"input {shape_text(b.input_shape)}", "end"))
     ends = {"a": start, "b": start}

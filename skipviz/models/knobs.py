@@ -8,7 +8,6 @@ from typing import Any
 from skipviz.spec import Architecture, Knob, SpecError
 
 MAX_DEPTH = 1202
-CONVOLUTIONAL = ("cifar", "imagenet", "fitnet", "uniform")
 IMAGENET_DEPTHS: dict[int, tuple[int, ...]] = {
     18: (2, 2, 2, 2),
     34: (3, 4, 6, 3),
@@ -110,7 +109,7 @@ PLAIN_TWIN = Knob(
 )
 
 
-def common(given: Mapping[str, Any], on: str) -> dict[str, Any]:
+def common(on: str) -> dict[str, Any]:
     """The defaults of the shared knobs on the backbone `on`."""
     dense = on == "dense"
     return {
@@ -139,12 +138,6 @@ def check_input(settings: Mapping[str, Any]) -> None:
             f"input_shape {text}: the {on} backbone needs channels x height x width "
             f"of at least {least} by {least}"
         )
-
-
-def check_applies(settings: Mapping[str, Any], name: str, neutral: Any, where: str) -> None:
-    """SpecError where the knob `name` is set to something although it has no meaning here."""
-    if settings[name] != neutral:
-        raise SpecError(f"{name} {settings[name]!r}: has no meaning {where}")
 
 
 def check_linear_depth(depth: int, step: int, offset: int, what: str, variable: str = "n") -> int:

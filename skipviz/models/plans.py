@@ -71,6 +71,21 @@ class NetPlan:
         return Wiring(name, family, settings["input_shape"], tuple(drawn), counts)
 
 
+UNIFORM_GROUPS, UNIFORM_UNITS, UNIFORM_CHANNELS = 5, 5, 64
+"""The uniform backbone: 25 equal units, a stride-2 convolution after every five of them."""
+
+
+def uniform_depth(layers: int) -> int:
+    """Weighted layers of a uniform net whose units have `layers` of them."""
+    return 2 + UNIFORM_GROUPS * (UNIFORM_UNITS * layers + 1)
+
+
+def halving(style: Style, inputs: int = UNIFORM_CHANNELS, order: str = "WNA") -> ChainPlan:
+    """The convolution that ends a group of the uniform backbone."""
+    weight = style.weight(inputs, UNIFORM_CHANNELS, stride=2)
+    return ChainPlan("transition", "transition", style.chain(order, [weight], inputs))
+
+
 @lru_cache(maxsize=4096)
 def _body(plan: UnitPlan, shape: Shape) -> Body:
     return plan.body(shape)

@@ -28,6 +28,7 @@ NETS = {
     "pre-activation": wired("resnet", depth=164, variant="full_preact"),
     "resnext": wired("resnext"),
     "highway": wired("highway", depth=100),
+    "uniform": wired("resnet", preset="units25"),
     "fitnet": wired("highway", preset="highway4"),
     "densenet": wired("densenet", depth=100),
     "densenet201": wired("densenet", backbone="imagenet", depth=201),

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from skipviz import spec
-from skipviz.models import knobs
+from skipviz.models import knobs, plans
 from skipviz.models.densenet.plan import IMAGENET_BLOCKS, plan
 from skipviz.spec import Architecture, Knob, SpecError
 from skipviz.wiring import Wiring
 
 _PRESETS: dict[str, dict[str, Any]] = {
+    "units25": {"backbone": "uniform"},
     "densenet40": {"backbone": "cifar", "depth": 40, "growth_rate": 12, "bottleneck": False},
     "densenet100": {"backbone": "cifar", "depth": 100, "growth_rate": 12, "bottleneck": False},
     "densenet_bc100": {"backbone": "cifar", "depth": 100, "growth_rate": 12},
@@ -25,19 +26,21 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     chosen = _PRESETS.get(given.get("preset", "none"), {})
     told = {**chosen, **given}
     on = told.get("backbone", "cifar")
-    depth = told.get("depth", {"cifar": 40, "imagenet": 121}.get(on, 20))
+    usual = {"cifar": 40, "imagenet": 121, "uniform": plans.uniform_depth(1)}.get(on, 20)
+    depth = told.get("depth", usual)
     large = on == "imagenet" and depth == 161
-    growth = {"cifar": 12, "imagenet": 48 if large else 32}.get(on, 8)
+    growth = {"cifar": 12, "imagenet": 48 if large else 32, "uniform": 64}.get(on, 8)
     growth = told.get("growth_rate", growth)
-    bottleneck = told.get("bottleneck", on != "dense")
-    stem = 2 * growth if on != "dense" and bottleneck else 16
+    grows = on in ("cifar", "imagenet")
+    bottleneck = told.get("bottleneck", grows)
+    stem = 2 * growth if grows and bottleneck else 16
     return {
-        **knobs.common(told, on),
+        **knobs.common(on),
         "depth": depth,
         "growth_rate": growth,
         "bottleneck": bottleneck,
-        "compression": 0.5 if on != "dense" and bottleneck else 1.0,
-        "stem_width": stem,
+        "compression": 0.5 if grows and bottleneck else 1.0,
+        "stem_width": plans.UNIFORM_CHANNELS if on == "uniform" else stem,
         **chosen,
     }
 
@@ -49,6 +52,9 @@ def check(settings: Mapping[str, Any]) -> None:
         knobs.check_linear_depth(depth, 6, 4, "a CIFAR DenseNet with bottlenecks", "m")
     elif on == "cifar":
         knobs.check_linear_depth(depth, 3, 4, "a CIFAR DenseNet without bottlenecks", "m")
+    elif on == "uniform":
+        layers = 2 if bottleneck else 1
+        knobs.check_listed_depth(depth, (plans.uniform_depth(layers),), "a DenseNet of 25 units")
     elif on == "imagenet":
         knobs.check_listed_depth(depth, tuple(IMAGENET_BLOCKS), "an ImageNet DenseNet")
         if not bottleneck:
@@ -75,6 +81,8 @@ def _plain_knobs(settings: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         depth = 6 * max(1, round((depth - 2) / 6)) + 2
     elif on == "imagenet":
         depth = 34
+    elif on == "uniform":
+        made["backbone"], depth = "cifar", 32
     return {**made, "depth": depth}, "width" if on == "dense" else "base_channels"
 
 
@@ -120,9 +128,10 @@ ARCHITECTURE = Architecture(
     departures="The dense backbone (one block of linear layers on a flat input) is ours. Nets "
     "without bottlenecks start with 16 channels, as the paper's text.",
     knobs=(
-        knobs.backbone("cifar", "dense", "imagenet", default="cifar"),
+        knobs.backbone("cifar", "dense", "imagenet", "uniform", default="cifar"),
         knobs.depth(
-            "cifar: 6m+4, without bottlenecks 3m+4. imagenet: 121, 161, 169, 201. dense: any."
+            "cifar: 6m+4, without bottlenecks 3m+4. imagenet: 121, 161, 169, 201. uniform: 32. "
+            "dense: any."
         ),
         Knob(
             "growth_rate",

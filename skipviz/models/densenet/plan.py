@@ -50,8 +50,7 @@ def _transition(settings: Mapping[str, Any], style: Style, channels: int) -> tup
     left = max(1, int(settings["compression"] * channels))
     steps = style.chain("NAW", [style.weight(channels, left, kernel=1)], channels)
     pool = Step("avg_pool", "pool", kernel=2, stride=2)
-    code = "skipviz.models.densenet.net:DenseUnit"
-    return ChainPlan("transition", "transition", (*steps, pool), code=code), left
+    return ChainPlan("transition", "transition", (*steps, pool)), left
 
 
 def blocks(settings: Mapping[str, Any]) -> tuple[int, ...]:
@@ -71,6 +70,12 @@ def plan(settings: Mapping[str, Any]) -> NetPlan:
         kinds = [bottleneck] * count + [False] * left
         stages = [[_unit(settings, style, channels + i * k, two) for i, two in enumerate(kinds)]]
         channels += len(kinds) * k
+    elif settings["backbone"] == "uniform":
+        count = plans.UNIFORM_UNITS
+        for _ in range(plans.UNIFORM_GROUPS):
+            block = [_unit(settings, style, channels + i * k, bottleneck) for i in range(count)]
+            stages.append([*block, plans.halving(style, channels + count * k, "NAW")])
+            channels = plans.UNIFORM_CHANNELS
     else:
         counts = blocks(settings)
         for b, count in enumerate(counts):

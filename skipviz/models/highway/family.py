@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.models import knobs
+from skipviz.models import knobs, plans
 from skipviz.models.highway.plan import RECONSTRUCTED, RELEASED, plan
 from skipviz.spec import Architecture, Knob, SpecError
 from skipviz.wiring import Wiring
 
 _PRESETS: dict[str, dict[str, Any]] = {
+    "units25": {"backbone": "uniform"},
     **{f"thin{depth}": {"backbone": "dense", "depth": depth} for depth in (10, 20, 50, 100)},
     "cifar19": {"backbone": "fitnet", "depth": 19},
     "mnist10": {"backbone": "fitnet", "depth": 10},
@@ -22,18 +23,18 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     chosen = _PRESETS.get(given.get("preset", "none"), {})
     told = {**chosen, **given}
     on = told.get("backbone", "dense")
-    depth = told.get("depth", 20 if on == "dense" else 19)
+    depth = told.get("depth", {"dense": 20, "uniform": plans.uniform_depth(1)}.get(on, 19))
     mnist = on == "fitnet" and depth == 10
     dense = on == "dense"
     return {
-        **knobs.common(told, on),
+        **knobs.common(on),
         "depth": depth,
         "norm": "none",
         "init": "glorot" if dense else "he",
         "activation": "tanh" if dense else "relu",
         "width": 32 if mnist else 50,
         **({"input_shape": (1, 28, 28)} if mnist else {}),
-        "gate_bias": RELEASED[10].gate_bias if mnist else -2.0,
+        "gate_bias": -1.0 if mnist or on == "uniform" else -2.0,
         "gate": "learned",
         "carry": "coupled",
         "dropout": on == "fitnet",
@@ -50,6 +51,8 @@ def check(settings: Mapping[str, Any]) -> None:
         knobs.check_listed_depth(depth, (RECONSTRUCTED[preset].depth,), f"the preset {preset}")
     elif on == "fitnet":
         knobs.check_listed_depth(depth, tuple(RELEASED), "a released convolutional highway net")
+    elif on == "uniform":
+        knobs.check_listed_depth(depth, (plans.uniform_depth(1),), "a highway net of 25 units")
     elif on == "cifar":
         knobs.check_linear_depth(depth, 3, 4, "a CIFAR highway net")
 
@@ -93,8 +96,8 @@ ARCHITECTURE = Architecture(
     "reconstructions: the paper gives their depth and parameter count only; for Highway 4 it says "
     "32 layers, the simplest net of its size has 31. The stack with 3 stages (cifar) is ours.",
     knobs=(
-        knobs.backbone("dense", "cifar", "fitnet", default="dense"),
-        knobs.depth("dense: any. cifar: 3n+4. fitnet: 19 (CIFAR) or 10 (MNIST)."),
+        knobs.backbone("dense", "cifar", "fitnet", "uniform", default="dense"),
+        knobs.depth("dense: any. cifar: 3n+4. fitnet: 19 (CIFAR) or 10 (MNIST). uniform: 32."),
         Knob(
             "width",
             "int",

@@ -14,11 +14,18 @@ from skipviz.wiring import Wiring
 _CODE = "skipviz.models.plain.net:PlainUnit"
 
 
+_PRESETS: dict[str, dict[str, Any]] = {"units25": {"backbone": "uniform"}}
+
+
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    on = given.get("backbone", "cifar")
-    common = knobs.common(given, on)
-    depth = 18 if on == "imagenet" else 20
-    return {**common, "depth": depth, "base_channels": 64 if on == "imagenet" else 16}
+    chosen = _PRESETS.get(given.get("preset", "none"), {})
+    on = {**chosen, **given}.get("backbone", "cifar")
+    return {
+        **knobs.common(on),
+        "depth": {"imagenet": 18, "uniform": plans.uniform_depth(1)}.get(on, 20),
+        "base_channels": 64 if on == "imagenet" else 16,
+        **chosen,
+    }
 
 
 def check(settings: Mapping[str, Any]) -> None:
@@ -27,6 +34,8 @@ def check(settings: Mapping[str, Any]) -> None:
         knobs.check_linear_depth(settings["depth"], 6, 2, "a plain CIFAR net")
     elif settings["backbone"] == "imagenet":
         knobs.check_listed_depth(settings["depth"], (18, 34), "a plain ImageNet net")
+    elif settings["backbone"] == "uniform":
+        knobs.check_listed_depth(settings["depth"], (plans.uniform_depth(1),), "a plain net of 25")
 
 
 def name(settings: Mapping[str, Any]) -> str:
@@ -41,7 +50,11 @@ def _unit(style: Style, weight: Step) -> ChainPlan:
 def plan(settings: Mapping[str, Any]) -> NetPlan:
     """Every weight layer, normalised and activated, is a unit of its own."""
     style = Style.of(settings)
-    if style.flat:
+    if settings["backbone"] == "uniform":
+        first = width = plans.UNIFORM_CHANNELS
+        inner, last = (_unit(style, style.weight(width, width, stride=s)) for s in (1, 2))
+        stages = [[*[inner] * plans.UNIFORM_UNITS, last]] * plans.UNIFORM_GROUPS
+    elif style.flat:
         width = settings["width"]
         unit = _unit(style, style.weight(width, width))
         first, stages = width, [[unit] * (settings["depth"] - 1)]
@@ -92,14 +105,15 @@ ARCHITECTURE = Architecture(
     departures="None on cifar and imagenet. The dense net is Srivastava et al. 2015's (section 3.1)"
     " with the width as a knob.",
     knobs=(
-        knobs.backbone("cifar", "dense", "imagenet", default="cifar"),
-        knobs.depth("cifar: 6n+2. imagenet: 18 or 34. dense: any."),
+        knobs.backbone("cifar", "dense", "imagenet", "uniform", default="cifar"),
+        knobs.depth("cifar: 6n+2. imagenet: 18 or 34. uniform: 32. dense: any."),
         knobs.WIDTH,
         knobs.WIDEN,
         knobs.BASE_CHANNELS,
         knobs.ACTIVATION,
         knobs.NORM,
         knobs.INIT,
+        knobs.preset(*_PRESETS),
         knobs.NUM_CLASSES,
         knobs.INPUT_SHAPE,
     ),
@@ -108,4 +122,5 @@ ARCHITECTURE = Architecture(
     wiring=wiring,
     name=name,
     twin=twin,
+    presets={key: {"preset": key} for key in _PRESETS},
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.models import knobs
+from skipviz.models import knobs, plans
 from skipviz.models.resnet.plan import VARIANTS, plan
 from skipviz.spec import Architecture, Knob, SpecError
 from skipviz.wiring import Wiring
 
 _PRESETS: dict[str, dict[str, Any]] = {
+    "units25": {"backbone": "uniform", "variant": "full_preact"},
     "resnet20": {"backbone": "cifar", "depth": 20},
     "resnet110": {"backbone": "cifar", "depth": 110},
     "preresnet164": {"backbone": "cifar", "depth": 164, "variant": "full_preact"},
@@ -30,13 +31,14 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     chosen = _PRESETS.get(given.get("preset", "none"), {})
     told = {**chosen, **given}
     on = told.get("backbone", "cifar")
-    depth = told.get("depth", 50 if on == "imagenet" else 20)
+    usual = {"imagenet": 50, "uniform": plans.uniform_depth(2)}.get(on, 20)
+    depth = told.get("depth", usual)
     bottleneck = {
         "imagenet": depth >= 50,
         "cifar": depth == 164 or ((depth - 2) % 6 != 0 and (depth - 2) % 9 == 0),
     }.get(on, False)
     return {
-        **knobs.common(told, on),
+        **knobs.common(on),
         "depth": depth,
         "bottleneck": bottleneck,
         "shortcut": "A" if on == "cifar" and not told.get("bottleneck", bottleneck) else "B",
@@ -60,8 +62,10 @@ def check(settings: Mapping[str, Any]) -> None:
         if bottleneck != (depth >= 50):
             kind = "bottlenecks" if depth >= 50 else "no bottlenecks"
             raise SpecError(f"bottleneck {str(bottleneck).lower()}: ResNet-{depth} has {kind}")
-    elif on == "dense" and bottleneck:
-        raise SpecError("bottleneck true: dense residual units have one or two equal layers")
+    elif on == "uniform":
+        knobs.check_listed_depth(depth, (plans.uniform_depth(2),), "a ResNet of 25 units")
+    if on in ("dense", "uniform") and bottleneck:
+        raise SpecError("bottleneck true: residual units have equal layers on this backbone")
 
 
 def name(settings: Mapping[str, Any]) -> str:
@@ -112,9 +116,10 @@ ARCHITECTURE = Architecture(
     "take the activated signal (He 2016, appendix). A wide net's depth counts the main path and "
     "the classifier: WRN-28-10 has depth 26 here (the paper counts projections; 28 is accepted).",
     knobs=(
-        knobs.backbone("cifar", "dense", "imagenet", default="cifar"),
+        knobs.backbone("cifar", "dense", "imagenet", "uniform", default="cifar"),
         knobs.depth(
-            "cifar: 6n+2, with bottlenecks 9n+2. imagenet: 18, 34, 50, 101, 152, 200. dense: any."
+            "cifar: 6n+2, with bottlenecks 9n+2. imagenet: 18, 34, 50, 101, 152, 200. uniform: 57. "
+            "dense: any."
         ),
         Knob(
             "variant",

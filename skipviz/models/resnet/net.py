@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from skipviz.models.backbones import assemble, sequence
-from skipviz.models.plans import NetPlan
+from skipviz.models.plans import ChainPlan, NetPlan
 from skipviz.models.resnet.plan import ResidualPlan, plan
 
 
@@ -63,8 +63,12 @@ class ResidualUnit(nn.Module):
                 parameter.zero_()
 
 
+def _unit(plan: ResidualPlan | ChainPlan) -> nn.Module:
+    return sequence(plan.steps) if isinstance(plan, ChainPlan) else ResidualUnit(plan)
+
+
 def build_from(plan: NetPlan, init: str) -> nn.Module:
-    net = assemble(plan, ResidualUnit, init)
+    net = assemble(plan, _unit, init)
     for module in net.modules():
         if isinstance(module, ResidualUnit):
             module.start()

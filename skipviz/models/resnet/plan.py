@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from skipviz.models import knobs, plans
-from skipviz.models.plans import NetPlan
+from skipviz.models.plans import NetPlan, UnitPlan
 from skipviz.models.steps import Chain, Sketch, Step, Style
 from skipviz.wiring import Body, Shape
 
@@ -134,6 +134,18 @@ def _dense(settings: Mapping[str, Any], style: Style) -> Iterator[list[ResidualP
     yield stage + [units.make([weight], join=False) for _ in range(left)]
 
 
+def _uniform(settings: Mapping[str, Any], style: Style) -> Iterator[list[UnitPlan]]:
+    """Groups of equal units; the convolution behind a group activates what the next one gets."""
+    channels = plans.UNIFORM_CHANNELS
+    units = _Units(settings, style, plans.UNIFORM_GROUPS * plans.UNIFORM_UNITS)
+    for _ in range(plans.UNIFORM_GROUPS):
+        units.first = True
+        group = [
+            units.make([style.weight(channels, channels)] * 2) for _ in range(plans.UNIFORM_UNITS)
+        ]
+        yield [*group, plans.halving(style)]
+
+
 class Widths(NamedTuple):
     """Channels of one stage: inside its branches and behind them, and the groups of the 3×3."""
 
@@ -199,14 +211,21 @@ def conv_plan(settings: Mapping[str, Any], stem: int, shape: list[tuple[int, Wid
 
 def plan(settings: Mapping[str, Any]) -> NetPlan:
     """The ResNet of `settings`; a pre-activation net ends with one more activation (He 2016)."""
-    if settings["backbone"] != "dense":
+    style, width = Style.of(settings), settings["width"]
+    if settings["backbone"] == "uniform":
+        width = plans.UNIFORM_CHANNELS
+        return NetPlan(
+            stem=plans.stem(settings, style, width),
+            stages=tuple(tuple(stage) for stage in _uniform(settings, style)),
+            head=plans.head(settings, style, width),
+        )
+    if not style.flat:
         stem = 64 if settings["backbone"] == "imagenet" else 16
         return conv_plan(settings, stem, stage_shape(settings))
-    style = Style.of(settings)
     (stage,) = _dense(settings, style)
     final = VARIANTS[settings["variant"]].before if stage else ""
     return NetPlan(
-        stem=plans.stem(settings, style, settings["width"]),
+        stem=plans.stem(settings, style, width),
         stages=(tuple(stage),),
-        head=plans.head(settings, style, settings["width"], final),
+        head=plans.head(settings, style, width, final),
     )

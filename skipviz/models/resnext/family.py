@@ -17,7 +17,7 @@ _DEPTHS = (50, 101, 152)
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     on = given.get("backbone", "cifar")
     return {
-        **knobs.common(given, on),
+        **knobs.common(on),
         "depth": 50 if on == "imagenet" else 29,
         "cardinality": 32 if on == "imagenet" else 8,
         "base_width": 4 if on == "imagenet" else 64,
