@@ -39,7 +39,8 @@ ALLOWED: dict[str, set[str]] = {
     "worker": PLAIN_RUNS | {"runs", "engine", "families", "nets"},
     "figures": GROUND,
     "graphs": GROUND | {"figures"},
-    "ui": PLAIN_RUNS | {"runs", "figures", "graphs"},
+    "standalone": GROUND | {"families"},
+    "ui": PLAIN_RUNS | {"runs", "figures", "graphs", "standalone"},
     "cli": PLAIN_RUNS | {"runs", "figures", "graphs"},
     "doctor": PLAIN_RUNS | {"runs"},
     "pages": GROUND | {"ui", "runs"},
@@ -178,8 +179,8 @@ def test_the_reader_of_imports_sees_what_is_hidden_in_functions(tmp_path: Path) 
 WEB_PROCESS = """
 import importlib, pkgutil, sys
 import skipviz
-from skipviz import cli, discover, spec, terms
-for room in ("ui", "runs", "graphs", "figures", "scenes", "probes", "data"):
+from skipviz import cli, discover, spec, standalone, terms
+for room in ("ui", "runs", "graphs", "figures", "standalone", "scenes", "probes", "data"):
     home = importlib.import_module(f"skipviz.{room}")
     for item in pkgutil.walk_packages(home.__path__, home.__name__ + "."):
         if not item.name.startswith("skipviz.runs.worker"):
@@ -188,6 +189,7 @@ for family, declared in discover.architectures().items():
     lane = spec.Lane(family=family)
     declared.wiring(lane.settings("digits"))
     spec.twin(lane, "digits")
+    standalone.module(lane)
     spec.Experiment.from_json(spec.Experiment(lanes=[lane]).to_json())
 for declared in (discover.datasets, discover.probes, discover.scenes):
     declared()
