@@ -25,7 +25,7 @@ PER_BACKBONE: dict[str, dict[str, Any]] = {
     "cifar": {**SMALL_IMAGE},
     "imagenet": {"input_shape": (3, 32, 32), "num_classes": 10},
     "fitnet": {"input_shape": (3, 16, 16)},
-    "uniform": {"input_shape": (3, 32, 32)},
+    "uniform": {"input_shape": (3, 16, 16)},
 }
 SMALLEST: dict[tuple[str, str], dict[str, Any]] = {
     ("plain", "cifar"): {"depth": 14},
