@@ -1,4 +1,4 @@
-"""The command line: families, describe, train, doctor.
+"""The command line: families, describe, train, probe, runs, doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 
 from skipviz import discover
+from skipviz.declarations import probe
+from skipviz.runs.store import Store
+from skipviz.runs.tracks import labels
 from skipviz.spec import Experiment, SpecError, architecture, settle
 
 
@@ -87,7 +90,6 @@ def _last(values: list[float]) -> float:
 def train(args: argparse.Namespace) -> int:
     """Trains an experiment here and prints what came of it."""
     from skipviz.runs import capacity
-    from skipviz.runs.tracks import labels
 
     experiment = _experiment(args.experiment)
     capacity.check(experiment)
@@ -126,6 +128,54 @@ def _progress(step: int, steps: int, losses: list[float]) -> None:
     sys.stderr.flush()
 
 
+def measured(args: argparse.Namespace) -> int:
+    """Measures a stored run with a probe, here."""
+    store = Store()
+    declared = probe(args.probe)
+    options = declared.options(_knobs(args.options))
+    store.experiment(args.run)
+    from skipviz.engine.trained import load
+
+    value = declared.measure(load(store.folder(args.run)), **options)
+    if args.json:
+        print(json.dumps({"probe": args.probe, "run": args.run, "options": options, **value}))
+        return 0
+    print(f"{declared.question}\n{declared.definition}\n")
+    print(json.dumps(value, indent=1)[:4000])
+    print(f"\nCaveat: {declared.caveat}")
+    return 0
+
+
+def runs(args: argparse.Namespace) -> int:
+    """Lists the stored runs, the newest first."""
+    store = Store()
+    rows = []
+    for run_id in store.runs():
+        try:
+            experiment = store.experiment(run_id)
+        except SpecError:
+            continue
+        status = store.status(run_id)
+        rows.append(
+            {
+                "run": run_id,
+                "state": status["state"],
+                "step": status.get("step", 0),
+                "steps": experiment.steps,
+                "data": experiment.data,
+                "lanes": labels(experiment),
+            }
+        )
+    if args.json:
+        print(json.dumps({"runs": rows, "folder": str(store.root)}))
+        return 0
+    for row in rows:
+        lanes = ", ".join(row["lanes"])
+        print(f"{row['run']}  {row['state']:12} {row['step']:>7}/{row['steps']:<7} {lanes}")
+    print(f"{len(rows)} runs in {store.root}")
+    return 0
+
+
 def doctor(args: argparse.Namespace) -> int:
     """Looks the machine over; status 1 where something is wrong."""
     from skipviz.doctor import CHECKS
@@ -160,6 +210,11 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("knobs", nargs="*", metavar="knob=value")
     one = add("train", train)
     one.add_argument("experiment", metavar="EXPERIMENT.json|SCENE")
+    one = add("probe", measured)
+    one.add_argument("probe", help="predictions, histograms, …")
+    one.add_argument("run", help="a run's id: see runs")
+    one.add_argument("options", nargs="*", metavar="option=value")
+    add("runs", runs)
     add("doctor", doctor)
     return top
 

@@ -1,6 +1,6 @@
-"""What an architecture and a data set declare of themselves, readable without torch.
+"""What architectures, data sets and probes declare of themselves, readable without torch.
 
-Looked up by name at validation time, through `discover`: nothing here knows a family or a data set.
+Looked up by name at validation time, through `discover`: nothing here knows any of them.
 """
 
 from __future__ import annotations
@@ -69,6 +69,36 @@ class Dataset:
         return len(self.classes)
 
 
+@dataclass(frozen=True)
+class Probe:
+    """One `PROBE` in each `skipviz/probes/<key>.py`: a measurement of a trained run.
+
+    measure(trained, **options) → a JSON-able dict; trained: skipviz.engine.trained.Trained
+    stored    is the answer kept with the run (a picture somebody drew is not)
+    """
+
+    question: str
+    title: str
+    definition: str
+    source: str
+    cost: str
+    caveat: str
+    knobs: tuple[Knob, ...]
+    measure: Callable[..., dict[str, Any]]
+    stored: bool = True
+
+    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Every option with its value, or SpecError."""
+        table = {knob.name: knob for knob in self.knobs}
+        for name in given:
+            if name not in table:
+                raise SpecError(
+                    f"option {show(name)}: this probe has no such option; it has"
+                    f" {listed(table) or 'none'}"
+                )
+        return {name: knob.parse(given.get(name, knob.default)) for name, knob in table.items()}
+
+
 def listed(names: Iterable[str]) -> str:
     return ", ".join(names)
 
@@ -86,6 +116,14 @@ def dataset(key: Any) -> Dataset:
     found: Mapping[str, Dataset] = discover.datasets()
     if not isinstance(key, str) or key not in found:
         raise SpecError(f"data {show(key)}: must be one of {listed(found)}")
+    return found[key]
+
+
+def probe(key: Any) -> Probe:
+    """The declaration of the probe `key`, or SpecError."""
+    found: Mapping[str, Probe] = discover.probes()
+    if not isinstance(key, str) or key not in found:
+        raise SpecError(f"probe {show(key)}: must be one of {listed(found)}")
     return found[key]
 
 

@@ -17,15 +17,15 @@ class SpecError(ValueError):
     """A value that cannot be used. Its text is one sentence, fit to be shown as it is."""
 
 
-Kind = Literal["int", "float", "bool", "choice", "shape"]
+Kind = Literal["int", "float", "bool", "choice", "shape", "text"]
 
 
 @dataclass(frozen=True)
 class Knob:
     """One setting: what it is called, what it may be, and how a form explains it.
 
-    kind      "int", "float", "bool", "choice", or "shape" (a tuple of whole numbers: channels,
-              height, width)
+    kind      "int", "float", "bool", "choice", "shape" (a tuple of whole numbers: channels,
+              height, width), or "text" (of at most `high` characters)
     default   the value where nothing is given; None: the family works it out from the other knobs
     choices   the allowed words; of a "float" knob: words allowed beside a number
     low, high inclusive bounds of a number
@@ -60,6 +60,8 @@ class Knob:
             return f"one of {words}"
         if self.kind == "shape":
             return "channels, height and width, such as 3x32x32"
+        if self.kind == "text":
+            return f"a text of at most {_number(self.high or 0)} characters"
         what = "a whole number" if self.kind == "int" else "a number"
         if self.low is not None and self.high is not None:
             what += f" from {_number(self.low)} to {_number(self.high)}"
@@ -139,10 +141,15 @@ def _parse_shape(knob: Knob, value: Any) -> Any:
     return shape if 1 <= len(shape) <= 3 and _WRONG not in shape else _WRONG
 
 
+def _parse_text(knob: Knob, value: Any) -> Any:
+    return value if isinstance(value, str) and len(value) <= (knob.high or 0) else _WRONG
+
+
 _PARSERS: dict[str, Callable[[Knob, Any], Any]] = {
     "int": _parse_number,
     "float": _parse_number,
     "bool": _parse_bool,
     "choice": _parse_choice,
     "shape": _parse_shape,
+    "text": _parse_text,
 }

@@ -26,12 +26,15 @@ class Feed:
     images   (N, C, H, W) uint8 on the device; standardised per channel with the split's own mean
     and deviation
     labels   (N,) int64 on the device
+    held_images, held_labels   the held-out split, on the CPU: only probes look at it
     """
 
     def __init__(self, data: str, batch_size: int, device: torch.device) -> None:
-        images, labels, _, _ = _arrays(data)
+        images, labels, held_images, held_labels = _arrays(data)
         self.images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
         self.labels = torch.from_numpy(np.ascontiguousarray(labels)).to(device)
+        self.held_images = torch.from_numpy(np.ascontiguousarray(held_images))
+        self.held_labels = torch.from_numpy(np.ascontiguousarray(held_labels))
         mean = images.mean(axis=(0, 2, 3), dtype=np.float64)
         std = images.std(axis=(0, 2, 3), dtype=np.float64)
         self.mean = torch.tensor(mean, dtype=torch.float32, device=device)[None, :, None, None]
@@ -52,7 +55,11 @@ class Feed:
 
     def pictures(self, rows: torch.Tensor | slice) -> torch.Tensor:
         """Standardised images (n, C, H, W) float32 of the given rows."""
-        return (self.images[rows].float() - self.mean) / self.std
+        return self.standardise(self.images[rows])
+
+    def standardise(self, images: torch.Tensor) -> torch.Tensor:
+        """Any uint8 images (n, C, H, W) as the nets see them, float32 on the device."""
+        return (images.to(self.device).float() - self.mean) / self.std
 
     def _permutation(self, seed: int, epoch: int) -> torch.Tensor:
         key = (seed, epoch)

@@ -15,7 +15,9 @@ from typing import Any
 
 import psutil
 
-from skipviz.runs import capacity
+from skipviz.declarations import probe
+from skipviz.knob import show
+from skipviz.runs import capacity, measure
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.live import Run
 from skipviz.runs.process import Worker
@@ -47,6 +49,8 @@ class Manager:
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._shared: dict[str, str] = {}
         self._queue: list[Run] = []
+        self._jobs: list[measure.Job] = []
+        self._jobs_so_far = 0
         self._closing = False
 
     # --- life of the server
@@ -148,6 +152,32 @@ class Manager:
             return None
         return self._load(run_id, experiment)
 
+    def measure(self, run_id: str, key: str, options: dict[str, Any]) -> dict[str, Any]:
+        """What a probe says of a stored run's newest weights. Waits; SpecError where it cannot be.
+
+        Answered by an idle worker (there is one more than may train) and kept with the run.
+        """
+        declared = probe(key)
+        options = declared.options(options)
+        run = self.find(run_id)
+        if run is None or run.folder is None:
+            raise SpecError(f"run {show(run_id)}: there is no such stored run")
+        known = measure.kept(run.folder, key, options)
+        if known is not None:
+            return known
+        with self._lock:
+            self._jobs_so_far += 1
+            job = measure.Job(self._jobs_so_far, run.folder, key, options)
+            self._jobs.append(job)
+        self._dispatch()
+        if not job.done.wait(measure.WAIT_S):
+            raise SpecError(f"probe {show(key)}: no worker answered within {measure.WAIT_S:g} s")
+        if "error" in job.answer:
+            raise SpecError(job.answer["error"])
+        value: dict[str, Any] = job.answer["value"]
+        measure.keep(run.folder, key, declared, options, value)
+        return value
+
     def recent(self, most: int = 20) -> list[dict[str, Any]]:
         """The newest stored runs: id, experiment, state, step. Folders that cannot be read are
         left out."""
@@ -201,9 +231,12 @@ class Manager:
         """Gives waiting runs to idle warm workers: stored runs as many as may train, shared ones
         to any."""
         with self._lock:
+            while self._jobs and (idle := self._idle()) is not None:
+                idle.job = self._jobs.pop(0)
+                idle.order(**idle.job.ask)
             busy = sum(1 for w in self._workers if w.run_id and self._stored(w.run_id))
             for run in list(self._queue):
-                idle = next((w for w in self._workers if w.ready and not w.run_id), None)
+                idle = self._idle()
                 if idle is None:
                     break
                 if run.folder is not None and busy >= self.running:
@@ -220,6 +253,10 @@ class Manager:
                 where = f"place {place} in the queue" if self.ready else "a worker is warming up"
                 run.tell(message=where)
 
+    def _idle(self) -> Worker | None:
+        """A warm worker with nothing to do."""
+        return next((w for w in self._workers if w.ready and not w.run_id and not w.job), None)
+
     def _stored(self, run_id: str) -> bool:
         run = self._runs.get(run_id)
         return run is not None and run.folder is not None
@@ -228,6 +265,11 @@ class Manager:
         """A worker's message, in its thread."""
         if kind == b"H":
             self.trouble = ""
+            self._dispatch()
+            return
+        if kind == b"P" and worker.job is not None:
+            job, worker.job = worker.job, None
+            job.end(json.loads(payload))
             self._dispatch()
             return
         run = self._runs.get(worker.run_id or "")
@@ -253,7 +295,9 @@ class Manager:
             if worker in self._workers:
                 self._workers.remove(worker)
             run = self._runs.get(worker.run_id or "")
-            worker.run_id = None
+            job, worker.run_id, worker.job = worker.job, None, None
+        if job is not None:
+            job.end({"error": "probe: the worker was lost; try again"})
         if run is not None and not run.ended:
             state = "stopped" if run.stopping else "interrupted"
             step = run.status().get("step", 0)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from skipviz.runs import pipe
+from skipviz.runs.measure import Job
 
 ENVIRONMENT = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what CUDA asks for to give the same sums again
@@ -38,6 +39,7 @@ class Worker:
     ) -> None:
         self.ready = False
         self.run_id: str | None = None
+        self.job: Job | None = None
         self.hello: dict[str, Any] = {}
         self._on_message, self._on_end = on_message, on_end
         self.process = subprocess.Popen(

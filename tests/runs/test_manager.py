@@ -216,3 +216,30 @@ def test_a_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path: Path) 
     assert store.status(run_id)["state"] == "interrupted"
     assert FrameLog.open(store.folder(run_id) / "frames.arrow").n >= 20
     assert (store.folder(run_id) / "checkpoint.pt").is_file()
+
+
+def test_a_finished_run_is_measured_by_a_worker_and_the_answer_is_kept(manager: Manager) -> None:
+    run_id = manager.submit(experiment())
+    run = manager.find(run_id)
+    assert run is not None
+    until(lambda: run.ended)
+    value = manager.measure(run_id, "predictions", {"pictures": 5})
+    assert len(value["labels"]) == 5 and value["step"] == 30
+    kept = list((manager.store.folder(run_id) / "probes").iterdir())
+    assert len(kept) == 1 and kept[0].name.startswith("predictions-")
+    assert manager.measure(run_id, "predictions", {"pictures": 5}) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "options", "sentence"),
+    [
+        ("nothing", {}, "probe 'nothing': must be one of"),
+        ("predictions", {"cats": 1}, "option 'cats': this probe has no such option"),
+        ("predictions", {"pictures": 0}, "pictures 0: must be a whole number from 1"),
+    ],
+)
+def test_a_wrong_question_gets_one_sentence(
+    key: str, options: dict[str, Any], sentence: str, manager: Manager
+) -> None:
+    with pytest.raises(SpecError, match=sentence):
+        manager.measure("a" * 22, key, options)

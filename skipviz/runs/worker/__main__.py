@@ -49,10 +49,13 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     orders = Orders(sys.stdin.buffer)
 
-    from skipviz.runs.worker.session import Session, hello
+    from skipviz.runs.worker.session import Session, answer, hello
 
     pipe.send_json(out, b"H", hello())
     while (order := orders.jobs.get()) is not None:
+        if order["do"] == "probe":
+            pipe.send_json(out, b"P", answer(order) | {"job": order["job"]})
+            continue
         orders.working.set()
         Session(order, orders, out).run()
         orders.working.clear()

@@ -17,7 +17,9 @@ import psutil
 import torch
 
 from skipviz import engine
+from skipviz.declarations import probe
 from skipviz.engine import device as devices
+from skipviz.engine.trained import load
 from skipviz.frame import Frame
 from skipviz.runs import pipe
 from skipviz.runs.frames import Writer, schema
@@ -174,3 +176,22 @@ class Session:
         self.status |= {"state": state, "message": message}
         self._tell()
         sys.stderr.flush()
+
+
+def answer(order: dict[str, Any]) -> dict[str, Any]:
+    """Measures a stored run with a probe: {"folder": path, "probe": key, "options": {…}}.
+
+    The answer is {"value": …}, or {"error": one sentence}.
+    """
+    try:
+        declared = probe(order["probe"])
+        options = declared.options(order["options"])
+        return {"value": declared.measure(load(Path(order["folder"])), **options)}
+    except SpecError as error:
+        return {"error": str(error)}
+    except (torch.OutOfMemoryError, MemoryError):
+        return {"error": "probe: the device ran out of memory"}
+    except Exception as error:
+        traceback.print_exc()
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        return {"error": f"probe: the measurement broke off: {first}"}

@@ -1,0 +1,61 @@
+"""Measurements of stored runs: asked of a worker, kept with the run.
+
+<run>/probes/<key>-<hash>.json   one answer, for these options and these weights
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+from skipviz.declarations import Probe
+from skipviz.runs.store import read_json, write_json
+
+WAIT_S = 120.0
+
+
+class Job:
+    """One measurement under way: `ask` is what the worker is told, `done` rings with the answer."""
+
+    def __init__(self, number: int, folder: Path, key: str, options: dict[str, Any]) -> None:
+        self.number = number
+        self.ask = {
+            "do": "probe",
+            "job": number,
+            "folder": str(folder),
+            "probe": key,
+            "options": options,
+        }
+        self.done = threading.Event()
+        self.answer: dict[str, Any] = {}
+
+    def end(self, answer: dict[str, Any]) -> None:
+        self.answer = answer
+        self.done.set()
+
+
+def place(folder: Path, key: str, options: dict[str, Any]) -> Path:
+    """Where the answer is kept. New weights are a new place: an old answer is never shown."""
+    weights = folder / "checkpoint.pt"
+    stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
+    text = json.dumps([options, stamp], sort_keys=True)
+    return folder / "probes" / f"{key}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+
+
+def kept(folder: Path, key: str, options: dict[str, Any]) -> dict[str, Any] | None:
+    """The answer that was kept, or None."""
+    return read_json(place(folder, key, options)) or None
+
+
+def keep(
+    folder: Path, key: str, declared: Probe, options: dict[str, Any], value: dict[str, Any]
+) -> None:
+    """Keeps an answer, unless the probe says that its answers are not kept."""
+    if not declared.stored:
+        return
+    path = place(folder, key, options)
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, value)
