@@ -39,9 +39,10 @@ def test_a_file_says_first_what_it_is_for(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", OURS, ids=_where)
-def test_a_function_has_at_most_40_lines(path: Path) -> None:
+def test_a_function_has_at_most_40_lines_beside_its_docstring(path: Path) -> None:
     for function in _functions(path):
-        lines = (function.end_lineno or 0) - function.lineno + 1
+        text = ast.get_docstring(function) or ""
+        lines = (function.end_lineno or 0) - function.lineno + 1 - len(text.splitlines())
         assert lines <= 40, f"{function.name} has {lines} lines"
 
 
