@@ -5,7 +5,7 @@ textures and the noise are random and independent of it, and every shape is draw
 of mass with the same range of areas, so that neither the mean colour nor the amount of foreground
 tells anything. A linear model reads about 30 % of the test images, a small residual net over 90 %
 after 400 steps; for this, figures are mostly lighter than what is behind them: with free colours
-the same net is still near chance after 400 steps, which is long in a lecture.
+the same net reads under 40 % after as many steps, which is too slow for a lecture.
 
 A shape is a signed distance d(x, y): negative inside, positive outside. Unions are minima,
 intersections maxima, and clip(1/2 − d) with d in pixels is an antialiased mask.
