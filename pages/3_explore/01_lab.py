@@ -7,6 +7,7 @@ import streamlit as st
 
 from skipviz.runs import manager
 from skipviz.ui import address, lab
+from skipviz.ui.inside import inside
 from skipviz.ui.training import buttons, charts, foot
 
 st.title("Lab")
@@ -30,6 +31,7 @@ if run is None:
     st.info("Press **Train** to watch these nets learn, step by step, on the same batches.")
 else:
     charts(run, key="lab_charts")
+    inside(run)
     if experiment is not None and run.experiment != experiment:
         st.info("The lanes were changed after this run began. Press Train to see their effect.")
 foot(
