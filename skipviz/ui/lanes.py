@@ -41,7 +41,7 @@ def lane_form(lane: Lane, key: str, data: str) -> Lane | None:
         start = settle(family, given | wanted)
         wanted |= _knobs(table, start, f"{key}_{family}_{wanted['backbone']}", right)
         carried = {name: given[name] for name in given if table[name].hidden}
-        return _shortest(family, wanted | carried, data)
+        return shortest(family, wanted | carried, data)
     except SpecError as error:
         complain(error)
         return None
@@ -77,7 +77,7 @@ def _knobs(
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def _shortest(family: str, wanted: dict[str, Any], data: str) -> Lane:
+def shortest(family: str, wanted: dict[str, Any], data: str | None) -> Lane:
     """The lane with these settings that names only what differs from the family's defaults."""
     full, knobs = settle(family, wanted), dict(wanted)
     for name in wanted:
