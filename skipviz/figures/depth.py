@@ -92,14 +92,14 @@ def revolution(nets: Sequence[Net], dark: bool = False) -> go.Figure:
         wide = max(panel.values, default=1) * 1.34
         made.update_xaxes(title_text=panel.axis, range=[0, wide], row=1, col=number)
     made.update_yaxes(autorange="reversed", tickfont_size=18, ticksuffix="  ")
-    made.update_yaxes(title_text="net (year)", row=1, col=1)
+    made.update_yaxes(title_text="net (year)", title_standoff=24, row=1, col=1)
     made.update_xaxes(gridcolor=look.fill, zerolinecolor=look.line, nticks=5)
     made.update_annotations(font_size=19, yshift=6)
     made.update_layout(
         showlegend=False,
         bargap=0.32,
         height=ROW_PX * len(nets) + EDGES_PX,
-        margin={"l": 210, "r": 10, "t": 48, "b": 66},
+        margin={"l": 225, "r": 10, "t": 48, "b": 66},
         font={"size": 16, "color": look.text},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",

@@ -66,7 +66,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """One published table: where it stands, how its nets were trained, its columns and rows."""
+    """One published table: where it stands, how its nets were trained, its columns and rows.
+
+    note       what to know of the results
+    counting   what to know of the counts
+    """
 
     key: str
     title: str
@@ -76,6 +80,7 @@ class Table:
     rows: tuple[Row, ...]
     columns: tuple[Column, ...] = ()
     note: str = ""
+    counting: str = ""
 
 
 @dataclass(frozen=True)

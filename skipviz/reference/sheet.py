@@ -58,7 +58,9 @@ def lines(tables: Iterable[Table]) -> Iterator[Line]:
                 "recipe": table.recipe,
                 "source": table.source,
                 "address": table.url,
-                "note": " ".join(filter(None, (row.differs, row.note, row.build, table.note))),
+                "note": " ".join(
+                    filter(None, (row.differs, row.note, row.build, table.note, table.counting))
+                ),
             }
             for line in _counted(row):
                 yield common | line

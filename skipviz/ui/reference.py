@@ -12,7 +12,7 @@ import streamlit as st
 
 from skipviz import discover, reference
 from skipviz.figures import depth, theme
-from skipviz.reference import Counts, Milestone, Row, Table, sheet
+from skipviz.reference import Milestone, Row, Table, sheet
 
 COUNTS, RESULTS, DEPTH = "Parameter counts", "Published results", "Revolution of depth"
 OTHERS = "others"
@@ -64,13 +64,15 @@ def controls() -> Wanted:
     return Wanted(str(view), family, words or "")
 
 
+def _has_counts(table: Table) -> bool:
+    """Does the table publish a count, or is it there for ours?"""
+    return not table.columns or any(row.parameters or row.multiply_adds for row in table.rows)
+
+
 def _fits(row: Row, table: Table, wanted: Wanted) -> bool:
     if wanted.family and (row.family or OTHERS) != wanted.family:
         return False
-    published = any(row.values)
-    if wanted.view == COUNTS:
-        published = bool(row.parameters or row.multiply_adds) or not table.columns
-    if not published:
+    if not (any(row.values) if wanted.view == RESULTS else _has_counts(table)):
         return False
     sets = " ".join(column.dataset for column in table.columns)
     text = " ".join((row.model, row.note, table.title, table.source, sets)).casefold()
@@ -114,45 +116,74 @@ def _sign(row: Row) -> str:
     return '<span class="ref-yes">✓</span>' if found else '<span class="ref-no">≠</span>'
 
 
-def _counted(row: Row, ours: Counts | None, sized: bool, steps: bool) -> list[str]:
-    """The cells of the counts: the one that the published figure is compared with is bold."""
-    sizes = ["", ""]
-    if ours is not None:
-        sizes = [f"{ours.parameters:,}", f"{ours.without_norm:,}"]
-        if row.parameters:
-            compared = int(row.norm == "without")
-            sizes[compared] = f"<b>{sizes[compared]}</b>"
-    cells = [escape(row.parameters), *sizes] if sized else sizes
-    if steps:
-        number = f"{ours.multiply_adds / 1e9:.3f}×10⁹" if ours else ""
-        number = f"<b>{number}</b>" if row.multiply_adds else number
-        cells += [escape(row.multiply_adds), number]
-    return [*cells, _sign(row)] if sized or steps else cells
+@dataclass(frozen=True)
+class _Columns:
+    """Which counts a table shows beside our parameters: as much as its rows have."""
+
+    published: bool
+    without_norm: bool
+    multiply_adds: bool
+
+    @classmethod
+    def of(cls, table: Table) -> _Columns:
+        rows = table.rows
+        ours = [reference.counts(row.lane) for row in rows if row.lane]
+        return cls(
+            any(row.parameters for row in rows),
+            any(each.parameters != each.without_norm for each in ours),
+            any(row.multiply_adds for row in rows),
+        )
+
+    def heads(self) -> list[str]:
+        heads = ["Net", *["parameters<br>published"] * self.published]
+        heads.append("ours" if self.published else "parameters<br>ours")
+        heads += ["ours without<br>BatchNorm"] * self.without_norm
+        heads += ["multiply-adds<br>published", "ours"] * self.multiply_adds
+        return [*heads, *["fits"] * (self.published or self.multiply_adds)]
+
+    def cells(self, row: Row) -> list[str]:
+        """A row's counts; the one that the published figure is compared with is bold."""
+        ours = reference.counts(row.lane) if row.lane else None
+        cells = [escape(row.parameters)] * self.published
+        cells.append(
+            _number(ours.parameters if ours else None, row.parameters and row.norm == "with")
+        )
+        if self.without_norm:
+            bold = row.parameters and row.norm == "without"
+            cells.append(_number(ours.without_norm if ours else None, bold))
+        if self.multiply_adds:
+            steps = f"{ours.multiply_adds / 1e9:.3f}×10⁹" if ours else ""
+            cells += [escape(row.multiply_adds), _bold(steps, row.multiply_adds)]
+        return [*cells, *[_sign(row)] * (self.published or self.multiply_adds)]
 
 
-def _published(table: Table) -> tuple[bool, bool]:
-    """Does the table say how many parameters its nets have, and how many multiply-adds?"""
-    rows = table.rows
-    return any(row.parameters for row in rows), any(row.multiply_adds for row in rows)
+def _bold(text: str, bold: object) -> str:
+    return f"<b>{text}</b>" if text and bold else text
+
+
+def _number(count: int | None, bold: object) -> str:
+    return "" if count is None else _bold(f"{count:,}", bold)
+
+
+def _is_built(table: Table) -> bool:
+    return any(row.lane for row in table.rows)
 
 
 def _heads(table: Table, view: str) -> list[str]:
-    if view == RESULTS:
-        measured = [f"{escape(c.dataset)}<br>{escape(c.metric)}" for c in table.columns]
-        return ["Net", *measured, "parameters<br>(ours)"]
-    sized, steps = _published(table)
-    heads = ["Net", *["parameters<br>published"] * sized]
-    heads += ["ours" if sized else "parameters<br>ours", "ours without<br>BatchNorm"]
-    return [*heads, *["multiply-adds<br>published", "ours"] * steps, *["fits"] * (sized or steps)]
+    if view != RESULTS:
+        return _Columns.of(table).heads()
+    measured = [f"{escape(c.dataset)}<br>{escape(c.metric)}" for c in table.columns]
+    return ["Net", *measured, *["parameters<br>(ours)"] * _is_built(table)]
 
 
 def _cells(row: Row, table: Table, view: str, dark: bool) -> list[str]:
+    net = _net(row, view, dark)
+    if view != RESULTS:
+        return [net, *_Columns.of(table).cells(row)]
     ours = reference.counts(row.lane) if row.lane else None
-    if view == RESULTS:
-        results = [f"<b>{escape(value)}</b>" for value in row.values]
-        return [_net(row, view, dark), *results, f"{ours.parameters:,}" if ours else ""]
-    sized, steps = _published(table)
-    return [_net(row, view, dark), *_counted(row, ours, sized, steps)]
+    size = _number(ours.parameters if ours else None, False)
+    results = [_bold(escape(value), True) for value in row.values]
+    return [net, *results, *[size] * _is_built(table)]
 
 
 def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -173,7 +204,8 @@ def page_of_tables(tables: Sequence[Table], view: str, dark: bool) -> str:
     for table in tables:
         source = f'<a href="{escape(table.url)}" target="_blank">{escape(table.source)}</a>'
         recipe = f". {escape(table.recipe)}." if view == RESULTS else "."
-        note = f"<p>{escape(table.note)}</p>" if table.note else ""
+        text = table.note if view == RESULTS else table.counting
+        note = f"<p>{escape(text)}</p>" if text else ""
         rows = [_cells(row, table, view, dark) for row in table.rows]
         parts.append(
             f"<h3>{escape(table.title)}</h3><p>{source}{recipe}</p>{note}"
