@@ -45,11 +45,34 @@ class Architecture:
 
 
 @dataclass(frozen=True)
+class Files:
+    """The files of a data set, as torchvision lays them out in a data folder.
+
+    torchvision   the name of its class, which holds addresses and checksums
+    folder        the folder inside a data folder where the packed files lie
+    packed        the files as they are downloaded, with their bytes
+    unpacked      what they become: paths inside a data folder
+    """
+
+    torchvision: str
+    folder: str
+    packed: Mapping[str, int]
+    unpacked: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole download."""
+        return sum(self.packed.values())
+
+
+@dataclass(frozen=True)
 class Dataset:
-    """One `DATASET` in each `skipviz/data/<key>.py`.
+    """One `DATASET` in each `skipviz/data/<key>.py`, or one of the user's own.
 
     load()   → (train_images, train_labels, test_images, test_labels): numpy arrays, images uint8
-             (N, C, H, W), labels int64 (N,)
+             (N, C, H, W), labels int64 (N,); SpecError where its files are not here
+    files    the files that must be here; None where it comes with skipviz
+    folder   where the arrays of a user's own set lie; empty for all others
     """
 
     title: str
@@ -63,6 +86,9 @@ class Dataset:
     licence: str
     load: Callable[[], tuple[Any, Any, Any, Any]]
     order: int = 0
+    citation: str = ""
+    files: Files | None = None
+    folder: str = ""
 
     @property
     def num_classes(self) -> int:

@@ -36,8 +36,9 @@ def architectures() -> dict[str, Any]:
 
 
 def datasets() -> dict[str, Any]:
-    """Every `DATASET`, by key, in teaching order."""
-    return _found("skipviz.data", "DATASET")
+    """Every `DATASET`, by key, in teaching order, and then the user's own sets."""
+    own: dict[str, Any] = importlib.import_module("skipviz.datafiles.own").datasets()
+    return _found("skipviz.data", "DATASET") | own
 
 
 def probes() -> dict[str, Any]:

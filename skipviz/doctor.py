@@ -96,8 +96,9 @@ def _port() -> Finding:
 def _data() -> Finding:
     code = (
         "from skipviz import discover;"
-        "sets = discover.datasets();"
-        "print(', '.join(f'{k}: {len(d.load()[1])} samples' for k, d in sets.items()))"
+        "from skipviz.datafiles import cache, find;"
+        "print(', '.join(f'{key}: ' + ('not here' if find.missing(key) else"
+        " f'{len(cache.arrays(key)[1])} samples') for key in discover.datasets()))"
     )
     return Finding("Data", *_run(code))
 

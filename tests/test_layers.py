@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 GROUND = {"knob", "declarations", "spec", "terms", "discover", "frame", "wiring"}
-PLAIN_RUNS = GROUND | {"presets", "scenes", "probes", "data"}
+PLAIN_RUNS = GROUND | {"presets", "scenes", "probes", "data", "datafiles"}
 ALLOWED: dict[str, set[str]] = {
     "skipviz": set(),
     "knob": set(),
@@ -32,10 +32,11 @@ ALLOWED: dict[str, set[str]] = {
     "reference": GROUND,
     "families": GROUND,
     "nets": GROUND | {"families"},
-    "data": GROUND,
+    "data": GROUND | {"datafiles"},
+    "datafiles": GROUND,
     "probes": GROUND,
     "scenes": GROUND | {"presets"},
-    "engine": GROUND | {"families", "nets", "data"},
+    "engine": GROUND | {"families", "nets", "data", "datafiles"},
     "runs": PLAIN_RUNS,
     "worker": PLAIN_RUNS | {"runs", "engine", "families", "nets"},
     "figures": GROUND,
@@ -55,7 +56,7 @@ LATER: dict[str, set[str]] = {
 }
 HEAVY = {"torch", "torchvision", "sklearn"}
 HEAVY_ROOMS = {"nets", "engine", "worker"}
-HEAVY_LATER = {"data", "probes", "nets", "doctor"}
+HEAVY_LATER = {"data", "datafiles", "probes", "nets", "doctor"}
 STREAMLIT_ROOMS = {"ui", "pages", "app"}
 
 

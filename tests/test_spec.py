@@ -12,6 +12,9 @@ from skipviz import discover, spec
 from skipviz.spec import Experiment, Knob, Lane, SpecError
 
 FAMILIES = discover.architectures()
+PICTURES = [key for key, of in discover.datasets().items() if of.input_shape[1] >= 8]
+"""Data sets that every backbone takes."""
+
 
 DENSE = {"backbone": "dense"}
 LANES: list[tuple[str, dict[str, Any]]] = [
@@ -64,7 +67,7 @@ def test_a_lane_comes_back_exactly_from_its_text(family: str, knobs: dict[str, A
 
 
 @pytest.mark.parametrize(("family", "knobs"), LANES)
-@pytest.mark.parametrize("data", discover.datasets())
+@pytest.mark.parametrize("data", PICTURES)
 def test_an_experiment_comes_back_exactly_from_json_and_from_a_url(
     family: str, knobs: dict[str, Any], data: str
 ) -> None:
@@ -145,7 +148,7 @@ def test_the_data_set_decides_shape_and_classes() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("data", [None, *discover.datasets()])
+@pytest.mark.parametrize("data", [None, *PICTURES])
 def test_a_twin_is_a_valid_lane_with_no_twin_that_adds_or_gates(
     family: str, data: str | None
 ) -> None:
@@ -176,7 +179,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": 1438}, "batch_size 1438: digits has 1437 training samples"),
     ({"optimiser": "lion"}, "optimiser 'lion': must be one of sgd, adam"),
     ({"device": ["cpu"]}, "device ['cpu']: must be one of auto, cpu, cuda, mps"),
-    ({"data": "mnist"}, "data 'mnist': must be one of digits, shapes"),
+    ({"data": "cats"}, "data 'cats': must be one of digits, shapes"),
     ({"data": 5}, "data 5: must be one of digits, shapes"),
     ({"lanes": []}, "lanes: 0 given, must be 1 to 4"),
     ({"lanes": [_lane()] * 5}, "lanes: 5 given, must be 1 to 4"),

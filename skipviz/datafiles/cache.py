@@ -1,0 +1,170 @@
+"""Every set's arrays as .npy files that are made once and mapped into memory by all workers.
+
+<cache>/arrays/<key>-<fingerprint>/    train_images.npy, train_labels.npy, test_images.npy,
+                                       test_labels.npy, about.json, later linear.json
+
+The fingerprint says what the arrays were made from: names, sizes and times of the files (whose
+checksums were compared when they were read), and the code of the declaration. An entry is made in
+a folder of its own and renamed when it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skipviz.datafiles import find, places, statistics
+from skipviz.declarations import Dataset, dataset
+from skipviz.knob import SpecError
+
+NAMES = ("train_images", "train_labels", "test_images", "test_labels")
+Arrays = tuple[Any, Any, Any, Any]
+
+
+def arrays(key: str) -> Arrays:
+    """Images uint8 (N, C, H, W) and labels int64 (N,) of both parts, from the cache where it has
+    them, else read and kept. A change to them stays in this process."""
+    declared = dataset(key)
+    found = _mapped(key, declared)
+    if found is not None:
+        return found
+    loaded = checked(key, declared, declared.load())
+    try:
+        with places.disk_errors(places.cache()):
+            store(_home() / f"{key}-{_fingerprint(key, declared)}", loaded)
+    except SpecError:  # a cache that is full or cannot be written costs time, not the lesson
+        return loaded
+    return _mapped(key, declared) or loaded
+
+
+def kept(key: str) -> bool:
+    """Are the arrays in the cache, so that nothing has to be read or downloaded?"""
+    return entry(key, dataset(key)) is not None
+
+
+def entry(key: str, declared: Dataset) -> Path | None:
+    """The folder of a set's arrays; where its files are gone, the newest that was made of them."""
+    if declared.folder:
+        return Path(declared.folder)
+    if declared.files is None or find.find(declared.files) is not None:
+        folder = _home() / f"{key}-{_fingerprint(key, declared)}"
+        return folder if (folder / "about.json").is_file() else None
+    return max(_entries(key), key=lambda path: path.stat().st_mtime, default=None)
+
+
+def about(key: str) -> dict[str, Any] | None:
+    """Class counts and pixel histograms of a set that is in the cache, else None."""
+    folder = entry(key, dataset(key))
+    return _json(folder / "about.json") if folder else None
+
+
+def linear(key: str) -> dict[str, Any] | None:
+    """The linear model's result, where it was computed."""
+    folder = entry(key, dataset(key))
+    return _json(folder / "linear.json") if folder else None
+
+
+def checked(key: str, declared: Dataset, loaded: Arrays) -> Arrays:
+    """The arrays, or SpecError where they are not what the declaration says."""
+    sizes = (declared.train_size, declared.test_size)
+    for images, labels, size in zip(loaded[::2], loaded[1::2], sizes, strict=True):
+        shape = (size, *declared.input_shape)
+        if images.dtype != np.uint8 or images.shape != shape:
+            raise SpecError(
+                f"data {key}: {images.dtype} images of shape {images.shape} were read, must be"
+                f" uint8 of {shape}"
+            )
+        if labels.shape != (size,) or labels.min() < 0 or labels.max() >= declared.num_classes:
+            raise SpecError(f"data {key}: labels must be {size}, from 0 to its last class")
+    return loaded
+
+
+def store(folder: Path, loaded: Arrays, **more: Any) -> None:
+    """Makes an entry in one piece; one that another process made meanwhile stays."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    half = Path(tempfile.mkdtemp(prefix="half-", dir=folder.parent))
+    try:
+        for name, values in zip(NAMES, loaded, strict=True):
+            np.save(half / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
+        classes = int(max(loaded[1].max(), loaded[3].max())) + 1
+        facts = {
+            "histogram": statistics.histogram(loaded[0]).tolist(),
+            "train_counts": np.bincount(loaded[1], minlength=classes).tolist(),
+            "test_counts": np.bincount(loaded[3], minlength=classes).tolist(),
+        }
+        (half / "about.json").write_text(json.dumps(facts | more))
+        if not (folder / "about.json").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            os.rename(half, folder)
+    except OSError:
+        if not (folder / "about.json").is_file():
+            raise
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+        _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what older versions of the same set left."""
+    for other in _entries(folder.name.rpartition("-")[0], folder.parent):
+        if other != folder and folder.is_dir():
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _home() -> Path:
+    return places.cache() / "arrays"
+
+
+def _entries(key: str, home: Path | None = None) -> list[Path]:
+    """Every whole entry of a set, of whatever fingerprint."""
+    home = home or _home()
+    pattern = re.compile(re.escape(key) + r"-[0-9a-f]{16}")
+    found = home.iterdir() if home.is_dir() else iter(())
+    return [p for p in found if pattern.fullmatch(p.name) and (p / "about.json").is_file()]
+
+
+def _fingerprint(key: str, declared: Dataset) -> str:
+    parts = [key, version("numpy"), version("scikit-learn")]
+    source = getattr(sys.modules.get(f"skipviz.data.{key}"), "__file__", None)
+    if source:
+        parts.append(hashlib.sha256(Path(source).read_bytes()).hexdigest())
+    found = find.find(declared.files) if declared.files else None
+    if declared.files and found:
+        for path in find.paths(declared.files, found):
+            stat = path.stat()
+            parts.append(f"{path.name} {stat.st_size} {stat.st_mtime_ns}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _mapped(key: str, declared: Dataset) -> Arrays | None:
+    """The entry's arrays, mapped; None where there is none or it is not whole."""
+    folder = entry(key, declared)
+    if folder is None:
+        return None
+    try:
+        # "c": pages are shared by all processes until one of them writes, which none does
+        loaded = tuple(np.load(folder / f"{name}.npy", mmap_mode="c") for name in NAMES)
+        return checked(key, declared, (loaded[0], loaded[1], loaded[2], loaded[3]))
+    except (OSError, ValueError):
+        if declared.folder:
+            raise SpecError(f"data {key}: its files are damaged; add it again") from None
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,77 @@
+"""Is a data set here? Looked up by names and sizes alone: checksums are read when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from skipviz.datafiles import places
+from skipviz.declarations import Files, dataset
+from skipviz.knob import SpecError
+
+
+@dataclass(frozen=True)
+class Found:
+    """A data folder that holds a set, as it is downloaded (`packed`) or unpacked."""
+
+    folder: Path
+    packed: bool
+
+
+def paths(files: Files, found: Found) -> list[Path]:
+    """The files that were found."""
+    if found.packed:
+        return [found.folder / files.folder / name for name in files.packed]
+    return [found.folder / name for name in files.unpacked]
+
+
+def candidates(files: Files) -> Iterator[Found]:
+    """Every place that has all files, in the order of the data folders; a packed file counts only
+    at its full size."""
+    for folder in places.folders():
+        for found in (Found(folder, True), Found(folder, False)):
+            there = paths(files, found)
+            sizes = list(files.packed.values()) if found.packed else [0] * len(there)
+            if all(_holds(path, size) for path, size in zip(there, sizes, strict=True)):
+                yield found
+
+
+def _holds(path: Path, size: int) -> bool:
+    """Is the file there, of this size (0: of any)?"""
+    try:
+        return path.is_file() and size in (0, path.stat().st_size)
+    except OSError:
+        return False
+
+
+def find(files: Files) -> Found | None:
+    """The first place that has all files of a set."""
+    return next(candidates(files), None)
+
+
+def missing(key: str) -> str:
+    """One sentence that says how to get a set that is not here; empty where it is here."""
+    from skipviz.datafiles import cache
+
+    files = dataset(key).files
+    if files is None or find(files) is not None or cache.kept(key):
+        return ""
+    return absence(key, files)
+
+
+def absence(key: str, files: Files) -> str:
+    """The sentence for a set that is not here: how to get it, online and offline."""
+    return (
+        f"data {key}: not on this machine yet; get it on the Data page or with `python -m skipviz"
+        f" data get {key}` ({places.megabytes(files.size)}), or put {by_hand(files)}"
+    )
+
+
+def by_hand(files: Files) -> str:
+    """Which files to put where without a network: "a.gz, b.gz into /…/MNIST/raw"."""
+    try:
+        folder = places.writable()
+    except SpecError:
+        folder = places.folders()[0]
+    return f"{', '.join(files.packed)} into {folder / files.folder}"

@@ -1,0 +1,93 @@
+"""The user's own data sets: arrays in the cache, under keys of checked characters.
+
+<cache>/own/own-<name>/    the arrays as in `cache`, and about.json with title, classes and origin
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import unicodedata
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from skipviz.datafiles import places
+from skipviz.declarations import Dataset
+from skipviz.knob import SpecError, show
+
+PREFIX = "own-"
+MOST_SETS = 200
+_KEY = re.compile(r"own-[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def home() -> Path:
+    return places.cache() / "own"
+
+
+def datasets() -> dict[str, Dataset]:
+    """Every set of the user's own that can be read, by key."""
+    folder = home()
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    sets = {path.name: _declared(path) for path in found if is_key(path.name)}
+    return {key: declared for key, declared in sets.items() if declared is not None}
+
+
+def is_key(key: str) -> bool:
+    return len(key) <= 64 and _KEY.fullmatch(key) is not None
+
+
+def new_key(title: str) -> str:
+    """A key that is free: "Cats & dogs" → "own-cats-dogs", or "own-cats-dogs-2"."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    slug = "-".join(re.findall(r"[a-z0-9]+", plain))[:40].strip("-") or "pictures"
+    for number in range(1, MOST_SETS + 1):
+        key = f"{PREFIX}{slug}" + (f"-{number}" if number > 1 else "")
+        if not (home() / key).exists():
+            return key
+    raise SpecError(f"name {show(title)}: {MOST_SETS} sets have this name; remove some")
+
+
+def remove(key: str) -> None:
+    """Deletes a set of the user's own. SpecError for any other key."""
+    if key not in datasets():
+        raise SpecError(f"data {show(key)}: there is no such set of your own")
+    shutil.rmtree(home() / key)
+
+
+def _declared(folder: Path) -> Dataset | None:
+    try:
+        return _read(folder, (folder / "about.json").stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=MOST_SETS)
+def _read(folder: Path, changed: int) -> Dataset | None:
+    """The declaration in a folder, read again when its file `changed`; None where it is damaged."""
+    try:
+        about: dict[str, Any] = json.loads((folder / "about.json").read_text())
+        channels, height, width = (int(side) for side in about["input_shape"])
+        return Dataset(
+            title=str(about["title"]),
+            summary=str(about["summary"]),
+            input_shape=(channels, height, width),
+            classes=tuple(str(name) for name in about["classes"]),
+            train_size=sum(about["train_counts"]),
+            test_size=sum(about["test_counts"]),
+            synthetic=False,
+            origin=str(about["origin"]),
+            licence="Yours",
+            load=partial(_load, folder.name),
+            order=100,
+            folder=str(folder),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _load(key: str) -> tuple[Any, Any, Any, Any]:
+    from skipviz.datafiles import cache
+
+    return cache.arrays(key)
