@@ -118,7 +118,7 @@ def _sign(row: Row) -> str:
 
 @dataclass(frozen=True)
 class _Columns:
-    """Which counts a table shows beside our parameters: as much as its rows have."""
+    """Which counts a table shows beside our parameters: what all its rows have, shown or not."""
 
     published: bool
     without_norm: bool
@@ -126,7 +126,7 @@ class _Columns:
 
     @classmethod
     def of(cls, table: Table) -> _Columns:
-        rows = table.rows
+        rows = next(each.rows for each in reference.tables() if each.key == table.key)
         ours = [reference.counts(row.lane) for row in rows if row.lane]
         return cls(
             any(row.parameters for row in rows),
