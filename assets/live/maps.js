@@ -132,8 +132,9 @@ export class HeatFigure {
       if (!column) continue;
       for (const lane of lanes) {
         for (const value of column.lanes[lane.index][quantity]) {
-          const seen = Math.max(value, FLOAT32_LOG10);
-          if (Number.isFinite(seen)) bounds.grow(Math.floor(seen), Math.ceil(seen));
+          // What is 0 or too small for float32 is drawn darkest and does not stretch the scale.
+          if (value < FLOAT32_LOG10 || !Number.isFinite(value)) continue;
+          bounds.grow(Math.floor(value), Math.ceil(value));
         }
       }
     }

@@ -4,20 +4,18 @@ import { axis, baseLayout, Bounds, powerTicks } from "./chart.js";
 import { heightOf, startNames } from "./names.js";
 import { axisOf, FLOAT32_LOG10, QUANTITIES } from "./words.js";
 
-const LOST = FLOAT32_LOG10 - 1; // where triangles stand: below what float32 can hold
-
 export class ProfileFigure {
   constructor() { this.bounds = {}; }
 
   draw(view) {
     const { history, lanes, theme, quantity, profile } = view;
     const size = { ...view.size, top: 12, bottom: view.size.font * 3.4 };
-    const range = this.range(lanes, quantity, profile, size);
+    const { range, lost } = this.range(lanes, quantity, profile, size);
     const shown = lanes.filter((lane) => !lane.hidden);
-    const traces = shown.flatMap((lane) => this.traces(lane, quantity, profile));
+    const traces = shown.flatMap((lane) => this.traces(lane, quantity, profile, lost));
     const depths = lanes.flatMap(({ track }) => axisOf(track, quantity).map((at) => at[1]));
     const words = QUANTITIES[quantity];
-    const left = size.font * (range[0] < LOST ? 6.8 : 4.8);
+    const left = size.font * 4.8;
     const margin = { l: left, r: 18, t: size.top, b: size.bottom };
     const layout = baseLayout(theme, size, margin);
     const low = Math.min(...depths), high = Math.max(...depths);
@@ -27,18 +25,18 @@ export class ProfileFigure {
       ...(high - low < 12 ? { dtick: 1 } : {}),
     });
     layout.yaxis = axis(theme, size, `${words.axis}, ${words.unit}`, {
-      type: "log", range, ...this.ticks(range),
+      type: "log", range, ...this.ticks(range, lost),
     });
     const ends = shown.map((lane) => ({
       lane, x: axisOf(lane.track, quantity)[0][1], text: lane.label,
-      y: Math.max(LOST, profile.lanes[lane.index][quantity][0]),
+      y: height(profile.lanes[lane.index][quantity][0], lost),
     })).filter(({ y }) => Number.isFinite(y));
     traces.push(...startNames(ends, range, size));
     return { traces, layout };
   }
 
-  /** A lane's curve; what float32 cannot hold stands as triangles on the lowest line. */
-  traces(lane, quantity, profile) {
+  /** A lane's curve; what is 0 or too small for float32 stands as triangles on the lowest line. */
+  traces(lane, quantity, profile, lostAt) {
     const values = profile.lanes[lane.index][quantity];
     const where = axisOf(lane.track, quantity);
     const lost = Array.from(values, (value) => value < FLOAT32_LOG10);
@@ -59,38 +57,45 @@ export class ProfileFigure {
     if (!lost.some(Boolean)) return [curve];
     const triangles = {
       ...points,
-      y: lost.map((is) => (is ? 10 ** LOST : null)),
+      y: lost.map((is) => (is ? 10 ** lostAt : null)),
       mode: "markers",
       marker: { color: lane.colour, size: 11, symbol: "triangle-down" },
-      text: where.map((at) => `${at[0]}<br>below float32`),
+      text: where.map((at) => `${at[0]}<br>0, or too small for float32`),
     };
     return [curve, triangles];
   }
 
-  ticks([low, high]) {
-    const lost = low < LOST;
-    const ticks = powerTicks([lost ? FLOAT32_LOG10 + 2 : low, high], 7, (at) => 10 ** at);
-    if (!lost) return ticks;
+  ticks([low, high], lost) {
+    if (lost === null) return powerTicks([low, high], 7, (at) => 10 ** at);
+    const seen = 2 * lost - low; // as far above the line of the lost as the axis ends below it
+    const ticks = powerTicks([seen, high], 7, (at) => 10 ** at);
     return {
       ...ticks,
-      tickvals: [10 ** LOST, ...ticks.tickvals],
-      ticktext: ["below float32", ...ticks.ticktext],
+      tickvals: [10 ** lost, ...ticks.tickvals],
+      ticktext: ["≈ 0", ...ticks.ticktext],
     };
   }
 
-  /** Whole decades that only grow, over all that was drawn of this quantity. */
+  /** Whole decades that only grow, over all that was drawn of this quantity; and, once something
+   * was lost (0, or too small for float32), the line under them where its triangles stand. */
   range(lanes, quantity, profile, size) {
     const bounds = (this.bounds[quantity] ??= new Bounds());
     for (const lane of lanes) {
       for (const value of profile.lanes[lane.index][quantity]) {
-        if (value < FLOAT32_LOG10) bounds.grow(LOST, FLOAT32_LOG10);
+        if (value < FLOAT32_LOG10) bounds.lost = true;
         else if (Number.isFinite(value)) bounds.grow(Math.floor(value), Math.ceil(value));
       }
     }
     const [low, high] = bounds.grow(Infinity, -Infinity);
     // Room for a name under the lowest curve; noise within a decade must look like noise.
     const decades = Math.max(high - low, 2);
-    const room = (2 * size.font) / (heightOf(size));
-    return [low - Math.max(1, Math.ceil(decades * room)), low + decades];
+    const room = Math.max(1, Math.ceil((decades * 2 * size.font) / heightOf(size)));
+    const lost = bounds.lost ? low - room : null;
+    return { range: [(lost ?? low) - room, low + decades], lost };
   }
+}
+
+/** Where a value stands: a lost one on the line of the lost. */
+function height(value, lost) {
+  return lost !== null && value < FLOAT32_LOG10 ? lost : value;
 }

@@ -66,14 +66,14 @@ export function profileReading(lanes, profile, quantity) {
   });
   const below = lanes.some((lane) =>
     profile.lanes[lane.index][quantity].some((value) => value < FLOAT32_LOG10));
-  const note = below ? " Triangles (▼): too small for float32." : "";
+  const note = below ? " Triangles (▼): 0, or too small for float32." : "";
   return said.length ? `${said.join("; ")}.${note}` : "";
 }
 
 function against(first, last, whole) {
   if (Number.isNaN(first) || Number.isNaN(last)) return "not a number any more";
   if (!Number.isFinite(last) || last < FLOAT32_LOG10) return "unknown: the last layer has none";
-  if (first < FLOAT32_LOG10) return "below float32: nothing arrives";
+  if (first < FLOAT32_LOG10) return "0 or below float32: nothing arrives";
   const decades = last - first;
   const at = whole ? " than at the last layer" : "";
   if (Math.abs(decades) < 0.04) return whole ? "as large as at the last layer" : "as large";
@@ -97,7 +97,7 @@ export function heatReading(lanes, profile, quantity) {
   const said = lanes.map((lane) => {
     const first = profile.lanes[lane.index][quantity][0];
     if (Number.isNaN(first)) return `${name(lane)} no number`;
-    if (first < FLOAT32_LOG10) return `${name(lane)} less than float32 can hold`;
+    if (first < FLOAT32_LOG10) return `${name(lane)} 0 or less than float32 can hold`;
     return `${name(lane)} 10<sup>${first.toFixed(1).replace("-", "−")}</sup>`;
   });
   return `Each column is one moment; dark is small. Layer 1, nearest the input, at the bottom, `
