@@ -6,7 +6,7 @@ Looked up by name at validation time, through `discover`: nothing here knows any
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from skipviz import discover
@@ -71,6 +71,7 @@ class Dataset:
 
     load()   → (train_images, train_labels, test_images, test_labels): numpy arrays, images uint8
              (N, C, H, W), labels int64 (N,); SpecError where its files are not here
+    key      the name of its file; set where an experiment looks at it
     files    the files that must be here; None where it comes with skipviz
     folder   where the arrays of a user's own set lie; empty for all others
     """
@@ -86,6 +87,7 @@ class Dataset:
     licence: str
     load: Callable[[], tuple[Any, Any, Any, Any]]
     order: int = 0
+    key: str = ""
     citation: str = ""
     files: Files | None = None
     folder: str = ""
@@ -143,6 +145,22 @@ def dataset(key: Any) -> Dataset:
     if not isinstance(key, str) or key not in found:
         raise SpecError(f"data {show(key)}: must be one of {listed(found)}")
     return found[key]
+
+
+def viewed(key: str, pool: int, subset: int) -> Dataset:
+    """A data set as an experiment sees it: its sides divided by `pool`, at most `subset` training
+    images of each class (0: all)."""
+    of = dataset(key)
+    channels, height, width = of.input_shape
+    if height % pool or width % pool:
+        divisors = [n for n in range(1, 17) if height % n == 0 and width % n == 0]
+        raise SpecError(
+            f"pool {pool}: {key} has images of {height}x{width}; must be one of"
+            f" {listed(map(str, divisors))}"
+        )
+    size = min(of.train_size, subset * of.num_classes) if subset else of.train_size
+    shape = (channels, height // pool, width // pool)
+    return replace(of, key=key, input_shape=shape, train_size=size)
 
 
 def probe(key: Any) -> Probe:

@@ -23,6 +23,7 @@ from skipviz.declarations import (
     listed,
     parsed,
     settle,
+    viewed,
 )
 from skipviz.knob import Kind, Knob, SpecError, plain, show
 
@@ -94,19 +95,20 @@ class Lane(_Value):
     def __hash__(self) -> int:
         return hash((self.family, tuple(self.knobs.items())))
 
-    def settings(self, data: str | None = None) -> dict[str, Any]:
-        """Every knob with its value; input shape and classes from the data set if one is named."""
+    def settings(self, data: str | Dataset | None = None) -> dict[str, Any]:
+        """Every knob with its value; input shape and classes from the data set if one is named
+        (an experiment's own view of it, `Experiment.dataset`, or a key)."""
         if data is None:
             return settle(self.family, self.knobs)
-        of = dataset(data)
+        of = viewed(data, 1, 0) if isinstance(data, str) else data
         shape = {"input_shape": of.input_shape, "num_classes": of.num_classes}
         for name, value in shape.items():
             if name in self.knobs and self.knobs[name] != value:
                 given, right = plain(self.knobs[name]), plain(value)
-                raise SpecError(f"{name} {given}: {data} has {right}; leave the knob out")
+                raise SpecError(f"{name} {given}: {of.key} has {right}; leave the knob out")
         return settle(self.family, {**self.knobs, **shape})
 
-    def name(self, data: str | None = None) -> str:
+    def name(self, data: str | Dataset | None = None) -> str:
         """The short name that a legend shows: "ResNet-20"."""
         return architecture(self.family).name(self.settings(data))
 
@@ -189,6 +191,42 @@ FIELDS: dict[str, Knob] = {
             "auto",
             choices=("auto", "cpu", "cuda", "mps"),
         ),
+        Knob(
+            "subset",
+            "int",
+            "Images a class",
+            "Trains on the first so many images of each class; 0: on all of them.",
+            0,
+            low=0,
+            high=100_000,
+        ),
+        Knob(
+            "pool",
+            "int",
+            "Pool",
+            "Averages squares of so many pixels a side: 2 makes 28×28 pixels 14×14.",
+            1,
+            low=1,
+            high=16,
+        ),
+        Knob(
+            "label_noise",
+            "float",
+            "Random labels",
+            "Each training label is replaced by a random one with this probability; at 1 there is"
+            " nothing to learn, only to memorise (Zhang et al. 2017).",
+            0.0,
+            low=0,
+            high=1,
+        ),
+        Knob(
+            "augment",
+            "choice",
+            "Augmentation",
+            "As in the papers: pad 4 of 32 pixels and crop at random, flip left to right, or both.",
+            "none",
+            choices=("none", "crop", "flip", "both"),
+        ),
     )
 }
 """The fields of an experiment beside its lanes and data set, as knobs: for checks and for forms."""
@@ -211,6 +249,10 @@ class Experiment(_Value):
     seeds: int = 1
     record_every: int = 1
     device: str = "auto"
+    subset: int = 0
+    pool: int = 1
+    label_noise: float = 0.0
+    augment: str = "none"
 
     @field_validator(*FIELDS, mode="before")
     @classmethod
@@ -238,14 +280,21 @@ class Experiment(_Value):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Experiment:
-        of = dataset(self.data)
+        of = self.dataset
+        if self.augment != "none" and of.input_shape[1] < 8:
+            raise SpecError(f"augment '{self.augment}': needs images of at least 8x8, not {of.key}")
         for lane in self.lanes:
-            lane.settings(self.data)
+            lane.settings(of)
         if self.batch_size > of.train_size:
             raise SpecError(
                 f"batch_size {self.batch_size}: {self.data} has {of.train_size} training samples"
             )
         return self
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set as this experiment sees it: with the pooled shape and the subset's size."""
+        return viewed(self.data, self.pool, self.subset)
 
     def with_(self, **changes: Any) -> Experiment:
         """The same experiment with some fields changed, validated again."""
@@ -290,7 +339,7 @@ class Experiment(_Value):
         return cls(**{"lanes": lanes, **fields})
 
 
-def twin(lane: Lane, data: str | None = None) -> tuple[Lane, bool] | None:
+def twin(lane: Lane, data: str | Dataset | None = None) -> tuple[Lane, bool] | None:
     """The plain twin of a lane and whether it shares the lane's initial weights; or None."""
     made = architecture(lane.family).twin(lane.settings(data))
     if made is None:

@@ -46,5 +46,5 @@ def threads(experiment: Experiment) -> int:
 
     Part of what makes two runs identical: the number of threads decides the order of sums.
     """
-    backbones = {lane.settings(experiment.data)["backbone"] for lane in experiment.lanes}
+    backbones = {lane.settings(experiment.dataset)["backbone"] for lane in experiment.lanes}
     return 1 if backbones == {"dense"} else max(1, (psutil.cpu_count(logical=False) or 2) - 1)

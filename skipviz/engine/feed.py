@@ -1,57 +1,83 @@
 """The data set on the device, and which samples each step sees.
 
-N samples, B batch size. The order depends on the seed and the step alone, so that every lane sees
-the same batch, two runs see the same order, and a resumed run goes on where it stopped.
+N samples, B batch size. Everything random here (order, label noise, augmentation) depends on the
+seed and the step alone, so that every lane sees the same batch, two runs see the same order, and a
+resumed run goes on where it stopped.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
-
 import numpy as np
 import torch
+from torch.nn import functional
 
-from skipviz.spec import dataset
+from skipviz.datafiles import cache, statistics
+from skipviz.engine.augment import augmented
+from skipviz.spec import Experiment, SpecError
 
-
-@lru_cache(maxsize=2)
-def _arrays(data: str) -> tuple[Any, Any, Any, Any]:
-    return dataset(data).load()
+_NOISE, _AUGMENT = 1, 2
+"""Tell the random streams of one seed apart; the order of samples has the stream of its own."""
 
 
 class Feed:
-    """Standardised batches of one data set's training split.
+    """Standardised batches of one experiment's training split.
 
     images   (N, C, H, W) uint8 on the device; standardised per channel with the split's own mean
     and deviation
-    labels   (N,) int64 on the device
-    held_images, held_labels   the held-out split, on the CPU: only probes look at it
+    labels   (N,) int64 on the device, as they are, without noise
+    held_images, held_labels   the held-out split, on the CPU: only probes look at it. It is pooled
+    like the training images, but neither cut, nor augmented, nor noisy
     """
 
-    def __init__(self, data: str, batch_size: int, device: torch.device) -> None:
-        images, labels, held_images, held_labels = _arrays(data)
-        self.images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
-        self.labels = torch.from_numpy(np.ascontiguousarray(labels)).to(device)
-        self.held_images = torch.from_numpy(np.ascontiguousarray(held_images))
-        self.held_labels = torch.from_numpy(np.ascontiguousarray(held_labels))
-        mean = images.mean(axis=(0, 2, 3), dtype=np.float64)
-        std = images.std(axis=(0, 2, 3), dtype=np.float64)
+    def __init__(self, experiment: Experiment, device: torch.device) -> None:
+        self.experiment, self.device = experiment, device
+        images, labels, held_images, held_labels = cache.arrays(experiment.data)
+        known = cache.about(experiment.data) if experiment.pool == 1 else None
+        if experiment.subset:
+            rows = first_of_each_class(labels, experiment.subset)
+            images, labels, known = images[rows], labels[rows], None
+        if experiment.batch_size > len(labels):
+            raise SpecError(
+                f"batch_size {experiment.batch_size}: there are {len(labels)} training samples"
+            )
+        pooled = _pooled(images, experiment.pool)
+        counts = known["histogram"] if known else statistics.histogram(pooled.numpy())
+        self.images = pooled.to(device)
+        self.labels = _tensor(labels).to(device)
+        self.held_images = _pooled(held_images, experiment.pool)
+        self.held_labels = _tensor(held_labels)
+        mean, std = statistics.moments(np.array(counts))
+        std[std == 0] = 1  # a channel that is the same everywhere tells nothing
         self.mean = torch.tensor(mean, dtype=torch.float32, device=device)[None, :, None, None]
         self.std = torch.tensor(std, dtype=torch.float32, device=device)[None, :, None, None]
-        self.batch_size = batch_size
-        self.device = device
         self._order: dict[tuple[int, int], torch.Tensor] = {}
+        self._noisy: dict[int, torch.Tensor] = {}
 
     def batch(self, step: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The images (B, C, H, W) float32 and labels (B,) of a step: a new permutation each epoch,
         the rest dropped."""
-        per_epoch = len(self.labels) // self.batch_size
-        epoch, place = divmod(step, per_epoch)
-        rows = self._permutation(seed, epoch)[
-            place * self.batch_size : (place + 1) * self.batch_size
-        ]
-        return self.pictures(rows), self.labels[rows]
+        size = self.experiment.batch_size
+        epoch, place = divmod(step, len(self.labels) // size)
+        rows = self._permutation(seed, epoch)[place * size : (place + 1) * size]
+        images = self.pictures(rows)
+        if self.experiment.augment != "none":
+            rng = np.random.default_rng([seed, step, _AUGMENT])
+            images = augmented(images, self.experiment.augment, rng)
+        return images, self.taught(seed)[rows]
+
+    def taught(self, seed: int) -> torch.Tensor:
+        """The labels (N,) that a seed's nets are taught: each is replaced by a random one with the
+        probability `label_noise` (Zhang et al. 2017: "partially corrupted labels")."""
+        if self.experiment.label_noise == 0:
+            return self.labels
+        if seed not in self._noisy:
+            rng = np.random.default_rng([seed, 0, _NOISE])
+            count = len(self.labels)
+            wrong = torch.from_numpy(rng.random(count) < self.experiment.label_noise)
+            random = rng.integers(0, self.experiment.dataset.num_classes, count)
+            noisy = torch.where(wrong, torch.from_numpy(random), self.labels.cpu())
+            self._noisy[seed] = noisy.to(self.device)
+        return self._noisy[seed]
 
     def pictures(self, rows: torch.Tensor | slice) -> torch.Tensor:
         """Standardised images (n, C, H, W) float32 of the given rows."""
@@ -68,3 +94,23 @@ class Feed:
             order = np.random.default_rng([seed, epoch]).permutation(len(self.labels))
             self._order[key] = torch.from_numpy(order).to(self.device)
         return self._order[key]
+
+
+def first_of_each_class(labels: np.ndarray, most: int) -> np.ndarray:
+    """The rows of the first `most` samples of each class, in their order."""
+    rows = [np.flatnonzero(labels == label)[:most] for label in np.unique(labels)]
+    return np.sort(np.concatenate(rows))
+
+
+def _tensor(values: np.ndarray) -> torch.Tensor:
+    """The same memory as a tensor: mapped arrays stay mapped."""
+    return torch.from_numpy(np.ascontiguousarray(values))
+
+
+def _pooled(images: np.ndarray, pool: int) -> torch.Tensor:
+    """uint8 images (N, C, H, W) with squares of pool×pool pixels averaged and rounded."""
+    whole = _tensor(images)
+    if pool == 1:
+        return whole
+    parts = [functional.avg_pool2d(part.float(), pool).round() for part in whole.split(4096)]
+    return torch.cat([part.to(torch.uint8) for part in parts])

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from skipviz.models import build
-from skipviz.spec import Lane
+from skipviz.spec import Dataset, Lane
 
 
-def make_net(lane: Lane, data: str, seed: int) -> nn.Module:
+def make_net(lane: Lane, data: str | Dataset, seed: int) -> nn.Module:
     """The lane's net, freshly initialised on the CPU from `seed`, in training mode.
 
     A plain twin shares no random draw by chance: the net it is the twin of is built from the same

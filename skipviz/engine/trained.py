@@ -63,9 +63,9 @@ def load(folder: Path) -> Trained:
         raise SpecError(f"run: its saved weights cannot be read ({type(error).__name__})") from None
     nets, wirings = [], []
     for lane, pupils in zip(experiment.lanes, saved["lanes"], strict=True):
-        net = make_net(lane, experiment.data, experiment.seed).to(device)
+        net = make_net(lane, experiment.dataset, experiment.seed).to(device)
         net.load_state_dict(pupils[0]["net"])
         nets.append(net.eval())
-        wirings.append(architecture(lane.family).wiring(lane.settings(experiment.data)))
-    feed = Feed(experiment.data, experiment.batch_size, device)
+        wirings.append(architecture(lane.family).wiring(lane.settings(experiment.dataset)))
+    feed = Feed(experiment, device)
     return Trained(experiment, saved["step"], nets, wirings, feed)

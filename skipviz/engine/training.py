@@ -30,8 +30,8 @@ class Pupil:
     """One net of one lane and one seed, with its optimiser and instruments."""
 
     def __init__(self, experiment: Experiment, lane: Lane, seed: int, device: torch.device) -> None:
-        settings = lane.settings(experiment.data)
-        self.net = make_net(lane, experiment.data, seed).to(device)
+        settings = lane.settings(experiment.dataset)
+        self.net = make_net(lane, experiment.dataset, seed).to(device)
         self.instruments = Instruments(self.net, architecture(lane.family).wiring(settings))
         self.optimiser = _optimiser(experiment, self.net)
         self.diverged_at: int | None = None
@@ -95,7 +95,7 @@ class Training:
         self.device = devices.pick(experiment.device)
         self.step = 0
         self._seeds = range(experiment.seed, experiment.seed + experiment.seeds)
-        self.feed = Feed(experiment.data, experiment.batch_size, self.device)
+        self.feed = Feed(experiment, self.device)
         self.lanes = [
             [Pupil(experiment, lane, seed, self.device) for seed in self._seeds]
             for lane in experiment.lanes

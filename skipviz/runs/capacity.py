@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import psutil
 
 from skipviz.spec import Experiment, SpecError, architecture
 
 _FLOAT = 4
 _BASE = 300 * 2**20
-"""What a step needs beside its nets: the library's own buffers, the data set, a batch."""
+"""What a step needs beside its nets: the library's own buffers, a batch."""
 
 
 def needed_bytes(experiment: Experiment) -> int:
@@ -20,11 +22,13 @@ def needed_bytes(experiment: Experiment) -> int:
     copies = 4 if experiment.optimiser == "adam" else 3
     total = 0
     for lane in experiment.lanes:
-        counts = architecture(lane.family).wiring(lane.settings(experiment.data)).describe()
+        counts = architecture(lane.family).wiring(lane.settings(experiment.dataset)).describe()
         weights = counts["parameters"] * _FLOAT * copies * experiment.seeds
         activations = counts["activation_bytes"] * experiment.batch_size
         total += weights + 2 * activations
-    return int(total) + _BASE
+    of = experiment.dataset
+    images = (of.train_size + of.test_size) * math.prod(of.input_shape)
+    return int(total) + images + _BASE
 
 
 def check(experiment: Experiment, free: int | None = None) -> None:

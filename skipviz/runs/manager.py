@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from skipviz.datafiles.find import missing
 from skipviz.declarations import probe
 from skipviz.knob import show
 from skipviz.runs import capacity, measure
@@ -191,6 +192,9 @@ class Manager:
     # --- inside
 
     def _fits(self, experiment: Experiment) -> None:
+        absent = missing(experiment.data)
+        if absent:
+            raise SpecError(absent)
         devices = {device["key"]: device for device in self.devices()}
         wanted = next(iter(devices), "cpu") if experiment.device == "auto" else experiment.device
         if devices and wanted not in devices:

@@ -10,7 +10,7 @@ from skipviz.spec import Experiment, architecture
 
 def labels(experiment: Experiment) -> list[str]:
     """A name for each lane; where two would be the same, they are numbered."""
-    names = [lane.name(experiment.data) for lane in experiment.lanes]
+    names = [lane.name(experiment.dataset) for lane in experiment.lanes]
     again = Counter(names)
     seen: Counter[str] = Counter()
     for i, name in enumerate(names):
@@ -24,7 +24,7 @@ def tracks(experiment: Experiment) -> list[Track]:
     """One Track for each lane, read from its wiring."""
     made = []
     for lane, label in zip(experiment.lanes, labels(experiment), strict=True):
-        wiring = architecture(lane.family).wiring(lane.settings(experiment.data))
+        wiring = architecture(lane.family).wiring(lane.settings(experiment.dataset))
         made.append(
             Track(
                 label=label,

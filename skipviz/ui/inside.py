@@ -167,7 +167,7 @@ def _histograms(run: Run, lanes: list[Track]) -> None:
 def _classify(run: Run, lanes: list[Track]) -> None:
     """Draw a picture, and see what every lane takes it for."""
     shown = dataset(run.experiment.data)
-    shape = run.experiment.lanes[0].settings(run.experiment.data)["input_shape"]
+    shape = run.experiment.dataset.input_shape
     left, right = st.columns([1, 3])
     with left:
         pixels = draw(shape, key="inside_draw")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from skipviz import discover
+from skipviz.datafiles.find import missing
+from skipviz.declarations import viewed
 from skipviz.presets import PRESETS
 from skipviz.runs import manager
 from skipviz.runs.tracks import labels
@@ -17,6 +20,7 @@ from skipviz.ui.notes import complain
 
 COMMON = ("steps", "lr", "batch_size", "seed")
 RARE = ("optimiser", "momentum", "weight_decay", "record_every", "device")
+OF_DATA = ("subset", "pool", "label_noise", "augment")
 
 
 @dataclass
@@ -82,17 +86,17 @@ def preset_row(now: State) -> None:
         st.caption(st.session_state.lab_note)
 
 
-def fields(now: State) -> tuple[dict[str, object], list[DeltaGenerator]]:
+def fields(now: State) -> tuple[dict[str, Any], list[DeltaGenerator]]:
     """Data set and training fields in one row, and the two boxes at its end for the buttons."""
     key, start = f"lab_{now.generation}", now.start
     boxes = st.columns([2, 1.4, 1.4, 1.3, 1.2, 1.2, 2.2, 1.7], vertical_alignment="bottom")
     sets = discover.datasets()
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "data": boxes[0].selectbox(
             "Data",
             list(sets),
-            index=list(sets).index(start.data),
-            format_func=lambda name: sets[name].title,
+            index=list(sets).index(start.data) if start.data in sets else 0,
+            format_func=lambda name: sets[name].title + (" (not here)" if missing(name) else ""),
             key=f"{key}_data",
         )
     }
@@ -100,21 +104,26 @@ def fields(now: State) -> tuple[dict[str, object], list[DeltaGenerator]]:
         with box:
             values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
     with boxes[5].popover("More", width="stretch"):
-        for name in RARE:
+        for name in (*OF_DATA, *RARE):
             values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
     return values, boxes[6:]
 
 
-def form(now: State, fields: dict[str, object]) -> Experiment | None:
+def form(now: State, fields: dict[str, Any]) -> Experiment | None:
     """The lanes' forms and graphs; the experiment as chosen, None where something does not fit."""
     key = f"lab_{now.generation}"
     count = len(now.start.lanes)
     rows = [st.columns(min(2, count), gap="medium", border=True) for _ in range(0, count, 2)]
     columns = [column for row in rows for column in row]
     chosen: list[Lane | None] = []
+    try:
+        data = viewed(*(fields[name] for name in ("data", "pool", "subset")))
+    except SpecError as error:
+        complain(error)
+        return None
     for i, lane in enumerate(now.start.lanes):
         with columns[i]:
-            chosen.append(lanes.lane_form(lane, f"{key}_{i}", str(fields["data"])))
+            chosen.append(lanes.lane_form(lane, f"{key}_{i}", data))
     if any(lane is None for lane in chosen):
         return None
     try:
@@ -125,9 +134,9 @@ def form(now: State, fields: dict[str, object]) -> Experiment | None:
     now.seen = experiment
     for i, label in enumerate(labels(experiment)):
         with columns[i]:
-            lanes.counts(experiment.lanes[i], label, experiment.data)
+            lanes.counts(experiment.lanes[i], label, data)
             _lane_buttons(now, experiment, i, f"{key}_{i}")
-            lanes.drawing(experiment.lanes[i], label, experiment.data)
+            lanes.drawing(experiment.lanes[i], label, data)
     spare = columns[count] if count < len(columns) else st.container()
     if count < MAX_LANES and spare.button("Add a lane", icon=":material/add:"):
         now.load(experiment.with_(lanes=[*experiment.lanes, experiment.lanes[-1]]), experiment)
@@ -138,7 +147,7 @@ def form(now: State, fields: dict[str, object]) -> Experiment | None:
 def _lane_buttons(now: State, experiment: Experiment, i: int, key: str) -> None:
     row = st.container(horizontal=True)
     lane = experiment.lanes[i]
-    found = twin(lane, experiment.data)
+    found = twin(lane, experiment.dataset)
     full = len(experiment.lanes) >= MAX_LANES
     if found is not None and row.button(
         "Add plain twin",

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from skipviz import discover, graphs
 from skipviz.figures import theme
-from skipviz.spec import Knob, Lane, SpecError, architecture, settle
+from skipviz.spec import Dataset, Knob, Lane, SpecError, architecture, settle
 from skipviz.ui.notes import complain
 
 FIRST = ("backbone", "depth")
@@ -21,7 +21,7 @@ def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def lane_form(lane: Lane, key: str, data: str) -> Lane | None:
+def lane_form(lane: Lane, key: str, data: Dataset) -> Lane | None:
     """The form of one lane, beginning with `lane`; the lane as chosen, None where it cannot be."""
     left, right = st.columns(2)
     families = discover.architectures()
@@ -77,7 +77,7 @@ def _knobs(
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def shortest(family: str, wanted: dict[str, Any], data: str | None) -> Lane:
+def shortest(family: str, wanted: dict[str, Any], data: Dataset | None) -> Lane:
     """The lane with these settings that names only what differs from the family's defaults."""
     full, knobs = settle(family, wanted), dict(wanted)
     for name in wanted:
@@ -118,7 +118,7 @@ def widget(knob: Knob, value: Any, key: str) -> Any:
     return knob.parse(text)
 
 
-def counts(lane: Lane, label: str, data: str) -> None:
+def counts(lane: Lane, label: str, data: Dataset) -> None:
     """A lane's name in its colour, its parameters, its cost and its shapes."""
     settings = lane.settings(data)
     found = architecture(lane.family).wiring(settings).describe()
@@ -135,7 +135,7 @@ def counts(lane: Lane, label: str, data: str) -> None:
     )
 
 
-def drawing(lane: Lane, label: str, data: str) -> None:
+def drawing(lane: Lane, label: str, data: Dataset) -> None:
     """A lane's block graph: the net with its repeats collapsed, and one unit in full."""
     wiring = architecture(lane.family).wiring(lane.settings(data))
     dot = graphs.net(wiring, dark=is_dark())

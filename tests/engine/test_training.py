@@ -56,7 +56,7 @@ def test_a_frame_holds_what_autograd_says_of_the_same_batch() -> None:
     chosen = lane("resnet")
     frame = run(chosen, steps=1)[0].lanes[0]
     net = make_net(chosen, "digits", 0)
-    x, y = Feed("digits", 64, torch.device("cpu")).batch(0, 0)
+    x, y = Feed(Experiment(lanes=[lane("plain")]), torch.device("cpu")).batch(0, 0)
     wiring = architecture("resnet").wiring(chosen.settings("digits"))
     seen: dict[str, torch.Tensor] = {}
     for point in wiring.points:
@@ -118,7 +118,7 @@ def test_lanes_see_the_same_batches_whatever_stands_beside_them() -> None:
 
 
 def test_an_epoch_shows_every_sample_at_most_once_and_the_next_one_another_order() -> None:
-    feed = Feed("digits", 64, torch.device("cpu"))
+    feed = Feed(Experiment(lanes=[lane("plain")]), torch.device("cpu"))
     per_epoch = len(feed.labels) // 64
     rows = torch.cat([feed._permutation(0, 0)[: per_epoch * 64]])
     assert len(rows.unique()) == per_epoch * 64
