@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
+from skipviz.graphs.columns import in_columns
 from skipviz.graphs.drawing import Drawing, Link, Mark, Node, NodeKind, shape_text
 from skipviz.wiring import INPUT, JOINS, Op, Stage, Unit, Wiring
 
@@ -239,4 +240,5 @@ def diff_drawing(a: Wiring, b: Wiring) -> Drawing:
         replace(link, mark=link.mark or marks.get(link.source, "") or marks.get(link.target, ""))
         for link in drawing.links
     ]
+    in_columns(drawing)
     return drawing

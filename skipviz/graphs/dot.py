@@ -36,7 +36,7 @@ class Painter:
         elif node.kind == "end":
             base |= {"shape": "plaintext", "height": "0.2", "style": ""}
         elif node.kind == "note":
-            base |= {"shape": "plaintext", "fontcolor": look.quiet, "style": ""}
+            base |= {"shape": "plaintext", "fontcolor": look.line, "style": ""}
         elif node.kind == "unit":
             base |= {"penwidth": "1.6"}
         if node.mark:
@@ -48,7 +48,7 @@ class Painter:
     def link(self, link: Link) -> dict[str, str]:
         """The DOT attributes of an arrow: skips in the family's colour, dashed if not identity."""
         look = self.theme
-        base = {"color": look.line, "fontcolor": look.quiet}
+        base = {"color": look.line, "fontcolor": look.line}
         if link.role != "main":
             base |= {"color": self.family, "penwidth": "2.2" if link.role == "shortcut" else "1.4"}
         if link.dashed:
@@ -67,30 +67,46 @@ def digraph(drawing: Drawing, painter: Painter) -> graphviz.Digraph:
     look = painter.theme
     graph = graphviz.Digraph()
     graph.attr("graph", rankdir="TB", bgcolor="transparent", fontname=FONT, ranksep="0.13")
-    graph.attr("graph", nodesep="0.35", pad="0.1", fontsize=str(SMALL_PT), fontcolor=look.quiet)
+    graph.attr("graph", nodesep="0.35", pad="0.1", fontsize=str(SMALL_PT), fontcolor=look.line)
     graph.attr("node", shape="box", style="rounded,filled", fontname=FONT, fontsize=str(TEXT_PT))
     graph.attr("node", height="0.26", margin="0.1,0.04")
     graph.attr("edge", fontname=FONT, fontsize=str(SMALL_PT), arrowsize="0.6")
     if drawing.title:
         graph.attr("graph", label=_text(drawing.title), labelloc="t", labeljust="l")
     nodes = {node.id: node for node in drawing.nodes}
-    framed = {node_id for _, _, inside in drawing.clusters for node_id in inside}
-    for node in drawing.nodes:  # the free ones first: columns stand in the order of their heads
-        if node.id not in framed:
+    frames = {node_id: i for i, (_, _, inside) in enumerate(drawing.clusters) for node_id in inside}
+    drawn: set[int] = set()
+    for node in drawing.nodes:  # in this order, frames and all: so do columns stand
+        if node.id not in frames:
             graph.node(node.id, _text(node.label), **painter.node(node))
-    for key, title, inside in drawing.clusters:
-        with graph.subgraph(name=f"cluster_{key}") as frame:
-            frame.attr(label=_text(title), color=look.quiet, style="rounded", margin="6")
-            frame.attr(labeljust="l")
-            for node_id in inside:
-                node = nodes[node_id]
-                frame.node(node_id, _text(node.label), **painter.node(node))
+        elif frames[node.id] not in drawn:
+            drawn.add(frames[node.id])
+            key, title, inside = drawing.clusters[frames[node.id]]
+            _frame(graph, f"cluster_{key}", title, [nodes[each] for each in inside], painter)
     for link in drawing.links:
         label = graphviz.escape(f" {link.label} ") if link.label else None
         graph.edge(link.source, link.target, label, **painter.link(link))
     return graph
 
 
+def _frame(
+    graph: graphviz.Digraph, name: str, title: str, inside: list[Node], painter: Painter
+) -> None:
+    """A frame with its title around some of the nodes."""
+    with graph.subgraph(name=name) as frame:
+        frame.attr(label=_lines(title), color=painter.theme.quiet, style="rounded", margin="6")
+        frame.attr(labeljust="l")
+        for node in inside:
+            frame.node(node.id, _text(node.label), **painter.node(node))
+
+
 def _text(text: str) -> str:
     """A label as DOT: nothing in it is markup or an escape but the ends of its lines."""
     return "\\n".join(graphviz.escape(line) for line in text.split("\n"))
+
+
+def _lines(title: str) -> str:
+    """A frame's title, what follows its colon on lines of its own: beside the arrow, not on it."""
+    name, _, note = title.partition(": ")
+    lines = [name, *note.replace(", ", ",\n").split("\n")] if note else [name]
+    return "".join(f"{graphviz.escape(line)}\\l" for line in lines)

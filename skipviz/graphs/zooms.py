@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from itertools import pairwise
 
+from skipviz.graphs.columns import turn
 from skipviz.graphs.drawing import Drawing, Link, Node, draw_unit, plural, runs, shape_text
 from skipviz.wiring import JOINS, Stage, Unit, Wiring
 
@@ -100,26 +101,11 @@ def net(wiring: Wiring) -> Drawing:
             drawing.clusters.append((stage.key, title, inside))
     _end(drawing, last, f"logits {shape_text(wiring.output_shape)}")
     if len(drawing.clusters) > MAX_COLUMN:
-        _turn(drawing)
+        half = len(drawing.clusters) // 2
+        (_, before, _), (_, after, inside) = drawing.clusters[half - 1 : half + 1]
+        turn(drawing, inside[0], before.partition(":")[0], after.partition(":")[0])
     _aside(drawing, representative(wiring))
     return drawing
-
-
-def _turn(drawing: Drawing) -> None:
-    """Breaks a long net into two columns, at the frame in its middle."""
-    half = len(drawing.clusters) // 2
-    (_, before, _), (_, after, inside) = drawing.clusters[half - 1 : half + 1]
-    order = {node.id: i for i, node in enumerate(drawing.nodes)}
-    middle = order[inside[0]]
-    foot = drawing.add(Node("turn.foot", f"to {after.partition(':')[0]} ↗", "end"))
-    top = drawing.add(Node("turn.top", f"↘ from {before.partition(':')[0]}", "end"))
-    links, drawing.links = drawing.links, []
-    for link in links:
-        if order[link.source] < middle <= order[link.target]:
-            if link.role == "main":
-                drawing.links.append(Link(link.source, foot))
-            link = replace(link, source=top)
-        drawing.links.append(link)
 
 
 def _aside(drawing: Drawing, unit: Unit) -> None:
@@ -135,7 +121,10 @@ def _aside(drawing: Drawing, unit: Unit) -> None:
 
 
 def stage(wiring: Wiring, stage: Stage) -> Drawing:
-    """One stage: the first unit of each run in full, the others of the run in one box."""
+    """One stage: the first unit of each run in full, the others of the run in one box.
+
+    Every unit that is drawn in full heads a column.
+    """
     drawing = Drawing()
     shape = stage.units[0].body.input_shape
     last = drawing.add(Node("input", f"{stage.title}: {shape_text(shape)}", "end"))
@@ -148,6 +137,9 @@ def stage(wiring: Wiring, stage: Stage) -> Drawing:
         drawing.clusters.append((run[0].path, title, inside))
         if len(run) > 1:
             last = _collapsed(drawing, run[1:], last)
+    drawing.clusters[0][2].insert(0, "input")
+    for (_, before, _), (_, after, inside) in list(pairwise(drawing.clusters)):
+        turn(drawing, inside[0], before.partition(":")[0], after.partition(":")[0])
     _end(drawing, last, shape_text(stage.units[-1].body.output_shape))
     return drawing
 
@@ -157,8 +149,8 @@ def unit(wiring: Wiring, unit: Unit) -> Drawing:
     drawing = Drawing()
     start = drawing.add(Node("input", f"x  {shape_text(unit.body.input_shape)}", "end"))
     last = draw_unit(drawing, unit.path, unit, start)
-    drawing.clusters.append(
-        (unit.path, unit.body.title, [node.id for node in drawing.nodes if node.id != "input"])
-    )
+    note = change(unit)
+    title = f"{unit.body.title}: {note}" if note else unit.body.title
+    drawing.clusters.append((unit.path, title, [node.id for node in drawing.nodes]))
     _end(drawing, last, f"y  {shape_text(unit.body.output_shape)}")
     return drawing
