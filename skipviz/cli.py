@@ -1,4 +1,4 @@
-"""The command line: families, describe, train, probe, runs, doctor.
+"""The command line: families, describe, train, probe, runs, data, doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from skipviz import discover
+from skipviz.datafiles import cli as datafiles
 from skipviz.declarations import probe
 from skipviz.runs.store import Store
 from skipviz.runs.tracks import labels
@@ -215,6 +216,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("run", help="a run's id: see runs")
     one.add_argument("options", nargs="*", metavar="option=value")
     add("runs", runs)
+    datafiles.declare(add("data", datafiles.data))
     add("doctor", doctor)
     return top
 

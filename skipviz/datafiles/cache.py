@@ -74,6 +74,16 @@ def linear(key: str) -> dict[str, Any] | None:
     return _json(folder / "linear.json") if folder else None
 
 
+def keep_linear(key: str, result: dict[str, Any]) -> None:
+    """Keeps the linear model's result beside the arrays that it is of; nowhere where they are not
+    kept."""
+    folder = entry(key, dataset(key))
+    if folder is not None:
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as half:
+            json.dump(result, half)
+        os.replace(half.name, folder / "linear.json")
+
+
 def checked(key: str, declared: Dataset, loaded: Arrays) -> Arrays:
     """The arrays, or SpecError where they are not what the declaration says."""
     sizes = (declared.train_size, declared.test_size)
@@ -111,12 +121,13 @@ def store(folder: Path, loaded: Arrays, **more: Any) -> None:
             raise
     finally:
         shutil.rmtree(half, ignore_errors=True)
+    if folder.parent == _home():
         _sweep(folder)
 
 
 def _sweep(folder: Path) -> None:
     """Removes what older versions of the same set left."""
-    for other in _entries(folder.name.rpartition("-")[0], folder.parent):
+    for other in _entries(folder.name.rpartition("-")[0]):
         if other != folder and folder.is_dir():
             shutil.rmtree(other, ignore_errors=True)
 
@@ -125,9 +136,9 @@ def _home() -> Path:
     return places.cache() / "arrays"
 
 
-def _entries(key: str, home: Path | None = None) -> list[Path]:
+def _entries(key: str) -> list[Path]:
     """Every whole entry of a set, of whatever fingerprint."""
-    home = home or _home()
+    home = _home()
     pattern = re.compile(re.escape(key) + r"-[0-9a-f]{16}")
     found = home.iterdir() if home.is_dir() else iter(())
     return [p for p in found if pattern.fullmatch(p.name) and (p / "about.json").is_file()]

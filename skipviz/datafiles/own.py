@@ -38,14 +38,18 @@ def is_key(key: str) -> bool:
     return len(key) <= 64 and _KEY.fullmatch(key) is not None
 
 
-def new_key(title: str) -> str:
-    """A key that is free: "Cats & dogs" → "own-cats-dogs", or "own-cats-dogs-2"."""
+def reserve(title: str) -> str:
+    """A new key, its folder made so that nobody else gets it: "Cats & dogs" → "own-cats-dogs", or
+    "own-cats-dogs-2"."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     slug = "-".join(re.findall(r"[a-z0-9]+", plain))[:40].strip("-") or "pictures"
     for number in range(1, MOST_SETS + 1):
         key = f"{PREFIX}{slug}" + (f"-{number}" if number > 1 else "")
-        if not (home() / key).exists():
-            return key
+        try:
+            (home() / key).mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return key
     raise SpecError(f"name {show(title)}: {MOST_SETS} sets have this name; remove some")
 
 

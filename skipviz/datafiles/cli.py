@@ -1,0 +1,147 @@
+"""`python -m skipviz data`: lists data sets, gets one, prepares it, adds and removes one's own.
+
+With --json every line is an event for machines: {"done", "total"} while it goes on, {"trouble"}
+for a file that cannot be used, and last {"key", …} or {"error"}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from skipviz import discover
+from skipviz.datafiles import cache, find, places
+from skipviz.declarations import dataset
+from skipviz.knob import SpecError
+
+
+def declare(command: argparse.ArgumentParser) -> None:
+    """The arguments of `data`."""
+    command.add_argument(
+        "do",
+        nargs="?",
+        default="list",
+        choices=("list", "get", "prepare", "add", "remove"),
+        help="get: downloads a set's files; prepare: reads them, fits the linear model; add: a"
+        " folder, .zip or .npz of your own; remove: one of your own",
+    )
+    command.add_argument("what", nargs="?", help="a data set's key; add: what to make it of")
+    command.add_argument("--title", help="add: what to call it")
+    command.add_argument("--side", type=int, default=0, help="add: pixels a side, 8 to 128")
+    command.add_argument(
+        "--attended", action="store_true", help="end when standard input ends (for the server)"
+    )
+
+
+def data(args: argparse.Namespace) -> int:
+    """Data sets: list them, get one, add your own."""
+    if args.attended:
+        threading.Thread(target=_leave_with_the_server, daemon=True).start()
+    if args.do == "add" and not args.what:
+        raise SpecError("data add: give a folder, a .zip or an .npz")
+    if args.do != "list" and not args.what:
+        raise SpecError(f"data {args.do}: which one? `python -m skipviz data` lists them")
+    tell = _json if args.json else _people
+    try:
+        _DO[args.do](args, tell)
+    except SpecError as error:
+        if not args.json:
+            raise
+        tell(error=str(error))
+        return 2
+    return 0
+
+
+def _leave_with_the_server() -> None:
+    sys.stdin.buffer.read()
+    os._exit(3)
+
+
+def _json(**event: Any) -> None:
+    print(json.dumps(event), flush=True)
+
+
+def _people(**event: Any) -> None:
+    """Progress on standard error where that is a terminal; everything else on standard output."""
+    if "trouble" in event:
+        print(f"left out: {event['trouble']}")
+    elif "text" in event:
+        print(event["text"])
+    elif "total" in event and sys.stderr.isatty():
+        done, total = (places.megabytes(event[name]) for name in ("done", "total"))
+        sys.stderr.write(f"\r{done} of {total}\x1b[K" + "\n" * (event["done"] == event["total"]))
+
+
+def _list(args: argparse.Namespace, tell: Any) -> None:
+    for key, declared in discover.datasets().items():
+        here = not find.missing(key)
+        files = declared.files
+        size = f", {places.megabytes(files.size)} to download" if files and not here else ""
+        shape = "×".join(map(str, declared.input_shape))
+        tell(
+            key=key,
+            here=here,
+            bytes=files.size if files else 0,
+            text=f"{key:14} {declared.title}: {declared.train_size} + {declared.test_size} of"
+            f" {shape}, {declared.num_classes} classes" + ("" if here else f"; not here{size}"),
+        )
+    if not args.json:
+        tell(text="searched: " + ", ".join(str(folder) for folder in places.folders()))
+
+
+def _get(args: argparse.Namespace, tell: Any) -> None:
+    from skipviz.datafiles.fetch import fetch
+
+    declared = dataset(args.what)
+    if declared.files is None:
+        raise SpecError(f"data {args.what}: comes with skipviz, there is nothing to download")
+    if find.find(declared.files) is None:
+        last = -1
+
+        def hear(done: int, total: int) -> None:
+            nonlocal last
+            if done * 200 // total != last:  # half a percent at a time
+                last = done * 200 // total
+                tell(done=done, total=total)
+
+        fetch(declared.files, hear)
+    _prepare(args, tell)
+
+
+def _prepare(args: argparse.Namespace, tell: Any) -> None:
+    from skipviz.datafiles import linear
+
+    absent = find.missing(args.what)
+    if absent:
+        raise SpecError(absent)
+    cache.arrays(args.what)
+    tell(stage="linear")
+    found = cache.linear(args.what)
+    if found is None:
+        found = linear.fit(args.what)
+        cache.keep_linear(args.what, found)
+    text = f"{args.what}: here; a linear model misses {found['error']:.1%} of the held-out images"
+    tell(key=args.what, text=text)
+
+
+def _add(args: argparse.Namespace, tell: Any) -> None:
+    from skipviz.datafiles.adding import add
+
+    path = Path(args.what)
+    key = add(args.title or path.stem, path, args.side, tell)
+    tell(key=key, text=f"added as {key}: {dataset(key).summary}")
+
+
+def _remove(args: argparse.Namespace, tell: Any) -> None:
+    from skipviz.datafiles import own
+
+    own.remove(args.what)
+    tell(key=args.what, text=f"{args.what} is removed")
+
+
+_DO = {"list": _list, "get": _get, "prepare": _prepare, "add": _add, "remove": _remove}
