@@ -166,7 +166,7 @@ def _mapped(key: str, declared: Dataset) -> Arrays | None:
         # "c": pages are shared by all processes until one of them writes, which none does
         loaded = tuple(np.load(folder / f"{name}.npy", mmap_mode="c") for name in NAMES)
         return checked(key, declared, (loaded[0], loaded[1], loaded[2], loaded[3]))
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         if declared.folder:
             raise SpecError(f"data {key}: its files are damaged; add it again") from None
         shutil.rmtree(folder, ignore_errors=True)
