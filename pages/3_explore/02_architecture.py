@@ -8,8 +8,6 @@ import streamlit as st
 from skipviz.ui import anatomy, architecture, comparison, frame
 from skipviz.ui.lanes import counts
 
-GRAPH_PX = 620
-
 st.html(frame.HERE / "assets/architecture.css")
 st.title("Architecture")
 state = architecture.state()
@@ -19,25 +17,28 @@ if lanes is not None:
     drawn, told = st.columns([7, 5], gap="large")
     if len(lanes) == 1:
         with drawn:
-            zoom = architecture.show_net(state, lanes[0], GRAPH_PX)
+            zoom = architecture.show_net(state, lanes[0])
         with told:
             architecture.compare_button(state, lanes)
             counts(lanes[0], zoom.wiring.name, None)
             anatomy.show_formula(lanes[0])
-        numbers, layers, code, module = st.tabs(
-            ["All numbers", "Layers and shapes", "The unit's code", "Stand-alone module"]
-        )
-        with numbers:
-            anatomy.show_counts(zoom.wiring)
-        with layers:
-            anatomy.show_layers(zoom.wiring)
-        with code:
-            anatomy.show_code(zoom.shown_unit)
-        with module:
-            anatomy.show_standalone(lanes[0])
+        names = ["All numbers", "Layers and shapes", "The unit's code", "Stand-alone module"]
+        numbers, layers, code, module = st.tabs(names, on_change="rerun", key="arch_tabs")
+        if numbers.open:
+            with numbers:
+                anatomy.show_counts(zoom.wiring)
+        if layers.open:
+            with layers:
+                anatomy.show_layers(zoom.wiring)
+        if code.open:
+            with code:
+                anatomy.show_code(zoom.shown_unit)
+        if module.open:
+            with module:
+                anatomy.show_standalone(lanes[0])
     else:
         with drawn:
-            architecture.show_difference(lanes[0], lanes[1], GRAPH_PX)
+            architecture.show_difference(lanes[0], lanes[1])
         with told:
             architecture.compare_button(state, lanes)
             comparison.show_differences(*map(architecture.wired, lanes))

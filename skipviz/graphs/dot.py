@@ -5,6 +5,8 @@ Node ids are module paths, and end up as ids of the SVG's groups: a page can fin
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 import graphviz
 
 from skipviz.figures.theme import Theme, colour, theme
@@ -13,6 +15,7 @@ from skipviz.graphs.drawing import Drawing, Link, Node
 FONT = "Helvetica,Arial,sans-serif"
 TEXT_PT = 10
 SMALL_PT = 9.5
+NOTE_LETTERS = 14
 
 
 class Painter:
@@ -106,7 +109,7 @@ def _text(text: str) -> str:
 
 
 def _lines(title: str) -> str:
-    """A frame's title, what follows its colon on lines of its own: beside the arrow, not on it."""
+    """A frame's title, what follows its colon on short lines: beside the arrow, not on it."""
     name, _, note = title.partition(": ")
-    lines = [name, *note.replace(", ", ",\n").split("\n")] if note else [name]
+    lines = [name, *wrap(note, NOTE_LETTERS)]
     return "".join(f"{graphviz.escape(line)}\\l" for line in lines)

@@ -142,7 +142,7 @@ def breadcrumbs(now: State, zoom: Zoom) -> None:
             st.markdown(":small[Click a unit or a frame to look inside.]", width="content")
 
 
-def show_net(now: State, lane: Lane, height: int) -> Zoom:
+def show_net(now: State, lane: Lane) -> Zoom:
     """The graph of one net at the chosen zoom."""
     zoom = settled(wired(lane), now.at)
     now.at = zoom.at
@@ -157,7 +157,6 @@ def show_net(now: State, lane: Lane, height: int) -> Zoom:
         key="arch_graph",
         name=_file_name(zoom.wiring.name, zoom.at),
         alt=zoom.words(),
-        height=height,
         targets={name: words for name, (_, words) in targets.items()},
         on_click=go,
     )
@@ -179,7 +178,7 @@ def _legend(a: Lane, b: Lane) -> str:
     )
 
 
-def show_difference(a: Lane, b: Lane, height: int) -> None:
+def show_difference(a: Lane, b: Lane) -> None:
     """Both nets in one graph: what only one of them has is marked."""
     one, two = wired(a), wired(b)
     st.html(_legend(a, b))
@@ -188,7 +187,6 @@ def show_difference(a: Lane, b: Lane, height: int) -> None:
         key="arch_graph",
         name=_file_name(one.name, "and", two.name),
         alt=f"Graph of {one.name} and {two.name}, their differences marked",
-        height=height,
     )
 
 

@@ -61,6 +61,10 @@ def sentences(a: Wiring, b: Wiring) -> list[str]:
             said.append(f"Only **{one.name}** has {text}; its shortcuts: {ways}.")
     if not joins(a) - joins(b) and not joins(b) - joins(a) and shortcuts(a) == shortcuts(b):
         said.append("Their shortcuts and joins are the same in number and kind.")
+        if [unit.body for unit in a.units] == [unit.body for unit in b.units]:
+            said.append("They are the same net.")
+        elif layers[0] == layers[1]:
+            said.append("What differs is inside the units: layers, their order or their sizes.")
     said.append(_parameters(a, b))
     return said
 

@@ -42,11 +42,10 @@ def graph(
     key: str,
     name: str,
     alt: str,
-    height: int = 600,
     targets: Mapping[str, str] | None = None,
     on_click: Callable[[str], None] | None = None,
 ) -> None:
-    """Shows `dot`, to be panned and zoomed.
+    """Shows `dot`, to be panned and zoomed, as high as the page's style lets `{key}_chart` be.
 
     name      of the files that can be downloaded, without an ending
     targets   what can be clicked: the names of nodes and frames, and what a click does, in words
@@ -59,6 +58,6 @@ def graph(
             on_click(chosen)
 
     with st.container(key=f"{key}_chart"):
-        st.graphviz_chart(dot, width="stretch", height=height, alt=alt)
+        st.graphviz_chart(dot, width="stretch", height="stretch", alt=alt)
     data = {"chart": f"{key}_chart", "name": name, "dot": dot.source, "targets": targets or {}}
     _component(key=f"{key}_bar", data=data, on_clicked_change=clicked)
