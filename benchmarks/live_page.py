@@ -133,44 +133,29 @@ class Socket:
             self.times.append(event["timestamp"])
 
 
+ADDRESS = """(text) => new Promise((done, fail) => {
+    const began = performance.now();
+    const look = () => {
+        if (location.search.includes(text)) done(performance.now() - began);
+        else if (performance.now() - began > 20000) fail(new Error('the page did not answer'));
+        else setTimeout(look, 1);
+    };
+    look();
+})"""
+
+
 def widgets(page: Page, tries: int) -> list[float]:
-    """A widget changed while training, until the page's script has run."""
+    """A widget changed while training, until the page has run and rewritten its address."""
     times = []
-    box = page.get_by_label("Steps").first
+    box = page.get_by_role("spinbutton", name="Steps")
     for i in range(tries):
         box.fill(str(90_000 + i))
         began = time.perf_counter()
-        with _ran(page):
-            box.press("Enter")
+        box.press("Enter")
+        page.evaluate(ADDRESS, f"steps={90_000 + i}")
         times.append(1000 * (time.perf_counter() - began))
         time.sleep(0.3)
     return times
-
-
-class _ran:
-    """Waits until the page's script has begun and ended once."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-
-    def __enter__(self) -> None:
-        self.page.evaluate(
-            """() => {
-                const app = document.querySelector('[data-testid=stApp]');
-                window.__ran = new Promise((done) => {
-                    let begun = false;
-                    const watch = new MutationObserver(() => {
-                        const state = app.dataset.testScriptState;
-                        if (state !== 'notRunning') begun = true;
-                        else if (begun) { watch.disconnect(); done(true); }
-                    });
-                    watch.observe(app, { attributes: true });
-                });
-            }"""
-        )
-
-    def __exit__(self, *error: object) -> None:
-        self.page.evaluate("() => window.__ran")
 
 
 def measure(tries: int) -> dict[str, list[float]]:

@@ -1,7 +1,7 @@
 // What the browser holds of a run: thinned curves, one profile for each bar of the heat map,
 // the exact profiles that were asked for, and gate maps.
 
-const MOST_POINTS = 4500, KEPT_POINTS = 3000, MOST_BINS = 120, MOST_KEPT = 60;
+const MOST_POINTS = 2400, KEPT_POINTS = 1600, MOST_BINS = 120, MOST_KEPT = 60;
 
 export class History {
   constructor(hello) {

@@ -3,6 +3,7 @@
 import { showHeader, showLegend } from "./cards.js";
 import { gatesReading, heatReading, lossReading, profileReading } from "./words.js";
 
+const REST = 1; // of the time that drawing took
 const HEAT_EVERY_MS = 500, GAPS_EVERY_MS = 1000, SPEAK_EVERY_MS = 5000, AGAIN_MS = 120;
 export const PRESS_TRAIN = "Press Train: the curves are drawn while the nets learn.";
 
@@ -18,16 +19,24 @@ export class Painter {
     for (const name of all) if (wanted.some((one) => name.startsWith(one))) this.dirty.add(name);
     if (this.busy || this.closed) return;
     this.busy = true;
-    requestAnimationFrame(() => this.paint());
+    const rest = (this.restUntil ?? 0) - performance.now();
+    const next = () => requestAnimationFrame(() => this.paint());
+    if (rest > 0) setTimeout(next, rest);
+    else next();
   }
 
   async paint() {
+    await this.live.ready;
+    const began = performance.now();
     try {
-      await this.live.ready;
       await this.drawAll();
     } catch (error) {
       console.error(error);
     }
+    // As long as drawing took, the page is left to whoever clicks and types: a slow or busy
+    // machine shows fewer pictures, and stays in hand.
+    const now = performance.now();
+    this.restUntil = now + REST * (now - began);
     this.busy = false;
     if (!this.closed && this.dirty.size) this.touch(...this.dirty);
   }

@@ -18,12 +18,12 @@ st.markdown(
 owner = manager.current()
 address.restore("twins")
 run = address.run_in_address(owner)
-start = run.experiment if run else address.experiment_in_address(twins.pair(twins.DEFAULT_DEPTH))
+start = run.experiment if run else address.experiment_in_address(twins.default())
 if not twins.is_pair(start):
     st.info(
         "This page shows one residual net beside its plain twin; other experiments open in the Lab."
     )
-    start, run = twins.pair(twins.DEFAULT_DEPTH), None
+    start, run = twins.default(), None
 
 boxes = st.columns([3, 1.4, 1.8, 1.6, 2.3, 1.8], vertical_alignment="bottom")
 experiment = twins.controls(start, boxes[:4])

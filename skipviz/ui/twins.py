@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from streamlit.delta_generator import DeltaGenerator
 
-from skipviz.spec import Experiment, Lane
+from skipviz.spec import FIELDS, Experiment, Lane
+from skipviz.ui.lanes import widget
 
 DEFAULT_DEPTH = 50
 
 
-def pair(
-    depth: int, activation: str = "relu", init: str = "torch_default", **fields: object
-) -> Experiment:
-    """A dense residual net and its plain twin: the twin first, as the baseline."""
-    knobs = {"backbone": "dense", "depth": depth, "activation": activation, "init": init}
-    lanes = [
-        Lane(family="resnet", knobs=knobs | {"plain_twin": True}),
-        Lane(family="resnet", knobs=knobs),
-    ]
-    return Experiment(lanes=lanes, **({"lr": 0.03, "steps": 400} | fields))
+def pair(knobs: Mapping[str, Any]) -> tuple[Lane, Lane]:
+    """A residual net with these knobs and its plain twin: the twin first, as the baseline."""
+    return Lane(family="resnet", knobs={**knobs, "plain_twin": True}), Lane(
+        family="resnet", knobs=dict(knobs)
+    )
+
+
+def default() -> Experiment:
+    """Separates for certain: PyTorch's own initial weights, ReLU, no normalisation."""
+    return Experiment(lanes=pair({"backbone": "dense", "depth": DEFAULT_DEPTH}), lr=0.03)
 
 
 def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment:
@@ -29,9 +31,9 @@ def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment:
     depth_box, activation_box, init_box, steps_box = boxes
     depth = depth_box.slider(
         "Depth: hidden layers",
-        min_value=3,
-        max_value=150,
-        value=min(150, max(3, settings["depth"])),
+        min_value=min(3, settings["depth"]),
+        max_value=max(150, settings["depth"]),
+        value=settings["depth"],
         key="twins_depth",
         help="The residual net has a shortcut around every two layers after the first.",
     )
@@ -57,12 +59,11 @@ def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment:
         help="PyTorch's default draws from ±1/√fan-in and has biases. With He weights a plain ReLU"
         " net keeps its gradient, and a residual net without normalisation explodes.",
     )
-    steps = steps_box.number_input(
-        "Steps", min_value=10, max_value=5000, value=start.steps, step=100, key="twins_steps"
-    )
-    return pair(
-        int(depth), str(activation), str(init), steps=int(steps), lr=start.lr, seed=start.seed
-    )
+    with steps_box:
+        steps = widget(FIELDS["steps"], start.steps, "twins_steps")
+    chosen = {"depth": int(depth), "activation": activation, "init": init}
+    knobs = {name: value for name, value in chosen.items() if settings[name] != value}
+    return start.with_(lanes=pair({**start.lanes[1].knobs, **knobs}), steps=steps)
 
 
 def is_pair(experiment: Experiment) -> bool:

@@ -214,3 +214,16 @@ def test_the_gradient_at_init_stands_there_before_any_training(server: Server, p
     wait_for_step(page, 0)
     reading = page.locator("[data-panel=profile]")
     expect(reading).to_contain_text("times smaller than at the last layer", timeout=WAIT_MS)
+
+
+def test_the_demonstration_opens_any_pair_that_an_address_spells_out(
+    server: Server, page: Page
+) -> None:
+    knobs = "backbone=dense,depth=2,variant=full_preact"
+    pair = f"lane=resnet:{knobs},plain_twin=true&lane=resnet:{knobs}&steps=1000000&seed=7&lr=0.5"
+    open_page(page, server, f"plain_vs_residual?{pair}")
+    expect(page.get_by_role("slider").first).to_have_value("2")
+    expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("1000000")
+    wait_for_step(page, 0)
+    for part in ("seed=7", "lr=0.5", "full_preact"):
+        assert part in page.url
