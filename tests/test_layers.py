@@ -45,8 +45,8 @@ ALLOWED: dict[str, set[str]] = {
     "ui": PLAIN_RUNS | {"runs", "figures", "graphs", "standalone", "reference"},
     "cli": PLAIN_RUNS | {"runs", "figures", "graphs"},
     "doctor": PLAIN_RUNS | {"runs"},
-    "pages": GROUND | {"ui", "runs"},
-    "app": {"ui", "runs"},
+    "pages": GROUND | {"ui"},
+    "app": {"ui"},
     "__main__": {"cli"},
 }
 LATER: dict[str, set[str]] = {

@@ -5,7 +5,6 @@ icon: home
 
 import streamlit as st
 
-from skipviz.runs import manager
 from skipviz.ui import home
 from skipviz.ui.training import charts
 
@@ -43,7 +42,6 @@ seconds.
         " Guessing among ten digits costs a loss of ln 10 = 2.30."
     )
 with right:
-    owner = manager.current()
-    run = owner.find(home.picture(owner))
+    run = home.picture()
     if run is not None:
         charts(run, key="home", panels=("header", "loss", "profile"), replay_s=6.0)

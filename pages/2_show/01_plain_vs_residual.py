@@ -5,7 +5,6 @@ icon: compare_arrows
 
 import streamlit as st
 
-from skipviz.runs import manager
 from skipviz.ui import address, twins
 from skipviz.ui.training import at_init, buttons, charts, foot
 
@@ -15,9 +14,8 @@ st.markdown(
     " two layers. **How much of the gradient reaches the first layer?**"
 )
 
-owner = manager.current()
 address.restore("twins")
-run = address.run_in_address(owner)
+run = address.run_in_address()
 start = run.experiment if run else address.experiment_in_address(twins.default())
 if not twins.is_pair(start):
     st.info(

@@ -5,15 +5,13 @@ icon: science
 
 import streamlit as st
 
-from skipviz.runs import manager
 from skipviz.ui import address, lab
 from skipviz.ui.inside import inside
 from skipviz.ui.training import buttons, charts, foot
 
 st.title("Lab")
-owner = manager.current()
 address.restore("lab")
-run = address.run_in_address(owner)
+run = address.run_in_address()
 state = lab.state(run.experiment if run else None)
 lab.preset_row(state)
 fields, boxes = lab.fields(state)

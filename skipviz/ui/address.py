@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from skipviz.runs import manager
 from skipviz.runs.live import Run
-from skipviz.runs.manager import Manager
 from skipviz.spec import Experiment, SpecError
 from skipviz.ui.notes import complain
 
@@ -34,12 +34,12 @@ def experiment_in_address(default: Experiment) -> Experiment:
         return default
 
 
-def run_in_address(manager: Manager) -> Run | None:
+def run_in_address() -> Run | None:
     """The run that the address names; a sentence where there is none."""
     run_id = st.query_params.get("run")
     if run_id is None:
         return None
-    run = manager.find(run_id)
+    run = manager.current().find(run_id)
     if run is None:
         st.error(
             "There is no such run on this machine: its address may be cut, or its folder was"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from skipviz.runs.manager import Manager
+from skipviz.runs import manager
+from skipviz.runs.live import Run
 from skipviz.spec import Experiment, Lane
 
 DEPTH = 30
@@ -18,6 +19,7 @@ def experiment() -> Experiment:
     return Experiment(lanes=lanes, data="digits", steps=200, lr=0.03)
 
 
-def picture(manager: Manager) -> str:
-    """The id of the run on Home: the same for all, trained once for each start of the server."""
-    return manager.shared(experiment())
+def picture() -> Run | None:
+    """The run on Home: the same for all, trained once for each start of the server."""
+    owner = manager.current()
+    return owner.find(owner.shared(experiment()))

@@ -29,7 +29,7 @@ ROUTES = routes(
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Starts the workers, takes what start-up made off the garbage collector, ends the workers."""
-    home.picture(manager.current())
+    home.picture()
     frame.pages()
     gc.collect()
     gc.freeze()
