@@ -8,8 +8,8 @@ from skipviz.graphs.columns import turn
 from skipviz.graphs.drawing import Drawing, Link, Node, draw_unit, plural, runs, shape_text
 from skipviz.wiring import JOINS, Stage, Unit, Wiring
 
-MAX_COLUMN = 3
-"""Stages that fit under each other on a page."""
+MAX_COLUMN = 2
+"""Stages under each other that can be read from the last row."""
 
 
 def representative(wiring: Wiring) -> Unit:
@@ -101,7 +101,7 @@ def net(wiring: Wiring) -> Drawing:
             drawing.clusters.append((stage.key, title, inside))
     _end(drawing, last, f"logits {shape_text(wiring.output_shape)}")
     if len(drawing.clusters) > MAX_COLUMN:
-        half = len(drawing.clusters) // 2
+        half = (len(drawing.clusters) + 1) // 2
         (_, before, _), (_, after, inside) = drawing.clusters[half - 1 : half + 1]
         turn(drawing, inside[0], before.partition(":")[0], after.partition(":")[0])
     _aside(drawing, representative(wiring))
@@ -116,7 +116,7 @@ def _aside(drawing: Drawing, unit: Unit) -> None:
     out = drawing.add(Node("one.out", f"y  {shape_text(unit.body.output_shape)}", "end"))
     drawing.links.append(Link(last, out))
     inside = [node.id for node in drawing.nodes[first:]]
-    drawing.clusters.append(("one", f"one {unit.body.title} in full", inside))
+    drawing.clusters.append(("one", f"one {unit.body.title}: in full", inside))
     drawing.aside.update(inside)
 
 
