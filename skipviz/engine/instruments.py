@@ -71,7 +71,7 @@ class Instruments:
         read[len(signals) + len(weights) :] /= counts.sqrt()
         gates = [self._gates[i].mean() for i in range(len(self.wiring.gates))]
         if gates:
-            read = torch.cat([read, torch.stack(gates).to(device=read.device, dtype=read.dtype)])
+            read = torch.cat([read, torch.stack(gates).to(read.device).to(read.dtype)])
         self.on = False
         self._x, self._grad, self._gates = {}, {}, {}
         return read

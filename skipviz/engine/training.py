@@ -62,7 +62,7 @@ class Pupil:
     def _read(self, loss: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> np.ndarray:
         error = (logits.argmax(1) != y).float().mean()
         instruments = self.instruments.reading()
-        head = torch.stack([loss.detach(), error]).to(instruments.device, instruments.dtype)
+        head = torch.stack([loss.detach(), error]).to(instruments.device).to(instruments.dtype)
         return torch.cat([head, instruments]).cpu().numpy()
 
     def state(self) -> dict[str, Any]:

@@ -227,3 +227,36 @@ def test_the_demonstration_opens_any_pair_that_an_address_spells_out(
     wait_for_step(page, 0)
     for part in ("seed=7", "lr=0.5", "full_preact"):
         assert part in page.url
+
+
+def test_an_experiment_too_large_for_the_machine_is_refused_in_one_sentence(
+    server: Server, page: Page
+) -> None:
+    open_page(page, server, "lab?lane=plain:backbone=dense,depth=1202,width=4096&steps=10")
+    page.get_by_role("button", name="Train").click()
+    alert = page.get_by_role("alert").filter(has_text="Experiment too large: it needs about")
+    expect(alert).to_have_count(1, timeout=WAIT_MS)
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+
+
+def test_what_each_net_takes_pictures_for_can_be_seen_and_drawn(server: Server, page: Page) -> None:
+    open_page(page, server, "lab?lane=highway:backbone=dense,depth=5&steps=60")
+    page.get_by_role("button", name="Train").click()
+    expect(page.locator(".sv-live")).to_have_attribute("data-state", "finished", timeout=WAIT_MS)
+    page.get_by_role("radio", name="Predictions").click()
+    expect(page.locator(".skip-tiles figure")).to_have_count(30, timeout=WAIT_MS)
+    page.get_by_role("radio", name="Draw and see").click()
+    square = page.locator("canvas.skip-draw")
+    square.scroll_into_view_if_needed(timeout=WAIT_MS)
+    box = square.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 120, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 200, steps=10)
+    page.mouse.up()
+    bars = page.locator("[class*=st-key-inside_bars] .js-plotly-plot")
+    expect(bars).to_be_visible(timeout=WAIT_MS)
+    for view in ("Feature maps and filters", "Histograms"):
+        page.get_by_role("radio", name=view).click()
+        expect(page.get_by_text("Caveat:")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
