@@ -84,7 +84,7 @@ def test_the_words_on_plain_against_resnet_name_exactly_the_shortcuts() -> None:
     assert said == [
         "Both have **20** weighted layers on the main path.",
         "Only **ResNet-20** has 9 additions; its shortcuts: 7 identity, 2 zero-padded.",
-        "Both have exactly **269\u202f722** parameters.",
+        "Both have exactly **269,722** parameters.",
     ]
 
 

@@ -81,8 +81,8 @@ def shape_text(shape: Shape) -> str:
 
 
 def plural(count: int) -> str:
-    """A count with thousands apart: 1 234 567."""
-    return f"{count:,}".replace(",", "\u202f")
+    """A count with thousands apart: 1,234,567."""
+    return f"{count:,}"
 
 
 def tip(unit: Unit, op: Op) -> str:

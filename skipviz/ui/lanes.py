@@ -13,7 +13,7 @@ from skipviz.spec import Dataset, Knob, Lane, SpecError, architecture, settle
 from skipviz.ui.notes import complain
 
 FIRST = ("backbone", "depth")
-"""Knobs that stand above the others, on every family that has them."""
+"""Knobs that stand above the others, on every family."""
 
 
 def is_dark() -> bool:
@@ -51,13 +51,12 @@ def _backbone(
     knob: Knob, family: str, given: dict[str, Any], key: str, box: DeltaGenerator
 ) -> dict[str, Any]:
     """The backbone: what the other knobs and their defaults depend on."""
-    chosen = box.segmented_control(
+    chosen = box.selectbox(
         knob.label,
         knob.choices,
-        default=settle(family, given)["backbone"],
+        index=knob.choices.index(settle(family, given)["backbone"]),
         key=f"{key}_backbone",
         help=knob.help,
-        required=True,
     )
     return {"backbone": chosen}
 
@@ -72,7 +71,7 @@ def _knobs(
         with st.popover("More knobs", icon=":material/tune:", width="stretch"):
             for name, knob in table.items():
                 fits = not knob.backbones or start["backbone"] in knob.backbones
-                if name not in FIRST and not knob.hidden and fits:
+                if name not in (*FIRST, "preset") and not knob.hidden and fits:
                     wanted[name] = widget(knob, start[name], f"{key}_{name}")
     return {name: value for name, value in wanted.items() if value is not None}
 

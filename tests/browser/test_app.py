@@ -99,8 +99,7 @@ def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_a
     choose(page, "Family", 0, "Plain")
     choose(page, "Family", 1, "ResNet")
     for lane in range(2):
-        page.get_by_role("radio", name="dense").nth(lane).click()
-        settled(page)
+        choose(page, "Backbone", lane, "dense")
         fill(page, "Depth", lane, "30")
     fill(page, "Steps", 0, "100000")
     expect(page.locator(".skip-lane")).to_have_text(["Plain-30", "ResNet-30"])

@@ -164,7 +164,7 @@ def test_plain_against_resnet_marks_exactly_the_shortcuts(server: Server, page: 
     page.get_by_role("option", name="Plain", exact=True).click()
     settled(page)
     expect(page.locator(".skip-mark")).to_have_text(["only ResNet-20", "only Plain-20", "both"])
-    expect(page.get_by_text("Both have exactly 269\u202f722 parameters.")).to_be_visible()
+    expect(page.get_by_text("Both have exactly 269,722 parameters.")).to_be_visible()
     expect(page.locator(f"{NODES} text", has_text="zero-pad to 32")).to_be_visible()
     marked = page.locator(f'{NODES}:has(path[stroke="#0072b2"][stroke-width="2.4"])')
     expect(marked.locator("text")).to_have_text(["zero-pad to 32, /2"])

@@ -1,0 +1,103 @@
+"""The Data page in a real browser: look at a set, be told of one that is not here, add one."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.serving import Server, serving
+from tests.browser.test_app import WAIT_MS, settled
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    cache = str(tmp_path_factory.mktemp("cache"))
+    with serving(tmp_path_factory.mktemp("runs"), SKIPVIZ_CACHE=cache) as started:
+        yield started
+
+
+def open_set(page: Page, server: Server, key: str) -> None:
+    page.goto(f"{server.url}/data?set={key}")
+    settled(page)
+
+
+def test_a_set_is_shown_by_class_and_as_the_nets_see_it(server: Server, page: Page) -> None:
+    open_set(page, server, "digits")
+    rows = page.locator(".skip-class")
+    expect(rows).to_have_count(10, timeout=WAIT_MS)
+    expect(rows.first).to_contain_text("142 + 36")
+    expect(page.get_by_text("A linear model misses")).to_be_visible(timeout=WAIT_MS)
+    before = rows.first.locator("img").get_attribute("src")
+    page.get_by_text("As the nets see them").click()
+    settled(page)
+    assert rows.first.locator("img").get_attribute("src") != before
+    page.get_by_role("link", name="Train on it in the Lab").click()
+    settled(page)
+    expect(page.locator(".skip-lane")).to_have_text(["ResNet-20", "Plain-20"], timeout=WAIT_MS)
+    assert "data=digits" in page.url or "data=" not in page.url  # digits are the default
+
+
+def test_a_set_that_is_not_here_is_downloaded_only_on_a_click(server: Server, page: Page) -> None:
+    open_set(page, server, "cifar10")
+    expect(page.get_by_text("CIFAR-10 is not on this machine yet.")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Without a network: put cifar-10-python.tar.gz into")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.get_by_role("button", name="Download 170 MB").click()
+    refused = page.get_by_role("alert").filter(has_text="127.0.0.1 refused the connection")
+    expect(refused).to_have_count(1, timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="Download 170 MB")).to_be_enabled()
+
+
+def test_the_lab_says_which_sets_are_not_here_and_how_to_get_them(
+    server: Server, page: Page
+) -> None:
+    page.goto(f"{server.url}/lab?lane=resnet:depth=20&data=cifar10")
+    settled(page)
+    expect(page.get_by_role("combobox", name="Data")).to_have_value("CIFAR-10 (not here)")
+    page.get_by_role("button", name="Train").click()
+    told = page.get_by_role("alert").filter(has_text="python -m skipviz data get cifar10")
+    expect(told).to_have_count(1, timeout=WAIT_MS)
+
+
+def _pets() -> bytes:
+    rng = np.random.default_rng(0)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for label in ("cat", "dog"):
+            for number in range(6):
+                picture = io.BytesIO()
+                pixels = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(picture, "PNG")
+                archive.writestr(f"{label}/{number}.png", picture.getvalue())
+        archive.writestr("dog/broken.png", b"not a picture")
+    return buffer.getvalue()
+
+
+def test_an_archive_of_pictures_becomes_a_set_that_the_lab_offers(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    open_set(page, server, "digits")
+    (tmp_path / "pets.zip").write_bytes(_pets())
+    page.get_by_role("textbox", name="Name of the data set").fill("My <b>pets</b>")
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "pets.zip")
+    settled(page)
+    page.get_by_role("button", name="Make the data set", exact=True).click()
+    expect(page.locator(".skip-class")).to_have_count(2, timeout=WAIT_MS)
+    expect(page.locator(".skip-class").first).to_contain_text("5 + 1")
+    assert "set=own-my-b-pets-b" in page.url
+    page.get_by_text("1 left out, and why").click()
+    expect(page.get_by_text("dog/broken.png: not a whole PNG")).to_be_visible()
+    page.goto(f"{server.url}/lab?lane=resnet:depth=20&data=own-my-b-pets-b&batch_size=8")
+    settled(page)
+    expect(page.get_by_role("combobox", name="Data")).to_have_value("My <b>pets</b>")
+    process = psutil.Process(server.process.pid)
+    mapped = [Path(entry.path).name for entry in process.memory_maps()]
+    assert not [name for name in mapped if name.startswith(("libtorch", "libc10", "_sklearn"))]
