@@ -4,12 +4,13 @@ import { showHeader, showLegend } from "./cards.js";
 import { gatesReading, heatReading, lossReading, profileReading } from "./words.js";
 
 const REST = 1; // of the time that drawing took
-const HEAT_EVERY_MS = 500, GAPS_EVERY_MS = 1000, SPEAK_EVERY_MS = 5000, AGAIN_MS = 120;
+const EVERY_MS = { heat: 500, loss: 180 }; // the larger a chart, the seldomer
+const GAPS_EVERY_MS = 1000, SPEAK_EVERY_MS = 5000, AGAIN_MS = 120;
 export const PRESS_TRAIN = "Press Train: the curves are drawn while the nets learn.";
 
 export class Painter {
   constructor(live) {
-    Object.assign(this, { live, dirty: new Set(), later: new Map(), closed: false });
+    Object.assign(this, { live, dirty: new Set(), later: new Map(), drawnAt: {}, closed: false });
   }
 
   /** Marks what is to be drawn anew (default: all) and draws before the next picture. */
@@ -49,7 +50,7 @@ export class Painter {
     this.dirty.clear();
     this.drawFrame(Math.floor(step));
     await Promise.all(names.map(async (name) => {
-      if (!this.live.cards[name] || (name === "heat" && this.tooSoon())) return;
+      if (!this.live.cards[name] || this.tooSoon(name)) return;
       if (!(await this.drawCard(name, step))) this.postpone(name, AGAIN_MS);
     }));
     if (!this.closed && history?.newest) this.stamp(history, step);
@@ -70,10 +71,10 @@ export class Painter {
     if (steps.length) connection.profilesOf(steps);
   }
 
-  tooSoon() {
-    const wait = HEAT_EVERY_MS - (performance.now() - (this.heatAt ?? -1e9));
-    if (wait > 0) this.postpone("heat", wait);
-    else this.heatAt = performance.now();
+  tooSoon(name) {
+    const wait = (EVERY_MS[name] ?? 0) - (performance.now() - (this.drawnAt[name] ?? -1e9));
+    if (wait > 0) this.postpone(name, wait);
+    else this.drawnAt[name] = performance.now();
     return wait > 0;
   }
 

@@ -17,6 +17,8 @@ from typing import Any, BinaryIO
 
 from skipviz.runs import pipe
 
+NICE = 5  # whoever clicks comes before whoever trains, where both want the same core
+
 
 class Orders:
     """What the server wants, read by a thread of its own so that a stop is seen within a step."""
@@ -45,6 +47,8 @@ def main() -> None:
     """Keeps standard output for messages alone: whatever a library prints goes to standard
     error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(NICE)
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     orders = Orders(sys.stdin.buffer)
