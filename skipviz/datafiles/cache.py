@@ -35,7 +35,7 @@ def arrays(key: str) -> Arrays:
     """Images uint8 (N, C, H, W) and labels int64 (N,) of both parts, from the cache where it has
     them, else read and kept. A change to them stays in this process."""
     declared = dataset(key)
-    found = _mapped(key, declared)
+    found = mapped(key)
     if found is not None:
         return found
     loaded = checked(key, declared, declared.load())
@@ -44,7 +44,7 @@ def arrays(key: str) -> Arrays:
             store(_home() / f"{key}-{_fingerprint(key, declared)}", loaded)
     except SpecError:  # a cache that is full or cannot be written costs time, not the lesson
         return loaded
-    return _mapped(key, declared) or loaded
+    return mapped(key) or loaded
 
 
 def kept(key: str) -> bool:
@@ -157,8 +157,9 @@ def _fingerprint(key: str, declared: Dataset) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _mapped(key: str, declared: Dataset) -> Arrays | None:
-    """The entry's arrays, mapped; None where there is none or it is not whole."""
+def mapped(key: str) -> Arrays | None:
+    """The arrays of a set that is in the cache, mapped; None where it is not, or not whole."""
+    declared = dataset(key)
     folder = entry(key, declared)
     if folder is None:
         return None

@@ -58,7 +58,8 @@ def data(args: argparse.Namespace) -> int:
 
 
 def _leave_with_the_server() -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     os._exit(3)
 
 
@@ -110,6 +111,7 @@ def _get(args: argparse.Namespace, tell: Any) -> None:
                 tell(done=done, total=total)
 
         fetch(declared.files, hear)
+        tell(stage="read")
     _prepare(args, tell)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -68,17 +69,21 @@ class Errand:
     def _listen(self) -> None:
         assert self._process.stdout is not None and self._process.stdin is not None
         for line in self._process.stdout:
-            self._hear(json.loads(line))
+            self._hear(line)
         status = self._process.wait()
         self._process.stdout.close()
         self._process.stdin.close()
         if self._clear is not None:
-            self._clear.unlink(missing_ok=True)
+            shutil.rmtree(self._clear, ignore_errors=True)
         if status and not self.error:
             self.error = "the process that reads the data broke off; there may be too little memory"
         self.state = "failed" if status else "done"
 
-    def _hear(self, event: dict[str, Any]) -> None:
+    def _hear(self, line: bytes) -> None:
+        try:
+            event: dict[str, Any] = json.loads(line)
+        except ValueError:  # a library's own words
+            return
         if "trouble" in event:
             full = len(self.troubles) >= MOST_TROUBLES
             self.more += full
@@ -97,7 +102,7 @@ _errands: dict[tuple[str, ...], Errand] = {}
 def start(*words: str, options: Sequence[str] = (), clear: Path | None = None) -> Errand | None:
     """The running errand of these words, else a new one; None where too many are under way.
 
-    `clear` is a file that is deleted when the errand has ended.
+    `clear` is a folder that is deleted when the errand has ended.
     """
     with _lock:
         known = _errands.get(words)

@@ -122,8 +122,7 @@ def _one(files: Files, path: Path, md5: str, tell: Callable[[int], None]) -> Non
         part.unlink()
         trouble = "what arrived does not match its checksum and was thrown away"
     raise SpecError(
-        f"{path.name} could not be downloaded: {trouble}; try again later, or put"
-        f" {find.by_hand(files)}"
+        f"download of {path.name}: {trouble}; try again later, or put {find.by_hand(files)}"
     )
 
 

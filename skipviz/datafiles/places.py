@@ -62,6 +62,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def megabytes(count: float) -> str:
-    """A size as people read it: "11.6 MB", "170 MB"."""
+    """A size as people read it: "4.2 kB", "11.6 MB", "170 MB"."""
     millions = count / 1e6
+    if count < 1e5:
+        return f"{count / 1e3:.1f} kB"
     return f"{millions:.0f} MB" if millions >= 100 else f"{millions:.1f} MB"

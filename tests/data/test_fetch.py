@@ -177,7 +177,7 @@ def test_a_part_of_another_file_is_thrown_away_by_its_checksum(
     folder(made, tmp_path).mkdir(parents=True)
     part = folder(made, tmp_path) / f"{name}.part"
     part.write_bytes(b"?" * 1000)
-    fails(made, f"{name} could not be downloaded: what arrived does not match its checksum")
+    fails(made, f"download of {name}: what arrived does not match its checksum")
     assert not part.exists()
     get(made)
     assert find.missing("mnist") == ""
@@ -188,7 +188,7 @@ def test_a_file_that_is_cut_short_on_the_server_is_said_and_kept_as_a_part(
 ) -> None:
     name, data = first(made)
     mirror.files = {path: body[:-100] for path, body in mirror.files.items()}
-    fails(made, rf"{name} could not be downloaded: 127.0.0.1 (broke off|answered)")
+    fails(made, rf"download of {name}: 127.0.0.1 (broke off|answered)")
     assert not (folder(made, tmp_path) / name).exists()
 
 
