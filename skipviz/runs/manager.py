@@ -179,14 +179,17 @@ class Manager:
         measure.keep(run.folder, key, declared, options, value)
         return value
 
-    def recent(self, most: int = 20) -> list[dict[str, Any]]:
-        """The newest stored runs: id, experiment, state, step. Folders that cannot be read are
-        left out."""
+    def recent(self, most: int) -> list[dict[str, Any]]:
+        """The newest stored runs: id, experiment, state, step. What cannot be read is left out."""
         found = []
         for run_id in self.store.runs()[:most]:
-            run = self.find(run_id)
-            if run is not None:
-                found.append({"run": run_id, "experiment": run.experiment, **run.status()})
+            try:
+                experiment = self.store.experiment(run_id)
+            except SpecError:
+                continue
+            run = self._runs.get(run_id)
+            status = run.status() if run else self.store.status(run_id)
+            found.append({"run": run_id, "experiment": experiment, **status})
         return found
 
     # --- inside

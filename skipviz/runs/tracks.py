@@ -20,15 +20,21 @@ def labels(experiment: Experiment) -> list[str]:
     return names
 
 
+def families(experiment: Experiment) -> list[str]:
+    """Whose colour each lane has: a plain twin is plain."""
+    return ["plain" if lane.knobs.get("plain_twin") else lane.family for lane in experiment.lanes]
+
+
 def tracks(experiment: Experiment) -> list[Track]:
     """One Track for each lane, read from its wiring."""
     made = []
-    for lane, label in zip(experiment.lanes, labels(experiment), strict=True):
+    named = zip(experiment.lanes, labels(experiment), families(experiment), strict=True)
+    for lane, label, family in named:
         wiring = architecture(lane.family).wiring(lane.settings(experiment.dataset))
         made.append(
             Track(
                 label=label,
-                family="plain" if lane.knobs.get("plain_twin") else lane.family,
+                family=family,
                 points=[(point.path, point.depth) for point in wiring.points],
                 layers=[(layer.path, layer.depth) for layer in wiring.layers],
                 gates=[(gate.path, gate.depth) for gate in wiring.gates],

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from skipviz.figures import theme
 from skipviz.runs import manager
 from skipviz.runs.live import Run
-from skipviz.runs.tracks import tracks
+from skipviz.runs.tracks import families, labels
 from skipviz.spec import Experiment, SpecError, dataset
 from skipviz.ui.live import live
 from skipviz.ui.notes import complain, words
@@ -23,9 +23,9 @@ def charts(
     run: Run, key: str, panels: tuple[str, ...] = CHARTS, replay_s: float | None = None
 ) -> None:
     """The live charts of a run: they follow it by themselves, without a rerun of the page."""
-    families = [track.family for track in tracks(run.experiment)]
+    whose = families(run.experiment)
     options = {
-        "colours": [[theme.colour(family), theme.colour(family, dark=True)] for family in families],
+        "colours": [[theme.colour(family), theme.colour(family, dark=True)] for family in whose],
         "chance": math.log(dataset(run.experiment.data).num_classes),
     }
     live(
@@ -96,11 +96,28 @@ def at_init(experiment: Experiment) -> Run | None:
 
 def foot(*names: str) -> None:
     """The last line of a page: its words explained, and what it trains on."""
-    left, right = st.columns([1, 4], vertical_alignment="center")
+    left, middle, right = st.columns([1.3, 1, 4], vertical_alignment="center")
     with left:
         words(*names)
+    with middle:
+        recent_runs()
     with right:
         device_line()
+
+
+def recent_runs(most: int = 10) -> None:
+    """The newest stored runs, each a click away in the Lab; read only when asked for."""
+    box = st.popover("Runs", icon=":material/history:", key="recent_runs", on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        found = manager.current().recent(most)
+        if not found:
+            st.write("No run is stored yet: press **Train**.")
+        for entry in found:
+            name = ", ".join(labels(entry["experiment"]))
+            state = f"{entry['state']}, step {entry.get('step', 0)}"
+            st.markdown(f"[{name}](lab?run={entry['run']}) on {entry['experiment'].data}: {state}")
 
 
 def device_line() -> None:

@@ -123,6 +123,11 @@ def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_a
     wait_for_step(page, last)
     assert page.url == shown and drawn_step(page) >= last
 
+    page.get_by_role("button", name="Runs").click()
+    listed = page.get_by_role("link", name="Plain-30, ResNet-30")
+    expect(listed).to_be_visible(timeout=WAIT_MS)
+    assert str(listed.get_attribute("href")).endswith(shown.partition("run=")[2])
+
     other = new_page()
     other.goto(shown)
     settled(other)
