@@ -73,7 +73,7 @@ def values(histogram: np.ndarray, dark: bool) -> go.Figure:
     _dress(figure, dark, height=290)
     figure.update_layout(showlegend=len(histogram) > 1)
     figure.update_xaxes(title="value of a pixel", range=[0, top])
-    ticks = [0.01, 0.1, 1, 10, 100]
+    ticks = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
     figure.update_yaxes(title="% of pixels", type="log", tickvals=ticks, ticktext=ticks)
     return figure
 

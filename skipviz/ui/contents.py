@@ -85,7 +85,7 @@ def contact_sheet(key: str, declared: Dataset, about: dict[str, Any]) -> None:
             f" its deviation. Middle grey is 0, black and white are −{_RANGE} and +{_RANGE}"
             " deviations and beyond."
         )
-    most = 10 if declared.num_classes <= 20 else 5
+    most = 10 if declared.num_classes <= 20 else 4
     rows = [
         _row(name, about, label, _shown(images, labels, label, most, about, str(view)))
         for label, name in enumerate(declared.classes)

@@ -96,8 +96,9 @@ def fields(now: State) -> tuple[dict[str, Any], list[DeltaGenerator]]:
             "Data",
             list(sets),
             index=list(sets).index(start.data) if start.data in sets else 0,
-            format_func=lambda name: sets[name].title + (" (not here)" if missing(name) else ""),
+            format_func=lambda name: sets[name].title + (" ⤓" if missing(name) else ""),
             key=f"{key}_data",
+            help="⤓: not on this machine yet; the Data page gets it.",
         )
     }
     for box, name in zip(boxes[1:5], COMMON, strict=True):

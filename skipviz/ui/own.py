@@ -77,8 +77,11 @@ def _by_class(title: str, side: int) -> None:
             )
         )
     files = given if isinstance(given, list) else [given] if given is not None else []
-    if left.button("Add to this class", disabled=not (name and files), key="own_add"):
-        _gather(gathered, name, files)
+    if left.button("Add to this class", disabled=not files, key="own_add"):
+        if name:
+            _gather(gathered, name, files)
+        else:
+            complain(SpecError("class: type what these pictures show first"))
     counts = "; ".join(f"{label}: {len(found)}" for label, found in gathered.items())
     st.caption(f"So far: {counts}." if counts else "So far: nothing.")
     row = st.container(horizontal=True)

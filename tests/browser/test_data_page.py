@@ -61,7 +61,7 @@ def test_the_lab_says_which_sets_are_not_here_and_how_to_get_them(
 ) -> None:
     page.goto(f"{server.url}/lab?lane=resnet:depth=20&data=cifar10")
     settled(page)
-    expect(page.get_by_role("combobox", name="Data")).to_have_value("CIFAR-10 (not here)")
+    expect(page.get_by_role("combobox", name="Data")).to_have_value("CIFAR-10 ⤓")
     page.get_by_role("button", name="Train").click()
     told = page.get_by_role("alert").filter(has_text="python -m skipviz data get cifar10")
     expect(told).to_have_count(1, timeout=WAIT_MS)
