@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from skipviz.spec import Experiment
+
 Tensors = list[torch.Tensor]
 
 
@@ -75,3 +77,10 @@ class Adam:
         torch._foreach_copy_(self.mean, state["mean"])
         torch._foreach_copy_(self.square, state["square"])
         self.steps = state["steps"]
+
+
+def optimiser(experiment: Experiment, weights: Tensors) -> Sgd | Adam:
+    """The optimiser that an experiment asks for."""
+    if experiment.optimiser == "adam":
+        return Adam(weights, experiment.lr, experiment.weight_decay)
+    return Sgd(weights, experiment.lr, experiment.weight_decay, experiment.momentum)

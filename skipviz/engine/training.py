@@ -1,5 +1,7 @@
-"""The module engine: trains the reference modules of all lanes in lock-step and measures every
-step.
+"""Trains all lanes in lock-step and measures every step.
+
+Dense nets that the stacked engine claims are trained as batches of products; all others as the
+reference modules that they are. Both hold the same numbers.
 
 B batch size, S seeds. Step k is measured before its update: frame 0 is the net at init.
 """
@@ -8,6 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +22,8 @@ from skipviz.engine import device as devices
 from skipviz.engine.feed import Feed
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
-from skipviz.engine.optimise import Adam, Sgd
+from skipviz.engine.optimise import Adam, Sgd, optimiser
+from skipviz.engine.stacked import Shape, Stack, shape_of
 from skipviz.frame import Frame, LaneFrame
 from skipviz.spec import Experiment, Lane, architecture
 
@@ -27,14 +32,24 @@ MAPS_PER_RUN = 100
 
 
 class Pupil:
-    """One net of one lane and one seed, with its optimiser and instruments."""
+    """One net of one lane and one seed (the experiment's first plus `turn`), with its instruments.
 
-    def __init__(self, experiment: Experiment, lane: Lane, seed: int, device: torch.device) -> None:
+    Trained by itself as the reference module that it is, unless it stands in a stack.
+    """
+
+    def __init__(self, experiment: Experiment, lane: Lane, turn: int, device: torch.device) -> None:
+        self.turn = turn
+        seed = experiment.seed + turn
         settings = lane.settings(experiment.dataset)
         self.net = make_net(lane, experiment.dataset, seed).to(device)
         self.instruments = Instruments(self.net, architecture(lane.family).wiring(settings))
-        self.optimiser = _optimiser(experiment, self.net)
+        self.experiment = experiment
         self.diverged_at: int | None = None
+
+    @cached_property
+    def optimiser(self) -> Sgd | Adam:
+        """Made when it is needed: a net in a stack needs none."""
+        return optimiser(self.experiment, list(self.net.parameters()))
 
     def learn(
         self, x: torch.Tensor, y: torch.Tensor, step: int, measure: bool
@@ -67,23 +82,18 @@ class Pupil:
 
     def state(self) -> dict[str, Any]:
         """Weights and optimiser state: tensors and numbers only."""
+        alone = "optimiser" in vars(self)
         return {
             "net": self.net.state_dict(),
-            "optimiser": self.optimiser.state(),
+            "optimiser": self.optimiser.state() if alone else None,
             "diverged_at": self.diverged_at,
         }
 
     def load(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])
-        self.optimiser.load(state["optimiser"])
+        if state["optimiser"] is not None:
+            self.optimiser.load(state["optimiser"])
         self.diverged_at = state["diverged_at"]
-
-
-def _optimiser(experiment: Experiment, net: nn.Module) -> Sgd | Adam:
-    weights: list[torch.Tensor] = list(net.parameters())
-    if experiment.optimiser == "adam":
-        return Adam(weights, experiment.lr, experiment.weight_decay)
-    return Sgd(weights, experiment.lr, experiment.weight_decay, experiment.momentum)
 
 
 class Training:
@@ -97,9 +107,10 @@ class Training:
         self._seeds = range(experiment.seed, experiment.seed + experiment.seeds)
         self.feed = Feed(experiment, self.device)
         self.lanes = [
-            [Pupil(experiment, lane, seed, self.device) for seed in self._seeds]
+            [Pupil(experiment, lane, turn, self.device) for turn in range(experiment.seeds)]
             for lane in experiment.lanes
         ]
+        self.stacks = stacks(experiment, self.lanes, self.device)
         self._map_every = max(1, math.ceil(experiment.steps / MAPS_PER_RUN))
         self._sample = self.feed.pictures(slice(0, 1))
 
@@ -121,22 +132,50 @@ class Training:
         step = self.step
         record = step % self.experiment.record_every == 0 or step == self.experiment.steps - 1
         maps = record and step % self._map_every < self.experiment.record_every
+        drawn = [self._maps(pupils) if maps else (None, None) for pupils in self.lanes]
         batches = [self.feed.batch(step, seed) for seed in self._seeds]
-        lanes = []
+        reads: dict[Pupil, Any] = {}
+        for stack, pupils in self.stacks:
+            reads |= self._learn_stacked(stack, pupils, batches, record)
         for pupils in self.lanes:
-            drawn = (
-                pupils[0].instruments.maps(self._sample)
-                if maps and _gated(pupils)
-                else (None, None)
-            )
-            reads = [
-                pupil.learn(x, y, step, record)
-                for pupil, (x, y) in zip(pupils, batches, strict=True)
-            ]
-            if record:
-                lanes.append(self._lane_frame(pupils, reads, drawn))
+            for pupil, (x, y) in zip(pupils, batches, strict=True):
+                if pupil not in reads:
+                    reads[pupil] = pupil.learn(x, y, step, record)
         self.step += 1
-        return Frame(step=step, lanes=tuple(lanes)) if record else None
+        if not record:
+            return None
+        lanes = [
+            self._lane_frame(pupils, [reads[pupil] for pupil in pupils], maps_of)
+            for pupils, maps_of in zip(self.lanes, drawn, strict=True)
+        ]
+        return Frame(step=step, lanes=tuple(lanes))
+
+    def _learn_stacked(
+        self, stack: Stack, pupils: list[Pupil], batches: list[Any], record: bool
+    ) -> dict[Pupil, Any]:
+        """One step of the nets of a stack, each on the batch of its seed."""
+        turns = [pupil.turn for pupil in pupils]
+        if len(batches) == 1:
+            x, y = batches[0]
+            x, y = x.flatten(1).expand(len(pupils), -1, -1), y.expand(len(pupils), -1)
+        else:
+            x = torch.stack([batches[turn][0].flatten(1) for turn in turns])
+            y = torch.stack([batches[turn][1] for turn in turns])
+        finite, found = stack.learn(x, y, record)
+        reads: list[Any] = list(found) or [None] * len(pupils)
+        for pupil, fine in zip(pupils, finite, strict=True):
+            if not fine and pupil.diverged_at is None:
+                pupil.diverged_at = self.step
+        return dict(zip(pupils, reads, strict=True))
+
+    def _maps(self, pupils: list[Pupil]) -> tuple[Any, Any]:
+        """Gates and outputs of a lane's first net for the fixed sample; None where it has none."""
+        if not pupils[0].instruments.wiring.gates:
+            return None, None
+        for stack, members in self.stacks:
+            if pupils[0] in members:
+                stack.write()
+        return pupils[0].instruments.maps(self._sample)
 
     def _lane_frame(
         self, pupils: list[Pupil], reads: list[Any], drawn: tuple[Any, Any]
@@ -164,10 +203,13 @@ class Training:
     def state(self) -> dict[str, Any]:
         """Everything needed to go on, as tensors, numbers and strings (loadable with torch's
         weights_only)."""
+        for stack, _ in self.stacks:
+            stack.write()
         return {
             "step": self.step,
             "experiment": self.experiment.to_json(),
             "random": torch.get_rng_state(),
+            "stacks": [stack.state() for stack, _ in self.stacks],
             "lanes": [[pupil.state() for pupil in pupils] for pupils in self.lanes],
         }
 
@@ -178,10 +220,34 @@ class Training:
         for pupils, states in zip(self.lanes, state["lanes"], strict=True):
             for pupil, saved in zip(pupils, states, strict=True):
                 pupil.load(saved)
+        for (stack, _), kept in zip(self.stacks, state["stacks"], strict=True):
+            stack.load(kept)
 
 
-def _gated(pupils: list[Pupil]) -> bool:
-    return bool(pupils[0].instruments.wiring.gates)
+def stacks(
+    experiment: Experiment, lanes: list[list[Pupil]], device: torch.device
+) -> list[tuple[Stack, list[Pupil]]]:
+    """The pupils that can be trained together, in stacks; left out: those of the module engine.
+
+    A chain without shortcuts stands in the stack of a residual one of its shape: a plain twin
+    beside its source. Devices without float64 are left to the modules.
+    """
+    groups: dict[Shape, list[tuple[Pupil, Shape]]] = {}
+    for lane, pupils in zip(experiment.lanes, lanes, strict=True):
+        shape = shape_of(lane, experiment) if device.type != "mps" else None
+        if shape is not None:
+            groups.setdefault(shape, []).extend((pupil, shape) for pupil in pupils)
+    for shape in [shape for shape in groups if max(shape.skips) < 0]:
+        hosts = [other for other in groups if replace(other, skips=shape.skips) == shape != other]
+        if hosts:
+            groups[hosts[0]] += groups.pop(shape)
+    made = []
+    for members in groups.values():
+        pupils = [pupil for pupil, _ in members]
+        nets = [pupil.net for pupil in pupils]
+        wirings = [pupil.instruments.wiring for pupil in pupils]
+        made.append((Stack(experiment, nets, wirings, [shape for _, shape in members]), pupils))
+    return made
 
 
 def train(experiment: Experiment) -> Iterator[Frame]:

@@ -1,0 +1,142 @@
+"""The stacked engine holds the same numbers as the reference modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skipviz.engine.feed import Feed
+from skipviz.engine.instruments import Instruments
+from skipviz.engine.nets import make_net
+from skipviz.engine.optimise import Adam, Sgd
+from skipviz.engine.stacked import Stack, shape_of
+from skipviz.engine.training import Training
+from skipviz.spec import Experiment, Lane, architecture
+
+CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "pair": [("resnet", {}), ("resnet", {"plain_twin": True})],
+    "one-layer branches": [("resnet", {"branch_layers": 1}), ("plain", {})],
+    "a layer left over": [("resnet", {"depth": 8})],
+    "tanh": [
+        ("resnet", {"activation": "tanh", "init": "glorot"}),
+        ("plain", {"activation": "tanh"}),
+    ],
+    "sigmoid": [("resnet", {"activation": "sigmoid", "init": "orthogonal"})],
+    "he": [("plain", {"init": "he"}), ("plain", {"init": "torch_default"})],
+    "highway": [("highway", {}), ("highway", {"gate_bias": 1.0})],
+    "highway relu": [("highway", {"activation": "relu", "init": "he"})],
+    "highway twin": [("highway", {"plain_twin": True})],
+    "one layer": [("plain", {"depth": 1})],
+}
+
+
+def lanes(case: str) -> list[Lane]:
+    base = {"backbone": "dense", "depth": 7, "width": 12}
+    return [Lane(family=family, knobs=base | knobs) for family, knobs in CASES[case]]
+
+
+def reference(experiment: Experiment, lane: Lane, steps: int) -> tuple[np.ndarray, Any]:
+    """The readings of every step and the net, by autograd through the reference module."""
+    feed = Feed(experiment, torch.device("cpu"))
+    net = make_net(lane, experiment.dataset, experiment.seed).double()
+    wiring = architecture(lane.family).wiring(lane.settings(experiment.dataset))
+    instruments = Instruments(net, wiring)
+    weights: list[torch.Tensor] = list(net.parameters())
+    optimiser: Sgd | Adam = Sgd(weights, experiment.lr, experiment.weight_decay, 0.9)
+    if experiment.optimiser == "adam":
+        optimiser = Adam(weights, experiment.lr, experiment.weight_decay)
+    rows = []
+    for step in range(steps):
+        x, y = feed.batch(step, experiment.seed)
+        instruments.watch()
+        logits = net(x.double())
+        loss = torch.nn.functional.cross_entropy(logits, y)
+        net.zero_grad(set_to_none=True)
+        loss.backward()
+        error = (logits.argmax(1) != y).double().mean()
+        head = torch.stack([loss.detach(), error])
+        rows.append(torch.cat([head, instruments.reading()]).numpy())
+        optimiser.step()
+    return np.array(rows), net
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+@pytest.mark.parametrize("case", CASES)
+def test_twenty_steps_equal_those_of_the_modules(case: str, optimiser: str) -> None:
+    experiment = Experiment(
+        lanes=lanes(case), lr=0.01, weight_decay=0.001, optimiser=optimiser, batch_size=32
+    )
+    shapes = [shape_of(lane, experiment) for lane in experiment.lanes]
+    assert all(shape is not None for shape in shapes)
+    nets = [make_net(lane, experiment.dataset, 0).double() for lane in experiment.lanes]
+    wirings = [
+        architecture(lane.family).wiring(lane.settings(experiment.dataset))
+        for lane in experiment.lanes
+    ]
+    stack = Stack(experiment, nets, wirings, [shape for shape in shapes if shape])
+    feed = Feed(experiment, torch.device("cpu"))
+    rows = []
+    for step in range(20):
+        x, y = feed.batch(step, 0)
+        n = len(nets)
+        x = x.double().flatten(1).expand(n, -1, -1)
+        finite, reads = stack.learn(x, y.expand(n, -1), measure=True)
+        assert finite.all()
+        rows.append(reads)
+    stack.write()
+    for i, lane in enumerate(experiment.lanes):
+        expected, net = reference(experiment, lane, 20)
+        np.testing.assert_allclose(np.array([row[i] for row in rows]), expected, rtol=1e-9)
+        for name, weight in nets[i].state_dict().items():
+            torch.testing.assert_close(weight, net.state_dict()[name], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("family", "knobs"),
+    [
+        ("resnet", {"variant": "full_preact"}),
+        ("resnet", {"norm": "batch"}),
+        ("resnet", {"branch_scale": "rezero"}),
+        ("highway", {"carry": "learned"}),
+        ("highway", {"gate": 0.5}),
+        ("densenet", {}),
+        ("resnet", {"backbone": "cifar", "depth": 8}),
+    ],
+)
+def test_what_it_does_not_claim_is_left_to_the_modules(family: str, knobs: dict[str, Any]) -> None:
+    lane = Lane(family=family, knobs={"backbone": "dense", "depth": 7} | knobs)
+    assert shape_of(lane, Experiment(lanes=[lane])) is None
+
+
+def test_a_lane_keeps_its_numbers_whatever_stands_in_its_stack() -> None:
+    deep = {"backbone": "dense", "depth": 9}
+    alone = Experiment(lanes=[Lane(family="resnet", knobs=deep)], steps=30, device="cpu")
+    others = [
+        Lane(family="resnet", knobs=deep | {"plain_twin": True}),
+        Lane(family="plain", knobs=deep),
+        Lane(family="resnet", knobs=deep | {"branch_layers": 1}),
+    ]
+    beside = alone.with_(lanes=[*others, *alone.lanes])
+    training = Training(beside)
+    assert sorted(len(pupils) for _, pupils in training.stacks) == [1, 3]
+    ours = [frame.lanes[3].loss for frame in training.frames()]
+    np.testing.assert_allclose(ours, [f.lanes[0].loss for f in Training(alone).frames()], rtol=1e-4)
+
+
+def test_a_net_that_diverges_leaves_its_neighbours_and_its_own_weights_alone() -> None:
+    deep = {"backbone": "dense", "depth": 6, "init": "he"}
+    lanes = [Lane(family="plain", knobs=deep), Lane(family="resnet", knobs=deep)]
+    experiment = Experiment(lanes=lanes, lr=3.0, steps=40, weight_decay=0.01, device="cpu")
+    training = Training(experiment)
+    frames = list(training.frames())
+    dead = [i for i in range(2) if frames[-1].lanes[i].diverged_at is not None]
+    assert dead, "this learning rate is meant to be too large for one of them"
+    (stack, _), *_ = training.stacks
+    before = [weight.clone() for weight in stack.weights]
+    x, y = training.feed.batch(0, 0)
+    stack.learn(x.flatten(1).expand(2, -1, -1), y.expand(2, -1), measure=True)
+    for i in dead:
+        torch.testing.assert_close(stack.stem[i], before[0][i], equal_nan=True, rtol=0, atol=0)
