@@ -27,9 +27,10 @@ export class Painter {
   }
 
   async paint() {
-    await this.live.ready;
-    const began = performance.now();
+    let began = performance.now();
     try {
+      await this.live.ready;
+      began = performance.now();
       await this.drawAll();
     } catch (error) {
       console.error(error);
