@@ -139,6 +139,10 @@ class Live {
   // --- What comes in ----------------------------------------------------------------------
 
   take(data) {
+    // A rerun of the page brings the same again and again: nothing has to be drawn for that.
+    const given = JSON.stringify([data, readTheme(this.root)]);
+    if (given === this.given) return;
+    this.given = given;
     this.options = data.options ?? {};
     this.title.textContent = data.title ?? "";
     this.title.hidden = !data.title;

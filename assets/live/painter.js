@@ -3,8 +3,8 @@
 import { showHeader, showLegend } from "./cards.js";
 import { gatesReading, heatReading, lossReading, profileReading } from "./words.js";
 
-const REST = 1; // of the time that drawing took
-const EVERY_MS = { heat: 500, loss: 180 }; // the larger a chart, the seldomer
+const REST = 0.6; // of the time that drawing took
+const EVERY_MS = { heat: 1000, loss: 250 }; // the larger a chart, the seldomer
 const GAPS_EVERY_MS = 1000, SPEAK_EVERY_MS = 5000, AGAIN_MS = 120;
 export const PRESS_TRAIN = "Press Train: the curves are drawn while the nets learn.";
 
@@ -35,8 +35,8 @@ export class Painter {
     } catch (error) {
       console.error(error);
     }
-    // As long as drawing took, the page is left to whoever clicks and types: a slow or busy
-    // machine shows fewer pictures, and stays in hand.
+    // A share of what drawing took is left to whoever clicks and types: a slow or busy machine
+    // shows fewer pictures, and stays in hand.
     const now = performance.now();
     this.restUntil = now + REST * (now - began);
     this.busy = false;
