@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from skipviz import discover
-from skipviz.cli import main
+from skipviz.cli import main, parser
 from skipviz.spec import Experiment, Lane
 
 FAMILIES = ("plain", "resnet", "highway", "densenet")
@@ -101,3 +102,16 @@ def test_the_doctor_finds_this_machine_in_order(capsys: pytest.CaptureFixture[st
     findings = {f["what"]: f for f in answer(capsys, "doctor")["findings"]}
     assert findings["Torch pair"]["good"] and findings["Devices"]["good"]
     assert "steps a second" in findings["Five seconds of training"]["text"]
+
+
+def test_every_command_that_the_readme_names_exists() -> None:
+    root = Path(__file__).resolve().parents[1]
+    text = (root / "README.md").read_text()
+    named = set(re.findall(r"python -m skipviz (\w+)", text))
+    help_text = parser().format_help()
+    assert {"families", "describe", "train", "doctor"} <= named
+    assert all(f"    {name} " in help_text for name in named), help_text
+    targets = re.findall(r"^(\w+):", (root / "Makefile").read_text(), re.M)
+    assert set(re.findall(r"`?make (run|test|bench)\b", text)) <= set(targets)
+    for path in re.findall(r"\]\((assets/[^)]+)\)", text):
+        assert (root / path).is_file()
