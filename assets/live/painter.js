@@ -75,7 +75,6 @@ export class Painter {
   tooSoon(name) {
     const wait = (EVERY_MS[name] ?? 0) - (performance.now() - (this.drawnAt[name] ?? -1e9));
     if (wait > 0) this.postpone(name, wait);
-    else this.drawnAt[name] = performance.now();
     return wait > 0;
   }
 
@@ -126,6 +125,7 @@ export class Painter {
     const [panel, lane] = name.split("-");
     const view = this.view(panel, Number(lane), plot, step);
     if ((panel === "gates" && !view.maps) || this.isDrawn(name, panel, view)) return true;
+    this.drawnAt[name] = performance.now();
     const { traces, layout, ...more } = live.figures[panel].draw(view);
     if (!(await live.charts[name].draw(traces, layout))) {
       live.charts[name].shows = null;

@@ -78,8 +78,14 @@ def show(page: Page, server: str, query: str, step: int) -> None:
 
 
 def drawn(page: Page, step: int) -> None:
+    """Waits until a step stands on the screen, in the loss chart too, which is drawn seldomer."""
     page.wait_for_function(
-        "step => Number(document.querySelector('.sv-live')?.dataset.step) >= step",
+        """step => {
+            if (!(Number(document.querySelector('.sv-live')?.dataset.step) >= step)) return false;
+            const plot = document.getElementById('sv-charts-loss');
+            const curve = plot?.data?.[0]?.x;
+            return !plot || (curve && curve[curve.length - 1] >= step);
+        }""",
         arg=step,
         timeout=WAIT_MS,
     )
