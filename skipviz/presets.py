@@ -62,8 +62,9 @@ PRESETS: dict[str, Preset] = {
     ),
     "degradation": Preset(
         "Degradation",
-        "A 56-layer plain net has the higher training loss, though its gradients do not vanish:"
-        " not overfitting, and not vanishing gradients alone.",
+        "With BatchNorm the plain net has the higher training loss, though its gradients do not"
+        " vanish but grow towards the input: not overfitting, and not vanishing gradients alone"
+        " (He et al. 2015, section 4.1).",
         _convolutional(56, "shapes", 400, 128),
         small=_convolutional(20, "digits", 150, 64),
         scaled="On a CPU: depth 20 instead of 56, 8×8 digits instead of 32×32 shapes.",
@@ -83,7 +84,8 @@ PRESETS: dict[str, Preset] = {
     "gate-bias": Preset(
         "Gate bias",
         "A gate bias of 0, −2 or −4 decides how much of the gradient reaches the first layer before"
-        " anything is learned: about (1 − σ(b))^depth.",
+        " anything is learned: at −2 and −4 about (1 − σ(b))^depth. At 0 far more arrives than"
+        " that, through the half-open transformations, and still next to nothing.",
         Experiment(
             lanes=[
                 Lane(family="highway", knobs=DENSE | {"depth": 50, "gate_bias": bias})
