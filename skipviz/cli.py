@@ -137,9 +137,10 @@ def measured(args: argparse.Namespace) -> int:
     store.experiment(args.run)
     from skipviz.engine.trained import load
 
-    value = declared.measure(load(store.folder(args.run)), **options)
+    value = declared.measure(load(store.folder(args.run), args.turn), **options)
     if args.json:
-        print(json.dumps({"probe": args.probe, "run": args.run, "options": options, **value}))
+        asked = {"probe": args.probe, "run": args.run, "turn": args.turn, "options": options}
+        print(json.dumps(asked | value))
         return 0
     print(f"{declared.question}\n{declared.definition}\n")
     print(json.dumps(value, indent=1)[:4000])
@@ -215,6 +216,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("probe", help="predictions, histograms, …")
     one.add_argument("run", help="a run's id: see runs")
     one.add_argument("options", nargs="*", metavar="option=value")
+    one.add_argument("--turn", type=int, default=0, help="which of the run's seeds, from 0")
     add("runs", runs)
     datafiles.declare(add("data", datafiles.data))
     add("doctor", doctor)

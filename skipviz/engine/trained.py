@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -19,8 +19,10 @@ from skipviz.wiring import Wiring
 
 @dataclass(frozen=True)
 class Trained:
-    """The nets of an experiment's lanes (first seed), in evaluation mode, after `step` updates.
+    """The nets of an experiment's lanes for one of its seeds, in evaluation mode, after `step`
+    updates.
 
+    turn   which of the experiment's seeds: its first plus `turn`
     Measured on the data that they were trained on: `feed` holds both splits.
     """
 
@@ -29,10 +31,25 @@ class Trained:
     nets: list[nn.Module]
     wirings: list[Wiring]
     feed: Feed
+    turn: int = 0
 
     @property
     def device(self) -> torch.device:
         return self.feed.device
+
+    @property
+    def seed(self) -> int:
+        return self.experiment.seed + self.turn
+
+    def at_init(self) -> Trained:
+        """The same nets before any update, built again from their seed."""
+        nets = [self.fresh(lane).eval() for lane in range(len(self.nets))]
+        return replace(self, step=0, nets=nets)
+
+    def fresh(self, lane: int) -> nn.Module:
+        """The net of a lane at init, in training mode."""
+        made = make_net(self.experiment.lanes[lane], self.experiment.dataset, self.seed)
+        return made.to(self.device)
 
     def weight(self, lane: int, path: str) -> torch.Tensor:
         """The weight of the layer at `path`, detached."""
@@ -48,8 +65,9 @@ class Trained:
         return torch.cat(parts)
 
 
-def load(folder: Path) -> Trained:
-    """The newest checkpoint of a stored run; SpecError where there is none that can be read."""
+def load(folder: Path, turn: int = 0) -> Trained:
+    """The newest checkpoint of a stored run, one seed of it; SpecError where there is none that can
+    be read."""
     experiment = Experiment.from_json((folder / "experiment.json").read_bytes())
     device = devices.pick(experiment.device)
     path = folder / "checkpoint.pt"
@@ -61,11 +79,17 @@ def load(folder: Path) -> Trained:
         saved = torch.load(path, map_location=device, weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as error:
         raise SpecError(f"run: its saved weights cannot be read ({type(error).__name__})") from None
+    return restored(experiment, saved, Feed(experiment, device), turn)
+
+
+def restored(experiment: Experiment, saved: dict[str, Any], feed: Feed, turn: int) -> Trained:
+    """One seed's nets from the state of a training (`Training.state()`, or a checkpoint)."""
+    if not 0 <= turn < experiment.seeds:
+        raise SpecError(f"seed number {turn}: this run has {experiment.seeds}, counted from 0")
     nets, wirings = [], []
     for lane, pupils in zip(experiment.lanes, saved["lanes"], strict=True):
-        net = make_net(lane, experiment.dataset, experiment.seed).to(device)
-        net.load_state_dict(pupils[0]["net"])
+        net = make_net(lane, experiment.dataset, experiment.seed + turn).to(feed.device)
+        net.load_state_dict(pupils[turn]["net"])
         nets.append(net.eval())
         wirings.append(architecture(lane.family).wiring(lane.settings(experiment.dataset)))
-    feed = Feed(experiment, device)
-    return Trained(experiment, saved["step"], nets, wirings, feed)
+    return Trained(experiment, saved["step"], nets, wirings, feed, turn)

@@ -153,8 +153,11 @@ class Manager:
             return None
         return self._load(run_id, experiment)
 
-    def measure(self, run_id: str, key: str, options: dict[str, Any]) -> dict[str, Any]:
-        """What a probe says of a stored run's newest weights. Waits; SpecError where it cannot be.
+    def measure(
+        self, run_id: str, key: str, options: dict[str, Any], turn: int = 0
+    ) -> dict[str, Any]:
+        """What a probe says of a stored run's newest weights, of its seed number `turn`. Waits;
+        SpecError where it cannot be.
 
         Answered by an idle worker (there is one more than may train) and kept with the run.
         """
@@ -163,12 +166,12 @@ class Manager:
         run = self.find(run_id)
         if run is None or run.folder is None:
             raise SpecError(f"run {show(run_id)}: there is no such stored run")
-        known = measure.kept(run.folder, key, options)
+        known = measure.kept(run.folder, key, options, turn)
         if known is not None:
             return known
         with self._lock:
             self._jobs_so_far += 1
-            job = measure.Job(self._jobs_so_far, run.folder, key, options)
+            job = measure.Job(self._jobs_so_far, run.folder, key, options, turn)
             self._jobs.append(job)
         self._dispatch()
         if not job.done.wait(measure.WAIT_S):
@@ -176,7 +179,7 @@ class Manager:
         if "error" in job.answer:
             raise SpecError(job.answer["error"])
         value: dict[str, Any] = job.answer["value"]
-        measure.keep(run.folder, key, declared, options, value)
+        measure.keep(run.folder, key, declared, options, turn, value)
         return value
 
     def recent(self, most: int) -> list[dict[str, Any]]:

@@ -20,7 +20,9 @@ WAIT_S = 120.0
 class Job:
     """One measurement under way: `ask` is what the worker is told, `done` rings with the answer."""
 
-    def __init__(self, number: int, folder: Path, key: str, options: dict[str, Any]) -> None:
+    def __init__(
+        self, number: int, folder: Path, key: str, options: dict[str, Any], turn: int
+    ) -> None:
         self.number = number
         self.ask = {
             "do": "probe",
@@ -28,6 +30,7 @@ class Job:
             "folder": str(folder),
             "probe": key,
             "options": options,
+            "turn": turn,
         }
         self.done = threading.Event()
         self.answer: dict[str, Any] = {}
@@ -37,25 +40,30 @@ class Job:
         self.done.set()
 
 
-def place(folder: Path, key: str, options: dict[str, Any]) -> Path:
+def place(folder: Path, key: str, options: dict[str, Any], turn: int) -> Path:
     """Where the answer is kept. New weights are a new place: an old answer is never shown."""
     weights = folder / "checkpoint.pt"
     stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
-    text = json.dumps([options, stamp], sort_keys=True)
+    text = json.dumps([options, turn, stamp], sort_keys=True)
     return folder / "probes" / f"{key}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
 
 
-def kept(folder: Path, key: str, options: dict[str, Any]) -> dict[str, Any] | None:
+def kept(folder: Path, key: str, options: dict[str, Any], turn: int) -> dict[str, Any] | None:
     """The answer that was kept, or None."""
-    return read_json(place(folder, key, options)) or None
+    return read_json(place(folder, key, options, turn)) or None
 
 
 def keep(
-    folder: Path, key: str, declared: Probe, options: dict[str, Any], value: dict[str, Any]
+    folder: Path,
+    key: str,
+    declared: Probe,
+    options: dict[str, Any],
+    turn: int,
+    value: dict[str, Any],
 ) -> None:
     """Keeps an answer, unless the probe says that its answers are not kept."""
     if not declared.stored:
         return
-    path = place(folder, key, options)
+    path = place(folder, key, options, turn)
     path.parent.mkdir(exist_ok=True)
     write_json(path, value)

@@ -179,14 +179,15 @@ class Session:
 
 
 def answer(order: dict[str, Any]) -> dict[str, Any]:
-    """Measures a stored run with a probe: {"folder": path, "probe": key, "options": {…}}.
+    """Measures a stored run with a probe: {"folder": path, "probe": key, "options": {…},
+    "turn": which of its seeds, from 0}.
 
     The answer is {"value": …}, or {"error": one sentence}.
     """
     try:
         declared = probe(order["probe"])
         options = declared.options(order["options"])
-        return {"value": declared.measure(load(Path(order["folder"])), **options)}
+        return {"value": declared.measure(load(Path(order["folder"]), order["turn"]), **options)}
     except SpecError as error:
         return {"error": str(error)}
     except (torch.OutOfMemoryError, MemoryError):
