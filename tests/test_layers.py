@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-GROUND = {"knob", "declarations", "spec", "terms", "discover", "frame", "wiring"}
+GROUND = {"knob", "declarations", "spec", "terms", "discover", "frame", "wiring", "scene"}
 PLAIN_RUNS = GROUND | {"presets", "scenes", "probes", "data", "datafiles"}
 ALLOWED: dict[str, set[str]] = {
     "skipviz": set(),
@@ -27,7 +27,10 @@ ALLOWED: dict[str, set[str]] = {
     "frame": set(),
     "wiring": set(),
     "declarations": {"knob", "discover"},
-    "spec": {"knob", "declarations", "discover"},
+    "fields": {"knob"},
+    "spec": {"knob", "declarations", "discover", "fields"},
+    "schedule": {"spec"},
+    "scene": GROUND,
     "presets": GROUND,
     "reference": GROUND,
     "families": GROUND,
