@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
@@ -25,12 +26,14 @@ from skipviz.declarations import (
     settle,
     viewed,
 )
+from skipviz.fields import FIELDS
 from skipviz.knob import Kind, Knob, SpecError, plain, show
 
 __all__ = [
     "FIELDS",
     "MAX_LANES",
     "Architecture",
+    "Change",
     "Dataset",
     "Experiment",
     "Kind",
@@ -132,106 +135,43 @@ class Lane(_Value):
         return cls(family=family, knobs=knobs)
 
 
-FIELDS: dict[str, Knob] = {
-    knob.name: knob
-    for knob in (
-        Knob(
-            "steps",
-            "int",
-            "Steps",
-            "Parameter updates: one batch each.",
-            400,
-            low=1,
-            high=1_000_000,
-        ),
-        Knob("lr", "float", "Learning rate", "Size of one update.", 0.1, low=0, high=100),
-        Knob(
-            "momentum",
-            "float",
-            "Momentum",
-            "Share of the last update that is kept.",
-            0.9,
-            low=0,
-            high=0.9999,
-        ),
-        Knob(
-            "weight_decay",
-            "float",
-            "Weight decay",
-            "Pull of every weight towards 0.",
-            0.0,
-            low=0,
-            high=10,
-        ),
-        Knob(
-            "optimiser",
-            "choice",
-            "Optimiser",
-            "SGD with momentum, or Adam.",
-            "sgd",
-            choices=("sgd", "adam"),
-        ),
-        Knob("batch_size", "int", "Batch size", "Samples in one step.", 64, low=2, high=8192),
-        Knob("seed", "int", "Seed", "Decides weights and batches.", 0, low=0, high=2**31 - 1),
-        Knob("seeds", "int", "Seeds", "Repetitions with seeds seed, seed+1, …", 1, low=1, high=16),
-        Knob(
-            "record_every",
-            "int",
-            "Record every",
-            "Steps from one frame to the next.",
-            1,
-            low=1,
-            high=10_000,
-        ),
-        Knob(
-            "device",
-            "choice",
-            "Device",
-            "Where to train.",
-            "auto",
-            choices=("auto", "cpu", "cuda", "mps"),
-        ),
-        Knob(
-            "subset",
-            "int",
-            "Images a class",
-            "Trains on the first so many images of each class; 0: on all of them.",
-            0,
-            low=0,
-            high=100_000,
-        ),
-        Knob(
-            "pool",
-            "int",
-            "Pool",
-            "Averages squares of so many pixels a side: 2 makes 28×28 pixels 14×14.",
-            1,
-            low=1,
-            high=16,
-        ),
-        Knob(
-            "label_noise",
-            "float",
-            "Random labels",
-            "Each training label is replaced by a random one with this probability; at 1 there is"
-            " nothing to learn, only to memorise (Zhang et al. 2017).",
-            0.0,
-            low=0,
-            high=1,
-        ),
-        Knob(
-            "augment",
-            "choice",
-            "Augmentation",
-            "As in the papers: pad 4 of 32 pixels and crop at random, flip left to right, or both.",
-            "none",
-            choices=("none", "crop", "flip", "both"),
-        ),
-    )
-}
-"""The fields of an experiment beside its lanes and data set, as knobs: for checks and for forms."""
-
 MAX_LANES = 4
+MAX_CHANGES = 500
+
+
+class Change(_Value):
+    """A learning rate that was changed by hand: from `step` on the base learning rate is `lr`.
+
+    As text, in a URL: "120:lr=0.01".
+    """
+
+    step: int
+    lr: float
+
+    @field_validator("step", mode="before")
+    @classmethod
+    def _a_step(cls, value: Any) -> Any:
+        return _CHANGE_STEP.parse(value)
+
+    @field_validator("lr", mode="before")
+    @classmethod
+    def _a_rate(cls, value: Any) -> Any:
+        return FIELDS["lr"].parse(value)
+
+    def text(self) -> str:
+        return f"{self.step}:lr={self.lr!r}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Change:
+        """The inverse of `text`."""
+        step, _, rest = text.partition(":")
+        name, equals, lr = rest.partition("=")
+        if (name, equals) != ("lr", "="):
+            raise SpecError(f"change {show(text)}: must be step:lr=number, such as 120:lr=0.01")
+        return cls(step=step, lr=lr)
+
+
+_CHANGE_STEP = Knob("change", "int", "", "", low=0, high=FIELDS["steps"].high)
 
 
 class Experiment(_Value):
@@ -253,6 +193,7 @@ class Experiment(_Value):
     pool: int = 1
     label_noise: float = 0.0
     augment: str = "none"
+    changes: Sequence[Change] = ()  # a tuple, as lanes are; in the order of their steps
 
     @field_validator(*FIELDS, mode="before")
     @classmethod
@@ -271,6 +212,30 @@ class Experiment(_Value):
             if not isinstance(lane, (Lane, Mapping)):
                 raise SpecError(f"lane {number} {show(lane)}: must have a family and its knobs")
         return lanes
+
+    @field_validator("changes", mode="before")
+    @classmethod
+    def _some(cls, value: Any) -> Any:
+        if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+            raise SpecError(f"changes {show(value)}: must be a list of steps, each with its lr")
+        changes = tuple(Change.from_text(each) if isinstance(each, str) else each for each in value)
+        if len(changes) > MAX_CHANGES:
+            raise SpecError(f"changes: {len(changes)} given, must be at most {MAX_CHANGES}")
+        for number, change in enumerate(changes, start=1):
+            if not isinstance(change, (Change, Mapping)):
+                raise SpecError(f"change {number} {show(change)}: must have a step and its lr")
+        return changes
+
+    @field_validator("changes")
+    @classmethod
+    def _later_and_later(cls, value: Any) -> Any:
+        for first, second in pairwise(value):
+            if first.step >= second.step:
+                raise SpecError(
+                    f"change {show(second.text())}: stands after step {first.step};"
+                    " changes must be in the order of their steps, one for each step"
+                )
+        return value
 
     @field_validator("data", mode="before")
     @classmethod
@@ -322,21 +287,26 @@ class Experiment(_Value):
         return cls(**value)
 
     def to_query(self) -> dict[str, list[str]]:
-        """The query of a URL: `lane` once per lane, and the fields that are not at a default."""
+        """The query of a URL: `lane` once per lane, `change` once per change, and the fields that
+        are not at a default."""
         query = {"lane": [lane.text() for lane in self.lanes]}
+        if self.changes:
+            query["change"] = [change.text() for change in self.changes]
         for name, model_field in Experiment.model_fields.items():
-            if name != "lanes" and getattr(self, name) != model_field.default:
+            if name not in ("lanes", "changes") and getattr(self, name) != model_field.default:
                 query[name] = [plain(getattr(self, name))]
         return query
 
     @classmethod
     def from_query(cls, query: Mapping[str, list[str]]) -> Experiment:
         """The inverse of `to_query`. SpecError for unknown names and wrong values."""
-        fields = {name: given[-1] for name, given in query.items() if name != "lane" and given}
-        if "lanes" in fields:
-            raise SpecError("field 'lanes': a URL has one 'lane' for each lane")
+        many = ("lane", "change")
+        fields = {name: given[-1] for name, given in query.items() if name not in many and given}
+        for name in many:
+            if f"{name}s" in fields:
+                raise SpecError(f"field '{name}s': a URL has one '{name}' for each {name}")
         lanes = tuple(Lane.from_text(text) for text in query.get("lane", []))
-        return cls(**{"lanes": lanes, **fields})
+        return cls(**{"lanes": lanes, "changes": query.get("change", ()), **fields})
 
 
 def twin(lane: Lane, data: str | Dataset | None = None) -> tuple[Lane, bool] | None:

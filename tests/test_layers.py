@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 GROUND = {"knob", "declarations", "spec", "terms", "discover", "frame", "wiring", "scene"}
+GROUND |= {"fields", "schedule"}
 PLAIN_RUNS = GROUND | {"presets", "scenes", "probes", "data", "datafiles"}
 ALLOWED: dict[str, set[str]] = {
     "skipviz": set(),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from skipviz import discover, spec
-from skipviz.spec import Experiment, Knob, Lane, SpecError
+from skipviz.spec import Change, Experiment, Knob, Lane, SpecError
 
 FAMILIES = discover.architectures()
 PICTURES = [key for key, of in discover.datasets().items() if of.input_shape[1] >= 8]
@@ -38,6 +38,7 @@ FIELDS: list[dict[str, Any]] = [
     {"lr": 1e-3, "momentum": 0.0, "weight_decay": 1e-4, "optimiser": "adam"},
     {"lr": 0.1 + 0.2, "steps": 1, "batch_size": 2, "seeds": 16, "record_every": 10_000},
     {"lr": 5e-324, "device": "cpu", "data": "digits"},
+    {"changes": (Change(step=0, lr=0.1 + 0.2), Change(step=120, lr=5e-324))},
 ]
 
 
@@ -191,6 +192,16 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"lanes": [{"family": "vgg"}]}, "family 'vgg': must be one of"),
     ({"lanes": [{"family": ["plain"]}]}, "family ['plain']: must be one of"),
     ({"lanes": [{"family": "plain", "width": 3}]}, "field 'width': there is no such field"),
+    ({"changes": "120:lr=0.1"}, "changes '120:lr=0.1': must be a list of steps"),
+    ({"changes": None}, "changes None: must be a list of steps"),
+    ({"changes": [120]}, "change 1 120: must have a step and its lr"),
+    ({"changes": ["120"]}, "change '120': must be step:lr=number, such as 120:lr=0.01"),
+    ({"changes": ["x:lr=1"]}, "change 'x': must be a whole number from 0 to 1000000"),
+    ({"changes": ["1:lr=-1"]}, "lr '-1': must be a number from 0 to 100"),
+    ({"changes": [{"step": 1}]}, "lr: is missing; fields are step, lr"),
+    ({"changes": ["5:lr=1", "5:lr=2"]}, "change '5:lr=2.0': stands after step 5; changes must be"),
+    ({"changes": ["5:lr=1", "4:lr=2"]}, "change '4:lr=2.0': stands after step 5; changes must be"),
+    ({"changes": [f"{i}:lr=1" for i in range(501)]}, "changes: 501 given, must be at most 500"),
     ({"step": 3}, "field 'step': there is no such field; fields are lanes, data, steps"),
     ({"self": 3}, "field 'self': there is no such field"),
 ]

@@ -24,6 +24,7 @@ EXPERIMENT = Experiment(
     ],
     lr=1e-3,
     seed=7,
+    changes=["120:lr=0.01", "300:lr=0.001"],
 )
 
 
@@ -114,6 +115,10 @@ BY_HAND = {
     "lane=resnet&steps=ten": "steps 'ten': must be a whole number",
     "lane=resnet&Steps=10": "field 'Steps': there is no such field",
     "lane=resnet&lanes=plain": "field 'lanes': a URL has one 'lane' for each lane",
+    "lane=resnet&change=5:lr=0.1&change=9:lr=0.01": "",
+    "lane=resnet&change=9:lr=0.1&change=5:lr=0.01": "change '5:lr=0.01': stands after step 9",
+    "lane=resnet&change=": "change '': must be step:lr=number",
+    "lane=resnet&changes=5:lr=0.1": "field 'changes': a URL has one 'change' for each change",
     "lane=resnet&self=1": "field 'self': there is no such field",
     "lane=resnet&data=..%2Fdigits": "data '../digits': must be one of",
     "lane=resnet&lr=%00": "lr '\\x00': must be a number",

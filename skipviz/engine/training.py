@@ -25,6 +25,7 @@ from skipviz.engine.nets import make_net
 from skipviz.engine.optimise import Adam, Sgd, optimiser
 from skipviz.engine.stacked import Shape, Stack, shape_of
 from skipviz.frame import Frame, LaneFrame
+from skipviz.schedule import changed, merged, rate
 from skipviz.spec import Experiment, Lane, architecture
 
 MAPS_PER_RUN = 100
@@ -111,8 +112,24 @@ class Training:
             for lane in experiment.lanes
         ]
         self.stacks = stacks(experiment, self.lanes, self.device)
+        stacked = {pupil for _, members in self.stacks for pupil in members}
+        self._alone = [pupil for pupils in self.lanes for pupil in pupils if pupil not in stacked]
         self._map_every = max(1, math.ceil(experiment.steps / MAPS_PER_RUN))
         self._sample = self.feed.pictures(slice(0, 1))
+
+    def change(self, lr: float) -> None:
+        """From the present step on the base learning rate is `lr`; a change at the same step is
+        replaced. `experiment` carries every change, so that a fresh run of it gives the same
+        frames. SpecError where `lr` is no learning rate.
+        """
+        self.experiment = changed(self.experiment, self.step, lr)
+
+    def _pace(self, lr: float) -> None:
+        """Sets the learning rate of every net's next update."""
+        for stack, _ in self.stacks:
+            stack.optimiser.lr = lr
+        for pupil in self._alone:
+            pupil.optimiser.lr = lr
 
     def frames(self) -> Iterator[Frame]:
         """Every recorded step from the present one on."""
@@ -130,6 +147,7 @@ class Training:
     def _advance(self) -> Frame | None:
         """One step of every net; the frame where the step is recorded."""
         step = self.step
+        self._pace(rate(self.experiment, step))
         record = step % self.experiment.record_every == 0 or step == self.experiment.steps - 1
         maps = record and step % self._map_every < self.experiment.record_every
         drawn = [self._maps(pupils) if maps else (None, None) for pupils in self.lanes]
@@ -214,8 +232,10 @@ class Training:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes on from `state()` of the same experiment."""
+        """Goes on from `state()` of the same experiment; changes of the learning rate that either
+        of the two knows are kept."""
         self.step = state["step"]
+        self.experiment = merged(self.experiment, Experiment.from_json(state["experiment"]))
         torch.set_rng_state(state["random"])
         for pupils, states in zip(self.lanes, state["lanes"], strict=True):
             for pupil, saved in zip(pupils, states, strict=True):

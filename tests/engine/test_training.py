@@ -163,6 +163,54 @@ def test_a_training_that_was_saved_goes_on_as_if_nothing_had_happened() -> None:
     np.testing.assert_array_equal(flat(whole), flat(head + list(second.frames())))
 
 
+def changed_halfway(lanes: list[Lane]) -> tuple[engine.Training, list[Frame]]:
+    """A training of ten steps whose learning rate was changed at steps 3 and 6, and its frames."""
+    training = engine.Training(Experiment(lanes=lanes, steps=10, device="cpu"))
+    found = []
+    for frame in training.frames():
+        found.append(frame)
+        if frame.step == 2:
+            training.change(0.5)
+            training.change(0.02)
+        if frame.step == 5:
+            training.change(0.0)
+    return training, found
+
+
+STACKED_AND_NOT = [lane("resnet"), lane("plain", norm="batch")]
+
+
+def test_a_run_whose_learning_rate_was_changed_by_hand_is_repeated_from_its_spec() -> None:
+    training, frames = changed_halfway(STACKED_AND_NOT)
+    spec = Experiment.from_json(training.experiment.to_json())
+    assert [change.text() for change in spec.changes] == ["3:lr=0.02", "6:lr=0.0"]
+    np.testing.assert_array_equal(flat(frames), flat(list(engine.train(spec))))
+    untouched = list(engine.train(spec.with_(changes=())))
+    np.testing.assert_array_equal(flat(frames[:4]), flat(untouched[:4]))
+    assert not np.array_equal(flat(frames[4:5]), flat(untouched[4:5]))
+
+
+def test_changes_by_hand_come_back_with_a_checkpoint() -> None:
+    training, frames = changed_halfway(STACKED_AND_NOT)
+    first = engine.Training(training.experiment.with_(changes=()))
+    head = []
+    for frame in first.frames():
+        head.append(frame)
+        if frame.step == 2:
+            first.change(0.02)
+        if frame.step == 3:
+            break
+    second = engine.Training(first.experiment.with_(changes=()))
+    second.load(first.state())
+    assert [change.text() for change in second.experiment.changes] == ["3:lr=0.02"]
+    rest = []
+    for frame in second.frames():
+        rest.append(frame)
+        if frame.step == 5:
+            second.change(0.0)
+    np.testing.assert_array_equal(flat(frames), flat(head + rest))
+
+
 def test_gates_are_drawn_for_one_sample_and_lie_between_zero_and_one() -> None:
     frame = run(lane("highway", width=12), steps=1)[0].lanes[0]
     assert frame.gate_map is not None and frame.output_map is not None

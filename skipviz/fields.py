@@ -1,0 +1,105 @@
+"""The fields of an experiment beside its lanes and data set: what each is called, means and may
+be."""
+
+from __future__ import annotations
+
+from skipviz.knob import Knob
+
+FIELDS: dict[str, Knob] = {
+    knob.name: knob
+    for knob in (
+        Knob(
+            "steps",
+            "int",
+            "Steps",
+            "Parameter updates: one batch each.",
+            400,
+            low=1,
+            high=1_000_000,
+        ),
+        Knob("lr", "float", "Learning rate", "Size of one update.", 0.1, low=0, high=100),
+        Knob(
+            "momentum",
+            "float",
+            "Momentum",
+            "Share of the last update that is kept.",
+            0.9,
+            low=0,
+            high=0.9999,
+        ),
+        Knob(
+            "weight_decay",
+            "float",
+            "Weight decay",
+            "Pull of every weight towards 0.",
+            0.0,
+            low=0,
+            high=10,
+        ),
+        Knob(
+            "optimiser",
+            "choice",
+            "Optimiser",
+            "SGD with momentum, or Adam.",
+            "sgd",
+            choices=("sgd", "adam"),
+        ),
+        Knob("batch_size", "int", "Batch size", "Samples in one step.", 64, low=2, high=8192),
+        Knob("seed", "int", "Seed", "Decides weights and batches.", 0, low=0, high=2**31 - 1),
+        Knob("seeds", "int", "Seeds", "Repetitions with seeds seed, seed+1, …", 1, low=1, high=16),
+        Knob(
+            "record_every",
+            "int",
+            "Record every",
+            "Steps from one frame to the next.",
+            1,
+            low=1,
+            high=10_000,
+        ),
+        Knob(
+            "device",
+            "choice",
+            "Device",
+            "Where to train.",
+            "auto",
+            choices=("auto", "cpu", "cuda", "mps"),
+        ),
+        Knob(
+            "subset",
+            "int",
+            "Images a class",
+            "Trains on the first so many images of each class; 0: on all of them.",
+            0,
+            low=0,
+            high=100_000,
+        ),
+        Knob(
+            "pool",
+            "int",
+            "Pool",
+            "Averages squares of so many pixels a side: 2 makes 28×28 pixels 14×14.",
+            1,
+            low=1,
+            high=16,
+        ),
+        Knob(
+            "label_noise",
+            "float",
+            "Random labels",
+            "Each training label is replaced by a random one with this probability; at 1 there is"
+            " nothing to learn, only to memorise (Zhang et al. 2017).",
+            0.0,
+            low=0,
+            high=1,
+        ),
+        Knob(
+            "augment",
+            "choice",
+            "Augmentation",
+            "As in the papers: pad 4 of 32 pixels and crop at random, flip left to right, or both.",
+            "none",
+            choices=("none", "crop", "flip", "both"),
+        ),
+    )
+}
+"""The fields of an experiment beside its lanes and data set, as knobs: for checks and for forms."""
