@@ -2,7 +2,8 @@
 
 One `SCENE` in each `skipviz/scenes/<key>.py`. A scene draws nothing and trains nothing: it says
 what to run, and reads what came of it from `Evidence`, which a page, the command line and a
-recording each provide. Texts hold no measured number: `{name}` stands where one of this run belongs.
+recording each provide. Texts hold no measured number: `{name}` stands where one of this run
+belongs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How the answers of probes are drawn: one file for each probe that has a figure, named as it is.
 
-    figure(answers, lanes, dark)
-        answers   what the probe said, one for each seed
-        lanes     (label, family) of each lane of the run
+figure(answers, lanes, dark)
+    answers   what the probe said, one for each seed
+    lanes     (label, family) of each lane of the run
 """
 
 from __future__ import annotations
