@@ -133,14 +133,16 @@ class Training:
 
     def frames(self) -> Iterator[Frame]:
         """Every recorded step from the present one on."""
+        return (frame for frame in self.steps() if frame is not None)
+
+    def steps(self) -> Iterator[Frame | None]:
+        """Every step from the present one on: its frame, or None where it is not recorded."""
         threads = torch.get_num_threads()
         torch.set_num_threads(devices.threads(self.experiment))
         try:
             with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
                 while self.step < self.experiment.steps:
-                    frame = self._advance()
-                    if frame is not None:
-                        yield frame
+                    yield self._advance()
         finally:
             torch.set_num_threads(threads)
 
