@@ -22,7 +22,7 @@ FIELDS: dict[str, Knob] = {
             "momentum",
             "float",
             "Momentum",
-            "Share of the last update that is kept.",
+            "Share of the last update that is kept; sgd and nesterov use it.",
             0.9,
             low=0,
             high=0.9999,
@@ -40,9 +40,11 @@ FIELDS: dict[str, Knob] = {
             "optimiser",
             "choice",
             "Optimiser",
-            "SGD with momentum, or Adam.",
+            "sgd: with momentum; nesterov: with Nesterov momentum, which looks one step ahead"
+            " (Sutskever et al. 2013); adam (Kingma and Ba 2015); adamw: Adam with the weight decay"
+            " apart from the gradient (Loshchilov and Hutter 2019).",
             "sgd",
-            choices=("sgd", "adam"),
+            choices=("sgd", "nesterov", "adam", "adamw"),
         ),
         Knob("batch_size", "int", "Batch size", "Samples in one step.", 64, low=2, high=8192),
         Knob("seed", "int", "Seed", "Decides weights and batches.", 0, low=0, high=2**31 - 1),

@@ -178,7 +178,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"seed": 2**31}, "seed 2147483648: must be a whole number from 0 to 2147483647"),
     ({"batch_size": 1}, "batch_size 1: must be a whole number from 2 to 8192"),
     ({"batch_size": 1438}, "batch_size 1438: digits has 1437 training samples"),
-    ({"optimiser": "lion"}, "optimiser 'lion': must be one of sgd, adam"),
+    ({"optimiser": "lion"}, "optimiser 'lion': must be one of sgd, nesterov, adam, adamw"),
     ({"device": ["cpu"]}, "device ['cpu']: must be one of auto, cpu, cuda, mps"),
     ({"data": "cats"}, "data 'cats': must be one of digits, shapes"),
     ({"data": 5}, "data 5: must be one of digits, shapes"),

@@ -1,4 +1,5 @@
-"""The update of the weights: SGD with momentum, and Adam, over all tensors of a net at once.
+"""The update of the weights: SGD with momentum or Nesterov momentum, Adam and AdamW, over all
+tensors of a net at once.
 
 The same arithmetic as torch.optim (a test compares them), without its start-up of seconds.
 """
@@ -23,11 +24,15 @@ def gradients(weights: Tensors, weight_decay: float) -> Tensors:
 
 
 class Sgd:
-    """v ← m·v + g, w ← w − lr·v (Sutskever et al. 2013, in the form that PyTorch uses)."""
+    """v ← m·v + g, w ← w − lr·v; Nesterov: w ← w − lr·(g + m·v) (Sutskever et al. 2013, section 2,
+    in the form that PyTorch uses)."""
 
-    def __init__(self, weights: Tensors, lr: float, weight_decay: float, momentum: float) -> None:
+    def __init__(
+        self, weights: Tensors, lr: float, weight_decay: float, momentum: float, *,
+        nesterov: bool = False,
+    ) -> None:  # fmt: skip
         self.weights, self.lr, self.weight_decay = weights, lr, weight_decay
-        self.momentum = momentum
+        self.momentum, self.nesterov = momentum, nesterov
         self.velocity: Tensors = [torch.zeros_like(weight) for weight in weights]
 
     @torch.no_grad()
@@ -35,7 +40,10 @@ class Sgd:
         grads = gradients(self.weights, self.weight_decay)
         torch._foreach_mul_(self.velocity, self.momentum)
         torch._foreach_add_(self.velocity, grads)
-        torch._foreach_add_(self.weights, self.velocity, alpha=-self.lr)
+        if self.nesterov:
+            torch._foreach_add_(self.weights, grads, alpha=-self.lr)
+        ahead = self.momentum if self.nesterov else 1.0
+        torch._foreach_add_(self.weights, self.velocity, alpha=-self.lr * ahead)
 
     def state(self) -> dict[str, Any]:
         return {"velocity": self.velocity}
@@ -45,20 +53,29 @@ class Sgd:
 
 
 class Adam:
-    """w ← w − lr·m̂ / (√v̂ + ε) (Kingma and Ba 2015), β = 0.9 and 0.999, ε = 1e-8."""
+    """w ← w − lr·m̂ / (√v̂ + ε) (Kingma and Ba 2015, algorithm 1), β = 0.9 and 0.999, ε = 1e-8.
+
+    `decoupled`: AdamW, w ← (1 − lr·λ)·w first, and no pull of λ in the gradient (Loshchilov and
+    Hutter 2019, algorithm 2).
+    """
 
     BETAS = (0.9, 0.999)
     EPSILON = 1e-8
 
-    def __init__(self, weights: Tensors, lr: float, weight_decay: float) -> None:
+    def __init__(
+        self, weights: Tensors, lr: float, weight_decay: float, *, decoupled: bool = False
+    ) -> None:
         self.weights, self.lr, self.weight_decay = weights, lr, weight_decay
+        self.decoupled = decoupled
         self.mean: Tensors = [torch.zeros_like(weight) for weight in weights]
         self.square: Tensors = [torch.zeros_like(weight) for weight in weights]
         self.steps = 0
 
     @torch.no_grad()
     def step(self) -> None:
-        grads = gradients(self.weights, self.weight_decay)
+        if self.decoupled:
+            torch._foreach_mul_(self.weights, 1 - self.lr * self.weight_decay)
+        grads = gradients(self.weights, 0.0 if self.decoupled else self.weight_decay)
         first, second = self.BETAS
         self.steps += 1
         torch._foreach_lerp_(self.mean, grads, 1 - first)
@@ -80,7 +97,8 @@ class Adam:
 
 
 def optimiser(experiment: Experiment, weights: Tensors) -> Sgd | Adam:
-    """The optimiser that an experiment asks for."""
-    if experiment.optimiser == "adam":
-        return Adam(weights, experiment.lr, experiment.weight_decay)
-    return Sgd(weights, experiment.lr, experiment.weight_decay, experiment.momentum)
+    """The optimiser that an experiment asks for, at its first learning rate."""
+    kind, lr, weight_decay = experiment.optimiser, experiment.lr, experiment.weight_decay
+    if kind in ("adam", "adamw"):
+        return Adam(weights, lr, weight_decay, decoupled=kind == "adamw")
+    return Sgd(weights, lr, weight_decay, experiment.momentum, nesterov=kind == "nesterov")

@@ -120,7 +120,6 @@ class Stack:
         for weight in self.weights:
             weight.grad = torch.zeros_like(weight)
         self.optimiser = optimiser(experiment, self.weights)
-        self.weight_decay = experiment.weight_decay
         self.dead: set[int] = set()
         self._buffers: dict[str, Tensor] = {}
         self.read()
@@ -175,8 +174,10 @@ class Stack:
             reads = self._reading(loss, error, out, signal)
         for i in np.flatnonzero(~finite):
             self.dead.add(int(i))
-        self._bury()
+        kept = self._dead_weights()
         self.optimiser.step()
+        for place, weight in kept:
+            place.copy_(weight)
         return finite, reads
 
     def _buffer(self, name: str, *shape: int) -> Tensor:
@@ -253,18 +254,15 @@ class Stack:
             torch.mul(g, 1 - t, out=signal[k])
             signal[k].baddbmm_(below, self.inner[k].transpose(1, 2))
 
-    def _bury(self) -> None:
-        """A net whose loss was not finite learns no more: its weights stay as they were."""
-        if not self.dead:
-            return
-        moments = [each for each in self.optimiser.state().values() if isinstance(each, list)]
-        for place, weight in enumerate(self.weights):
+    def _dead_weights(self) -> list[tuple[Tensor, Tensor]]:
+        """Where the weights of nets stand whose loss was not finite, and a copy of them: such a
+        net learns no more, its weights stay as they were."""
+        found = []
+        for weight in self.weights:
             inner = weight is self.inner or weight is self.inner_bias
-            for i in self.dead:
-                at = (slice(None), i) if inner else (i,)
-                _grad(weight)[at] = -self.weight_decay * weight[at]
-                for moment in moments:
-                    moment[place][at] = 0
+            places = [weight[:, i] if inner else weight[i] for i in sorted(self.dead)]
+            found += [(place, place.clone()) for place in places]
+        return found
 
     def _reading(
         self, loss: Tensor, error: Tensor, out: Tensor, signal: Tensor

@@ -19,7 +19,7 @@ def needed_bytes(experiment: Experiment) -> int:
     Per net: weights, gradients and optimiser state (SGD one copy, Adam two) in float32; for each
     sample of a batch every activation that the backward pass needs, and its gradient.
     """
-    copies = 4 if experiment.optimiser == "adam" else 3
+    copies = 4 if experiment.optimiser in ("adam", "adamw") else 3
     total = 0
     for lane in experiment.lanes:
         counts = architecture(lane.family).wiring(lane.settings(experiment.dataset)).describe()

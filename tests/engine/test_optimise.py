@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from skipviz.engine.optimise import Adam, Sgd
+from skipviz.engine.optimise import optimiser
+from skipviz.spec import FIELDS, Experiment, Lane
 
 
 def twins() -> tuple[list[torch.Tensor], list[torch.Tensor]]:
@@ -13,18 +16,25 @@ def twins() -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     return [t.clone().requires_grad_() for t in made], [t.clone().requires_grad_() for t in made]
 
 
+def pair(name: str, weight_decay: float, ours: Any, theirs: Any) -> tuple[Any, Any]:
+    """Our optimiser and torch's, by the same name."""
+    lanes = [Lane(family="plain")]
+    fields: dict[str, Any] = {"lr": 0.01, "weight_decay": weight_decay}
+    momentum = 0.0 if name == "no momentum" else 0.9
+    kind = "sgd" if name == "no momentum" else name
+    mine = optimiser(Experiment(lanes=lanes, optimiser=kind, momentum=momentum, **fields), ours)
+    if kind in ("sgd", "nesterov"):
+        sgd = torch.optim.SGD(theirs, momentum=momentum, nesterov=kind == "nesterov", **fields)
+        return mine, sgd
+    return mine, {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind](theirs, **fields)
+
+
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
-@pytest.mark.parametrize("name", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("name", ["no momentum", *FIELDS["optimiser"].choices])
 def test_twenty_steps_equal_those_of_torch(name: str, weight_decay: float) -> None:
     torch.manual_seed(0)
     ours, theirs = twins()
-    if name == "adam":
-        mine: Sgd | Adam = Adam(ours, 0.01, weight_decay)
-        other: torch.optim.Optimizer = torch.optim.Adam(theirs, 0.01, weight_decay=weight_decay)
-    else:
-        momentum = 0.9 if name == "momentum" else 0.0
-        mine = Sgd(ours, 0.01, weight_decay, momentum)
-        other = torch.optim.SGD(theirs, 0.01, momentum=momentum, weight_decay=weight_decay)
+    mine, other = pair(name, weight_decay, ours, theirs)
     for _ in range(20):
         for weights in (ours, theirs):
             for weight in weights:

@@ -11,10 +11,10 @@ import torch
 from skipviz.engine.feed import Feed
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
-from skipviz.engine.optimise import Adam, Sgd
+from skipviz.engine.optimise import optimiser
 from skipviz.engine.stacked import Stack, shape_of
 from skipviz.engine.training import Training
-from skipviz.spec import Experiment, Lane, architecture
+from skipviz.spec import FIELDS, Experiment, Lane, architecture
 
 CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "pair": [("resnet", {}), ("resnet", {"plain_twin": True})],
@@ -44,10 +44,7 @@ def reference(experiment: Experiment, lane: Lane, steps: int) -> tuple[np.ndarra
     net = make_net(lane, experiment.dataset, experiment.seed).double()
     wiring = architecture(lane.family).wiring(lane.settings(experiment.dataset))
     instruments = Instruments(net, wiring)
-    weights: list[torch.Tensor] = list(net.parameters())
-    optimiser: Sgd | Adam = Sgd(weights, experiment.lr, experiment.weight_decay, 0.9)
-    if experiment.optimiser == "adam":
-        optimiser = Adam(weights, experiment.lr, experiment.weight_decay)
+    update = optimiser(experiment, list(net.parameters()))
     rows = []
     for step in range(steps):
         x, y = feed.batch(step, experiment.seed)
@@ -59,15 +56,15 @@ def reference(experiment: Experiment, lane: Lane, steps: int) -> tuple[np.ndarra
         error = (logits.argmax(1) != y).double().mean()
         head = torch.stack([loss.detach(), error])
         rows.append(torch.cat([head, instruments.reading()]).numpy())
-        optimiser.step()
+        update.step()
     return np.array(rows), net
 
 
-@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", FIELDS["optimiser"].choices)
 @pytest.mark.parametrize("case", CASES)
-def test_twenty_steps_equal_those_of_the_modules(case: str, optimiser: str) -> None:
+def test_twenty_steps_equal_those_of_the_modules(case: str, kind: str) -> None:
     experiment = Experiment(
-        lanes=lanes(case), lr=0.01, weight_decay=0.001, optimiser=optimiser, batch_size=32
+        lanes=lanes(case), lr=0.01, weight_decay=0.001, optimiser=kind, batch_size=32
     )
     shapes = [shape_of(lane, experiment) for lane in experiment.lanes]
     assert all(shape is not None for shape in shapes)
@@ -126,7 +123,8 @@ def test_a_lane_keeps_its_numbers_whatever_stands_in_its_stack() -> None:
     np.testing.assert_allclose(ours, [f.lanes[0].loss for f in Training(alone).frames()], rtol=1e-4)
 
 
-def test_a_net_that_diverges_leaves_its_neighbours_and_its_own_weights_alone() -> None:
+@pytest.mark.parametrize("kind", FIELDS["optimiser"].choices)
+def test_a_net_that_diverges_leaves_its_neighbours_and_its_own_weights_alone(kind: str) -> None:
     deep = {"backbone": "dense", "depth": 6, "init": "he"}
     lanes = [Lane(family="plain", knobs=deep), Lane(family="resnet", knobs=deep)]
     experiment = Experiment(lanes=lanes, lr=3.0, steps=40, weight_decay=0.01, device="cpu")
