@@ -46,6 +46,37 @@ FIELDS: dict[str, Knob] = {
             "sgd",
             choices=("sgd", "nesterov", "adam", "adamw"),
         ),
+        Knob(
+            "schedule",
+            "choice",
+            "Schedule",
+            "constant; step: divided by 10 at 50 % and again at 75 % of the steps (He et al. 2015,"
+            " section 4.2: at 32k and 48k of 64k); cosine: down to 0 over the steps, as half a"
+            " cosine (Loshchilov and Hutter 2017).",
+            "constant",
+            choices=("constant", "step", "cosine"),
+        ),
+        Knob(
+            "warmup",
+            "int",
+            "Warm-up",
+            "Over the first so many steps the learning rate grows linearly to its value (Goyal et"
+            " al. 2017); 0: none.",
+            0,
+            low=0,
+            high=1_000_000,
+        ),
+        Knob(
+            "clip",
+            "float",
+            "Clip gradients",
+            "The gradient of each net, all its weights together, is scaled down to at most this L2"
+            " norm (Pascanu et al. 2013); 0: off, since it hides the subject. The norms on screen"
+            " are those before clipping.",
+            0.0,
+            low=0,
+            high=1e6,
+        ),
         Knob("batch_size", "int", "Batch size", "Samples in one step.", 64, low=2, high=8192),
         Knob("seed", "int", "Seed", "Decides weights and batches.", 0, low=0, high=2**31 - 1),
         Knob("seeds", "int", "Seeds", "Repetitions with seeds seed, seed+1, …", 1, low=1, high=16),

@@ -1,6 +1,12 @@
-"""The learning rate of every step, as a pure function of the experiment."""
+"""The learning rate of every step, as a pure function of the experiment.
+
+Its base (the experiment's own, or what was set by hand), times a warm-up, times a schedule over the
+T steps of the budget.
+"""
 
 from __future__ import annotations
+
+import math
 
 from skipviz.spec import Change, Experiment
 
@@ -13,8 +19,23 @@ def base(experiment: Experiment, step: int) -> float:
 
 
 def rate(experiment: Experiment, step: int) -> float:
-    """The learning rate of the update at a step."""
-    return base(experiment, step)
+    """The learning rate of the update at step k: base · warm-up · schedule.
+
+    warmup    (k + 1)/w on the first w steps: linear (Goyal et al. 2017, section 2.2)
+    step      1, from k = T/2 on 1/10, from k = 3T/4 on 1/100: divided by 10 at 32k and 48k of 64k
+              iterations (He et al. 2015, section 4.2)
+    cosine    (1 + cos(π·k/T))/2: to 0 at the end (Loshchilov and Hutter 2017, equation 5)
+    """
+    warm = min(1.0, (step + 1) / max(1, experiment.warmup))
+    return base(experiment, step) * warm * _over_budget(experiment, step)
+
+
+def _over_budget(experiment: Experiment, step: int) -> float:
+    if experiment.schedule == "step":
+        return 0.1 ** ((2 * step >= experiment.steps) + (4 * step >= 3 * experiment.steps))
+    if experiment.schedule == "cosine":
+        return (1 + math.cos(math.pi * min(1.0, step / experiment.steps))) / 2
+    return 1.0
 
 
 def changed(experiment: Experiment, step: int, lr: float) -> Experiment:

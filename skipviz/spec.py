@@ -184,6 +184,9 @@ class Experiment(_Value):
     momentum: float = 0.9
     weight_decay: float = 0.0
     optimiser: str = "sgd"
+    schedule: str = "constant"
+    warmup: int = 0
+    clip: float = 0.0
     batch_size: int = 64
     seed: int = 0
     seeds: int = 1

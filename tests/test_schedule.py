@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from skipviz.schedule import base, changed, merged, rate
@@ -31,3 +33,46 @@ def test_what_two_know_of_one_run_is_put_together() -> None:
 def test_what_is_no_learning_rate_is_refused() -> None:
     with pytest.raises(SpecError, match="^lr -1: must be a number from 0 to 100"):
         changed(PLAIN, 3, -1)
+
+
+def rates(**fields: Any) -> list[float]:
+    made = PLAIN.with_(**fields)
+    return [rate(made, step) for step in range(made.steps)]
+
+
+def test_a_constant_rate_is_the_base_rate() -> None:
+    assert rates(steps=5) == [0.1] * 5
+
+
+def test_steps_divide_by_ten_at_half_and_at_three_quarters_as_at_32k_and_48k_of_64k() -> None:
+    of = PLAIN.with_(schedule="step", steps=64_000, lr=1.0)
+    drops = [k for k in range(1, 64_000) if rate(of, k) != rate(of, k - 1)]
+    assert drops == [32_000, 48_000]
+    found = [rate(of, k) for k in (0, 31_999, 32_000, 47_999, 48_000, 63_999)]
+    assert found == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_a_budget_of_one_step_is_not_divided_at_its_start() -> None:
+    assert rates(schedule="step", steps=1) == [0.1]
+
+
+def test_the_cosine_equals_that_of_torch_and_ends_at_nothing() -> None:
+    torch = pytest.importorskip("torch")
+    update = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(update, T_max=40)
+    expected = []
+    for _ in range(40):
+        expected.append(update.param_groups[0]["lr"])
+        update.step()
+        theirs.step()
+    assert rates(schedule="cosine", steps=40) == pytest.approx(expected)
+    assert rate(PLAIN.with_(schedule="cosine", steps=40), 40) == pytest.approx(0)
+
+
+def test_the_warm_up_is_linear_and_reaches_the_rate_at_its_last_step() -> None:
+    assert rates(warmup=4, steps=6) == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1, 0.1])
+
+
+def test_a_schedule_goes_on_from_a_rate_set_by_hand() -> None:
+    made = changed(PLAIN.with_(schedule="step", steps=8), 5, 0.5)
+    assert [rate(made, step) for step in (3, 4, 5, 6)] == pytest.approx([0.1, 0.01, 0.05, 0.005])

@@ -38,6 +38,7 @@ FIELDS: list[dict[str, Any]] = [
     {"lr": 1e-3, "momentum": 0.0, "weight_decay": 1e-4, "optimiser": "adam"},
     {"lr": 0.1 + 0.2, "steps": 1, "batch_size": 2, "seeds": 16, "record_every": 10_000},
     {"lr": 5e-324, "device": "cpu", "data": "digits"},
+    {"optimiser": "adamw", "schedule": "cosine", "warmup": 100, "clip": 0.1 + 0.2},
     {"changes": (Change(step=0, lr=0.1 + 0.2), Change(step=120, lr=5e-324))},
 ]
 
@@ -179,6 +180,9 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": 1}, "batch_size 1: must be a whole number from 2 to 8192"),
     ({"batch_size": 1438}, "batch_size 1438: digits has 1437 training samples"),
     ({"optimiser": "lion"}, "optimiser 'lion': must be one of sgd, nesterov, adam, adamw"),
+    ({"schedule": "linear"}, "schedule 'linear': must be one of constant, step, cosine"),
+    ({"warmup": -1}, "warmup -1: must be a whole number from 0 to 1000000"),
+    ({"clip": -0.1}, "clip -0.1: must be a number from 0 to 1000000"),
     ({"device": ["cpu"]}, "device ['cpu']: must be one of auto, cpu, cuda, mps"),
     ({"data": "cats"}, "data 'cats': must be one of digits, shapes"),
     ({"data": 5}, "data 5: must be one of digits, shapes"),

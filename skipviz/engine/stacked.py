@@ -120,6 +120,7 @@ class Stack:
         for weight in self.weights:
             weight.grad = torch.zeros_like(weight)
         self.optimiser = optimiser(experiment, self.weights)
+        self.clip = experiment.clip
         self.dead: set[int] = set()
         self._buffers: dict[str, Tensor] = {}
         self.read()
@@ -175,6 +176,8 @@ class Stack:
         for i in np.flatnonzero(~finite):
             self.dead.add(int(i))
         kept = self._dead_weights()
+        if self.clip:
+            self._clip()
         self.optimiser.step()
         for place, weight in kept:
             place.copy_(weight)
@@ -253,6 +256,16 @@ class Stack:
             torch.sum(below, 1, keepdim=True, out=bias[k])
             torch.mul(g, 1 - t, out=signal[k])
             signal[k].baddbmm_(below, self.inner[k].transpose(1, 2))
+
+    def _clip(self) -> None:
+        """Scales each net's gradient down to an L2 norm of at most `clip`, as `optimise.clip`."""
+        squares = torch.zeros(len(self.nets), dtype=torch.float64, device=self.stem.device)
+        for weight in self.weights:
+            square = _norms(_grad(weight)).square()  # (N,), or (L - 1, N)
+            squares += square.sum(0) if square.dim() == 2 else square
+        scale = (self.clip / squares.sqrt()).clamp(max=1).to(self.stem.dtype)[:, None, None]
+        for weight in self.weights:
+            _grad(weight).mul_(scale)
 
     def _dead_weights(self) -> list[tuple[Tensor, Tensor]]:
         """Where the weights of nets stand whose loss was not finite, and a copy of them: such a

@@ -22,7 +22,7 @@ from skipviz.engine import device as devices
 from skipviz.engine.feed import Feed
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
-from skipviz.engine.optimise import Adam, Sgd, optimiser
+from skipviz.engine.optimise import Adam, Sgd, clip, optimiser
 from skipviz.engine.stacked import Shape, Stack, shape_of
 from skipviz.frame import Frame, LaneFrame
 from skipviz.schedule import changed, merged, rate
@@ -72,6 +72,8 @@ class Pupil:
         if not finite and self.diverged_at is None:
             self.diverged_at = step
         if self.diverged_at is None:
+            if self.experiment.clip:
+                clip(self.optimiser.weights, self.experiment.clip)
             self.optimiser.step()
         return read
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from skipviz.engine.optimise import optimiser
+from skipviz.engine.optimise import clip, optimiser
 from skipviz.spec import FIELDS, Experiment, Lane
 
 
@@ -44,3 +44,26 @@ def test_twenty_steps_equal_those_of_torch(name: str, weight_decay: float) -> No
         other.step()
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("most", [1e-3, 0.5, 1e6])
+def test_a_clipped_gradient_equals_that_of_torch_and_is_left_alone_below_the_bound(
+    most: float,
+) -> None:
+    torch.manual_seed(0)
+    ours, theirs = twins()
+    for a, b in zip(ours, theirs, strict=True):
+        a.grad, b.grad = a.detach().clone(), b.detach().clone()
+    clip(ours, most)
+    torch.nn.utils.clip_grad_norm_(theirs, most)
+    grads = [a.grad for a in ours if a.grad is not None]
+    for mine, other in zip(grads, [b.grad for b in theirs], strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-5, atol=0)  # torch adds 1e-6 to the norm
+    assert torch.cat([g.flatten() for g in grads]).norm() <= most * (1 + 1e-12)
+
+
+def test_a_gradient_of_nothing_is_clipped_to_nothing() -> None:
+    weights = [torch.zeros(3, requires_grad=True)]
+    weights[0].grad = torch.zeros(3)
+    clip(weights, 1.0)
+    assert weights[0].grad.tolist() == [0, 0, 0]

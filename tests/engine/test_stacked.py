@@ -11,7 +11,7 @@ import torch
 from skipviz.engine.feed import Feed
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
-from skipviz.engine.optimise import optimiser
+from skipviz.engine.optimise import clip, optimiser
 from skipviz.engine.stacked import Stack, shape_of
 from skipviz.engine.training import Training
 from skipviz.spec import FIELDS, Experiment, Lane, architecture
@@ -56,6 +56,8 @@ def reference(experiment: Experiment, lane: Lane, steps: int) -> tuple[np.ndarra
         error = (logits.argmax(1) != y).double().mean()
         head = torch.stack([loss.detach(), error])
         rows.append(torch.cat([head, instruments.reading()]).numpy())
+        if experiment.clip:
+            clip(list(net.parameters()), experiment.clip)
         update.step()
     return np.array(rows), net
 
@@ -63,9 +65,24 @@ def reference(experiment: Experiment, lane: Lane, steps: int) -> tuple[np.ndarra
 @pytest.mark.parametrize("kind", FIELDS["optimiser"].choices)
 @pytest.mark.parametrize("case", CASES)
 def test_twenty_steps_equal_those_of_the_modules(case: str, kind: str) -> None:
-    experiment = Experiment(
-        lanes=lanes(case), lr=0.01, weight_decay=0.001, optimiser=kind, batch_size=32
-    )
+    fields: dict[str, Any] = {"weight_decay": 0.001, "optimiser": kind, "batch_size": 32}
+    compare(Experiment(lanes=lanes(case), lr=0.01, **fields))
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("case", ["pair", "highway"])
+def test_each_net_of_a_stack_is_clipped_by_its_own_norm_as_the_modules_are(
+    case: str, kind: str
+) -> None:
+    made = Experiment(lanes=lanes(case), lr=0.05, clip=0.3, optimiser=kind, batch_size=32)
+    shown = compare(made)
+    free = compare(made.with_(clip=0.0))
+    np.testing.assert_array_equal(shown[0], free[0])  # what is shown is before clipping
+    assert not np.allclose(shown[5], free[5], rtol=1e-3)
+
+
+def compare(experiment: Experiment) -> np.ndarray:
+    """Twenty steps of an experiment's stack against those of its modules; the stack's readings."""
     shapes = [shape_of(lane, experiment) for lane in experiment.lanes]
     assert all(shape is not None for shape in shapes)
     nets = [make_net(lane, experiment.dataset, 0).double() for lane in experiment.lanes]
@@ -89,6 +106,7 @@ def test_twenty_steps_equal_those_of_the_modules(case: str, kind: str) -> None:
         np.testing.assert_allclose(np.array([row[i] for row in rows]), expected, rtol=1e-9)
         for name, weight in nets[i].state_dict().items():
             torch.testing.assert_close(weight, net.state_dict()[name], rtol=1e-9, atol=1e-12)
+    return np.array([np.concatenate(row) for row in rows])
 
 
 @pytest.mark.parametrize(
