@@ -8,25 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from skipviz.figures import theme
-
-HEIGHT_PX = 380
-
-
-def _laid_out(
-    figure: go.Figure, *, dark: bool, x: str, y: str, height: int = HEIGHT_PX
-) -> go.Figure:
-    ink = "#F2F5F8" if dark else "#16202A"
-    grid = "#2A323D" if dark else "#E3E8ED"
-    figure.update_layout(
-        height=height,
-        margin={"l": 60, "r": 20, "t": 40, "b": 50},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": ink, "size": 15},
-    )
-    figure.update_xaxes(title_text=x, gridcolor=grid, zerolinecolor=grid)
-    figure.update_yaxes(title_text=y, gridcolor=grid, zerolinecolor=grid)
-    return figure
+from skipviz.figures.layout import LAYER, laid_out
 
 
 def confusion(
@@ -46,7 +28,7 @@ def confusion(
         )
     )
     figure.update_layout(title={"text": title, "x": 0})
-    figure = _laid_out(figure, dark=dark, x="predicted class", y="true class")
+    figure = laid_out(figure, dark=dark, x="predicted class", y="true class")
     figure.update_xaxes(type="category")
     return figure.update_yaxes(autorange="reversed", type="category")
 
@@ -75,7 +57,7 @@ def spread(entries: Sequence[dict[str, Any]], colour: str, what: str, dark: bool
         hovertemplate="layer %{x}: median %{y:.3g}<extra></extra>",
     )
     figure.update_layout(legend={"orientation": "h", "y": 1.12, "x": 0})
-    return _laid_out(figure, dark=dark, x="layer (1 = nearest the input)", y=what)
+    return laid_out(figure, dark=dark, x=LAYER, y=what)
 
 
 def histogram(entry: dict[str, Any], colour: str, what: str, dark: bool) -> Any:
@@ -90,7 +72,7 @@ def histogram(entry: dict[str, Any], colour: str, what: str, dark: bool) -> Any:
             hovertemplate="about %{x:.3g}: %{y} values<extra></extra>",
         )
     )
-    return _laid_out(figure, dark=dark, x=what, y="number of values")
+    return laid_out(figure, dark=dark, x=what, y="number of values")
 
 
 def cells(points: Sequence[dict[str, Any]], dark: bool) -> Any:
@@ -105,7 +87,7 @@ def cells(points: Sequence[dict[str, Any]], dark: bool) -> Any:
             hovertemplate="layer %{y}, cell %{x}: %{z:.3g}<extra></extra>",
         )
     )
-    figure = _laid_out(figure, dark=dark, x="cell", y="layer (1 = nearest the input)")
+    figure = laid_out(figure, dark=dark, x="cell", y=LAYER)
     return figure.update_yaxes(type="category")
 
 
@@ -123,6 +105,6 @@ def probabilities(
             hovertemplate=f"{label}: class %{{x}}, probability %{{y:.2f}}<extra></extra>",
         )
     figure.update_layout(legend={"orientation": "h", "y": 1.15, "x": 0})
-    figure = _laid_out(figure, dark=dark, x="class", y="probability (softmax)")
+    figure = laid_out(figure, dark=dark, x="class", y="probability (softmax)")
     figure.update_xaxes(type="category")
     return figure.update_yaxes(range=[0, 1])

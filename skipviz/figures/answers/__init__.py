@@ -15,7 +15,7 @@ from typing import Any
 
 def drawn() -> set[str]:
     """The keys of the probes that have a figure."""
-    return {item.name for item in pkgutil.iter_modules(__path__)}
+    return {item.name for item in pkgutil.iter_modules(__path__)} - {"curves"}
 
 
 def of(probe: str) -> Callable[..., Any]:

@@ -1,0 +1,44 @@
+"""How long the paths are that there are, and that the gradient takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from skipviz.figures import theme
+from skipviz.figures.layout import above, laid_out
+
+
+def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], dark: bool) -> Any:
+    """For each lane that has paths: grey how many of each length, coloured how much gradient."""
+    shown = [i for i in range(len(lanes)) if answers[0]["lanes"][i]["units"]]
+    if not shown:
+        return laid_out(
+            go.Figure().add_annotation(text="No lane of this run has skips that add up.",
+                                       showarrow=False),
+            dark=dark,
+        )  # fmt: skip
+    titles = [lanes[i][0] for i in shown]
+    made = make_subplots(rows=1, cols=len(shown), subplot_titles=titles, horizontal_spacing=0.07)
+    grey = theme.theme(dark).quiet
+    for place, i in enumerate(shown, start=1):
+        entries = [answer["lanes"][i] for answer in answers]
+        mean = np.median([entry["gradient"] for entry in entries], axis=0)
+        bars = (
+            ("share of the paths", entries[0]["count"], grey),
+            ("share of the gradient", mean, theme.colour(lanes[i][1], dark=dark)),
+        )
+        for name, values, colour in bars:
+            made.add_bar(
+                x=entries[0]["length"], y=values, name=name, marker={"color": colour},
+                legendgroup=name, showlegend=place == 1, row=1, col=place,
+                hovertemplate=f"{name}<br>through %{{x}} units: %{{y:.3g}}<extra></extra>",
+            )  # fmt: skip
+    made.update_layout(bargap=0.1)
+    made = laid_out(made, dark=dark, x="units that a path goes through", y="share")
+    made = above(made)
+    return made.update_layout(legend={"y": 1.12}, margin={"t": 90})

@@ -1,0 +1,45 @@
+"""Feature reuse in dense blocks: |W| at init, |W| now, and what would be missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from skipviz.figures.layout import laid_out
+
+_PANELS = (
+    ("weight_at_init", "mean |W| at init", "Cividis"),
+    ("weight", "mean |W| now", "Cividis"),
+    ("missing", "rise of the loss without it", "Viridis"),
+)
+
+
+def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], dark: bool) -> Any:
+    """Three heat maps (sources × targets) of the first dense block of the first lane that has one;
+    the two of |W| share a scale."""
+    found = [entry["blocks"][0] for entry in answers[0]["lanes"] if entry["blocks"]]
+    if not found:
+        return laid_out(
+            go.Figure().add_annotation(text="No lane of this run is a dense net.", showarrow=False),
+            dark=dark,
+        )
+    block = found[0]
+    titles = [title for _, title, _ in _PANELS]
+    made = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.11)
+    top = max(v for name in ("weight", "weight_at_init") for row in block[name] for v in row if v)
+    for place, (name, title, scale) in enumerate(_PANELS, start=1):
+        values = np.array(block[name], dtype=float).T
+        limits = {"zmin": 0, "zmax": top} if name != "missing" else {"zmin": 0}
+        made.add_heatmap(
+            z=values, x=block["targets"], y=block["sources"], colorscale=scale, **limits,
+            colorbar={"x": 0.27 + 0.365 * (place - 1), "len": 0.9, "thickness": 12},
+            hovertemplate=f"%{{y}} read by %{{x}}<br>{title} %{{z:.3g}}<extra></extra>",
+            row=1, col=place,
+        )  # fmt: skip
+    made = laid_out(made, dark=dark, x="read by", height=460)
+    made.update_yaxes(title_text="features of", row=1, col=1)
+    return made.update_yaxes(autorange="reversed")

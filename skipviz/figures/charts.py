@@ -1,0 +1,127 @@
+"""Draws a `scene.Chart`: numbers that a scene computed, with the palette and axes of all figures.
+
+    charts.draw(chart, dark) -> plotly Figure
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from skipviz.figures import theme
+from skipviz.scene import Chart, Series
+
+HEIGHT_PX = 460
+_SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x")
+
+
+def draw(chart: Chart, dark: bool = False, height: int = HEIGHT_PX) -> go.Figure:
+    """The chart; where families repeat, their curves go from pale to full colour, in the order of
+    the chart."""
+    figure = go.Figure()
+    for number, series in enumerate(chart.series):
+        figure.add_trace(_trace(chart, number, series, dark))
+    look, ink = theme.theme(dark), "#F2F5F8" if dark else "#16202A"
+    grid = "#2A323D" if dark else "#E3E8ED"
+    figure.update_layout(
+        title={"text": f"<b>{chart.title}</b>", "x": 0, "xanchor": "left", "font": {"size": 20}},
+        height=height,
+        margin={"l": 80, "r": 24, "t": 96, "b": 84 if chart.note else 60},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": ink, "size": 16},
+        legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
+        bargap=0.3,
+        showlegend=sum(bool(series.label) for series in chart.series) > 1,
+    )
+    figure.update_xaxes(title_text=chart.x, gridcolor=grid, zerolinecolor=grid)
+    figure.update_yaxes(title_text=chart.y, gridcolor=grid, zerolinecolor=grid)
+    _scales(figure, chart)
+    if chart.note:
+        figure.add_annotation(
+            text=chart.note,
+            xref="paper",
+            yref="paper",
+            x=0,
+            y=0,
+            yshift=-66,
+            showarrow=False,
+            xanchor="left",
+            font={"size": 14, "color": look.line},
+        )
+    return figure
+
+
+def _scales(figure: go.Figure, chart: Chart) -> None:
+    """Logarithmic axes say powers of ten; words stand on a category axis."""
+    if chart.log_x:
+        figure.update_xaxes(type="log", exponentformat="power", dtick=1)
+    elif any(isinstance(x, str) for series in chart.series for x in series.x):
+        figure.update_xaxes(type="category")
+    if chart.log_y:
+        figure.update_yaxes(type="log", exponentformat="power", nticks=9)
+        if any(series.style == "bars" for series in chart.series):
+            figure.update_yaxes(range=_decades(chart))
+
+
+def _decades(chart: Chart) -> list[float]:
+    """A logarithmic axis for bars: from a decade below the smallest to the largest value."""
+    values = np.array([y for series in chart.series for y in series.y], float)
+    logs = np.log10(values[np.isfinite(values) & (values > 0)])
+    return [float(np.floor(logs.min())), float(np.ceil(logs.max()))] if len(logs) else [0.0, 1.0]
+
+
+def _trace(chart: Chart, number: int, series: Series, dark: bool) -> Any:
+    """One series as a Plotly trace; what is not a finite number leaves a gap."""
+    ink = _ink(chart, number, dark)
+    y = [value if np.isfinite(value) else None for value in np.asarray(series.y, float)]
+    common = {
+        "x": list(series.x),
+        "y": y,
+        "name": series.label,
+        "showlegend": bool(series.label),
+        "hovertemplate": f"{series.label} %{{x}}: %{{y:.4g}}<extra></extra>",
+    }
+    if series.style == "bars":
+        return go.Bar(**common, marker={"color": ink, "line": {"width": 0}})
+    if series.style == "dots":
+        symbol = _SYMBOLS[_place(chart.series, number)[0] % len(_SYMBOLS)]
+        marker = {"color": ink, "size": 13, "symbol": symbol, "opacity": 0.85}
+        return go.Scatter(**common, mode="markers", marker=marker)
+    line = {"color": ink, "width": 3.5 if series.family else 2.5}
+    line |= {"dash": "dash"} if series.dashed else {}
+    return go.Scatter(**common, mode="lines+markers" if len(y) <= 12 else "lines", line=line)
+
+
+def _place(every: Sequence[Series], number: int) -> tuple[int, int]:
+    """Which of its kind a series is, and how many of its kind there are: of one family, style and
+    dash, each with a label of its own."""
+    mine = every[number]
+    labels = [
+        series.label
+        for series in every
+        if (series.family, series.style, series.dashed) == (mine.family, mine.style, mine.dashed)
+    ]
+    distinct = list(dict.fromkeys(labels))
+    return distinct.index(mine.label), len(distinct)
+
+
+def _ink(chart: Chart, number: int, dark: bool) -> str:
+    """The colour of a series: its family's, paler for the earlier ones of several."""
+    series, look = chart.series[number], theme.theme(dark)
+    if not series.family:
+        return look.line
+    full = theme.colour(series.family, dark)
+    place, many = _place(chart.series, number)
+    if many == 1:
+        return full
+    return _mixed(full, look.ground, 0.6 * (many - 1 - place) / (many - 1))
+
+
+def _mixed(ink: str, ground: str, share: float) -> str:
+    """#RRGGBB between two colours: `share` of the way from `ink` to `ground`."""
+    pairs = [(int(ink[i : i + 2], 16), int(ground[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)

@@ -1,0 +1,137 @@
+"""How wide is the valley that training ended in?"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from skipviz.declarations import Probe
+from skipviz.knob import Knob
+
+if TYPE_CHECKING:
+    from skipviz.engine.trained import Trained
+
+ABOVE = 0.5
+"""How far above the centre, in nats, the valley's floor reaches."""
+
+
+def measure(trained: Trained, points: int, reach: float, samples: int) -> dict[str, Any]:
+    """For each lane: the training loss on a plane through its weights.
+
+    at       (points,) places along both axes: 1 moves every filter by its own length
+    loss     (points, points) nats
+    floor    share of the plane whose loss is less than 0.5 above the centre's
+    worse    share of the plane whose loss is above guessing, log(classes)
+    median   loss on the plane
+    sharpest the largest eigenvalue of the Hessian of the loss at the centre
+    """
+    lanes = [_lane(trained, lane, points, reach, samples) for lane in range(len(trained.nets))]
+    return {"step": trained.step, "lanes": lanes}
+
+
+def _lane(trained: Trained, lane: int, points: int, reach: float, samples: int) -> dict[str, Any]:
+    import torch
+    from torch import nn
+
+    from skipviz.engine.seeing import on_batch_statistics, short, some
+
+    net = on_batch_statistics(trained.nets[lane])
+    x, y = some(trained, samples)
+    weights = list(net.parameters())
+    centre = [weight.detach().clone() for weight in weights]
+    axes = [_direction(centre, trained.seed, axis) for axis in range(2)]
+    at = torch.linspace(-reach, reach, points).tolist()
+    grid = torch.empty(points, points, dtype=torch.float64)
+    with torch.no_grad():
+        for i, a in enumerate(at):
+            for j, b in enumerate(at):
+                for weight, middle, u, v in zip(weights, centre, *axes, strict=True):
+                    weight.copy_(middle + a * u + b * v)
+                grid[i, j] = float(nn.functional.cross_entropy(net(x), y))
+        for weight, middle in zip(weights, centre, strict=True):
+            weight.copy_(middle)
+        here = float(nn.functional.cross_entropy(net(x), y))
+    grid = grid.nan_to_num(nan=math.inf)
+    chance = math.log(trained.experiment.dataset.num_classes)
+    return {
+        "at": short(at),
+        "loss": short(grid.clamp(max=1e12)),
+        "centre": short(here),
+        "floor": float((grid < here + ABOVE).double().mean()),
+        "worse": float((grid > chance).double().mean()),
+        "median": short(float(grid.clamp(max=1e12).median())),
+        "sharpest": short(_sharpest(net, x, y, trained.seed)),
+    }
+
+
+def _direction(centre: list[Any], seed: int, axis: int) -> list[Any]:
+    """A random direction in which each filter (each row of a matrix) is as long as the net's own;
+    biases and normalisations stay where they are (Li et al. 2018, section 4)."""
+    import torch
+
+    random = torch.Generator().manual_seed(2 * seed + axis)
+    made = []
+    for weight in centre:
+        drawn = torch.randn(weight.shape, generator=random).to(weight)
+        if weight.dim() < 2:
+            made.append(torch.zeros_like(weight))
+            continue
+        own, its = (t.flatten(1).norm(dim=1) for t in (weight, drawn))
+        scale = (own / its).view(-1, *[1] * (weight.dim() - 1))
+        made.append(drawn * scale)
+    return made
+
+
+def _sharpest(net: Any, x: Any, y: Any, seed: int, turns: int = 40) -> float:
+    """The largest eigenvalue of the Hessian, by power iteration with Hessian-vector products.
+
+    The iteration finds the eigenvalue that is largest in size; where that is negative, the Hessian
+    is shifted by it and asked again.
+    """
+    import torch
+    from torch import nn
+
+    weights = [w for w in net.parameters() if w.requires_grad]
+    loss = nn.functional.cross_entropy(net(x), y)
+    grads = torch.autograd.grad(loss, weights, create_graph=True)
+
+    def largest(shift: float) -> float:
+        random = torch.Generator().manual_seed(seed)
+        v = [torch.randn(w.shape, generator=random).to(w) for w in weights]
+        value = 0.0
+        for _ in range(turns):
+            size = math.sqrt(sum(float(each.double().square().sum()) for each in v))
+            if not size or not math.isfinite(size):
+                return math.nan
+            v = [each / size for each in v]
+            product = torch.autograd.grad(grads, weights, v, retain_graph=True)
+            moved = [p - shift * each for p, each in zip(product, v, strict=True)]
+            new = sum(float((m * each).sum()) for m, each in zip(moved, v, strict=True))
+            settled = abs(new - value) <= 1e-3 * abs(new)
+            v, value = moved, new
+            if settled:
+                break
+        return value + shift
+
+    top = largest(0.0)
+    return top if not top < 0 else largest(top)
+
+
+PROBE = Probe(
+    question="How wide is the valley that training ended in?",
+    title="Loss landscape",
+    definition="The training loss on a plane through the trained weights, spanned by two random"
+    " directions in which each filter is as long as the net's own; and the largest eigenvalue of"
+    " the Hessian of the loss.",
+    source="Li et al. 2018 (arXiv 1712.09913), section 4",
+    cost="One forward pass for each point of the plane, some forty backward passes.",
+    caveat="A plane is not the landscape: of thousands of directions two are seen. What it can tell"
+    " is a narrow valley from a wide one, and nets that ended at different losses are hard to"
+    " compare. BatchNorm uses the statistics of the samples at hand.",
+    knobs=(
+        Knob("points", "int", "Points", "On each axis.", 15, low=3, high=51),
+        Knob("reach", "float", "Reach", "How far each axis goes.", 1.0, low=0.01, high=10),
+        Knob("samples", "int", "Samples", "Of the training split.", 256, low=8, high=4096),
+    ),
+    measure=measure,
+)

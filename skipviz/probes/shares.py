@@ -1,0 +1,94 @@
+"""How much goes around the layers, and how much through them: forwards and backwards?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from skipviz.declarations import Probe
+from skipviz.knob import Knob
+
+if TYPE_CHECKING:
+    from skipviz.engine.trained import Trained
+
+
+def measure(trained: Trained, when: str, samples: int) -> dict[str, Any]:
+    """For each lane, at each unit that something leads around (U of them; a plain net has none).
+
+    depth     (U,) of the unit's end
+    ratio     (U,) ‖changed‖ / ‖carried‖: what the layers add, beside what goes around them
+    carried   (U,) norm of the part of dLoss/dx at the unit's input that came around the layers
+    changed   (U,) norm of the rest, which came through them
+    share     (U,) carried / (carried + changed)
+    """
+    state = trained.at_init() if when == "init" else trained
+    lanes = [_lane(state, lane, samples) for lane in range(len(state.nets))]
+    return {"step": state.step, "lanes": lanes}
+
+
+def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
+    import torch
+    from torch import nn
+
+    from skipviz.engine.seeing import has_two_ways, on_batch_statistics, seen, short, some
+
+    net, wiring = on_batch_statistics(trained.nets[lane]), trained.wirings[lane]
+    points = list(wiring.points)
+    units = {point.path: net.get_submodule(point.path) for point in points}
+    x, y = some(trained, samples)
+    paths = [unit.path for unit in wiring.units if unit.body.kind != "head"]
+    with seen(net, paths) as outputs:
+        loss = nn.functional.cross_entropy(net(x), y)
+    before = dict(zip(paths[1:], paths, strict=False))
+    rows = [point for point in points if has_two_ways(units[point.path])]
+    grads = torch.autograd.grad(loss, [outputs[point.path] for point in rows]) if rows else ()
+    found = [
+        _unit(units[point.path], outputs[before[point.path]].detach(), grad)
+        for point, grad in zip(rows, grads, strict=True)
+    ]
+    ratio, carried, changed = zip(*found, strict=True) if found else ((), (), ())
+    share = [a / (a + b) if a + b else float("nan") for a, b in zip(carried, changed, strict=True)]
+    return {
+        "depth": [point.depth for point in rows],
+        "ratio": short(list(ratio)),
+        "carried": short(list(carried)),
+        "changed": short(list(changed)),
+        "share": short(share),
+    }
+
+
+def _unit(unit: Any, x: Any, grad: Any) -> tuple[float, float, float]:
+    """(‖changed‖ / ‖carried‖, gradient around, gradient through) of one unit, from its input x and
+    the gradient at its output."""
+    import torch
+
+    from skipviz.engine.instruments import norms
+    from skipviz.engine.seeing import after, two_ways
+
+    x = x.requires_grad_()
+    carried, changed, joined = two_ways(unit, x)
+    (at_join,) = torch.autograd.grad(after(unit, joined), joined, grad, retain_graph=True)
+    (whole,) = torch.autograd.grad(joined, x, at_join, retain_graph=True)
+    around = at_join[:, : carried.shape[1]]  # of a concatenation the old channels are the first
+    if carried is not x:
+        (around,) = torch.autograd.grad(carried, x, around)
+    sizes = norms([t.detach() for t in (changed, carried, around, whole - around)]).tolist()
+    return sizes[0] / sizes[1] if sizes[1] else float("inf"), sizes[2], sizes[3]
+
+
+PROBE = Probe(
+    question="How much goes around the layers, and how much through them?",
+    title="Skip and branch",
+    definition="At each unit: the norm of what the layers add over the norm of what goes around"
+    " them (residual: ‖F(x)‖/‖h(x)‖; highway: ‖H·T‖/‖x·C‖; dense: ‖H(x)‖/‖x‖), and the two parts of"
+    " the gradient at the unit's input, the one that came around and the one that came through.",
+    source="He et al. 2016, equation (5): the gradient is the sum of the two; He et al. 2015,"
+    " Fig. 7 (residuals are small)",
+    cost="One forward and one backward pass, and each unit once more.",
+    caveat="Norms of two parts do not add up to the norm of the whole: the parts may point against"
+    " each other. The share says which is longer, not which matters.",
+    knobs=(
+        Knob("when", "choice", "When", "The net now, or at init.", "now", choices=("now", "init")),
+        Knob("samples", "int", "Samples", "Of the training split.", 128, low=2, high=1024),
+    ),
+    measure=measure,
+)
