@@ -74,6 +74,8 @@ class Dataset:
     key      the name of its file; set where an experiment looks at it
     files    the files that must be here; None where it comes with skipviz
     folder   where the arrays of a user's own set lie; empty for all others
+    held_out   one in so many pictures of each class is held out, drawn by the experiment's seed; 0
+             where the set has a test part of its own
     """
 
     title: str
@@ -91,6 +93,7 @@ class Dataset:
     citation: str = ""
     files: Files | None = None
     folder: str = ""
+    held_out: int = 0
 
     @property
     def num_classes(self) -> int:

@@ -1,20 +1,20 @@
 """Makes a data set of one's own from a folder, a zip archive or an .npz of pictures.
 
-One in five pictures of each class is held out, drawn from a fixed seed.
+A set that brings a test part keeps it. Any other keeps all its pictures together: the experiment's
+seed holds out one in five of each class (`splitting`).
 """
 
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from skipviz.datafiles import archives, cache, own, pictures, places
+from skipviz.datafiles import archives, cache, own, pictures, places, splitting
 from skipviz.datafiles.archives import Item, Trouble
 from skipviz.knob import SpecError, show
 
@@ -41,21 +41,38 @@ def add(title: str, path: Path, side: int, tell: Tell) -> str:
         raise SpecError("name: must have at least one letter or digit")
     if side and not SIDES[0] <= side <= SIDES[1]:
         raise SpecError(f"side {side}: must be a whole number from {SIDES[0]} to {SIDES[1]}")
-    images, labels, classes = _collected(path, side, tell)
-    images, labels, classes = _usable(images, labels, classes, tell)
-    arrays = _split(images, np.array(labels, dtype=np.int64))
+    given = _usable(_collected(path, side, tell), tell)
+    arrays, share = _parts(given)
     with places.disk_errors(places.cache()):
         key = own.reserve(title)
         try:
-            cache.store(own.home() / key, arrays, **_about(title, path, images, classes))
+            cache.store(own.home() / key, arrays, **_about(title, path, given, share))
         except BaseException:
             shutil.rmtree(own.home() / key, ignore_errors=True)
             raise
     return key
 
 
-def _collected(path: Path, side: int, tell: Tell) -> tuple[np.ndarray, list[int], tuple[str, ...]]:
-    """Images (N, C, side, side), the class number of each, and the class names."""
+class Given(NamedTuple):
+    """What was given, before it is a data set.
+
+    images   (N, C, side, side) uint8
+    labels   the class number of each
+    held     is it in the test part that the set brought?
+    classes  their names
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    held: np.ndarray
+    classes: tuple[str, ...]
+
+    @property
+    def brings_a_test_part(self) -> bool:
+        return bool(self.held.any() and not self.held.all())
+
+
+def _collected(path: Path, side: int, tell: Tell) -> Given:
     if path.is_dir():
         return _pictures(archives.folder(path), side or SIDE, tell)
     if not path.is_file():
@@ -64,7 +81,10 @@ def _collected(path: Path, side: int, tell: Tell) -> tuple[np.ndarray, list[int]
         return _pictures(archives.archive(path), side or SIDE, tell)
     if path.suffix.lower() != ".npz":
         raise SpecError(f"{path.name}: must be a folder, a .zip or an .npz")
-    stored = archives.npz(path)
+    return _arrays(archives.npz(path), side)
+
+
+def _arrays(stored: archives.Stored, side: int) -> Given:
     height, width = stored.images.shape[2:]
     small = height == width and SIDES[0] <= height <= SIDES[1]
     side = side or (height if small else SIDE)
@@ -73,7 +93,9 @@ def _collected(path: Path, side: int, tell: Tell) -> tuple[np.ndarray, list[int]
         _affordable(len(images), images.shape[1], side)
         images = pictures.resized(images, side)
     numbers = {name: number for number, name in enumerate(stored.classes)}
-    return images, [numbers[label] for label in stored.labels], stored.classes
+    labels = np.array([numbers[label] for label in stored.labels], dtype=np.int64)
+    held = np.arange(len(labels)) >= len(labels) - stored.tests
+    return Given(images, labels, held, stored.classes)
 
 
 def _affordable(count: int, channels: int, side: int) -> None:
@@ -84,14 +106,14 @@ def _affordable(count: int, channels: int, side: int) -> None:
         )
 
 
-def _pictures(
-    pieces: Iterable[Item | Trouble], side: int, tell: Tell
-) -> tuple[np.ndarray, list[int], tuple[str, ...]]:
+def _pictures(pieces: Iterable[Item | Trouble], side: int, tell: Tell) -> Given:
     found: list[np.ndarray] = []
     names: list[str] = []
-    for picture, label in _decoded(pieces, side, tell):
+    held: list[bool] = []
+    for picture, item in _decoded(pieces, side, tell):
         found.append(picture)
-        names.append(label)
+        names.append(item.label)
+        held.append(item.held)
         _affordable(len(found), 3, side)
         tell(done=len(found))
     if not found:
@@ -99,12 +121,13 @@ def _pictures(
     colour = any(len(picture) == 3 for picture in found)
     same = [np.repeat(p, 3, axis=0) if colour and len(p) == 1 else p for p in found]
     classes = tuple(sorted(set(names)))
-    return np.stack(same), [classes.index(name) for name in names], classes
+    labels = np.array([classes.index(name) for name in names], dtype=np.int64)
+    return Given(np.stack(same), labels, np.array(held), classes)
 
 
 def _decoded(
     pieces: Iterable[Item | Trouble], side: int, tell: Tell
-) -> Iterator[tuple[np.ndarray, str]]:
+) -> Iterator[tuple[np.ndarray, Item]]:
     cut = pictures.cutter(side)
     for piece in pieces:
         if isinstance(piece, Trouble):
@@ -115,52 +138,62 @@ def _decoded(
         except SpecError as error:
             tell(trouble=f"{piece.name}: {error}")
             continue
-        yield picture, piece.label
+        yield picture, piece
 
 
-def _usable(
-    images: np.ndarray, labels: list[int], classes: tuple[str, ...], tell: Tell
-) -> tuple[np.ndarray, list[int], tuple[str, ...]]:
-    """Without the classes that have too few pictures to hold one out."""
-    counts = Counter(labels)
-    kept = [number for number in range(len(classes)) if counts[number] >= 2]
-    for number in range(len(classes)):
-        if number not in kept:
-            tell(trouble=f"class {show(classes[number])}: has one picture, needs two or more")
+def _usable(given: Given, tell: Tell) -> Given:
+    """Without the classes that have too few pictures to hold one out, or none to train on."""
+    count = len(given.classes)
+    counts = np.bincount(given.labels, minlength=count)
+    train = np.bincount(given.labels[~given.held], minlength=count)
+    kept = []
+    for number, name in enumerate(given.classes):
+        if counts[number] < 2:
+            tell(trouble=f"class {show(name)}: has one picture, needs two or more")
+        elif given.brings_a_test_part and not train[number]:
+            tell(trouble=f"class {show(name)}: is in the test part alone")
+        else:
+            kept.append(number)
     if not 2 <= len(kept) <= MOST_CLASSES:
         raise SpecError(
             f"{len(kept)} classes with two pictures or more, must be 2 to {MOST_CLASSES}"
         )
-    again = {number: place for place, number in enumerate(kept)}
-    rows = [row for row, label in enumerate(labels) if label in again]
-    names = [archives.printable(classes[number]) for number in kept]
+    names = [archives.printable(given.classes[number]) for number in kept]
     alike = len(set(names)) < len(names) or "" in names
     names = [f"{name} ({number})" for number, name in enumerate(names, 1)] if alike else names
-    return images[rows], [again[labels[row]] for row in rows], tuple(names)
+    rows = np.flatnonzero(np.isin(given.labels, kept))
+    labels = np.searchsorted(kept, given.labels[rows]).astype(np.int64)
+    return Given(given.images[rows], labels, given.held[rows], tuple(names))
 
 
-def _split(images: np.ndarray, labels: np.ndarray) -> cache.Arrays:
+def _parts(given: Given) -> tuple[cache.Arrays, int]:
+    """The arrays as they are kept, and one in how many is held out (0: the test part is its own).
+
+    In a random order, always the same, so that the first ones are of all classes.
+    """
+    images, labels = given.images, given.labels
+    held = given.held if given.brings_a_test_part else np.zeros(len(labels), dtype=bool)
     rng = np.random.default_rng(0)
-    train: list[int] = []
-    held: list[int] = []
-    for label in np.unique(labels):
-        rows = rng.permutation(np.flatnonzero(labels == label))
-        share = max(1, len(rows) // HELD_OUT)
-        held += rows[:share].tolist()
-        train += rows[share:].tolist()
-    parts = [rng.permutation(rows) for rows in (train, held)]
-    return images[parts[0]], labels[parts[0]], images[parts[1]], labels[parts[1]]
+    train, test = (rng.permutation(np.flatnonzero(part)) for part in (~held, held))
+    share = 0 if held.any() else HELD_OUT
+    return (images[train], labels[train], images[test], labels[test]), share
 
 
-def _about(title: str, path: Path, images: np.ndarray, classes: tuple[str, ...]) -> dict[str, Any]:
-    count, channels, height, width = images.shape
+def _about(title: str, path: Path, given: Given, share: int) -> dict[str, Any]:
+    count, channels, height, width = given.images.shape
     kind = "an .npz" if path.suffix.lower() == ".npz" else "pictures"
     colour = "in colour" if channels == 3 else "in grey"
-    return {
+    said = f"one in {share} is held out, by the seed" if share else "its own test part is held out"
+    facts = {
         "title": title,
-        "classes": classes,
+        "classes": given.classes,
         "input_shape": [channels, height, width],
-        "summary": f"{count} pictures of your own in {len(classes)} classes, {height}×{width}"
-        f" pixels {colour}; one in {HELD_OUT} is held out.",
+        "summary": f"{count} pictures of your own in {len(given.classes)} classes, {height}×{width}"
+        f" pixels {colour}; {said}.",
         "origin": f"Added here from {kind} on {date.today().isoformat()}.",
     }
+    if not share:
+        return facts
+    parts = [splitting.sizes(n, share) for n in np.bincount(given.labels).tolist()]
+    counts = dict(zip(("train_counts", "test_counts"), zip(*parts, strict=True), strict=True))
+    return facts | counts | {"held_out": share}

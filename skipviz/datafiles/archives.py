@@ -21,16 +21,21 @@ MOST_FILES = 50_000
 MOST_TOTAL = 2 * 10**9
 """Bytes of all pictures of a set before they are decoded, and of an .npz."""
 
+TEST = ("test", "val", "valid", "validation")
+"""Folders above the classes' own whose pictures are the set's own test part."""
+
 _LITTER = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
 class Item:
-    """A file that may be a picture, and the class that its folder names."""
+    """A file that may be a picture, the class that its folder names, and whether it lies in the
+    test part."""
 
     name: str
     label: str
     data: bytes
+    held: bool
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,10 @@ def _label(path: PurePosixPath) -> str | Trouble | None:
     return printable(path.parts[-2]) or Trouble(name, "lies in a folder without a name")
 
 
+def _held(path: PurePosixPath) -> bool:
+    return any(part.lower() in TEST for part in path.parts[:-2])
+
+
 def folder(root: Path) -> Iterator[Item | Trouble]:
     """Every picture of a folder whose sub-folders are the classes. Links are not followed."""
     paths = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
@@ -74,7 +83,7 @@ def folder(root: Path) -> Iterator[Item | Trouble]:
                 data = file.read(MOST_BYTES + 1)
             total += len(data)
             _bounded(root.name, total)
-            yield Item(str(inside), label, data)
+            yield Item(str(inside), label, data, _held(inside))
         elif label is not None:
             yield label
 
@@ -115,7 +124,8 @@ def _member(packed: zipfile.ZipFile, member: zipfile.ZipInfo, label: str) -> Ite
     name = show(member.filename).strip("'")
     try:
         with packed.open(member) as file:
-            return Item(name, label, file.read(MOST_BYTES + 1))
+            held = _held(PurePosixPath(member.filename))
+            return Item(name, label, file.read(MOST_BYTES + 1), held)
     except Exception as error:  # as above: damaged, encrypted, an unknown compression
         return Trouble(name, f"cannot be unpacked ({type(error).__name__})")
 
@@ -125,26 +135,42 @@ def _member(packed: zipfile.ZipFile, member: zipfile.ZipInfo, label: str) -> Ite
 
 @dataclass(frozen=True)
 class Stored:
-    """Images uint8 (N, C, H, W), a label for each as text, and the class names in their order."""
+    """Images uint8 (N, C, H, W), a label for each as text, the class names in their order, and how
+    many of the images, the last ones, are the test part."""
 
     images: np.ndarray
     labels: list[str]
     classes: tuple[str, ...]
+    tests: int
 
 
 def npz(path: Path) -> Stored:
-    """The arrays `images` and `labels` of an .npz, and `classes` where it has them. No pickles."""
+    """The arrays `images` and `labels` of an .npz, and `classes`, `test_images` and `test_labels`
+    where it has them. No pickles."""
     with _opened(path) as packed:
         names = [name for name in packed.namelist() if name.endswith(".npy")]
         if not {"images.npy", "labels.npy"} <= set(names):
             found = ", ".join(show(name[:-4]) for name in names[:8]) or "no arrays"
             raise SpecError(f"{path.name}: must hold the arrays images and labels, has {found}")
-        images = _array(packed, "images", "ui", (3, 4))
-        labels = _array(packed, "labels", "iuU", (1,))
+        images, labels = _part(packed, path.name, "")
+        tests = 0
+        if {"test_images.npy", "test_labels.npy"} <= set(names):
+            more, answers = _part(packed, path.name, "test_")
+            if more.shape[1:] != images.shape[1:] or answers.dtype.kind != labels.dtype.kind:
+                raise SpecError(f"{path.name}: test_images and test_labels are not like the others")
+            tests = len(more)
+            images, labels = np.concatenate([images, more]), np.concatenate([labels, answers])
         named = _array(packed, "classes", "U", (1,)) if "classes.npy" in names else None
+    return _stored(images, labels, named, tests)
+
+
+def _part(packed: zipfile.ZipFile, name: str, prefix: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, C, H, W) and labels (N,) of one part."""
+    images = _array(packed, f"{prefix}images", "ui", (3, 4))
+    labels = _array(packed, f"{prefix}labels", "iuU", (1,))
     if len(labels) != len(images):
-        raise SpecError(f"{path.name}: {len(images)} images and {len(labels)} labels")
-    return _stored(_channels_first(images), labels, named)
+        raise SpecError(f"{name}: {len(images)} {prefix}images and {len(labels)} {prefix}labels")
+    return _channels_first(images), labels
 
 
 def _array(packed: zipfile.ZipFile, name: str, kinds: str, axes: tuple[int, ...]) -> np.ndarray:
@@ -183,12 +209,11 @@ def _channels_first(images: np.ndarray) -> np.ndarray:
     return images.astype(np.uint8, copy=False)
 
 
-def _stored(images: np.ndarray, labels: np.ndarray, named: np.ndarray | None) -> Stored:
+def _stored(images: np.ndarray, labels: np.ndarray, named: np.ndarray | None, tests: int) -> Stored:
     values = np.unique(labels)
     if named is None or labels.dtype.kind == "U":
-        return Stored(images, [str(label) for label in labels], tuple(map(str, values)))
+        return Stored(images, [str(label) for label in labels], tuple(map(str, values)), tests)
     if values[0] < 0 or values[-1] >= len(named):
         raise SpecError(f"array labels: {values[-1]} has no name among {len(named)} classes")
-    return Stored(
-        images, [str(named[label]) for label in labels], tuple(str(named[v]) for v in values)
-    )
+    names = tuple(str(named[value]) for value in values)
+    return Stored(images, [str(named[label]) for label in labels], names, tests)

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from skipviz.datafiles import find, places, statistics
+from skipviz.datafiles import find, places, splitting, statistics
 from skipviz.declarations import Dataset, dataset
 from skipviz.knob import SpecError
 
@@ -31,10 +31,24 @@ NAMES = ("train_images", "train_labels", "test_images", "test_labels")
 Arrays = tuple[Any, Any, Any, Any]
 
 
-def arrays(key: str) -> Arrays:
+def arrays(key: str, seed: int = 0) -> Arrays:
     """Images uint8 (N, C, H, W) and labels int64 (N,) of both parts, from the cache where it has
-    them, else read and kept. A change to them stays in this process."""
+    them, else read and kept. A change to them stays in this process.
+
+    `seed` decides which pictures are held out of a set that has no test part of its own: their
+    arrays are copies; all others are mapped.
+    """
     declared = dataset(key)
+    whole = _whole(key, declared)
+    if not declared.held_out:
+        return whole
+    images, labels = whole[:2]
+    train, held = splitting.rows(labels, declared.held_out, seed)
+    return images[train], labels[train], images[held], labels[held]
+
+
+def _whole(key: str, declared: Dataset) -> Arrays:
+    """The arrays as they are kept."""
     found = mapped(key)
     if found is not None:
         return found
@@ -85,8 +99,11 @@ def keep_linear(key: str, result: dict[str, Any]) -> None:
 
 
 def checked(key: str, declared: Dataset, loaded: Arrays) -> Arrays:
-    """The arrays, or SpecError where they are not what the declaration says."""
+    """The arrays as they are kept, or SpecError where they are not what the declaration says. Those
+    of a set without a test part are all in the first."""
     sizes = (declared.train_size, declared.test_size)
+    if declared.held_out:
+        sizes = (sum(sizes), 0)
     for images, labels, size in zip(loaded[::2], loaded[1::2], sizes, strict=True):
         shape = (size, *declared.input_shape)
         if images.dtype != np.uint8 or images.shape != shape:
@@ -94,7 +111,8 @@ def checked(key: str, declared: Dataset, loaded: Arrays) -> Arrays:
                 f"data {key}: {images.dtype} images of shape {images.shape} were read, must be"
                 f" uint8 of {shape}"
             )
-        if labels.shape != (size,) or labels.min() < 0 or labels.max() >= declared.num_classes:
+        wrong = (labels < 0) | (labels >= declared.num_classes)
+        if labels.shape != (size,) or wrong.any():
             raise SpecError(f"data {key}: labels must be {size}, from 0 to its last class")
     return loaded
 
@@ -106,7 +124,7 @@ def store(folder: Path, loaded: Arrays, **more: Any) -> None:
     try:
         for name, values in zip(NAMES, loaded, strict=True):
             np.save(half / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
-        classes = int(max(loaded[1].max(), loaded[3].max())) + 1
+        classes = int(np.concatenate([loaded[1], loaded[3]]).max()) + 1
         facts = {
             "histogram": statistics.histogram(loaded[0]).tolist(),
             "train_counts": np.bincount(loaded[1], minlength=classes).tolist(),
@@ -158,7 +176,8 @@ def _fingerprint(key: str, declared: Dataset) -> str:
 
 
 def mapped(key: str) -> Arrays | None:
-    """The arrays of a set that is in the cache, mapped; None where it is not, or not whole."""
+    """The arrays of a set that is in the cache, mapped, as they are kept: without a test part
+    where it has none of its own. None where it is not, or not whole."""
     declared = dataset(key)
     folder = entry(key, declared)
     if folder is None:

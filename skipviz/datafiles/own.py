@@ -1,6 +1,9 @@
 """The user's own data sets: arrays in the cache, under keys of checked characters.
 
 <cache>/own/own-<name>/    the arrays as in `cache`, and about.json with title, classes and origin
+
+A set that brought no test part keeps all its pictures in the training arrays. about.json then says
+one in how many is held out ("held_out"), and its counts are those of the parts that this makes.
 """
 
 from __future__ import annotations
@@ -73,6 +76,9 @@ def _read(folder: Path, changed: int) -> Dataset | None:
     try:
         about: dict[str, Any] = json.loads((folder / "about.json").read_text())
         channels, height, width = (int(side) for side in about["input_shape"])
+        held_out = int(about.get("held_out", 0))
+        if held_out and held_out < 2:
+            raise ValueError(held_out)
         return Dataset(
             title=str(about["title"]),
             summary=str(about["summary"]),
@@ -86,6 +92,7 @@ def _read(folder: Path, changed: int) -> Dataset | None:
             load=partial(_load, folder.name),
             order=100,
             folder=str(folder),
+            held_out=held_out,
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

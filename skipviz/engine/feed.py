@@ -27,12 +27,16 @@ class Feed:
     labels   (N,) int64 on the device, as they are, without noise
     held_images, held_labels   the held-out split, on the CPU: only probes look at it. It is pooled
     like the training images, but neither cut, nor augmented, nor noisy
+
+    Of a set that has no test part of its own, the experiment's seed decides what is held out: one
+    split for all seeds of an experiment that has several.
     """
 
     def __init__(self, experiment: Experiment, device: torch.device) -> None:
         self.experiment, self.device = experiment, device
-        images, labels, held_images, held_labels = cache.arrays(experiment.data)
-        known = cache.about(experiment.data) if experiment.pool == 1 else None
+        images, labels, held_images, held_labels = cache.arrays(experiment.data, experiment.seed)
+        as_kept = experiment.pool == 1 and not experiment.dataset.held_out
+        known = cache.about(experiment.data) if as_kept else None
         if experiment.subset:
             rows = first_of_each_class(labels, experiment.subset)
             images, labels, known = images[rows], labels[rows], None

@@ -42,11 +42,12 @@ def yardstick(key: str, declared: Dataset) -> None:
     st.caption(
         f"Computed here: softmax regression on standardised pixels, fitted to"
         f" {found['train_images']:,} training images (missing {found['train_error']:.1%}),"
-        f" measured on {found['held_out_images']:,} held-out ones."
+        f" measured on {found['held_out_images']:,} held-out ones"
+        + (", those of seed 0." if declared.held_out else ".")
     )
 
 
-def pixels(about: dict[str, Any]) -> None:
+def pixels(declared: Dataset, about: dict[str, Any]) -> None:
     """Mean and deviation of each channel, and how often each value occurs."""
     histogram = np.array(about["histogram"])
     mean, deviation = statistics.moments(histogram)
@@ -55,7 +56,8 @@ def pixels(about: dict[str, Any]) -> None:
         f"{name} **{m:.1f}** ± {d:.1f}" for name, m, d in zip(names, mean, deviation, strict=True)
     )
     what = "points" if len(histogram) == 2 else "images"
-    st.markdown(f"Mean ± deviation of the training {what}: {said}")
+    part = "all" if declared.held_out else "the training"
+    st.markdown(f"Mean ± deviation of {part} {what}: {said}")
     if what == "points":
         return
     st.plotly_chart(
