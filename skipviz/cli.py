@@ -1,4 +1,4 @@
-"""The command line: families, describe, train, probe, runs, data, doctor.
+"""The command line: families, describe, train, scene, probe, runs, data, doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from skipviz import discover
+from skipviz import discover, performing
 from skipviz.datafiles import cli as datafiles
 from skipviz.declarations import probe
 from skipviz.runs.store import Store
@@ -212,6 +212,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("knobs", nargs="*", metavar="knob=value")
     one = add("train", train)
     one.add_argument("experiment", metavar="EXPERIMENT.json|SCENE")
+    performing.declare(add("scene", performing.scene))
     one = add("probe", measured)
     one.add_argument("probe", help="predictions, histograms, …")
     one.add_argument("run", help="a run's id: see runs")

@@ -31,6 +31,9 @@ class Evidence(Protocol):
     def steps(self, run: str = "main") -> np.ndarray:
         """The recorded steps, (T,)."""
 
+    def axis(self, field: str, lane: int, run: str = "main") -> list[int]:
+        """The depth of each number of a field of LaneFrame: 1 is nearest the input."""
+
     def history(self, field: str, lane: int, run: str = "main") -> np.ndarray:
         """A field of LaneFrame over the recorded steps: (T, S, width); loss and error have width
         1."""

@@ -47,8 +47,9 @@ ALLOWED: dict[str, set[str]] = {
     "graphs": GROUND | {"figures"},
     "standalone": GROUND | {"families"},
     "ui": PLAIN_RUNS | {"runs", "figures", "graphs", "standalone", "reference"},
-    "cli": PLAIN_RUNS | {"runs", "figures", "graphs"},
+    "cli": PLAIN_RUNS | {"runs", "figures", "graphs", "performing"},
     "doctor": PLAIN_RUNS | {"runs"},
+    "performing": PLAIN_RUNS | {"runs"},
     "pages": GROUND | {"ui"},
     "app": {"ui"},
     "__main__": {"cli"},
@@ -57,6 +58,7 @@ LATER: dict[str, set[str]] = {
     "probes": {"engine", "nets", "families", "data"},
     "cli": {"engine", "nets", "doctor"},
     "doctor": {"engine", "nets"},
+    "performing": {"worker"},
 }
 HEAVY = {"torch", "torchvision", "sklearn"}
 HEAVY_ROOMS = {"nets", "engine", "worker"}

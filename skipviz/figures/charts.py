@@ -1,6 +1,6 @@
 """Draws a `scene.Chart`: numbers that a scene computed, with the palette and axes of all figures.
 
-    charts.draw(chart, dark) -> plotly Figure
+charts.draw(chart, dark) -> plotly Figure
 """
 
 from __future__ import annotations

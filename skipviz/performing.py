@@ -1,0 +1,154 @@
+"""`python -m skipviz scene KEY … | --all`: performs scenes and says what showed.
+
+Exit status 0 where every expectation of every scene was met, 1 where one was not, 2 for bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any
+
+from skipviz import discover
+from skipviz.datafiles.find import missing
+from skipviz.knob import show
+from skipviz.runs.evidence import told
+from skipviz.scene import Scene
+from skipviz.spec import SpecError
+
+
+def declare(command: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    command.add_argument("keys", nargs="*", metavar="KEY", help="which scenes; none lists them")
+    command.add_argument("--all", action="store_true", help="every scene, as many at once as cores")
+    command.add_argument("--seeds", type=int, help="train so many seeds instead of the scene's")
+    command.add_argument("--first-seed", type=int, help="and begin with this one")
+
+
+def scene(args: argparse.Namespace) -> int:
+    """Trains lecture scenes and compares what they expect with what showed; always trains."""
+    found = discover.scenes()
+    unknown = next((key for key in args.keys if key not in found), None)
+    if unknown is not None:
+        known = ", ".join(found) or "none"
+        raise SpecError(f"scene {show(unknown)}: there is no such scene; there is {known}")
+    if args.all and args.keys:
+        raise SpecError("scene: name scenes or say --all, not both")
+    if not args.all and not args.keys:
+        return _listed(found, args.json)
+    keys = list(found) if args.all else args.keys
+    for key in keys:
+        told(found[key], args.seeds, args.first_seed)  # a wrong seed is said before hours are spent
+    began = time.monotonic()
+    results = []
+    for result in _at_once(keys, args) if args.all else _in_turn(keys, args):
+        results.append(result)
+        if not args.json:
+            _print(result)
+    short = [result["key"] for result in results if not _met(result)]
+    if args.json:
+        order = {key: place for place, key in enumerate(keys)}
+        print(json.dumps({"scenes": sorted(results, key=lambda r: order[r["key"]])}))
+    else:
+        outcome = f"fell short: {', '.join(short)}" if short else "every expectation was met"
+        print(f"{len(results)} scenes in {time.monotonic() - began:.0f} s; {outcome}")
+    return 1 if short else 0
+
+
+def _listed(found: dict[str, Scene], as_json: bool) -> int:
+    """Which scenes there are."""
+    if as_json:
+        rows = [{"key": k, "title": s.title, "question": s.question} for k, s in found.items()]
+        print(json.dumps({"known": rows}))
+        return 0
+    for key, each in found.items():
+        print(f"{key:22} {each.title}: {each.question}")
+    return 0
+
+
+def performed(key: str, seeds: int | None, first_seed: int | None) -> dict[str, Any]:
+    """One scene trained here. `state` is "measured"; "recorded" where what it trains on is not
+    here and only its recording can be shown: that shows nothing of this machine."""
+    each: Scene = discover.scenes()[key]
+    experiments = told(each, seeds, first_seed)
+    head = {"key": key, "title": each.title}
+    if each.recording and any(missing(run.data) for run in experiments.values()):
+        unmeasured = [
+            {"text": expected.text, "measured": [], "met": False} for expected in each.expects
+        ]
+        return head | {"state": "recorded", "expectations": unmeasured, "seconds": 0.0}
+    from skipviz.runs.worker.rehearsal import rehearse
+
+    done = rehearse(each, experiments, lambda line: _note(f"{key}, {line}"))
+    return head | {
+        "state": "measured",
+        "expectations": [verdict.to_json() | {"unit": verdict.unit} for verdict in done.verdicts],
+        "seconds": round(done.seconds, 2),
+        "first_s": round(done.first_s, 2),
+    }
+
+
+def _in_turn(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    for key in keys:
+        yield performed(key, args.seeds, args.first_seed)
+
+
+def _at_once(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Each scene in a process of its own, the longest first, as they end."""
+    found = discover.scenes()
+    longest = sorted(keys, key=lambda key: -found[key].seconds)
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        waiting = [pool.submit(_child, key, args.seeds, args.first_seed) for key in longest]
+        for count, future in enumerate(as_completed(waiting), 1):
+            result = future.result()
+            word = "met" if _met(result) else "fell short"
+            _note(f"{count} of {len(keys)}: {result['key']} {word}, {result['seconds']:.0f} s")
+            yield result
+
+
+def _child(key: str, seeds: int | None, first_seed: int | None) -> dict[str, Any]:
+    """What a scene's own process says; one that breaks off has the state "failed"."""
+    words = [sys.executable, "-m", "skipviz", "scene", key, "--json"]
+    words += [] if seeds is None else ["--seeds", str(seeds)]
+    words += [] if first_seed is None else ["--first-seed", str(first_seed)]
+    done = subprocess.run(
+        words, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    try:
+        result: dict[str, Any] = json.loads(done.stdout)["scenes"][0]
+    except (ValueError, KeyError, IndexError):
+        why = (done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"])[-1]
+        return {"key": key, "state": "failed", "expectations": [], "seconds": 0.0, "why": why}
+    return result
+
+
+def _met(result: dict[str, Any]) -> bool:
+    """Was the scene measured here, and does everything that it expects show?"""
+    every = all(expectation["met"] for expectation in result["expectations"])
+    return result["state"] == "measured" and every
+
+
+def _print(result: dict[str, Any]) -> None:
+    """One scene for people: expected, measured of every seed, verdict."""
+    print(f"{result['key']}: {result.get('title', '')}  [{result['state']}]")
+    for expectation in result["expectations"]:
+        print(f"  {'met       ' if expectation['met'] else 'FELL SHORT'} {expectation['text']}")
+        if expectation["measured"]:
+            numbers = ", ".join(f"{float(value):.4g}" for value in expectation["measured"])
+            unit = f" {expectation['unit']}" if expectation["unit"] else ""
+            print(f"{'':13}expected {expectation['wanted']}; measured {numbers}{unit}")
+    if "why" in result:
+        print(f"  broke off: {result['why']}")
+    first = f", first frame after {result['first_s']:.1f} s" if "first_s" in result else ""
+    print(f"  {result['seconds']:.1f} s{first}\n", flush=True)
+
+
+def _note(text: str) -> None:
+    """A line of progress."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,254 @@
+"""Every lecture scene keeps the contract; a tiny real scene goes through the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skipviz import discover
+from skipviz.cli import main
+from skipviz.declarations import probe
+from skipviz.figures import charts
+from skipviz.figures.answers import drawn
+from skipviz.runs.evidence import told
+from skipviz.runs.worker.rehearsal import Rehearsed, rehearse
+from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
+from skipviz.spec import Experiment, Lane
+from tests.numbers_in_text import settings, texts, unbacked
+
+ROOT = Path(__file__).parent.parent
+SCENES: dict[str, Scene] = discover.scenes()
+ONE = {"backbone": "dense", "depth": 3}
+
+
+def _loss(evidence: Evidence) -> list[float]:
+    return evidence.final("loss", 0)
+
+
+def _curve(evidence: Evidence) -> Chart:
+    loss = evidence.history("loss", 0)[:, 0, 0]
+    return Chart("Loss", "step", "loss", [Series("plain", evidence.steps(), loss, "plain")])
+
+
+TINY = Scene(
+    title="Tiny",
+    question="Does a shallow net learn?",
+    choices=("yes", "no"),
+    answer=lambda evidence: 0,
+    runs={"main": Experiment(lanes=[Lane(family="plain", knobs=ONE)], steps=30, seeds=2)},
+    figures=(Figure("chart", "the loss falls", chart=_curve),),
+    expects=(Expectation("The loss is finite", _loss, at_most=10.0, over="every"),),
+    saw="It ends at {loss}.",
+    numbers=lambda evidence: {"loss": round(_loss(evidence)[0], 2)},
+    misconception="None.",
+    caveat="Small.",
+    sources=(("He et al. 2015", "section 4.1"),),
+    seconds=1.0,
+    notes="Say it.",
+    exercises=(("Why?", "So."), ("How?", "Thus.")),
+    asks=(Ask("said", "predictions", {"pictures": 3}),),
+)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Rehearsed:
+    return rehearse(TINY, TINY.runs)
+
+
+@pytest.fixture
+def only_tiny(monkeypatch: pytest.MonkeyPatch) -> Callable[[Scene], None]:
+    def offer(scene: Scene) -> None:
+        monkeypatch.setattr(discover, "scenes", lambda: {"tiny": scene})
+
+    return offer
+
+
+# --- the contract of every scene
+
+
+@pytest.mark.parametrize("key", SCENES)
+def test_a_scene_has_all_that_a_lecturer_needs(key: str) -> None:
+    scene = SCENES[key]
+    empty_allowed = {"asks", "recording", "order"}
+    for each in fields(scene):
+        assert getattr(scene, each.name) or each.name in empty_allowed, f"{key}: no {each.name}"
+    assert scene.question.rstrip().endswith("?") and len(scene.choices) >= 2
+    assert len(set(scene.choices)) == len(scene.choices)
+    assert len(scene.exercises) == 2 and all(q.strip() and a.strip() for q, a in scene.exercises)
+    assert "main" in scene.runs and scene.experiment.seeds >= 3
+    assert all(run.seeds == scene.experiment.seeds for run in scene.runs.values())
+    assert scene.seconds <= 60 or scene.recording
+    words = len(scene.notes.split())
+    assert 80 <= words <= 300, f"{words} words of notes are not ninety seconds"
+
+
+@pytest.mark.parametrize("key", SCENES)
+def test_expectations_can_fail_and_sources_name_a_place(key: str) -> None:
+    scene = SCENES[key]
+    for expectation in scene.expects:
+        assert expectation.at_least is not None or expectation.at_most is not None
+    for source, place in scene.sources:
+        assert re.search(r"\b(19|20)\d\d\b", source), f"{key}: {source} has no year"
+        assert re.search(r"(?i)section|fig|table|eq|abstract|appendix|lemma|theorem", place), place
+
+
+@pytest.mark.parametrize("key", SCENES)
+def test_asks_and_figures_refer_to_what_is_there(key: str) -> None:
+    scene = SCENES[key]
+    names = [ask.name for ask in scene.asks]
+    assert len(set(names)) == len(names)
+    for ask in scene.asks:
+        assert ask.run in scene.runs
+        probe(ask.probe).options(ask.options)
+    assert scene.figures
+    for figure in scene.figures:
+        assert figure.run in scene.runs and figure.says.strip()
+        if figure.kind == "live":
+            assert figure.panels and set(figure.panels) <= {"loss", "profile", "heat", "gates"}
+        elif figure.kind == "probe":
+            asked = next(ask for ask in scene.asks if ask.name == figure.ask)
+            assert asked.probe in drawn(), f"{asked.probe} has no figure"
+        else:
+            assert figure.chart is not None
+
+
+@pytest.mark.parametrize("key", SCENES)
+def test_numbers_in_a_scenes_texts_are_settings_or_have_a_source(key: str) -> None:
+    known = settings(SCENES[key].runs.values())
+    for ask in SCENES[key].asks:
+        known |= {float(v) for v in ask.options.values() if isinstance(v, (int, float))}
+    path = ROOT / "skipviz" / "scenes" / f"{key}.py"
+    sources = {part for source in SCENES[key].sources for part in source}
+    for line, text in texts(path):
+        if text not in sources:
+            assert not unbacked(text, known), f"{path.name}:{line} {unbacked(text, known)}"
+
+
+def test_scenes_stand_in_an_order_of_their_own() -> None:
+    orders = [scene.order for scene in SCENES.values()]
+    assert len(set(orders)) == len(orders)
+
+
+# --- a tiny scene, for real
+
+
+def _placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_a_rehearsal_trains_asks_and_judges(tiny: Rehearsed) -> None:
+    evidence = tiny.evidence
+    assert evidence.history("loss", 0).shape == (30, 2, 1)
+    assert evidence.axis("weight_gradient_norm", 0) == [1, 2, 3]
+    assert len(evidence.ask("said")) == 2 and evidence.ask("said") is evidence.ask("said")
+    assert [answer["step"] for answer in evidence.ask("said")] == [30, 30]
+    assert 0 < tiny.first_s <= tiny.seconds
+    verdict = tiny.verdicts[0]
+    assert verdict.met and len(verdict.measured) == 2
+    assert verdict.measured[0] == pytest.approx(evidence.history("loss", 0)[-25:, 0].mean())
+    assert _placeholders(TINY.saw) == set(TINY.numbers(evidence))
+
+
+def test_seeds_differ_and_the_first_may_be_chosen() -> None:
+    again = rehearse(TINY, told(TINY, seeds=1, first_seed=1))
+    both = rehearse(TINY, told(TINY, seeds=2, first_seed=0))
+    assert again.evidence.final("loss", 0)[0] == pytest.approx(both.evidence.final("loss", 0)[1])
+    assert both.verdicts[0].measured[0] != both.verdicts[0].measured[1]
+
+
+def test_a_chart_is_drawn_in_both_themes(tiny: Rehearsed) -> None:
+    for dark in (False, True):
+        figure = charts.draw(_curve(tiny.evidence), dark)
+        assert figure.layout.xaxis.title.text == "step" and len(figure.data[0].y) == 30
+
+
+def test_families_that_repeat_go_from_pale_to_full_and_gaps_stay_gaps() -> None:
+    same = [Series(str(n), [1, 2], [1.0, float("inf")], "highway") for n in range(3)]
+    figure = charts.draw(Chart("", "x", "y", [*same, Series("chance", [1, 2], [2, 2])], log_y=True))
+    inks = [trace.line.color for trace in figure.data]
+    assert len(set(inks)) == 4 and inks[2] == "#009E73"
+    assert figure.data[0].y == (1.0, None) and figure.layout.yaxis.type == "log"
+
+
+# --- the command line
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, Any, str]:
+    status = main(["scene", *words])
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_a_scene_whose_expectations_are_met_ends_with_0(
+    only_tiny: Callable[[Scene], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    only_tiny(TINY)
+    status, out, _ = run(capsys, "tiny", "--json")
+    (result,) = json.loads(out)["scenes"]
+    assert status == 0 and result["key"] == "tiny" and result["state"] == "measured"
+    (expectation,) = result["expectations"]
+    assert expectation["met"] and len(expectation["measured"]) == 2 and result["seconds"] > 0
+    status, out, _ = run(capsys, "tiny", "--seeds", "1", "--first-seed", "4")
+    assert status == 0 and "every expectation was met" in out and "expected at most 10" in out
+
+
+def test_a_scene_that_falls_short_ends_with_1_and_shows_its_numbers(
+    only_tiny: Callable[[Scene], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    only_tiny(replace(TINY, expects=(Expectation("It ends at nothing", _loss, at_most=1e-9),)))
+    status, out, _ = run(capsys, "tiny")
+    assert status == 1 and "FELL SHORT It ends at nothing" in out and "fell short: tiny" in out
+    status, out, _ = run(capsys, "tiny", "--json")
+    expectation = json.loads(out)["scenes"][0]["expectations"][0]
+    assert status == 1 and not expectation["met"] and expectation["measured"][0] > 0
+
+
+def test_a_scene_that_cannot_be_trained_here_is_recorded_which_is_not_met(
+    only_tiny: Callable[[Scene], None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    only_tiny(replace(TINY, recording="tiny"))
+    monkeypatch.setattr("skipviz.performing.missing", lambda data: f"data {data}: not here")
+    status, out, _ = run(capsys, "tiny", "--json")
+    (result,) = json.loads(out)["scenes"]
+    assert status == 1 and result["state"] == "recorded"
+    assert not any(expectation["met"] for expectation in result["expectations"])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nowhere"], "scene 'nowhere': there is no such scene; there is tiny"),
+        (["tiny", "--seeds", "0"], "seeds 0"),
+        (["tiny", "--seeds", "99"], "seeds 99"),
+        (["tiny", "--first-seed", "-1"], "seed -1"),
+        (["tiny", "--all"], "not both"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(
+    words: list[str],
+    sentence: str,
+    only_tiny: Callable[[Scene], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    only_tiny(TINY)
+    status, out, err = run(capsys, *words)
+    assert status == 2 and sentence in err and err.count("\n") == 1 and not out
+
+
+def test_all_runs_each_scene_in_a_process_and_says_what_broke_off(
+    only_tiny: Callable[[Scene], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    only_tiny(TINY)  # its key is unknown to the child, which therefore breaks off
+    status, out, err = run(capsys, "--all", "--json")
+    (result,) = json.loads(out)["scenes"]
+    assert status == 1 and result["state"] == "failed" and "no such scene" in result["why"]
+    assert "1 of 1: tiny fell short" in err
