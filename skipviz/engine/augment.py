@@ -13,22 +13,24 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from skipviz.datafiles import augmentation
+
 
 def augmented(images: torch.Tensor, how: str, rng: np.random.Generator) -> torch.Tensor:
     """Standardised images (B, C, H, W), each cropped ("crop"), mirrored ("flip") or both by
     chance."""
-    if how in ("crop", "both"):
-        images = _cropped(images, rng)
-    if how in ("flip", "both"):
-        mirrored = torch.from_numpy(rng.random(len(images)) < 0.5).to(images.device)
+    throws = augmentation.thrown(how, len(images), images.shape[2], rng)
+    if throws.pad:
+        images = _cropped(images, throws)
+    if throws.mirrored.any():
+        mirrored = torch.from_numpy(throws.mirrored).to(images.device)
         images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
     return images
 
 
-def _cropped(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+def _cropped(images: torch.Tensor, throws: augmentation.Throws) -> torch.Tensor:
     count, _, height, width = images.shape
-    pad = max(1, round(height / 8))
-    places = torch.from_numpy(rng.integers(0, 2 * pad + 1, (2, count))).to(images.device)
+    pad, places = throws.pad, torch.from_numpy(throws.corners).to(images.device)
     rows = places[0, :, None] + torch.arange(height, device=images.device)  # (B, H)
     columns = places[1, :, None] + torch.arange(width, device=images.device)  # (B, W)
     padded = functional.pad(images, (pad, pad, pad, pad)).permute(0, 2, 3, 1)  # (B, H+2P, W+2P, C)

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from skipviz.datafiles import cache, statistics
+from skipviz.datafiles import augmentation, cache, statistics
 from skipviz.engine.augment import augmented
 from skipviz.spec import Experiment, SpecError
 
-_NOISE, _AUGMENT = 1, 2
-"""Tell the random streams of one seed apart; the order of samples has the stream of its own."""
+_NOISE = 1
+"""Tells this random stream of a seed from those of augmentation and split; the order of samples has
+the stream of its own."""
 
 
 class Feed:
@@ -65,7 +66,7 @@ class Feed:
         rows = self._permutation(seed, epoch)[place * size : (place + 1) * size]
         images = self.pictures(rows)
         if self.experiment.augment != "none":
-            rng = np.random.default_rng([seed, step, _AUGMENT])
+            rng = np.random.default_rng([seed, step, augmentation.STREAM])
             images = augmented(images, self.experiment.augment, rng)
         return images, self.taught(seed)[rows]
 

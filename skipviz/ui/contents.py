@@ -11,9 +11,10 @@ import streamlit as st
 from skipviz.datafiles import cache, errands, statistics
 from skipviz.declarations import Dataset
 from skipviz.figures import samples
+from skipviz.ui.augmented import LEAST_SIDE, preview
 from skipviz.ui.lanes import is_dark
 
-STORED, SEEN = "As they are stored", "As the nets see them"
+STORED, SEEN, AUGMENTED = "As they are stored", "As the nets see them", "Augmented"
 _RANGE = 2.5
 """Standardised values are shown from minus to plus so many deviations."""
 
@@ -78,9 +79,13 @@ def contact_sheet(key: str, declared: Dataset, about: dict[str, Any]) -> None:
         figure = samples.plane(images[:, :, 0, 0], labels, declared.classes, is_dark())
         st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, alt="The points")
         return
+    views = [STORED, SEEN] + ([AUGMENTED] if declared.input_shape[1] >= LEAST_SIDE else [])
     view = st.segmented_control(
-        "Show", [STORED, SEEN], default=STORED, required=True, label_visibility="collapsed"
+        "Show", views, default=STORED, required=True, label_visibility="collapsed"
     )
+    if view == AUGMENTED:
+        preview(declared, images, labels, about)
+        return
     if view == SEEN:
         st.caption(
             "Standardised: the mean of each channel is taken away, and what is left is divided by"
