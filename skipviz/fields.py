@@ -90,6 +90,18 @@ FIELDS: dict[str, Knob] = {
             high=10_000,
         ),
         Knob(
+            "evaluate_every",
+            "int",
+            "Evaluate every",
+            "Steps from one look at the held-out split to the next (of a large one, at 2000 samples"
+            " of it), and at the last step; 0: never. Before each, BatchNorm's running statistics"
+            " are measured anew on 16 training batches: they lag behind the weights, and held-out"
+            " error would read too high (Wu and Johnson 2021). Training is not touched by it.",
+            0,
+            low=0,
+            high=1_000_000,
+        ),
+        Knob(
             "device",
             "choice",
             "Device",

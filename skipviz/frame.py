@@ -27,6 +27,9 @@ class LaneFrame:
     gate_mean             mean transform gate T of each gated unit over the batch, (G,) or (S, G)
     gate_map              T of one fixed sample, (G, C) float32; None on the steps between two maps
     output_map            the units' outputs for the same sample, (G, C) float32: the stripes
+    held_out_loss         mean cross-entropy on the held-out split, nats, BatchNorm's statistics
+                          re-estimated before; a float, or (S,); None on steps without evaluation
+    held_out_error        share of the held-out split that is classified wrongly, 0 to 1; likewise
     diverged_at           the first step whose loss was not finite; None as long as it is
     """
 
@@ -38,6 +41,8 @@ class LaneFrame:
     gate_mean: np.ndarray = field(default_factory=lambda: _EMPTY)
     gate_map: np.ndarray | None = None
     output_map: np.ndarray | None = None
+    held_out_loss: Any = None
+    held_out_error: Any = None
     diverged_at: int | None = None
 
 

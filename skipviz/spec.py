@@ -191,6 +191,7 @@ class Experiment(_Value):
     seed: int = 0
     seeds: int = 1
     record_every: int = 1
+    evaluate_every: int = 0
     device: str = "auto"
     subset: int = 0
     pool: int = 1

@@ -38,6 +38,7 @@ FIELDS: list[dict[str, Any]] = [
     {"lr": 1e-3, "momentum": 0.0, "weight_decay": 1e-4, "optimiser": "adam"},
     {"lr": 0.1 + 0.2, "steps": 1, "batch_size": 2, "seeds": 16, "record_every": 10_000},
     {"lr": 5e-324, "device": "cpu", "data": "digits"},
+    {"evaluate_every": 25, "seeds": 5},
     {"optimiser": "adamw", "schedule": "cosine", "warmup": 100, "clip": 0.1 + 0.2},
     {"changes": (Change(step=0, lr=0.1 + 0.2), Change(step=120, lr=5e-324))},
 ]

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from skipviz.engine import device as devices
+from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
@@ -118,6 +119,7 @@ class Training:
         self._alone = [pupil for pupils in self.lanes for pupil in pupils if pupil not in stacked]
         self._map_every = max(1, math.ceil(experiment.steps / MAPS_PER_RUN))
         self._sample = self.feed.pictures(slice(0, 1))
+        self._examiner = Examiner(self.feed)
 
     def change(self, lr: float) -> None:
         """From the present step on the base learning rate is `lr`; a change at the same step is
@@ -138,13 +140,15 @@ class Training:
         return (frame for frame in self.steps() if frame is not None)
 
     def steps(self) -> Iterator[Frame | None]:
-        """Every step from the present one on: its frame, or None where it is not recorded."""
+        """Every step from the present one on: its frame, or None where it is not recorded. After
+        the last one the nets are settled."""
         threads = torch.get_num_threads()
         torch.set_num_threads(devices.threads(self.experiment))
         try:
             with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
                 while self.step < self.experiment.steps:
                     yield self._advance()
+                self.settle()
         finally:
             torch.set_num_threads(threads)
 
@@ -152,8 +156,11 @@ class Training:
         """One step of every net; the frame where the step is recorded."""
         step = self.step
         self._pace(rate(self.experiment, step))
-        record = step % self.experiment.record_every == 0 or step == self.experiment.steps - 1
-        maps = record and step % self._map_every < self.experiment.record_every
+        last = step == self.experiment.steps - 1
+        held = self._held_out(last)
+        regular = step % self.experiment.record_every == 0 or last
+        record = regular or bool(held)
+        maps = regular and step % self._map_every < self.experiment.record_every
         drawn = [self._maps(pupils) if maps else (None, None) for pupils in self.lanes]
         batches = [self.feed.batch(step, seed) for seed in self._seeds]
         reads: dict[Pupil, Any] = {}
@@ -170,7 +177,30 @@ class Training:
             self._lane_frame(pupils, [reads[pupil] for pupil in pupils], maps_of)
             for pupils, maps_of in zip(self.lanes, drawn, strict=True)
         ]
+        if held:
+            lanes = [replace(lane, **found) for lane, found in zip(lanes, held, strict=True)]
         return Frame(step=step, lanes=tuple(lanes))
+
+    def _held_out(self, last: bool) -> list[dict[str, Any]]:
+        """The held-out loss and error of every lane before the present step's update; nothing on
+        steps that are not evaluated. The last one always is."""
+        every = self.experiment.evaluate_every
+        if not every or not (last or self.step % every == 0):
+            return []
+        for stack, _ in self.stacks:
+            stack.write()
+        found = []
+        for pupils in self.lanes:
+            seen = np.array([self._examiner.examine(pupil.net) for pupil in pupils])
+            loss, error = seen.T if self.experiment.seeds > 1 else seen[0].tolist()
+            found.append({"held_out_loss": loss, "held_out_error": error})
+        return found
+
+    def settle(self) -> None:
+        """Re-estimates BatchNorm's statistics, so that whoever measures the nets as they are now
+        measures these weights."""
+        for pupil in self._alone:
+            self._examiner.settle(pupil.net)
 
     def _learn_stacked(
         self, stack: Stack, pupils: list[Pupil], batches: list[Any], record: bool
