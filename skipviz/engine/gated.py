@@ -18,7 +18,8 @@ from skipviz.engine.seeing import seen
 from skipviz.engine.trained import Trained
 
 TOLERANCE = 0.1
-"""A cell is kept by a unit that changes it by at most so many standard deviations."""
+"""A cell is kept by a unit that changes it by at most so many standard deviations of the net's
+signal."""
 
 HELD = 2**24
 """Values of all signal points together that are held at once."""
@@ -77,7 +78,9 @@ def tally(xs: list[Tensor], ts: list[Tensor], shapes: Sequence[Any] = ()) -> dic
     mean, below_01, below_05   of T over everything: mean, share under 0.1 and under 0.5
     selectivity, selective     mean over cells of the deviation of T over samples; share above 0.1
     stripes       share of (sample, unit, cell) with |y − x| at most 0.1 sd, where sd is the
-                  deviation of the unit's input x over samples and cells
+                  deviation of x over samples, signal points and cells: one for the net, as a
+                  picture of its outputs has one colour scale
+    stripes_own   the same with the sd of each unit's own input: a signal that fades is no stripe
     lengths       how many cells have a longest stripe of 0, 1, 2, … units: see `longest`
     median, mean_length, longest   of those
     correlation   of a unit's input and output over samples and cells, mean over units
@@ -92,7 +95,7 @@ def tally(xs: list[Tensor], ts: list[Tensor], shapes: Sequence[Any] = ()) -> dic
 
 GATES = ("mean", "below_01", "below_05", "selectivity", "selective")
 STRIPES = (
-    *("stripes", "lengths", "median", "mean_length", "longest"),
+    *("stripes", "stripes_own", "lengths", "median", "mean_length", "longest"),
     *("correlation", "change", "first", "last", "early"),
 )
 
@@ -115,14 +118,17 @@ def _of_gates(ts: list[Tensor]) -> dict[str, Any]:
 def _of_stripes(
     xs: list[Tensor], shapes: list[Any], pairs: list[tuple[Tensor, Tensor]]
 ) -> dict[str, Any]:
-    kept = sum(int(((y - x).abs() <= TOLERANCE * _sd(x)).sum()) for x, y in pairs)
-    runs = torch.cat([longest(part).flatten() for part in _same(xs, shapes)])
+    count, sd = sum(x.numel() for x, _ in pairs), _sd(xs)
+    kept = sum(int(((y - x).abs() <= TOLERANCE * sd).sum()) for x, y in pairs)
+    own = sum(int(((y - x).abs() <= TOLERANCE * _sd([x])).sum()) for x, y in pairs)
+    runs = torch.cat([longest(part, TOLERANCE * sd).flatten() for part in _same(xs, shapes)])
     moved = [float((y - x).double().norm()) for x, y in pairs]
     sizes = [float(x.double().norm()) for x, _ in pairs]
     change = [m / s if s else math.nan for m, s in zip(moved, sizes, strict=True)]
     third = max(1, len(pairs) // 3)
     values = (
-        kept / sum(x.numel() for x, _ in pairs),
+        kept / count,
+        own / count,
         torch.bincount(runs).tolist(),
         int(runs.median()),
         float(runs.double().mean()),
@@ -136,17 +142,15 @@ def _of_stripes(
     return {name: number(value) for name, value in zip(STRIPES, values, strict=True)}
 
 
-def longest(xs: list[Tensor]) -> Tensor:
-    """(n, F): through how many units in a row each cell stays within 0.1 sd of the value that it
+def longest(xs: list[Tensor], reach: float) -> Tensor:
+    """(n, F): through how many units in a row each cell stays within `reach` of the value that it
     had before the first of them; a cell that leaves begins anew from where it is."""
-    anchor, reach = xs[0], TOLERANCE * _sd(xs[0]).expand_as(xs[0])
-    run = torch.zeros(xs[0].shape, dtype=torch.int64, device=xs[0].device)
-    best = run
+    anchor = xs[0]
+    best = run = torch.zeros(anchor.shape, dtype=torch.int64, device=anchor.device)
     for x in xs[1:]:
         stays = (x - anchor).abs() <= reach
         run = torch.where(stays, run + 1, 0)
         anchor = torch.where(stays, anchor, x)
-        reach = torch.where(stays, reach, TOLERANCE * _sd(x))
         best = torch.maximum(best, run)
     return best
 
@@ -159,8 +163,11 @@ def _same(xs: list[Tensor], shapes: list[Any]) -> Iterator[list[Tensor]]:
             yield part
 
 
-def _sd(x: Tensor) -> Tensor:
-    return x.std(correction=0)
+def _sd(xs: list[Tensor]) -> float:
+    """The deviation of all values together."""
+    count = sum(x.numel() for x in xs)
+    mean = sum(float(x.double().sum()) for x in xs) / count
+    return math.sqrt(sum(float((x.double() - mean).square().sum()) for x in xs) / count)
 
 
 def _correlation(x: Tensor, y: Tensor) -> float:

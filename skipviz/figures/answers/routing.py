@@ -1,0 +1,79 @@
+"""Class routing as small multiples: every class beside the null, on one colour scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from plotly.subplots import make_subplots
+
+from skipviz.figures.layout import laid_out
+
+COLUMNS = 6
+ROW_PX = 190
+
+
+def figure(
+    answers: Sequence[dict[str, Any]],
+    lanes: Sequence[tuple[str, str]],
+    dark: bool,
+    names: Sequence[str] = (),
+) -> Any:
+    """Maps (layers × cells) of up to eleven classes of the first seed, and the shuffled labels'
+    first, which stands for all of them: `names` are those of the classes."""
+    answer = answers[0]
+    shown = answer["shown"][: 2 * COLUMNS - 1]
+    maps = answer["maps"][: len(shown)]
+    titles = [f"class {names[k] if names else k}" for k in shown]
+    return multiples(
+        [*maps, answer["null"][0]],
+        [*titles, "shuffled labels"],
+        answer["depth"],
+        reach(answer),
+        dark,
+    )
+
+
+def reach(answer: dict[str, Any]) -> float:
+    """The end of the colour scale: the 99.5 % quantile of the deviations of the true classes."""
+    values = np.abs(np.concatenate([np.ravel(row) for each in answer["maps"] for row in each]))
+    return max(float(np.quantile(values, 0.995)), 1e-6)
+
+
+def multiples(
+    maps: Sequence[Any], titles: Sequence[str], depth: Sequence[int], reach: float, dark: bool
+) -> Any:
+    """Signed maps in rows of six, all from −reach to reach on one scale."""
+    columns = min(COLUMNS, len(maps))
+    rows = -(-len(maps) // columns)
+    made = make_subplots(
+        rows=rows,
+        cols=columns,
+        shared_xaxes=True,
+        shared_yaxes=True,
+        subplot_titles=titles,
+        horizontal_spacing=0.015,
+        vertical_spacing=0.14 / rows,
+    )
+    for place, (each, title) in enumerate(zip(maps, titles, strict=True)):
+        made.add_heatmap(
+            z=each,
+            y=list(depth),
+            coloraxis="coloraxis",
+            hovertemplate=f"{title}<br>layer %{{y}}, cell %{{x}}: %{{z:+.3f}}<extra></extra>",
+            row=place // columns + 1,
+            col=place % columns + 1,
+        )
+    made = laid_out(made, dark=dark, height=ROW_PX * rows + 120 if rows > 1 else 400)
+    made.update_layout(
+        coloraxis={
+            "colorscale": "PuOr",
+            "cmin": -reach,
+            "cmax": reach,
+            "colorbar": {"title": "T − mean", "thickness": 14, "tickformat": "+.2f"},
+        }
+    )
+    made.update_yaxes(autorange="reversed")
+    made.update_yaxes(title_text="layer", col=1)
+    return made.update_xaxes(title_text="cell", row=rows)
