@@ -18,6 +18,7 @@ NUMBERS = 30_000
 def measure(trained: Trained, lane: int, when: str, classes: str) -> dict[str, Any]:
     """Mean T of each class minus the mean of all, beside the same of shuffled labels.
 
+    lane          which lane it is
     shown         the classes that have a map
     maps, null    [shown][layers][cells]: deviations of the true classes, and of one shuffle
     depth         of each layer
@@ -26,15 +27,15 @@ def measure(trained: Trained, lane: int, when: str, classes: str) -> dict[str, A
                   `shuffles` shuffles, and "rms_most", the largest of them
     samples       so many training samples, evenly chosen
     """
-    if lane >= len(trained.nets) or not trained.wirings[lane].gates:
-        which = [i for i, wiring in enumerate(trained.wirings) if wiring.gates]
+    which = [i for i, wiring in enumerate(trained.wirings) if wiring.gates]
+    if not which or (lane >= 0 and lane not in which):
         raise SpecError(f"lane {lane}: has no gates; of this run {which or 'none'} have")
+    lane = which[0] if lane < 0 else lane
     state = trained.at_init() if when == "init" else trained
     rows, found, depths = _deviations(state, lane)
     shown = _shown(classes, found, trained.experiment.dataset.num_classes)
-    return {"step": state.step, "samples": rows, "shuffles": SHUFFLES, "shown": shown} | _said(
-        found, shown, depths
-    )
+    head = {"step": state.step, "lane": lane, "samples": rows, "shuffles": SHUFFLES}
+    return head | {"shown": shown} | _said(found, shown, depths)
 
 
 def _deviations(trained: Trained, lane: int) -> tuple[int, list[Any], list[int]]:
@@ -136,7 +137,9 @@ PROBE = Probe(
     caveat="A net at init routes a little too: different classes are different inputs. Compare with"
     " init and with the null before calling a difference learned.",
     knobs=(
-        Knob("lane", "int", "Lane", "Counted from 0.", 0, low=0, high=3),
+        Knob(
+            "lane", "int", "Lane", "Counted from 0; −1: the first with gates.", -1, low=-1, high=3
+        ),
         Knob("when", "choice", "When", "The net now, or at init.", "now", choices=("now", "init")),
         Knob("classes", "text", "Classes", "Numbers, such as 0,7; empty: all.", "", high=400),
     ),
