@@ -20,13 +20,18 @@ CHARTS = ("header", "loss", "profile", "heat", "gates")
 
 
 def charts(
-    run: Run, key: str, panels: tuple[str, ...] = CHARTS, replay_s: float | None = None
+    run: Run,
+    key: str,
+    panels: tuple[str, ...] = CHARTS,
+    replay_s: float | None = None,
+    quantity: str = "signal",
 ) -> None:
     """The live charts of a run: they follow it by themselves, without a rerun of the page."""
     whose = families(run.experiment)
     options = {
         "colours": [[theme.colour(family), theme.colour(family, dark=True)] for family in whose],
         "chance": math.log(dataset(run.experiment.data).num_classes),
+        "quantity": quantity,
     }
     live(
         run.id,

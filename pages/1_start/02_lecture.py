@@ -1,0 +1,15 @@
+"""Lecture
+
+icon: slideshow
+"""
+
+import streamlit as st
+
+from skipviz.ui import lecture, player
+
+place = lecture.from_address()
+if place.playing:
+    player.play(place)
+else:
+    st.title("Lecture scenes")
+    lecture.contents()

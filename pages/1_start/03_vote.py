@@ -1,0 +1,11 @@
+"""Vote
+
+icon: how_to_vote
+"""
+
+import streamlit as st
+
+from skipviz.ui import votes
+
+st.title("What do you predict?")
+votes.ballot()
