@@ -217,3 +217,40 @@ def decades(values: np.ndarray) -> list[float]:
     first is above the last."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return [float(v) for v in np.log10(values[:, 0]) - np.log10(values[:, -1])]
+
+
+def profile(
+    evidence: Evidence,
+    values: str,
+    lane: int,
+    *,
+    label: str,
+    family: str,
+    run: str = "main",
+    row: int = 0,
+    dashed: bool = False,
+) -> Series:
+    """A field of LaneFrame over the depth, at one recorded row (0: at init): median over seeds."""
+    x = evidence.axis(values, lane, run)
+    y = np.median(evidence.history(values, lane, run)[row], axis=0)
+    return Series(label, x, [float(v) for v in y], family, dashed=dashed)
+
+
+def curve(
+    evidence: Evidence,
+    values: str,
+    lane: int,
+    *,
+    label: str,
+    family: str,
+    run: str = "main",
+    window: int = 10,
+    dashed: bool = False,
+) -> Series:
+    """Loss or error over the steps: the mean of `window` recorded steps, median over seeds."""
+    each = np.median(evidence.history(values, lane, run)[:, :, 0], axis=1)
+    window = min(window, len(each))
+    with np.errstate(invalid="ignore"):
+        y = np.convolve(each, np.full(window, 1 / window), mode="valid")
+    steps = evidence.steps(run)[window - 1 :]
+    return Series(label, [int(v) for v in steps], [float(v) for v in y], family, dashed=dashed)

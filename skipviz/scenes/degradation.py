@@ -1,0 +1,170 @@
+"""More layers, higher training loss: the degradation problem, and what does not cure it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from skipviz.presets import DENSE
+from skipviz.scene import Chart, Evidence, Expectation, Figure, Scene, Series, curve, ratio
+from skipviz.spec import Experiment, Lane
+
+SHALLOW, DEEP = 20, 56
+_NORM = DENSE | {"norm": "batch", "init": "he"}
+_PLAIN = tuple(Lane(family="plain", knobs=_NORM | {"depth": depth}) for depth in (SHALLOW, DEEP))
+_RESIDUAL = tuple(
+    Lane(family="resnet", knobs=_NORM | {"depth": depth}) for depth in (SHALLOW, DEEP)
+)
+_BUDGET = {"steps": 200, "lr": 0.03, "seeds": 3, "record_every": 2}
+
+
+def _times(above: int, below: int, run: str = "main") -> Callable[[Evidence], list[float]]:
+    """The final training loss of one lane over that of another."""
+    return lambda evidence: ratio(
+        evidence.final("loss", above, run), evidence.final("loss", below, run)
+    )
+
+
+def _curves(evidence: Evidence) -> Chart:
+    lanes = (
+        (0, f"plain-{SHALLOW}", "plain", True),
+        (1, f"plain-{DEEP}", "plain", False),
+        (2, f"residual-{SHALLOW}", "resnet", True),
+        (3, f"residual-{DEEP}", "resnet", False),
+    )
+    series = [
+        curve(evidence, "loss", lane, label=label, family=family, dashed=dashed)
+        for lane, label, family, dashed in lanes
+    ]
+    return Chart(
+        "Training loss: plain gets worse with depth, residual does not",
+        "step",
+        "training loss (nats)",
+        series,
+        note="solid: deep, dashed: shallow; median over seeds, mean of ten recorded steps",
+    )
+
+
+def _decayed(evidence: Evidence) -> Chart:
+    """The final losses without and with weight decay, a dot for each seed."""
+    rows = [("main", 0), ("decay", 0), ("main", 1), ("decay", 1)]
+    names = [f"{name}-{depth}" for depth in (SHALLOW, DEEP) for name in ("plain", "plain + decay")]
+    series = [
+        Series(name, [name] * len(losses), losses, "plain", "dots")
+        for name, losses in zip(
+            names, (evidence.final("loss", lane, run) for run, lane in rows), strict=True
+        )
+    ]
+    guess = float(np.log(evidence.experiment().dataset.num_classes))
+    series.append(Series("guessing", names, [guess] * len(names), dashed=True))
+    return Chart("Weight decay does not cure it", "net", "training loss (nats)", series)
+
+
+def _answer(evidence: Evidence) -> int:
+    quotient = float(np.median(_times(1, 0)(evidence)))
+    return 0 if quotient < 0.8 else 1 if quotient <= 1.25 else 2
+
+
+def _numbers(evidence: Evidence) -> dict[str, float]:
+    loss = [float(np.median(evidence.final("loss", lane))) for lane in range(4)]
+    return {
+        "shallow": round(loss[0], 2),
+        "deep": round(loss[1], 2),
+        "residual_shallow": round(loss[2], 2),
+        "residual_deep": round(loss[3], 2),
+        "decayed": round(float(np.median(evidence.final("loss", 1, "decay"))), 2),
+        "error": round(100 * float(np.median(evidence.final("error", 1)))),
+    }
+
+
+SCENE = Scene(
+    title="Degradation",
+    question="The same plain net with 20 and with 56 layers, both with BatchNorm and He's init. "
+    "Which has the lower training loss?",
+    choices=("the deep one", "both the same", "the shallow one"),
+    answer=_answer,
+    runs={
+        "main": Experiment(lanes=[*_PLAIN, *_RESIDUAL], **_BUDGET),
+        "decay": Experiment(lanes=_PLAIN, **_BUDGET, weight_decay=1e-3),
+    },
+    figures=(
+        Figure("live", "which of the two plain curves falls first?", panels=("loss",)),
+        Figure("chart", "the solid plain curve stays above the dashed one", chart=_curves),
+        Figure("chart", "the deep net's dots stay up with weight decay", chart=_decayed),
+    ),
+    expects=(
+        Expectation(
+            "The deeper plain net has the higher training loss",
+            _times(1, 0),
+            at_least=2,
+            over="every",
+            unit="×",
+        ),
+        Expectation(
+            "The deep plain net's training loss is many times that of the deep residual net",
+            _times(1, 3),
+            at_least=5,
+            over="every",
+            unit="×",
+        ),
+        Expectation(
+            "The deep residual net learns",
+            lambda evidence: evidence.final("loss", 3),
+            at_most=0.5,
+            over="every",
+            unit="nats",
+        ),
+        Expectation(
+            "Weight decay leaves the deep plain net's training loss where it was",
+            lambda evidence: ratio(evidence.final("loss", 1, "decay"), evidence.final("loss", 1)),
+            at_least=0.7,
+            unit="×",
+        ),
+        Expectation(
+            "With weight decay the deeper plain net is still the worse one",
+            _times(1, 0, "decay"),
+            at_least=2,
+            over="every",
+            unit="×",
+        ),
+    ),
+    saw="Training loss at the end: plain-20 {shallow}, plain-56 {deep}; with shortcuts "
+    "{residual_shallow} and {residual_deep}. With weight decay plain-56 ends at {decayed}. It "
+    "gets {error} % of its own training batches wrong: that is not overfitting.",
+    numbers=_numbers,
+    misconception="“The deeper net is worse because it overfits.” Then its training loss would be "
+    "lower, and a regulariser would help. Neither is so.",
+    caveat="A short run at one learning rate: the deep plain net would go on falling slowly. The "
+    "papers' nets are convolutional and trained to the end, and there the gap stays (He et al. "
+    "2015, Fig. 1). In this dense net the deep residual curve lies a little above the shallow "
+    "one: shortcuts remove most of the degradation here, not all of it.",
+    sources=(
+        ("He et al. 2015, Deep Residual Learning", "Fig. 1 and section 4.2"),
+        ("Srivastava et al. 2015, Training Very Deep Networks", "section 3.1"),
+    ),
+    seconds=30,
+    notes="Hands up: who says that the deeper net has the lower training loss? It contains the "
+    "shallow one, so it can represent everything that the shallow one can. Run. The two orange "
+    "curves are the plain nets, and the deeper one stays up. Say the word: training loss. Nobody "
+    "has looked at a test set yet, so this cannot be overfitting. Now the blue pair: the same "
+    "layers with an addition around every two of them, and depth no longer hurts much. Second "
+    "figure: the usual medicine against overfitting is weight decay. It changes nothing, because "
+    "it treats another illness. That is what He and colleagues called degradation: the solution "
+    "exists, the optimiser does not find it. Next question: is it the gradient?",
+    exercises=(
+        (
+            "Plain-56 can represent every function that plain-20 can. How, and why does that not "
+            "help?",
+            "Let the extra layers be the identity: after a ReLU all values are positive, so a "
+            "layer with $W = I$ and zero bias passes them on. It shows that a good solution "
+            "exists; nothing leads gradient descent to it from a random start.",
+        ),
+        (
+            "Which two curves would you draw to tell overfitting from degradation?",
+            "Training loss and held-out loss of both nets. Overfitting: the deeper net is lower in "
+            "training and higher on held-out data. Degradation: it is higher in both.",
+        ),
+    ),
+    order=2,
+)
