@@ -33,6 +33,32 @@ def norms(tensors: list[torch.Tensor]) -> torch.Tensor:
     return peaks.cpu().double() * scaled.cpu().double()
 
 
+PART = 640
+"""So many squares are added up in float32 before float64 goes on."""
+
+
+def norms_of(values: torch.Tensor) -> torch.Tensor:
+    """The L2 norm over the last two axes, float64.
+
+    Parts of some hundred squares are added up in float32, which keeps seven digits as long as no
+    square leaves its range, and the parts in float64. Where a norm is below 1e-13 or above 1e17,
+    squares may: those are added up in float64 from the first to the last.
+    """
+    if values.dtype == torch.float64 or not values.is_contiguous():
+        return torch.linalg.vector_norm(values, dim=(-2, -1), dtype=torch.float64)
+    flat = values.flatten(-2).flatten(0, -2)  # (n, elements)
+    count = flat.shape[1]
+    part = next(size for size in range(min(PART, count), 0, -1) if count % size == 0)
+    parts = torch.linalg.vector_norm(flat.unflatten(1, (-1, part)), dim=2)
+    found = torch.linalg.vector_norm(parts, dim=1, dtype=torch.float64)
+    safe = found.cpu().numpy()
+    unsafe = np.flatnonzero(~((safe > 1e-13) & (safe < 1e17)))
+    if len(unsafe):
+        rows = torch.from_numpy(unsafe).to(flat.device)
+        found[rows] = torch.linalg.vector_norm(flat[rows], dim=1, dtype=torch.float64)
+    return found.view(values.shape[:-2])
+
+
 class Instruments:
     """Hooks on one net. `watch()` before the forward pass, `reading()` after the backward pass."""
 
@@ -87,39 +113,3 @@ class Instruments:
             "activation_scale": scale,
             "gate_mean": gates,
         }
-
-    @torch.no_grad()
-    def maps(self, sample: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """The transform gates and the outputs of every gated unit for one sample (1, C, H, W): two
-        (G, cells) float32.
-
-        Feature maps are averaged over space. The net is in evaluation mode meanwhile: the sample
-        leaves no trace.
-        """
-        seen: dict[str, torch.Tensor] = {}
-        paths = {p for gate in self.wiring.gates for p in (gate.path, gate.unit)}
-        hooks = [
-            self.net.get_submodule(p).register_forward_hook(
-                lambda module, args, out, p=p: seen.__setitem__(p, out)
-            )
-            for p in paths
-        ]
-        was_training = self.net.training
-        self.net.eval()
-        try:
-            self.net(sample)
-        finally:
-            self.net.train(was_training)
-            for hook in hooks:
-                hook.remove()
-        cells = max(gate.cells for gate in self.wiring.gates)
-        gate_map, output_map = (
-            np.full((len(self.wiring.gates), cells), np.nan, dtype=np.float32) for _ in range(2)
-        )
-        for row, gate in enumerate(self.wiring.gates):
-            for target, path in ((gate_map, gate.path), (output_map, gate.unit)):
-                values = (
-                    seen[path][0].flatten(1).mean(1) if seen[path].dim() == 4 else seen[path][0]
-                )
-                target[row, : gate.cells] = values.float().cpu().numpy()
-        return gate_map, output_map

@@ -9,14 +9,17 @@ N nets, L layers that the depth counts, B batch size, F input values, W width, K
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skipviz.engine.instruments import norms_of
 from skipviz.engine.optimise import optimiser
 from skipviz.spec import Experiment, Lane, architecture
 from skipviz.wiring import Wiring
@@ -89,8 +92,10 @@ def _skips(wiring: Wiring) -> tuple[int, ...]:
 class Stack:
     """Nets of one shape, trained together. `read()` takes their weights, `write()` gives them back.
 
-    Weights stand as [.., in, out], so that y = x W. The gate's weights stand beside the layer's
-    own in one matrix [W, 2W]: one product serves both.
+    Signals stand as [.., W, B], weights as [.., out, in] as in nn.Linear, so that z = W x: the long
+    side is the one along which processors multiply. The gate's weights stand under the layer's own
+    in one matrix [2W, W]: one product serves both. All weights are parts of one tensor, which is
+    updated in one piece.
     """
 
     def __init__(
@@ -106,37 +111,47 @@ class Stack:
             torch.tensor([float(s.skips[i] >= 0) for s in shapes], **self.like)[:, None, None]
             for i in range(self.shape.depth)
         ]
-        n, w = len(nets), self.shape.width
-        inner, wide = self.shape.depth - 1, w * (2 if self.shape.gated else 1)
-        self.stem = torch.empty(n, self.shape.inputs, w, **self.like)
-        self.stem_bias = torch.empty(n, 1, w, **self.like)
-        self.inner = torch.empty(inner, n, w, wide, **self.like)
-        self.inner_bias = torch.empty(inner, n, 1, wide, **self.like)
-        self.head = torch.empty(n, w, self.shape.classes, **self.like)
-        self.head_bias = torch.empty(n, 1, self.shape.classes, **self.like)
-        self.weights = [
-            self.stem, self.stem_bias, self.inner, self.inner_bias, self.head, self.head_bias,
+        n, w, inner = len(nets), self.shape.width, self.shape.depth - 1
+        wide = w * (2 if self.shape.gated else 1)
+        self.sizes = [
+            (n, w, self.shape.inputs), (n, w, 1), (inner, n, wide, w), (inner, n, wide, 1),
+            (n, self.shape.classes, w), (n, self.shape.classes, 1),
         ]  # fmt: skip
-        for weight in self.weights:
-            weight.grad = torch.zeros_like(weight)
-        self.optimiser = optimiser(experiment, self.weights)
+        self.flat = torch.empty(sum(map(math.prod, self.sizes)), **self.like)
+        self.flat.grad = torch.zeros_like(self.flat)
+        self.weights, self.grads = (
+            _parts(self.flat, self.sizes),
+            _parts(_grad(self.flat), self.sizes),
+        )
+        self.stem, self.stem_bias, self.inner, self.inner_bias, self.head, self.head_bias = (
+            self.weights
+        )
+        self.optimiser = optimiser(experiment, [self.flat])
         self.clip = experiment.clip
         self.dead: set[int] = set()
         self._buffers: dict[str, Tensor] = {}
+        self._layers: dict[str, tuple[Tensor, ...]] = {
+            "weight": self.inner.unbind(),
+            "bias": self.inner_bias.unbind(),
+            "back": self.inner.mT.unbind(),
+            "weight_grad": self.grads[2].unbind(),
+            "bias_grad": self.grads[3].unbind(),
+        }
+        self._places = [self._picked(wiring) for wiring in wirings]
         self.read()
 
     # --- weights
 
-    def _places(self, i: int) -> list[tuple[nn.Linear, Tensor, Tensor]]:
-        """Every linear layer of net i with its weight [in, out] and bias [out] in the stack."""
+    def _linears(self, i: int) -> list[tuple[nn.Linear, Tensor, Tensor]]:
+        """Every linear layer of net i with its weight [out, in] and bias [out] in the stack."""
         net, wiring, w = self.nets[i], self.wirings[i], self.shape.width
-        found = [(wiring.layers[0].path, self.stem[i], self.stem_bias[i, 0])]
+        found = [(wiring.layers[0].path, self.stem[i], self.stem_bias[i, :, 0])]
         for k, layer in enumerate(wiring.layers[1:]):
-            found.append((layer.path, self.inner[k, i, :, :w], self.inner_bias[k, i, 0, :w]))
+            found.append((layer.path, self.inner[k, i, :w], self.inner_bias[k, i, :w, 0]))
         for k, gate in enumerate(wiring.gates):
             path = f"{gate.path}.linear1"
-            found.append((path, self.inner[k, i, :, w:], self.inner_bias[k, i, 0, w:]))
-        found.append(("head.classifier", self.head[i], self.head_bias[i, 0]))
+            found.append((path, self.inner[k, i, w:], self.inner_bias[k, i, w:, 0]))
+        found.append(("head.classifier", self.head[i], self.head_bias[i, :, 0]))
         modules: list[Any] = [net.get_submodule(path) for path, _, _ in found]
         return [(m, weight, bias) for m, (_, weight, bias) in zip(modules, found, strict=True)]
 
@@ -144,16 +159,16 @@ class Stack:
     def read(self) -> None:
         """Takes the weights of the reference modules."""
         for i in range(len(self.nets)):
-            for module, weight, bias in self._places(i):
-                weight.copy_(module.weight.T)
+            for module, weight, bias in self._linears(i):
+                weight.copy_(module.weight)
                 bias.copy_(module.bias)
 
     @torch.no_grad()
     def write(self) -> None:
         """Gives the weights back to the reference modules."""
         for i in range(len(self.nets)):
-            for module, weight, bias in self._places(i):
-                module.weight.copy_(weight.T)
+            for module, weight, bias in self._linears(i):
+                module.weight.copy_(weight)
                 module.bias.copy_(bias)
 
     # --- one step
@@ -163,15 +178,15 @@ class Stack:
         """One update on x (N, B, F), y (N, B): whether each net's loss is finite (N,), and, where
         measured, each net's loss, error and instruments' reading as one vector."""
         out = self._forward(x)
-        logits = torch.baddbmm(self.head_bias, out[-1], self.head)
-        logs = logits.log_softmax(-1)
-        loss = -logs.gather(2, y[..., None]).mean((1, 2))
-        slope = logs.exp().scatter_add_(2, y[..., None], -torch.ones_like(logs[..., :1]))
-        signal = self._backward(x, out, slope / x.shape[1])
+        logits = torch.baddbmm(self.head_bias, self.head, out[-1])  # (N, K, B)
+        logs, truth = logits.log_softmax(1), y[:, None]
+        loss = -logs.gather(1, truth).mean((1, 2))
+        slope = logs.exp().scatter_add_(1, truth, -torch.ones_like(logs[:, :1]))
+        signal = self._backward(x, out, slope.div_(x.shape[1]))
         finite = loss.isfinite().cpu().numpy()
         reads = []
         if measure:
-            error = (logits.argmax(-1) != y).to(loss.dtype).mean(1)
+            error = (logits.argmax(1) != y).to(loss.dtype).mean(1)
             reads = self._reading(loss, error, out, signal)
         for i in np.flatnonzero(~finite):
             self.dead.add(int(i))
@@ -183,89 +198,94 @@ class Stack:
             place.copy_(weight)
         return finite, reads
 
-    def _buffer(self, name: str, *shape: int) -> Tensor:
-        if name not in self._buffers:
+    def _buffer(self, name: str, *shape: int) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """A tensor that is kept from step to step, and its layers."""
+        if name not in self._buffers or self._buffers[name].shape != shape:
             self._buffers[name] = torch.empty(shape, **self.like)
-        return self._buffers[name]
+            self._layers[name] = self._buffers[name].unbind()
+        return self._buffers[name], self._layers[name]
 
     def _forward(self, x: Tensor) -> Tensor:
-        """The outputs of all layers, (L, N, B, W); a gated stack keeps H and T beside them."""
+        """The outputs of all layers, (L, N, W, B); a gated stack keeps H and T beside them."""
         n, b, w = len(self.nets), x.shape[1], self.shape.width
         act = _ACTIVATIONS[self.shape.activation]
-        out = self._buffer("out", self.shape.depth, n, b, w)
-        act(torch.baddbmm(self.stem_bias, x, self.stem, out=out[0]))
+        out, outs = self._buffer("out", self.shape.depth, n, w, b)
+        act(torch.baddbmm(self.stem_bias, self.stem, x.mT, out=outs[0]))
+        weights, biases = self._layers["weight"], self._layers["bias"]
         if self.shape.gated:
-            parts = self._buffer("parts", self.shape.depth - 1, n, b, 2 * w)
-            for k in range(self.shape.depth - 1):
-                z = torch.baddbmm(self.inner_bias[k], out[k], self.inner[k], out=parts[k])
-                act(z[..., :w])
-                z[..., w:].sigmoid_()
-                torch.lerp(out[k], z[..., :w], z[..., w:], out=out[k + 1])
+            _, parts = self._buffer("parts", self.shape.depth - 1, n, 2 * w, b)
+            for k, z in enumerate(parts):
+                torch.baddbmm(biases[k], weights[k], outs[k], out=z)
+                h, t = z.split(w, 1)
+                torch.lerp(outs[k], act(h), t.sigmoid_(), out=outs[k + 1])
             return out
         for k in range(1, self.shape.depth):
-            z = torch.baddbmm(self.inner_bias[k - 1], out[k - 1], self.inner[k - 1], out=out[k])
+            z = torch.baddbmm(biases[k - 1], weights[k - 1], outs[k - 1], out=outs[k])
             if self.skips[k] >= 0:
-                z.addcmul_(out[self.skips[k]], self.adds[k])
+                z.addcmul_(outs[self.skips[k]], self.adds[k])
             act(z)
         return out
 
     def _backward(self, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
-        """Fills every gradient; dLoss/dx at the output of all layers, (L, N, B, W)."""
-        signal = self._buffer("signal", *out.shape)
-        torch.bmm(out[-1].transpose(1, 2), slope, out=self.head.grad)
-        torch.sum(slope, 1, keepdim=True, out=self.head_bias.grad)
-        torch.bmm(slope, self.head.transpose(1, 2), out=signal[-1])
-        if self.shape.gated:
-            self._backward_gated(out, signal)
-        else:
-            self._backward_chain(out, signal)
-        below = _SLOPES[self.shape.activation](signal[0], out[0])
-        torch.bmm(x.transpose(1, 2), below, out=self.stem.grad)
-        torch.sum(below, 1, keepdim=True, out=self.stem_bias.grad)
+        """Fills every gradient; dLoss/dx at the output of all layers, (L, N, W, B)."""
+        stem, stem_bias, _, _, head, head_bias = self.grads
+        signal, signals = self._buffer("signal", *out.shape)
+        torch.bmm(slope, out[-1].mT, out=head)
+        torch.sum(slope, 2, keepdim=True, out=head_bias)
+        torch.bmm(self.head.mT, slope, out=signals[-1])
+        (self._backward_gated if self.shape.gated else self._backward_chain)(signals)
+        first = torch.empty_like(out[0])
+        _SLOPES[self.shape.activation](signals[0], out[0], grad_input=first)
+        torch.bmm(first, x, out=stem)
+        torch.sum(first, 2, keepdim=True, out=stem_bias)
         return signal
 
-    def _backward_chain(self, out: Tensor, signal: Tensor) -> None:
-        grad, bias = _grad(self.inner), _grad(self.inner_bias)
+    def _weigh(self, k: int, below: Tensor) -> None:
+        """Fills the gradients of inner layer k from dLoss/dz, (N, wide, B)."""
+        torch.bmm(below, self._layers["out"][k].mT, out=self._layers["weight_grad"][k])
+        torch.sum(below, 2, keepdim=True, out=self._layers["bias_grad"][k])
+
+    def _backward_chain(self, signals: Sequence[Tensor]) -> None:
+        outs, backs = self._layers["out"], self._layers["back"]
         slope_of, filled = _SLOPES[self.shape.activation], {self.shape.depth - 1}
+        below = torch.empty_like(outs[0])
         for k in range(self.shape.depth - 1, 0, -1):
-            below = slope_of(signal[k], out[k])
-            torch.bmm(out[k - 1].transpose(1, 2), below, out=grad[k - 1])
-            torch.sum(below, 1, keepdim=True, out=bias[k - 1])
-            back = self.inner[k - 1].transpose(1, 2)
+            slope_of(signals[k], outs[k], grad_input=below)
+            self._weigh(k - 1, below)
             if k - 1 in filled:
-                signal[k - 1].baddbmm_(below, back)
+                signals[k - 1].baddbmm_(backs[k - 1], below)
             else:
-                torch.bmm(below, back, out=signal[k - 1])
+                torch.bmm(backs[k - 1], below, out=signals[k - 1])
             source = self.skips[k]
             if source == k - 1:
-                signal[source].addcmul_(below, self.adds[k])
+                signals[source].addcmul_(below, self.adds[k])
             elif source >= 0:
-                torch.mul(below, self.adds[k], out=signal[source])
+                torch.mul(below, self.adds[k], out=signals[source])
                 filled.add(source)
 
-    def _backward_gated(self, out: Tensor, signal: Tensor) -> None:
-        w, parts = self.shape.width, self._buffers["parts"]
-        grad, bias = _grad(self.inner), _grad(self.inner_bias)
-        below = self._buffer("below", *parts.shape[1:])
-        slope_of = _SLOPES[self.shape.activation]
+    def _backward_gated(self, signals: Sequence[Tensor]) -> None:
+        w, slope_of = self.shape.width, _SLOPES[self.shape.activation]
+        outs, parts, backs = (self._layers[name] for name in ("out", "parts", "back"))
+        below = torch.empty_like(self._buffers["parts"][0])
+        below_h, below_t = below.split(w, 1)
         for k in range(self.shape.depth - 2, -1, -1):
-            h, t, g = parts[k][..., :w], parts[k][..., w:], signal[k + 1]
-            below[..., :w] = slope_of(g * t, h)
-            below[..., w:] = aten.sigmoid_backward(g * (h - out[k]), t)
-            torch.bmm(out[k].transpose(1, 2), below, out=grad[k])
-            torch.sum(below, 1, keepdim=True, out=bias[k])
-            torch.mul(g, 1 - t, out=signal[k])
-            signal[k].baddbmm_(below, self.inner[k].transpose(1, 2))
+            h, t = parts[k].split(w, 1)
+            g, under = signals[k + 1], torch.mul(signals[k + 1], t, out=signals[k])
+            slope_of(under, h, grad_input=below_h)
+            torch.sub(h, outs[k], out=below_t).mul_(g)
+            _SLOPES["sigmoid"](below_t, t, grad_input=below_t)
+            self._weigh(k, below)
+            torch.sub(g, under, out=under).baddbmm_(backs[k], below)
 
     def _clip(self) -> None:
         """Scales each net's gradient down to an L2 norm of at most `clip`, as `optimise.clip`."""
         squares = torch.zeros(len(self.nets), dtype=torch.float64, device=self.stem.device)
-        for weight in self.weights:
-            square = _norms(_grad(weight)).square()  # (N,), or (L - 1, N)
+        for grad in self.grads:
+            square = norms_of(grad).square()  # (N,), or (L - 1, N)
             squares += square.sum(0) if square.dim() == 2 else square
         scale = (self.clip / squares.sqrt()).clamp(max=1).to(self.stem.dtype)[:, None, None]
-        for weight in self.weights:
-            _grad(weight).mul_(scale)
+        for grad in self.grads:
+            grad.mul_(scale)
 
     def _dead_weights(self) -> list[tuple[Tensor, Tensor]]:
         """Where the weights of nets stand whose loss was not finite, and a copy of them: such a
@@ -277,33 +297,48 @@ class Stack:
             found += [(place, place.clone()) for place in places]
         return found
 
+    def _picked(self, wiring: Wiring) -> np.ndarray:
+        """Where a net's reading, in the order of Instruments.reading(), stands in the columns of
+        `_reading`: loss, error, signal gradients (L), weight gradients (L), scales (L), gates."""
+        depth = self.shape.depth
+        points = np.array([point.depth - 1 for point in wiring.points])
+        layers, gates = np.arange(depth), np.arange(len(wiring.gates))
+        parts = [points, depth + layers, 2 * depth + points, 3 * depth + gates]
+        return np.concatenate([[0, 1], 2 + np.concatenate(parts)])
+
     def _reading(
         self, loss: Tensor, error: Tensor, out: Tensor, signal: Tensor
     ) -> list[np.ndarray]:
-        """For each net its reading, in the order of Instruments.reading(), float64."""
-        w = self.shape.width
-        inner = _norms(_grad(self.inner)[..., :w])
-        weights = torch.cat([_norms(_grad(self.stem)[None]), inner]).T.cpu().numpy()
-        signals = _norms(signal).T.cpu().numpy()
-        scales = (_norms(out) / float(np.sqrt(out[0, 0].numel()))).T.cpu().numpy()
-        gates = np.zeros((len(self.nets), 0))
+        """For each net its loss, error and reading, float64."""
+        w, (stem, _, inner, *_) = self.shape.width, self.grads
+        scales = norms_of(out) / math.sqrt(out[0, 0].numel())
+        columns = [
+            torch.stack([loss, error]).double(),
+            norms_of(signal), norms_of(stem)[None], norms_of(inner[:, :, :w]), scales,
+        ]  # fmt: skip
         if self.shape.gated:
-            gates = self._buffers["parts"][..., w:].mean((2, 3)).T.double().cpu().numpy()
-        heads = torch.stack([loss, error], 1).double().cpu().numpy()
-        reads = []
-        for i, wiring in enumerate(self.wirings):
-            points = [point.depth - 1 for point in wiring.points]
-            parts = [heads[i], signals[i][points], weights[i], scales[i][points], gates[i]]
-            reads.append(np.concatenate(parts))
-        return reads
+            columns.append(self._buffers["parts"][:, :, w:].mean((2, 3)).double())
+        whole = torch.cat(columns).T.cpu().numpy()
+        return [row[places] for row, places in zip(whole, self._places, strict=True)]
 
     def state(self) -> dict[str, Any]:
-        return {"optimiser": self.optimiser.state(), "dead": sorted(self.dead)}
+        """The optimiser's tensors with the shapes of `weights`, matrices as [.., in, out]."""
+        kept = {
+            name: [part.mT.contiguous() for part in _parts(of[0], self.sizes)]
+            if isinstance(of, list)
+            else of
+            for name, of in self.optimiser.state().items()
+        }
+        return {"optimiser": kept, "dead": sorted(self.dead)}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Goes on from `state()`; the weights are read from the reference modules."""
         self.read()
-        self.optimiser.load(state["optimiser"])
+        kept = {
+            name: [torch.cat([part.mT.flatten() for part in of])] if isinstance(of, list) else of
+            for name, of in state["optimiser"].items()
+        }
+        self.optimiser.load(kept)
         self.dead = set(state["dead"])
 
 
@@ -313,9 +348,10 @@ def _grad(weight: Tensor) -> Tensor:
     return grad
 
 
-def _norms(values: Tensor) -> Tensor:
-    """The L2 norm over the last two axes, accumulated in float64."""
-    return torch.linalg.vector_norm(values, dim=(-2, -1), dtype=torch.float64)
+def _parts(flat: Tensor, sizes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+    """A flat tensor cut into tensors of the given sizes."""
+    parts = flat.split([math.prod(size) for size in sizes])
+    return [part.view(size) for part, size in zip(parts, sizes, strict=True)]
 
 
 _ACTIVATIONS: dict[str, Any] = {
@@ -326,8 +362,8 @@ _ACTIVATIONS: dict[str, Any] = {
 """In place."""
 
 _SLOPES: dict[str, Any] = {
-    "relu": lambda grad, out: aten.threshold_backward(grad, out, 0),
-    "tanh": aten.tanh_backward,
-    "sigmoid": aten.sigmoid_backward,
+    "relu": partial(aten.threshold_backward.grad_input, threshold=0),
+    "tanh": aten.tanh_backward.grad_input,
+    "sigmoid": aten.sigmoid_backward.grad_input,
 }
-"""dLoss/dz from dLoss/dy and y = act(z)."""
+"""dLoss/dz from dLoss/dy and y = act(z), written into grad_input."""
