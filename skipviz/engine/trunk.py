@@ -47,13 +47,19 @@ def parts(trained: Trained, lane: int, rows: Tensor) -> Iterator[tuple[Tensor, T
 class Lesion:
     """One unit that can be taken out: `path` is the module whose output is replaced.
 
-    how   "gate": T = 0. "branch": what is added or appended is 0. "unit": y = x
+    layers   the depths of its weighted layers, as charts count them; it ends at the last of them
+    place    in `Wiring.units`
+    how      "gate": T = 0. "branch": what is added or appended is 0. "unit": y = x
     """
 
-    depth: int
+    layers: range
     place: int
     path: str
     how: str
+
+    @property
+    def depth(self) -> int:
+        return self.layers[-1]
 
 
 _INNER = {"highway": ("transform_gate", "gate"), "residual": ("branch", "branch")}
@@ -69,7 +75,8 @@ def lesions(wiring: Wiring) -> list[Lesion]:
         inner, how = _INNER.get(unit.body.kind, ("", "unit"))
         if inner or _keeps_shape(unit):
             path = f"{unit.path}.{inner}" if inner else unit.path
-            found.append(Lesion(depths[unit.path], place, path, how))
+            end = depths[unit.path] + 1
+            found.append(Lesion(range(end - len(unit.body.weights), end), place, path, how))
     return found
 
 

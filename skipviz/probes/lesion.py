@@ -21,17 +21,17 @@ HOW = {
 }
 
 
-def measure(trained: Trained, lane: int, layers: str, samples: int) -> dict[str, Any]:
+def measure(trained: Trained, lane: int, layers: str, alone: bool, samples: int) -> dict[str, Any]:
     """For each lane that was asked for (`lane` −1: all), on evenly chosen training samples.
 
     lane, how          which lane; what is done to a unit
     samples, of        so many samples, of so many in the training split
     base               {"loss", "accuracy"} of the whole net
     depth              of each unit that can be taken out, as charts count layers
-    loss, accuracy     without that unit alone
+    loss, accuracy     without that unit alone; empty where `alone` is not asked for
     mean, worst, needed   of the accuracies: mean, smallest, share that falls by more than 0.05
     half               {"depth", "loss", "accuracy"} without a random half of them
-    several            the same without the units named by `layers`; None where none is named
+    several            the same without the units that hold the `layers`; None where there is none
     """
     from skipviz.engine import trunk
 
@@ -42,11 +42,14 @@ def measure(trained: Trained, lane: int, layers: str, samples: int) -> dict[str,
     lanes = []
     for i in chosen:
         units = trunk.lesions(trained.wirings[i])
-        unknown = [depth for depth in depths if depth not in {unit.depth for unit in units}]
-        if unknown and len(chosen) == 1:
-            raise SpecError(f"layers '{layers}': no unit that can be taken out ends at {unknown}")
-        several = [unit for unit in units if unit.depth in depths]
-        lanes.append({"lane": i} | _lane(trained, i, units, several, samples))
+        several = [unit for unit in units if any(depth in unit.layers for depth in depths)]
+        if depths and not several and len(chosen) == 1:
+            raise SpecError(f"layers '{layers}': no unit that can be taken out holds one of them")
+        rows = trunk.evenly(trained, i, samples, passes=max(1, len(units) / 2))
+        found = {"lane": i} | _together(trained, i, units, several, rows)
+        if alone and units:
+            found |= _alone(trained, i, units, rows, found["base"]["accuracy"])
+        lanes.append(found)
     return {"step": trained.step, "lanes": lanes}
 
 
@@ -57,31 +60,36 @@ def _depths(layers: str) -> list[int]:
     return sorted({int(word) for word in words})
 
 
-def _lane(
-    trained: Trained, lane: int, units: list[Lesion], several: list[Lesion], samples: int
+def _together(
+    trained: Trained, lane: int, units: list[Lesion], several: list[Lesion], rows: Any
 ) -> dict[str, Any]:
-    from skipviz.engine import gated, trunk
-
-    rows = trunk.evenly(trained, lane, samples, passes=max(1, len(units) / 2))
-    loss, accuracy = trunk.score(trained, lane, rows)
-    found: dict[str, Any] = {
+    """The whole net, and what is left of it without several units at once."""
+    return {
         "how": HOW[units[0].how] if units else "",
         "samples": len(rows),
         "of": len(trained.feed.labels),
-        "base": {"loss": gated.number(loss), "accuracy": gated.number(accuracy)},
+        "base": _without(trained, lane, [], rows),
         "depth": [unit.depth for unit in units],
+        "loss": [],
+        "accuracy": [],
+        "half": _without(trained, lane, _half(units, trained.seed), rows) if units else None,
+        "several": _without(trained, lane, several, rows) if several else None,
     }
-    if not units:
-        return found | {"loss": [], "accuracy": [], "half": None, "several": None}
+
+
+def _alone(
+    trained: Trained, lane: int, units: list[Lesion], rows: Any, base: float
+) -> dict[str, Any]:
+    """Each unit taken out in turn."""
+    from skipviz.engine import gated, trunk
+
     losses, accuracies = trunk.each(trained, lane, units, rows)
-    return found | {
+    return {
         "loss": gated.number(losses),
         "accuracy": gated.number(accuracies),
         "mean": gated.number(float(accuracies.mean())),
         "worst": gated.number(float(accuracies.min())),
-        "needed": gated.number(float((accuracy - accuracies > DROP).double().mean())),
-        "half": _without(trained, lane, _half(units, trained.seed), rows),
-        "several": _without(trained, lane, several, rows) if several else None,
+        "needed": gated.number(float((base - accuracies > DROP).double().mean())),
     }
 
 
@@ -121,6 +129,7 @@ PROBE = Probe(
     knobs=(
         Knob("lane", "int", "Lane", "Counted from 0; −1: all.", -1, low=-1, high=3),
         Knob("layers", "text", "Layers", "Taken out together, such as 3,7,12.", "", high=4000),
+        Knob("alone", "bool", "Each alone", "Each unit in turn, too.", True),
         Knob("samples", "int", "Samples", "At most so many.", 2000, low=2, high=100_000),
     ),
     measure=measure,

@@ -225,6 +225,9 @@ def test_several_units_and_a_half_are_taken_out_together(learned: Trained) -> No
     assert value["several"]["accuracy"] == pytest.approx(accuracy, abs=1e-4)
     assert value["several"]["loss"] == pytest.approx(loss, rel=1e-3)
     assert len(value["half"]["depth"]) == UNITS // 2
+    beside = ask("lesion", learned, layers="4", alone=False)["lanes"]
+    assert [lane["several"]["depth"] for lane in beside] == [[4], [4], [5], [4]]
+    assert beside[0]["accuracy"] == []
 
 
 def test_gates_that_are_the_same_for_all_inputs_lose_nothing_to_their_mean(
