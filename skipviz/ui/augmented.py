@@ -74,7 +74,7 @@ def _said(how: str, height: int) -> str:
         f"Crop: {pad} {'pixel' if pad == 1 else 'pixels'} of the mean colour on each side, then a"
         f" window of {height}×{height} anywhere in it."
     )
-    flip = "Flip: mirrored left to right with probability ½; a mirrored digit or letter is often no longer one."
+    flip = "Flip: mirrored left to right with probability ½, which spoils most digits and letters."
     words = {"crop": crop, "flip": flip, "both": f"{crop} {flip}"}
     return f"{words[how]} As in He et al. 2015, section 4.2."
 

@@ -1,126 +1,109 @@
-"""The form that makes a data set of one's own pictures: an archive, or class by class."""
+"""The form that makes a data set of one's own pictures: gathered one by one, or an archive."""
 
 from __future__ import annotations
 
-import re
 import secrets
 import shutil
-import zipfile
-from collections.abc import Callable
-from pathlib import Path, PurePath
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import streamlit as st
 
+from skipviz import discover
 from skipviz.datafiles import errands, places
-from skipviz.datafiles.archives import printable
 from skipviz.datafiles.errands import Errand
-from skipviz.datafiles.pictures import ENDINGS
 from skipviz.knob import SpecError
+from skipviz.ui import contents, gather
 from skipviz.ui.data import under_way
 from skipviz.ui.notes import complain
 
 SIZES = {"As it is (pictures: 32×32)": 0, "16×16": 16, "28×28": 28, "32×32": 32, "64×64": 64}
 MOST_MB = 100
-MOST_GATHERED = 60_000_000
+ARCHIVE = "A .zip or .npz"
 
 
 def form() -> str | None:
     """The form; the key of a set that has just been made."""
     made = _outcome()
+    _announce()
     st.markdown(
         "Pictures are checked, cut to squares and kept on this server as one more data set of the"
         " Lab: **everybody who uses this server can see and train on them.** At least two classes"
-        " with two pictures each; one in five is held out."
+        " with two pictures each; one in five is held out, by the experiment's seed, where you do"
+        " not bring a test part."
     )
-    left, right = st.columns(2)
-    title = left.text_input("Name of the data set", "My pictures", max_chars=60, key="own_title")
+    left, middle, right = st.columns([3, 2, 2])
+    with left:
+        way = st.segmented_control(
+            "Where from", [*gather.WAYS, ARCHIVE], default=gather.DRAW, required=True, key="own_way"
+        )
+    title = middle.text_input("Name of the data set", "My pictures", max_chars=60, key="own_title")
     side = SIZES[str(right.selectbox("Size", list(SIZES), key="own_side"))]
-    archive, by_class = st.tabs(["A .zip or .npz", "Class by class"])
-    with archive:
+    if way == ARCHIVE:
         _archive(title, side)
-    with by_class:
-        _by_class(title, side)
+    else:
+        _one_by_one(str(way), title, side)
     return made
 
 
 def _archive(title: str, side: int) -> None:
     given = st.file_uploader(
-        "A .zip with a folder of pictures for each class, or an .npz with the arrays `images`"
-        " (N×H×W, N×H×W×C or N×C×H×W, uint8), `labels` and, if you like, `classes`",
+        "A .zip with a folder of pictures for each class (inside `train` and `test` where you have"
+        " both), or an .npz with the arrays `images` (N×H×W, N×H×W×C or N×C×H×W, uint8), `labels`"
+        " and, if you like, `classes`, `test_images` and `test_labels`",
         type=["zip", "npz"],
         max_upload_size=MOST_MB,
         key="own_archive",
     )
-    if st.button("Make the data set", type="primary", disabled=given is None, key="own_make"):
+    if st.button(
+        "Make the data set", type="primary", disabled=given is None or _busy(), key="own_make"
+    ):
         assert given is not None
         ending = ".npz" if given.name.lower().endswith(".npz") else ".zip"
         data = given.getbuffer()
         _start(ending, lambda path: path.write_bytes(data), title, side)
 
 
-def _by_class(title: str, side: int) -> None:
-    gathered: dict[str, list[tuple[str, bytes]]] = st.session_state.setdefault("own_gathered", {})
-    left, right = st.columns(2)
-    name = printable(left.text_input("Class", key="own_class", placeholder="cup"))
-    camera = left.toggle("Use the camera", key="own_camera")
-    turn = st.session_state.setdefault("own_turn", 0)
+def _one_by_one(way: str, title: str, side: int) -> None:
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        gather.form(way)
     with right:
-        given: Any = (
-            st.camera_input("A picture of this class", key=f"own_photo_{turn}")
-            if camera
-            else st.file_uploader(
-                "Pictures of this class",
-                type=[ending[1:] for ending in ENDINGS],
-                accept_multiple_files=True,
-                key=f"own_files_{turn}",
-            )
+        gather.show()
+        found, missing = list(gather.gathered()), gather.missing()
+        row = st.container(horizontal=True)
+        make = row.button(
+            "Make the data set",
+            type="primary",
+            disabled=bool(missing) or _busy(),
+            key="own_make_all",
         )
-    files = given if isinstance(given, list) else [given] if given is not None else []
-    if left.button("Add to this class", disabled=not files, key="own_add"):
-        if name:
-            _gather(gathered, name, files)
-        else:
-            complain(SpecError("class: type what these pictures show first"))
-    counts = "; ".join(f"{label}: {len(found)}" for label, found in gathered.items())
-    st.caption(f"So far: {counts}." if counts else "So far: nothing.")
-    row = st.container(horizontal=True)
-    if row.button(
-        "Make the data set of these", type="primary", disabled=len(gathered) < 2, key="own_make_all"
-    ):
-        _pack(gathered, title, side)
-    if row.button("Begin again", disabled=not gathered, key="own_clear"):
-        gathered.clear()
-        st.rerun()
+        row.button(
+            "Take the last one back",
+            icon=":material/undo:",
+            disabled=not found,
+            on_click=gather.take_back,
+            key="own_undo",
+        )
+        row.button(
+            "Begin again", disabled=not found, on_click=gather.gathered().clear, key="own_clear"
+        )
+        said = missing or gather.left_out()
+        if found and said:
+            st.caption(said)
+        if make:
+            _start(".zip", lambda path: gather.pack(path, found), title, side, found)
 
 
-def _gather(gathered: dict[str, list[tuple[str, bytes]]], name: str, files: list[Any]) -> None:
-    """Keeps the given files for a class until the set is made."""
-    total = sum(len(data) for found in gathered.values() for _, data in found)
-    if total + sum(file.size for file in files) > MOST_GATHERED:
-        complain(SpecError("pictures: more than 60 MB together; make a .zip of them instead"))
-        return
-    found = gathered.setdefault(name, [])
-    found += [(PurePath(file.name).name, file.getvalue()) for file in files]
-    st.session_state.own_turn += 1
-    st.rerun()
-
-
-def _pack(gathered: dict[str, list[tuple[str, bytes]]], title: str, side: int) -> None:
-    """Makes an archive of the gathered files, which then goes the way of all archives."""
-
-    def write(path: Path) -> None:
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, files in gathered.items():
-                folder = re.sub(r"[/\\:]", " ", name).strip(". ") or "class"
-                for number, (file, data) in enumerate(files):
-                    archive.writestr(f"{folder}/{number} {file}", data)
-
-    _start(".zip", write, title, side)
-
-
-def _start(ending: str, write: Callable[[Path], object], title: str, side: int) -> None:
-    """Writes what was given into a folder of its own and has it checked in another process."""
+def _start(
+    ending: str,
+    write: Callable[[Path], object],
+    title: str,
+    side: int,
+    found: Sequence[gather.Gathered] = (),
+) -> None:
+    """Writes what was given into a folder of its own and has it checked in another process; `found`
+    is taken off the gathered pictures when it is a data set."""
     folder = places.cache() / "incoming" / secrets.token_hex(16)
     try:
         with places.disk_errors(places.cache()):
@@ -136,8 +119,27 @@ def _start(ending: str, write: Callable[[Path], object], title: str, side: int) 
         shutil.rmtree(folder, ignore_errors=True)
         complain(SpecError("three data sets are being read already; try again in a moment"))
         return
-    st.session_state.own_errand = words
+    st.session_state.own_errand, st.session_state.own_packed = words, found
     st.rerun()
+
+
+def _announce() -> None:
+    """Says that the newest set is made, to whoever still looks at the form."""
+    newest = st.session_state.get("own_newest")
+    sets = discover.datasets()
+    if newest in sets and not _busy():
+        st.success(
+            "**Your data set is made.** It is shown at the top of this page, and the Lab offers it"
+            " beside the others.",
+            icon=":material/check:",
+        )
+        contents.train(newest, sets[newest])
+
+
+def _busy() -> bool:
+    """Is one of this session's sets being made?"""
+    errand = errands.find(*st.session_state.get("own_errand", ()))
+    return errand is not None and errand.state == "running"
 
 
 def _outcome() -> str | None:
@@ -155,7 +157,8 @@ def _outcome() -> str | None:
     _troubles(errand)
     if errand.state == "done" and errand.key not in st.session_state.setdefault("own_added", set()):
         st.session_state.own_added.add(errand.key)
-        st.session_state.get("own_gathered", {}).clear()
+        gather.take_off(st.session_state.pop("own_packed", ()))
+        st.session_state.own_newest = errand.key
         return errand.key
     return None
 

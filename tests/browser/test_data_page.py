@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,16 @@ def test_a_set_is_shown_by_class_and_as_the_nets_see_it(server: Server, page: Pa
     page.get_by_text("As the nets see them").click()
     settled(page)
     assert rows.first.locator("img").get_attribute("src") != before
+    page.get_by_text("Augmented", exact=True).click()
+    settled(page)
+    drawn = page.get_by_alt_text("0 augmented")
+    both = drawn.get_attribute("src")
+    page.get_by_role("button", name="Draw again").click()
+    settled(page)
+    again = drawn.get_attribute("src")
+    page.get_by_text("Flip", exact=True).click()
+    settled(page)
+    assert len({both, again, drawn.get_attribute("src")}) == 3
     page.get_by_role("link", name="Train on it in the Lab").click()
     settled(page)
     expect(page.locator(".skip-lane")).to_have_text(["ResNet-20", "Plain-20"], timeout=WAIT_MS)
@@ -86,6 +97,8 @@ def test_an_archive_of_pictures_becomes_a_set_that_the_lab_offers(
 ) -> None:
     open_set(page, server, "digits")
     (tmp_path / "pets.zip").write_bytes(_pets())
+    page.get_by_text("A .zip or .npz", exact=True).click()
+    settled(page)
     page.get_by_role("textbox", name="Name of the data set").fill("My <b>pets</b>")
     page.locator("input[type=file]").first.set_input_files(tmp_path / "pets.zip")
     settled(page)
@@ -101,3 +114,81 @@ def test_an_archive_of_pictures_becomes_a_set_that_the_lab_offers(
     process = psutil.Process(server.process.pid)
     mapped = [Path(entry.path).name for entry in process.memory_maps()]
     assert not [name for name in mapped if name.startswith(("libtorch", "libc10", "_sklearn"))]
+
+
+def _draw(page: Page, *points: tuple[int, int]) -> None:
+    """One stroke in the black square, whose side is 240."""
+    square = page.locator("canvas.skip-draw")
+    square.scroll_into_view_if_needed()
+    box = square.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
+    page.mouse.down()
+    for x, y in points[1:]:
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=4)
+    page.mouse.up()
+
+
+def test_pictures_that_are_drawn_class_by_class_become_a_set_that_trains(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    open_set(page, server, "digits")
+    add, make = page.locator(".skip-add"), page.get_by_role("button", name="Make the data set")
+    name, tiles = page.get_by_role("textbox", name="Class", exact=True), page.locator(".skip-drawn")
+    expect(page.get_by_text("Nothing yet.")).to_be_visible(timeout=WAIT_MS)
+    _draw(page, (60, 60), (180, 180))
+    expect(add).to_have_text("Name the class first")
+    expect(add).to_be_disabled()
+    name.fill("line")
+    name.press("Tab")
+    expect(add).to_have_text("Add to “line”", timeout=WAIT_MS)  # what was drawn is still there
+    add.click()
+    for y in range(40, 190, 30):  # faster than the page answers: none may get lost
+        _draw(page, (30, y), (210, y + 10))
+        add.click()
+    expect(tiles.locator("img")).to_have_count(6, timeout=WAIT_MS)
+    expect(page.get_by_text("needs at least two classes")).to_be_visible()
+    expect(make).to_be_disabled()
+    name.fill("corner")
+    name.press("Tab")
+    expect(add).to_have_text("Add to “corner”", timeout=WAIT_MS)
+    for x in range(60, 180, 20):
+        _draw(page, (30, 40), (x, 40), (x, 210))
+        add.click()
+    expect(tiles.nth(1).locator("img")).to_have_count(6, timeout=WAIT_MS)
+    page.get_by_role("button", name="Take the last one back").click()
+    expect(tiles.nth(1).locator("img")).to_have_count(5, timeout=WAIT_MS)
+
+    page.get_by_text("Files, class by class").click()
+    settled(page)
+    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "broken.png")
+    page.get_by_role("button", name="Add to “corner”").click()
+    expect(tiles.nth(1)).to_contain_text("no picture", timeout=WAIT_MS)
+
+    title = page.get_by_role("textbox", name="Name of the data set")
+    title.fill(" ")
+    title.press("Tab")
+    settled(page)
+    make.click()
+    told = page.get_by_role("alert").filter(has_text="must have at least one letter or digit")
+    expect(told).to_be_visible(timeout=WAIT_MS)
+    expect(tiles.locator("img")).to_have_count(11)
+    title.fill("My strokes")
+    title.press("Tab")
+    settled(page)
+    make.click()
+    expect(page.get_by_text("Your data set is made.")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Nothing yet.")).to_be_visible()
+    rows = page.locator(".skip-class")
+    expect(rows).to_have_count(2, timeout=WAIT_MS)
+    expect(rows.first).to_contain_text("4 + 1")
+    expect(rows.last).to_contain_text("5 + 1")
+    expect(page.get_by_text("one in 5 of each class, by the experiment's seed")).to_be_visible()
+
+    page.get_by_role("link", name="Train on it in the Lab").first.click()
+    settled(page)
+    expect(page.get_by_role("combobox", name="Data")).to_have_value("My strokes")
+    assert "data=own-my-strokes" in page.url
+    page.get_by_role("button", name="Train").click()
+    expect(page).to_have_url(re.compile("run="), timeout=WAIT_MS)
