@@ -40,9 +40,9 @@ PART = 640
 def norms_of(values: torch.Tensor) -> torch.Tensor:
     """The L2 norm over the last two axes, float64.
 
-    Parts of some hundred squares are added up in float32, which keeps seven digits as long as no
-    square leaves its range, and the parts in float64. Where a norm is below 1e-13 or above 1e17,
-    squares may: those are added up in float64 from the first to the last.
+    Parts of some hundred squares are added up in float32, which keeps seven digits as long as the
+    squares stay in its range, and the parts in float64. Where a norm is below 1e-16 or above 1e17,
+    they may not: there all squares are added up in float64.
     """
     if values.dtype == torch.float64 or not values.is_contiguous():
         return torch.linalg.vector_norm(values, dim=(-2, -1), dtype=torch.float64)
@@ -52,7 +52,7 @@ def norms_of(values: torch.Tensor) -> torch.Tensor:
     parts = torch.linalg.vector_norm(flat.unflatten(1, (-1, part)), dim=2)
     found = torch.linalg.vector_norm(parts, dim=1, dtype=torch.float64)
     safe = found.cpu().numpy()
-    unsafe = np.flatnonzero(~((safe > 1e-13) & (safe < 1e17)))
+    unsafe = np.flatnonzero(~((safe > 1e-16) & (safe < 1e17)))
     if len(unsafe):
         rows = torch.from_numpy(unsafe).to(flat.device)
         found[rows] = torch.linalg.vector_norm(flat[rows], dim=1, dtype=torch.float64)

@@ -8,7 +8,7 @@ import torch
 
 from skipviz.engine.instruments import norms_of
 
-SIZES = [1e-38, 3.5e-21, 1e-19, 1e-14, 1e-12, 1.0, 1e15, 1e18, 1e30]
+SIZES = [1e-38, 3.5e-21, 1e-19, 1e-17, 1e-14, 1.0, 1e15, 1e18, 1e30]
 
 
 @pytest.mark.parametrize("shape", [(50, 128), (13, 17), (784, 50), (1, 1), (641, 1)])

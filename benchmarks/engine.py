@@ -1,0 +1,464 @@
+"""How fast the engine trains, as ratios to what tutorials do, from one interleaved run.
+
+    python -m skipviz bench engine [--json] [--cases pair-dense-50,seeds-5] [--quick]
+
+Same nets, same batch of 128 synthetic pictures in the shape of MNIST (dense nets) or CIFAR-10 with
+crops and flips (convolutional nets). Ours with every instrument at every step; the tutorial loop
+(benchmarks/tutorial_loop.py) with the gradient norm of every layer. Each of the two has a process
+of its own, with one thread of torch; `benchmarks/interleaved.py` says how times are taken. Rows of
+one thread compare CPU times; fused rows, whose threads take a net each, compare wall times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.interleaved import Crew, Peak, Times, Way, busy, measure, note
+from benchmarks.tutorial_loop import Tutorial, in_turn, pictures
+from skipviz.spec import Experiment, Lane
+
+BATCH = 128
+DEPTHS = (10, 30, 100, 300, 1000)
+SIZES = {"mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
+PORTABLE, FUSED = {"SKIPVIZ_FUSED": "0"}, {"SKIPVIZ_FUSED": "1"}
+Found = Mapping[str, Times]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table: a ratio of what its group measured, and what it should reach."""
+
+    name: str
+    direction: str
+    goal: float
+    of: Callable[[Found], float]
+    needs: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Ways that are measured in one interleaved run, and the rows that they give."""
+
+    ways: tuple[Way, ...]
+    cases: tuple[Case, ...]
+    rounds: int
+    quick: bool = True
+
+
+# --- what is timed; everything here is called in the process of a crew
+
+
+def training(lanes: list[Lane], data: str, **fields: Any) -> Iterator[Any]:
+    """Our engine as the product runs it."""
+    from skipviz import engine
+
+    augment = "both" if data == "cifar10" else "none"
+    values = {"steps": 1_000_000, "lr": 0.005, "batch_size": BATCH, "device": "cpu"} | fields
+    made = engine.Training(Experiment(lanes=lanes, data=data, augment=augment, **values))
+    return made.frames()
+
+
+def tutorial(lanes: list[Lane], data: str, device: str = "cpu") -> Iterator[None]:
+    """One tutorial loop for each net."""
+    images, labels = (np.load(_folder(data) / f"train_{part}.npy") for part in ("images", "labels"))
+    loops = [
+        Tutorial(lane.settings(data), lane.family, images, labels, lr=0.005, device=device)
+        for lane in lanes
+    ]
+    return in_turn(loops)
+
+
+def peak() -> Iterator[None]:
+    return Peak().steps()
+
+
+def peak_flops() -> tuple[float, str]:
+    made = Peak()
+    return made.flops, made.method
+
+
+def grown(depth: int) -> int:
+    """Bytes that training at a depth adds to a process of its own."""
+    before = psutil.Process().memory_info().rss
+    steps = training(chain(depth), "mnist")
+    for _ in range(3):
+        next(steps)
+    return psutil.Process().memory_info().rss - before
+
+
+def like_a_worker() -> None:
+    """What the product's worker does before it trains."""
+    from skipviz.engine import device as devices
+
+    devices.keep_memory()
+
+
+def as_it_is() -> None:
+    """A tutorial sets nothing up."""
+
+
+# --- nets
+
+
+def dense(*families: str, depth: int) -> list[Lane]:
+    return [Lane(family=f, knobs={"backbone": "dense", "depth": depth}) for f in families]
+
+
+def chain(depth: int) -> list[Lane]:
+    return dense("resnet", depth=depth)
+
+
+def conv(family: str, **knobs: Any) -> list[Lane]:
+    return [Lane(family=family, knobs={"backbone": "cifar"} | knobs)]
+
+
+CONV = {
+    "resnet-20": conv("resnet", depth=20),
+    "plain-20": conv("plain", depth=20),
+    "densenet-bc-40": conv("densenet", depth=40, growth_rate=12, bottleneck=True),
+    "highway-19": [Lane(family="highway", knobs={"backbone": "fitnet", "depth": 19})],
+}
+
+
+def flops(lanes: list[Lane]) -> float:
+    """Floating-point operations of a step: two for each multiply-add, forward once, backward twice,
+    but for the first layer, whose input needs no gradient."""
+    from skipviz.spec import architecture
+
+    total = 0.0
+    for lane in lanes:
+        settings = lane.settings("mnist")
+        whole = architecture(lane.family).wiring(settings).describe()["multiply_adds"]
+        total += 2 * BATCH * (3 * whole - math.prod(settings["input_shape"]) * settings["width"])
+    return total
+
+
+# --- rows
+
+
+def faster(base: str, ours: str, clock: str = "cpu") -> Callable[[Found], float]:
+    return lambda found: getattr(found[base], clock) / getattr(found[ours], clock)
+
+
+def with_over_without(full: str, sparse: str) -> Callable[[Found], float]:
+    """Of a step with instruments over one without; `sparse` measures every PER-th step only."""
+
+    def ratio(found: Found) -> float:
+        with_, mixed = found[full].cpu, found[sparse].cpu
+        return with_ / (with_ - (with_ - mixed) * PER / (PER - 1))
+
+    return ratio
+
+
+PER = 10
+
+
+def exponent(prefix: str) -> Callable[[Found], float]:
+    def fitted(found: Found) -> float:
+        seconds = [found[f"{prefix}{depth}"].cpu for depth in DEPTHS]
+        return float(np.polyfit(np.log(DEPTHS), np.log(seconds), 1)[0])
+
+    return fitted
+
+
+def share(way: str) -> Callable[[Found], float]:
+    work = flops(dense("plain", "resnet", depth=50))
+    return lambda found: (work / found[way].cpu) / (PEAK_WORK[0] / found["peak"].cpu)
+
+
+PEAK_WORK: list[float] = []
+"""Operations of one call of the peak loop; filled in where the machine is known."""
+
+
+def groups() -> list[Group]:
+    return [*_pairs(), _highway(20, 4.5, 16), _highway(50, 3.5, 12), _growth(), _busy(), *_convs(),
+            *_cuda()]  # fmt: skip
+
+
+def _ours(name: str, lanes: list[Lane], data: str, steps: int, **fields: Any) -> Way:
+    environ = FUSED if name.startswith("fused") else PORTABLE
+    made = partial(training, lanes, data, **fields)
+    return Way(name, made, steps=steps, environ=environ, per=fields.get("record_every", 1))
+
+
+def _pairs() -> list[Group]:
+    found = []
+    for depth, goal, fused_goal, steps in ((20, 7, 35, 12), (50, 6, 25, 6), (100, 4.5, 20, 4)):
+        lanes = dense("plain", "resnet", depth=depth)
+        ways = [
+            Way("tutorial", partial(tutorial, lanes, "mnist"), "tutorial", steps=2),
+            _ours("ours", lanes, "mnist", steps),
+            _ours("fused", lanes, "mnist", 3 * steps),
+        ]
+        cases = [
+            Case(f"pair-dense-{depth}", "min", goal, faster("tutorial", "ours")),
+            Case(f"fused-pair-dense-{depth}", "min", fused_goal,
+                 faster("tutorial", "fused", "wall"), "fused"),
+        ]  # fmt: skip
+        if depth == 50:
+            ways += [Way("peak", peak, steps=1)]
+            for name, more in (("ours", 1), ("fused", 3)):
+                ways += [
+                    _ours(f"{name} sparse", lanes, "mnist", more, record_every=PER),
+                    _ours(f"{name} seeds", lanes, "mnist", 2 * more, seeds=5),
+                ]
+            cases += [
+                Case("peak-share", "min", 0.14, share("ours")),
+                Case("fused-peak-share", "min", 0.55, share("fused"), "fused"),
+                Case("seeds-5", "max", 4, faster("ours seeds", "ours")),
+                Case("fused-seeds-5", "max", 3.3, faster("fused seeds", "fused", "wall"), "fused"),
+                Case("instruments-dense", "max", 1.06, with_over_without("ours", "ours sparse")),
+                Case("fused-instruments", "max", 1.02,
+                     with_over_without("fused", "fused sparse"), "fused"),
+            ]  # fmt: skip
+        found.append(Group(tuple(ways), tuple(cases), rounds=15))
+    return found
+
+
+def _highway(depth: int, goal: float, fused_goal: float) -> Group:
+    lanes = dense("highway", depth=depth)
+    return Group(
+        (
+            Way("tutorial", partial(tutorial, lanes, "mnist"), "tutorial", steps=2),
+            _ours("ours", lanes, "mnist", 6),
+            _ours("fused", lanes, "mnist", 18),
+        ),
+        (
+            Case(f"highway-dense-{depth}", "min", goal, faster("tutorial", "ours")),
+            Case(f"fused-highway-dense-{depth}", "min", fused_goal,
+                 faster("tutorial", "fused", "wall"), "fused"),
+        ),
+        rounds=15,
+    )  # fmt: skip
+
+
+def _growth() -> Group:
+    ways = [
+        _ours(f"{name} {depth}", chain(depth), "mnist", max(1, 200 // depth), lr=0.001)
+        for name in ("ours", "fused")
+        for depth in DEPTHS
+    ]
+    cases = (
+        Case("growth-time", "max", 1.05, exponent("ours ")),
+        Case("growth-memory", "max", 1.05, lambda found: memory_exponent()),
+        Case("fused-growth-time", "max", 1.12, exponent("fused "), "fused"),
+    )
+    return Group(tuple(ways), cases, rounds=9)
+
+
+def memory_exponent() -> float:
+    """Of the memory that training adds to a process of its own, over depth."""
+    added = []
+    for depth in DEPTHS:
+        crew = Crew(like_a_worker)
+        added.append(crew.ask("call", partial(grown, depth)))
+        crew.end()
+    return float(np.polyfit(np.log(DEPTHS), np.log(added), 1)[0])
+
+
+def _busy() -> Group:
+    lanes = dense("plain", "resnet", depth=50)
+    ways = []
+    for name, steps in (("ours", 60), ("fused", 150)):
+        quiet = _ours(name, lanes, "mnist", steps)
+        ways += [quiet, Way(**vars(quiet) | {"name": f"{name} busy", "meanwhile": busy})]
+    cases = (
+        Case("busy", "max", 2.5, faster("ours busy", "ours", "wall")),
+        Case("fused-busy", "max", 2.2, faster("fused busy", "fused", "wall"), "fused"),
+    )
+    return Group(tuple(ways), cases, rounds=7)
+
+
+def _convs() -> list[Group]:
+    found = []
+    for name, lanes in CONV.items():
+        ways = [
+            Way("tutorial", partial(tutorial, lanes, "cifar10"), "tutorial"),
+            _ours("ours", lanes, "cifar10", 1),
+            _ours("bf16", lanes, "cifar10", 1, precision="bfloat16"),
+        ]
+        cases = [
+            Case(name, "min", 1.0 if name == "highway-19" else 1.2, faster("tutorial", "ours")),
+            Case(f"{name}-bf16", "min", 1.7, faster("tutorial", "bf16"), "bf16"),
+        ]
+        if name == "resnet-20":
+            ways.append(_ours("sparse", lanes, "cifar10", 1, record_every=PER))
+            cases.append(Case("instruments-conv", "max", 1.02, with_over_without("ours", "sparse")))
+        found.append(Group(tuple(ways), tuple(cases), rounds=5, quick=name.endswith("20")))
+    return found
+
+
+def _cuda() -> list[Group]:
+    nets = (
+        ("cuda-pair-dense-50", dense("plain", "resnet", depth=50), "mnist", 15),
+        ("cuda-resnet-20", conv("resnet", depth=20), "cifar10", 4),
+        ("cuda-resnet-56", conv("resnet", depth=56), "cifar10", 4),
+    )
+    return [
+        Group(
+            (
+                Way("tutorial", partial(tutorial, lanes, data, "cuda"), "tutorial", steps=5),
+                _ours("ours", lanes, data, 100, device="cuda"),
+            ),
+            (Case(name, "min", goal, faster("tutorial", "ours", "wall"), "cuda"),),
+            rounds=9,
+        )
+        for name, lanes, data, goal in nets
+    ]
+
+
+# --- the run
+
+
+def missing() -> dict[str, str]:
+    """What this machine lacks, and the words for it; asked in a process of ours."""
+    import torch
+
+    from skipviz.engine import device as devices
+
+    lacks = {}
+    if not torch.cuda.is_available():
+        lacks["cuda"] = "no CUDA device"
+    if not devices.bfloat16(torch.device("cpu")):
+        lacks["bf16"] = "the processor has no bfloat16"
+    try:
+        from skipviz.engine import fused
+
+        if not fused.available():
+            lacks["fused"] = "no fused engine: " + fused.why()
+    except ImportError:
+        lacks["fused"] = "no fused engine"
+    return lacks
+
+
+def machine(method: str) -> dict[str, Any]:
+    import torch
+
+    info = Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if "model name" in line] if (
+        info.exists()
+    ) else []  # fmt: skip
+    return {
+        "processor": names[0].partition(":")[2].strip() if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "memory": psutil.virtual_memory().total,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "peak": method,
+        "load_at_start": [round(load, 2) for load in os.getloadavg()],
+    }
+
+
+def _folder(data: str) -> Path:
+    return Path(os.environ["SKIPVIZ_CACHE"]) / "arrays" / f"{data}-{'0' * 16}"
+
+
+def _draw(data: str) -> None:
+    """Puts synthetic pictures where the product keeps a data set's arrays."""
+    from skipviz.datafiles import cache
+
+    count, held = SIZES[data]
+    images, labels = pictures(data, count + held)
+    cache.store(_folder(data), (images[:count], labels[:count], images[count:], labels[count:]))
+
+
+def row(case: Case, found: Found | None, why: str) -> dict[str, Any]:
+    ratio = None if found is None or why else case.of(found)
+    met = None
+    if ratio is not None:
+        met = ratio >= case.goal if case.direction == "min" else ratio <= case.goal
+    return {
+        "case": case.name, "ratio": ratio, "direction": case.direction, "goal": case.goal,
+        "met": met, "skipped": why or None,
+    }  # fmt: skip
+
+
+def run(chosen: set[str], rounds: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Every chosen row, and the machine."""
+    crews = {"ours": Crew(like_a_worker), "tutorial": Crew(as_it_is)}
+    lacks = crews["ours"].ask("call", missing)
+    work, method = crews["ours"].ask("call", peak_flops)
+    PEAK_WORK[:] = [work]
+    about, rows = machine(method), []
+    for group in groups():
+        cases = [case for case in group.cases if case.name in chosen]
+        able = [case for case in cases if case.needs not in lacks]
+        found = None
+        if able:
+            note(", ".join(case.name for case in able))
+            ways = [way for way in group.ways if _possible(way, lacks)]
+            found = measure(ways, crews, max(3, round(group.rounds * rounds)))
+        rows += [row(case, found, lacks.get(case.needs, "")) for case in cases]
+        for made in rows[len(rows) - len(cases) :]:
+            _progress(made)
+    for crew in crews.values():
+        crew.end()
+    return rows, about
+
+
+def _possible(way: Way, lacks: Mapping[str, str]) -> bool:
+    return not any(way.name.startswith(kind) for kind in lacks)
+
+
+def _progress(made: dict[str, Any]) -> None:
+    note("")
+    print(line(made), file=sys.stderr, flush=True)
+
+
+def line(made: dict[str, Any]) -> str:
+    sign = "≥" if made["direction"] == "min" else "≤"
+    goal = f"{sign} {made['goal']:g}"
+    if made["skipped"]:
+        return f"{made['case']:24} {'-':>8}   {goal:>8}   skipped: {made['skipped']}"
+    verdict = "met" if made["met"] else "MISSED"
+    return f"{made['case']:24} {made['ratio']:8.3g}   {goal:>8}   {verdict}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.add_argument("--cases", default="", help="only these, separated by commas")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer nets")
+    args = parser.parse_args()
+    every = [case.name for group in groups() for case in group.cases]
+    named = [name for name in args.cases.split(",") if name]
+    wrong = next((name for name in named if name not in every), None)
+    if wrong is not None:
+        print(f"case '{wrong}': must be one of {', '.join(every)}", file=sys.stderr)
+        return 2
+    small = {case.name for group in groups() if group.quick for case in group.cases}
+    chosen = set(named) or (small if args.quick else set(every))
+    with tempfile.TemporaryDirectory(prefix="skipviz-bench-") as folder:
+        os.environ["SKIPVIZ_CACHE"], os.environ["SKIPVIZ_DATA"] = folder, ""
+        for data in SIZES:
+            note(f"drawing pictures in the shape of {data}")
+            _draw(data)
+        rows, about = run(chosen, 0.4 if args.quick else 1.0)
+    if args.json:
+        print(json.dumps({"cases": rows, "machine": about}))
+    else:
+        print("\n".join(line(made) for made in rows))
+        print(f"{about['processor']}, {about['cores']} cores, torch {about['torch']}; load average"
+              f" at the start {about['load_at_start'][0]}; peak: {about['peak']}")  # fmt: skip
+    return 1 if any(made["met"] is False for made in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
