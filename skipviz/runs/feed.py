@@ -21,6 +21,9 @@ PULSE_S = 0.1
 QUIET_S = 0.5
 """Speed and gate maps change often and matter little: they are told twice a second."""
 
+_AT_ONCE = ("state", "message", "paused", "pace", "lr", "changes")
+"""What is told without delay; while a run is paused everything is, for nothing may follow."""
+
 _KEPT = 64
 
 
@@ -29,7 +32,8 @@ class LiveRun(Protocol):
 
     version   grows with every change of log or status
     status()  {"state": "queued|running|finished|stopped|interrupted|failed", "message": str,
-              "steps": int, "steps_per_s": float, "device": str, …}, fit for JSON
+              "steps": int, "steps_per_s": float, "device": str, "paused": bool, "pace": float,
+              "lr": float, "changes": [{"step": int, "lr": float}], …}, fit for JSON
     """
 
     @property
@@ -85,8 +89,8 @@ class Feed:
         self._version = self.run.version  # first: what comes meanwhile is looked at again
         self.n = self.run.log.n
         status, now = self.run.status(), time.monotonic()
-        turned = any(status.get(key) != self.status.get(key) for key in ("state", "message"))
-        if turned or now >= self._quiet_until:
+        turned = any(status.get(key) != self.status.get(key) for key in _AT_ONCE)
+        if turned or status.get("paused") or now >= self._quiet_until:
             self.status, self.map_n = status, self.n
             self._quiet_until = now + QUIET_S
         self.tick += 1

@@ -83,6 +83,11 @@ class FrameLog:
                 self._extend(batches)
             return self.n
 
+    def drop_half(self) -> None:
+        """Forgets a message that was cut off: what comes next begins a new one."""
+        with self._lock:
+            self._pending = b""
+
     def append(self, batch: pa.RecordBatch) -> int:
         """Takes one batch; how many frames there are now."""
         with self._lock:

@@ -10,13 +10,16 @@ from typing import Any
 
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.store import ENDED
-from skipviz.spec import Experiment
+from skipviz.spec import Change, Experiment
 
 
 class Run:
     """One run, stored (`folder`) or only in memory (a measurement at init, the picture on Home).
 
     Written by the thread that reads the worker's pipe; read by pages and by the event loop.
+
+    breaks   how often it was broken off and went on
+    orders   how many it was given since; its status says how many its worker has `heard`
     """
 
     def __init__(
@@ -28,6 +31,7 @@ class Run:
         self.log = log if log is not None else FrameLog()
         self.version = 0
         self.stopping = False
+        self.breaks = self.orders = 0
         self._status: dict[str, Any] = {"state": "queued", "steps": experiment.steps, "step": 0}
         self._lock = threading.Lock()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
@@ -46,6 +50,22 @@ class Run:
         with self._lock:
             self._status |= status
         self.ring()
+
+    def hear(self, status: dict[str, Any]) -> None:
+        """Takes what the worker says; a learning rate that was changed is the experiment's."""
+        if "changes" in status:
+            changes = tuple(Change(**change) for change in status["changes"])
+            if changes != self.experiment.changes:
+                self.experiment = self.experiment.with_(changes=changes)
+        self.tell(**status)
+
+    def begin_again(self) -> None:
+        """The run goes on in another worker, which repeats what came after its checkpoint."""
+        self.log.drop_half()
+        self.stopping, self.orders = False, 0
+        self.breaks += 1
+        with self._lock:
+            self._status |= {"paused": False, "pace": 0.0, "heard": 0}
 
     def add(self, data: bytes) -> None:
         """Appends Arrow bytes from the worker and rings."""

@@ -6,97 +6,39 @@ is stopped, or its budget is used up.
 
 from __future__ import annotations
 
-import json
-import os
 import threading
-import time
-from collections import OrderedDict
 from typing import Any
-
-import psutil
 
 from skipviz.datafiles.find import missing
 from skipviz.declarations import probe
 from skipviz.knob import show
-from skipviz.runs import capacity, measure
+from skipviz.runs import capacity, control, measure
+from skipviz.runs.dispatcher import Dispatcher
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.live import Run
-from skipviz.runs.process import Worker
-from skipviz.runs.store import ENDED, Store, write_json
+from skipviz.runs.store import Store
 from skipviz.spec import Experiment, SpecError
 
 STOP_S = 0.7
 """A worker that has not stopped by itself after this long (one step may take seconds) is killed."""
 
-KEPT = 64
-"""So many runs stay in memory; an older one is read from its folder again when somebody asks."""
-
 QUEUE = 20
 
 
-class Manager:
-    """Runs experiments in warm worker processes, one more process than may train at a time.
-
-    The spare one answers what must not wait: gradients at init, the picture on Home.
-    """
+class Manager(Dispatcher):
+    """What pages ask for: runs submitted, shared, controlled, found, measured."""
 
     def __init__(self, store: Store | None = None, running: int | None = None) -> None:
+        super().__init__(running)
         self.store = store or Store()
-        cores = psutil.cpu_count(logical=False) or 1
-        self.running = running or int(os.environ.get("SKIPVIZ_RUNNING", 0)) or max(1, cores - 1)
-        self.trouble = ""
-        self._lock = threading.RLock()
-        self._workers: list[Worker] = []
-        self._runs: OrderedDict[str, Run] = OrderedDict()
         self._shared: dict[str, str] = {}
-        self._queue: list[Run] = []
-        self._jobs: list[measure.Job] = []
         self._jobs_so_far = 0
-        self._closing = False
-
-    # --- life of the server
-
-    def start(self) -> None:
-        """Starts the workers; returns at once, they warm up by themselves."""
-        with self._lock:
-            while len(self._workers) < self.running + 1 and not self._closing:
-                self._workers.append(Worker(self._heard, self._lost))
-
-    def close(self, patience_s: float = 5.0) -> None:
-        """Lets every worker save and go; kills what has not gone in time."""
-        with self._lock:
-            self._closing = True
-            workers = list(self._workers)
-        for worker in workers:
-            worker.close()
-        until = time.monotonic() + patience_s
-        for worker in workers:
-            worker.thread.join(max(0.1, until - time.monotonic()))
-            if worker.thread.is_alive():
-                worker.kill()
-                worker.thread.join(1)
-
-    @property
-    def ready(self) -> bool:
-        """Is at least one worker warm?"""
-        return any(worker.ready for worker in self._workers)
-
-    def devices(self) -> list[dict[str, Any]]:
-        """The devices that a warm worker found; empty while the first is warming up."""
-        for worker in self._workers:
-            if worker.ready:
-                devices: list[dict[str, Any]] = worker.hello["devices"]
-                return devices
-        return []
-
-    # --- what pages ask for
 
     def submit(self, experiment: Experiment) -> str:
         """Queues a stored run and returns its id. SpecError where it cannot run here."""
         self._fits(experiment)
         with self._lock:
-            if len(self._queue) >= QUEUE:
-                raise SpecError(f"queue: {QUEUE} runs are waiting already; try again in a minute")
+            self._has_room()
             run_id = self.store.new_id()
             folder = self.store.create(run_id, experiment)
             run = Run(run_id, experiment, folder)
@@ -136,9 +78,43 @@ class Manager:
             workers = [worker for worker in self._workers if worker.run_id == run_id]
         for worker in workers:
             worker.order(do="stop", run=run_id)
-            timer = threading.Timer(STOP_S, self._insist, (worker, run))
+            timer = threading.Timer(STOP_S, self._insist, (worker, run, run.breaks))
             timer.daemon = True
             timer.start()
+
+    def control(self, run_id: str, action: str, **values: Any) -> None:
+        """Pauses, resumes or single-steps a run under way, sets its pace or its learning rate.
+
+        action, values   "pause", "resume", "step" (exactly one more, then paused); "pace" or "lr"
+                         with `value`: steps per second (0: full speed), the base learning rate
+        Waits a moment for the worker's word. SpecError for nonsense and for a run that has ended.
+        """
+        run = self._known(run_id)
+        order = control.order(run, action, values)
+        with self._lock:
+            worker = next((each for each in self._workers if each.run_id == run_id), None)
+            if worker is None:
+                raise SpecError(f"run {show(run_id)}: no worker of this server trains it now")
+            if action == "lr":  # from here on it is another experiment than its key says
+                self._shared = {key: of for key, of in self._shared.items() if of != run_id}
+            run.orders += 1
+            number = run.orders
+            worker.order(**order, number=number)
+        control.wait(run, number)
+
+    def resume(self, run_id: str) -> None:
+        """Queues a run again that was stopped or interrupted before its last step: it goes on from
+        its newest checkpoint, in the same folder. SpecError where it cannot."""
+        run = self._known(run_id)
+        self._fits(run.experiment)
+        with self._lock:
+            control.check_goes_on(run)
+            self._has_room()
+            run.begin_again()
+            self._status(run, state="queued", message="")
+            self._runs[run_id] = run
+            self._queue.append(run)
+        self._dispatch()
 
     def find(self, run_id: str) -> Run | None:
         """The run with this id, from memory or from its folder; None where there is none."""
@@ -197,6 +173,16 @@ class Manager:
 
     # --- inside
 
+    def _known(self, run_id: str) -> Run:
+        run = self.find(run_id)
+        if run is None:
+            raise SpecError(f"run {show(run_id)}: there is no such run on this machine")
+        return run
+
+    def _has_room(self) -> None:
+        if len(self._queue) >= QUEUE:
+            raise SpecError(f"queue: {QUEUE} runs are waiting already; try again in a minute")
+
     def _fits(self, experiment: Experiment) -> None:
         absent = missing(experiment.data)
         if absent:
@@ -210,13 +196,6 @@ class Manager:
         card = devices.get(wanted) if wanted == "cuda" else None
         capacity.check(experiment, card["free"] if card else None)
 
-    def _keep(self, run: Run) -> None:
-        """Remembers a run and forgets the oldest that has ended."""
-        self._runs[run.id] = run
-        ended = [other.id for other in self._runs.values() if other.ended]
-        for run_id in ended[: max(0, len(self._runs) - KEPT)]:
-            del self._runs[run_id]
-
     def _load(self, run_id: str, experiment: Experiment) -> Run:
         folder = self.store.folder(run_id)
         frames = folder / "frames.arrow"
@@ -228,104 +207,6 @@ class Manager:
             if known is None:
                 self._keep(run)
             return known or run
-
-    def _status(self, run: Run, **status: Any) -> None:
-        """Changes a run's status, on disk too where it is stored."""
-        run.tell(**status)
-        if run.folder is not None:
-            me = psutil.Process()
-            worker = {"pid": me.pid, "started": me.create_time()}
-            write_json(run.folder / "status.json", run.status() | {"worker": worker})
-
-    def _dispatch(self) -> None:
-        """Gives waiting runs to idle warm workers: stored runs as many as may train, shared ones
-        to any."""
-        with self._lock:
-            while self._jobs and (idle := self._idle()) is not None:
-                idle.job = self._jobs.pop(0)
-                idle.order(**idle.job.ask)
-            busy = sum(1 for w in self._workers if w.run_id and self._stored(w.run_id))
-            for run in list(self._queue):
-                idle = self._idle()
-                if idle is None:
-                    break
-                if run.folder is not None and busy >= self.running:
-                    continue
-                self._queue.remove(run)
-                busy += run.folder is not None
-                idle.run_id = run.id
-                folder = str(run.folder) if run.folder else None
-                idle.order(
-                    do="train", run=run.id, experiment=run.experiment.to_json(), folder=folder
-                )
-            waiting = [run for run in self._queue if run.folder is not None]
-            for place, run in enumerate(waiting, 1):
-                where = f"place {place} in the queue" if self.ready else "a worker is warming up"
-                run.tell(message=where)
-
-    def _idle(self) -> Worker | None:
-        """A warm worker with nothing to do."""
-        return next((w for w in self._workers if w.ready and not w.run_id and not w.job), None)
-
-    def _stored(self, run_id: str) -> bool:
-        run = self._runs.get(run_id)
-        return run is not None and run.folder is not None
-
-    def _heard(self, worker: Worker, kind: bytes, payload: bytes) -> None:
-        """A worker's message, in its thread."""
-        if kind == b"H":
-            self.trouble = ""
-            self._dispatch()
-            return
-        if kind == b"P" and worker.job is not None:
-            job, worker.job = worker.job, None
-            job.end(json.loads(payload))
-            self._dispatch()
-            return
-        run = self._runs.get(worker.run_id or "")
-        if run is None:
-            return
-        if kind == b"A":
-            run.add(payload)
-            return
-        status = json.loads(payload)
-        if status.pop("run") != run.id:
-            return
-        if status["state"] in ENDED:
-            with self._lock:
-                worker.run_id = None
-        run.tell(**({"message": ""} | status))
-        if run.ended:
-            self._dispatch()
-
-    def _lost(self, worker: Worker) -> None:
-        """A worker's process is gone: its run is interrupted (or stopped, if that is why), and
-        another takes its place."""
-        with self._lock:
-            if worker in self._workers:
-                self._workers.remove(worker)
-            run = self._runs.get(worker.run_id or "")
-            job, worker.run_id, worker.job = worker.job, None, None
-        if job is not None:
-            job.end({"error": "probe: the worker was lost; try again"})
-        if run is not None and not run.ended:
-            state = "stopped" if run.stopping else "interrupted"
-            step = run.status().get("step", 0)
-            word = "stopped" if state == "stopped" else "its worker was lost"
-            self._status(run, state=state, message=f"{word} after {step} steps")
-        if not worker.ready and not self._closing:
-            self.trouble = "a worker could not start; `python -m skipviz doctor` says what is wrong"
-            return
-        self.start()
-        self._dispatch()
-
-    def _insist(self, worker: Worker, run: Run) -> None:
-        """Kills a worker that is still at a run it was told to stop."""
-        with self._lock:
-            if worker.run_id != run.id:
-                return
-            run.stopping = True
-        worker.kill()
 
 
 _current: Manager | None = None

@@ -88,7 +88,8 @@ class Store:
         if status.get("state") not in STATES:
             return {"state": "interrupted", "message": "its status could not be read"}
         if status["state"] not in ENDED and not _alive(status.get("worker", {})):
-            status |= {"state": "interrupted", "message": "its worker ended without a word"}
+            gone = {"state": "interrupted", "message": "its worker ended without a word"}
+            status |= gone | {"paused": False}
         return status
 
     def runs(self) -> list[str]:

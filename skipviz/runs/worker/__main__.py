@@ -16,16 +16,21 @@ import threading
 from typing import Any, BinaryIO
 
 from skipviz.runs import pipe
+from skipviz.runs.worker.control import Control
 
 NICE = 5  # whoever clicks comes before whoever trains, where both want the same core
 
 
 class Orders:
-    """What the server wants, read by a thread of its own so that a stop is seen within a step."""
+    """What the server wants, read by a thread of its own so that a stop is seen within a step.
+
+    jobs      what is to be done, one after the other; a run brings its `control` along
+    control   the orders for the newest run: there is only one at a time
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self.jobs: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self.stopped: set[str] = set()
+        self.control, self.run_id = Control(), ""
         self.gone = threading.Event()
         self.working = threading.Event()
         threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
@@ -33,11 +38,15 @@ class Orders:
     def _listen(self, stream: BinaryIO) -> None:
         while (message := pipe.receive(stream)) is not None:
             order = json.loads(message[1])
-            if order["do"] == "stop":
-                self.stopped.add(order["run"])
-            else:
+            if order["do"] == "train":
+                self.control, self.run_id = Control(), order["run"]
+                self.jobs.put(order | {"control": self.control})
+            elif order["do"] == "probe":
                 self.jobs.put(order)
+            elif order["run"] == self.run_id:
+                self.control.hear(order)
         self.gone.set()
+        self.control.hear({"do": "leave"})
         self.jobs.put(None)
         if not self.working.is_set():  # warming up or idle: there is nothing to save
             os._exit(0)
@@ -53,7 +62,8 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     orders = Orders(sys.stdin.buffer)
 
-    from skipviz.runs.worker.session import Session, answer, hello
+    from skipviz.runs.worker.hello import hello
+    from skipviz.runs.worker.session import Session, answer
 
     pipe.send_json(out, b"H", hello())
     while (order := orders.jobs.get()) is not None:

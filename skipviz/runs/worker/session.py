@@ -4,12 +4,11 @@ server."""
 from __future__ import annotations
 
 import io
+import json
 import os
-import platform
 import sys
 import time
 import traceback
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,14 +17,17 @@ import torch
 
 from skipviz import engine
 from skipviz.declarations import probe
-from skipviz.engine import device as devices
 from skipviz.engine.trained import load
 from skipviz.frame import Frame
 from skipviz.runs import pipe
+from skipviz.runs.cut import rewrite
 from skipviz.runs.frames import Writer, schema
 from skipviz.runs.store import write_json
 from skipviz.runs.tracks import tracks
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.runs.worker.control import Clock, Control, Wish
+from skipviz.runs.worker.hello import machine
+from skipviz.schedule import base
+from skipviz.spec import Experiment, SpecError
 
 if TYPE_CHECKING:
     from skipviz.runs.worker.__main__ import Orders
@@ -37,41 +39,25 @@ older."""
 CHECKPOINT_S = 5.0
 
 
-def hello() -> dict[str, Any]:
-    """Warms up (the first step of any optimiser imports lazily for a second) and says what is
-    here."""
-    lane = Lane(family="plain", knobs={"backbone": "dense", "depth": 2})
-    for _ in engine.train(Experiment(lanes=[lane], steps=2, device="cpu")):
-        pass
-    return {"devices": devices.available(), "machine": machine()}
-
-
-def machine() -> dict[str, Any]:
-    """Versions and hardware: what a run must carry to be believed."""
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "memory": psutil.virtual_memory().total,
-        "devices": devices.available(),
-        **{name: version(name) for name in ("torch", "torchvision", "numpy", "streamlit")},
-    }
-
-
 class Session:
-    """One order of the server carried out: {"run": id, "experiment": JSON, "folder": path or
-    None}."""
+    """One order of the server carried out: {"run": id, "experiment": JSON, "folder": path or None,
+    "resume": whether the run goes on from its checkpoint, "control": what is heard of it later}."""
 
     def __init__(self, order: dict[str, Any], orders: Orders, out: BinaryIO) -> None:
         self.run_id: str = order["run"]
         self.experiment = Experiment.from_json(order["experiment"])
         self.folder = Path(order["folder"]) if order["folder"] else None
+        self.resumes: bool = order["resume"] and self.folder is not None
+        self.control: Control = order["control"]
         self.orders, self.out = orders, out
         me = psutil.Process()
         self.status: dict[str, Any] = {
             "state": "running",
             "steps": self.experiment.steps,
             "step": 0,
+            "paused": False,
+            "pace": 0.0,
+            "heard": 0,
             "worker": {"pid": me.pid, "started": me.create_time()},
         }
         self.file: Any = None
@@ -100,81 +86,177 @@ class Session:
                 self.file.close()
 
     def _train(self) -> None:
+        self.training = self._begin()
+        self.status["device"] = str(self.training.device)
+        self.clock = Clock(self._open())
+        self.clock.speed(self.training.step)
+        self.status["began"] = time.time() - self.clock.read()
+        self._tell()
+        self.flushed = self.saved = self.let_go = time.monotonic()
+        if self._obey():
+            for frame in self.training.steps():
+                self._record(frame)
+                if self.training.step < self.experiment.steps and not self._obey():
+                    break
+        self._flush()
+        self._checkpoint()
+        self._sign()
+        self._end(*self._outcome())
+
+    def _begin(self) -> engine.Training:
+        """The training at its first step; of a run that goes on, at its checkpoint.
+
+        Where there is no whole checkpoint it begins again: the frames come out the same.
+        """
         training = engine.Training(self.experiment)
-        self.status["device"] = str(training.device)
-        self._open()
-        self.status["began"] = time.time()
-        began = flushed = saved = time.monotonic()
-        for frame in training.frames():
-            now = time.monotonic()
-            self.waiting.append(frame)
-            self.times.append(now - began)
-            leaving = self.run_id in self.orders.stopped or self.orders.gone.is_set()
-            if now - flushed >= FLUSH_S or frame.step == 0 or leaving:
-                self._flush(now - began)
-                flushed = time.monotonic()
-            if leaving:
-                break
-            if now - saved >= CHECKPOINT_S:
-                self._checkpoint(training)
-                saved = time.monotonic()
-        self._flush(time.monotonic() - began)
-        self._checkpoint(training)
-        self._end(*self._outcome(training))
+        if self.resumes and self.folder is not None:
+            try:
+                state = torch.load(self.folder / "checkpoint.pt", "cpu", weights_only=True)
+            except Exception:  # a file that is missing or torn: torch raises what it stumbles over
+                return training
+            training.load(state)
+            self.experiment = training.experiment
+        return training
 
-    def _outcome(self, training: engine.Training) -> tuple[str, str]:
-        if training.step >= self.experiment.steps:
-            return "finished", ""
-        if self.run_id in self.orders.stopped:
-            return "stopped", f"stopped after {training.step} steps"
-        return "interrupted", "the server ended"
-
-    def _open(self) -> None:
-        arrow = schema(self.experiment.to_json(), tracks(self.experiment))
-        self.writer = Writer(arrow)
+    def _open(self) -> float:
+        """Opens the frames, cut back to the training's step; the seconds trained until there."""
+        self.schema = schema(self.experiment.to_json(), tracks(self.experiment))
+        self.writer = Writer(self.schema)
+        so_far, head = 0.0, self.writer.start()
         if self.folder is not None:
             write_json(self.folder / "machine.json", machine())
-            self.file = (self.folder / "frames.arrow").open("ab")
-        self._put(self.writer.start())
-        self._tell()
+            path = self.folder / "frames.arrow"
+            if self.resumes and path.is_file() and path.stat().st_size:
+                so_far = rewrite(path, self.schema, before=self.training.step)
+            self.file = path.open("ab")
+            if not self.file.tell():
+                self.file.write(head)
+                self.file.flush()
+        self._send(b"A", head)
+        return so_far
 
-    def _flush(self, seconds: float) -> None:
+    def _record(self, frame: Frame | None) -> None:
+        """Keeps a frame back for a moment, so that there are ten messages a second; saves the
+        weights every few seconds."""
+        now = time.monotonic()
+        if frame is not None:
+            self.waiting.append(frame)
+            self.times.append(self.clock.read())
+        if now - self.flushed >= FLUSH_S or self.training.step == 1:
+            self._flush()
+        if now - self.saved >= CHECKPOINT_S:
+            self._flush()
+            self._checkpoint()
+
+    def _obey(self) -> bool:
+        """Between two steps: does what was ordered, and waits while the run is paused and for its
+        turn in slow motion. False where the run is to end here."""
+        at_rest = False
+        while not self.control.leaving:
+            wish = self.control.take()
+            told = wish.heard == self.status["heard"]
+            self._heed(wish)
+            if wish.single:
+                break
+            if wish.paused:
+                self.clock.stop()
+                if not (at_rest and told):
+                    self._rest(save=not at_rest)
+                at_rest = True
+                self.control.wait(None)
+                continue
+            if not told:
+                self._tell()
+            patience = self.let_go + 1 / wish.pace - time.monotonic() if wish.pace else 0.0
+            if patience <= 0:
+                break
+            if patience > FLUSH_S:
+                self._flush()
+            self.control.wait(patience)
+        self.clock.go()
+        self.let_go = time.monotonic()
+        return not self.control.leaving
+
+    def _heed(self, wish: Wish) -> None:
+        """Takes a wish into the status; a new learning rate also into the run's experiment, before
+        any step is made with it."""
+        if wish.lr is not None:
+            self.training.change(wish.lr)
+            self.experiment = self.training.experiment
+            if self.folder is not None:
+                write_json(self.folder / "experiment.json", json.loads(self.experiment.to_json()))
+        if wish.pace != self.status["pace"]:
+            self.clock.forget()
+        self.status |= {"paused": wish.paused, "pace": wish.pace, "heard": wish.heard}
+
+    def _rest(self, save: bool) -> None:
+        """The run stands still: all that is known of it is shown and saved."""
+        if self.waiting:
+            self._flush()
+        else:
+            self._tell()
+        if save:
+            self._checkpoint()
+
+    def _outcome(self) -> tuple[str, str]:
+        step = self.training.step
+        if step >= self.experiment.steps:
+            return "finished", ""
+        if self.control.stopped:
+            return "stopped", f"stopped after {step} steps"
+        return "interrupted", "the server ended"
+
+    def _flush(self) -> None:
         """Writes the frames kept back: to the file, then to the server."""
+        self.flushed = time.monotonic()
         if not self.waiting:
             return
-        self.status["step"] = self.waiting[-1].step + 1
-        self.status["steps_per_s"] = round(self.status["step"] / max(seconds, 1e-6), 1)
+        self.status["steps_per_s"] = round(self.clock.speed(self.training.step), 1)
         data = self.writer.batch(self.waiting, self.times)
         self.waiting, self.times = [], []
-        self._put(data)
-        self._tell()
-
-    def _put(self, data: bytes) -> None:
         if self.file is not None:
             self.file.write(data)
             self.file.flush()
+        self._send(b"A", data)
+        self._tell()
+
+    def _send(self, kind: bytes, data: bytes) -> None:
         if not self.orders.gone.is_set():
-            pipe.send(self.out, b"A", data)
+            pipe.send(self.out, kind, data)
 
     def _tell(self) -> None:
+        """Says how far the run is, with the learning rate that holds there and its changes."""
+        step = self.training.step
+        changes = [change.model_dump() for change in self.experiment.changes]
+        self.status |= {"step": step, "lr": base(self.experiment, step), "changes": changes}
+        self._report()
+
+    def _report(self) -> None:
         if self.folder is not None:
             write_json(self.folder / "status.json", self.status)
-        if not self.orders.gone.is_set():
-            pipe.send_json(self.out, b"S", self.status | {"run": self.run_id})
+        self._send(b"S", json.dumps(self.status | {"run": self.run_id}).encode())
 
-    def _checkpoint(self, training: engine.Training) -> None:
+    def _checkpoint(self) -> None:
         """Weights, optimiser and step, replaced in one piece."""
+        self.saved = time.monotonic()
         if self.folder is None:
             return
         buffer = io.BytesIO()
-        torch.save(training.state(), buffer)
+        torch.save(self.training.state(), buffer)
         half = self.folder / "checkpoint.half"
         half.write_bytes(buffer.getvalue())
         os.replace(half, self.folder / "checkpoint.pt")
 
+    def _sign(self) -> None:
+        """Writes into the frames' head what was changed while they were made."""
+        changed = schema(self.experiment.to_json(), tracks(self.experiment))
+        if self.folder is not None and not changed.equals(self.schema, check_metadata=True):
+            self.file.close()
+            rewrite(self.folder / "frames.arrow", changed)
+
     def _end(self, state: str, message: str) -> None:
-        self.status |= {"state": state, "message": message}
-        self._tell()
+        self.status |= {"state": state, "message": message, "paused": False}
+        self._report()
         sys.stderr.flush()
 
 

@@ -1,0 +1,35 @@
+"""What a worker says first: which devices there are, and what machine this is."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import psutil
+
+from skipviz import engine
+from skipviz.engine import device as devices
+from skipviz.spec import Experiment, Lane
+
+
+def hello() -> dict[str, Any]:
+    """Warms up (the first step of any optimiser imports lazily for a second) and says what is
+    here."""
+    lane = Lane(family="plain", knobs={"backbone": "dense", "depth": 2})
+    for _ in engine.train(Experiment(lanes=[lane], steps=2, device="cpu")):
+        pass
+    return {"devices": devices.available(), "machine": machine()}
+
+
+def machine() -> dict[str, Any]:
+    """Versions and hardware: what a run must carry to be believed."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "memory": psutil.virtual_memory().total,
+        "devices": devices.available(),
+        **{name: version(name) for name in ("torch", "torchvision", "numpy", "streamlit")},
+    }

@@ -1,0 +1,369 @@
+"""Runs under control: real workers are paused, stepped, slowed down, changed and taken up again."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pytest
+
+from skipviz import engine
+from skipviz.runs.control import BLOCKED, goes_on
+from skipviz.runs.cut import rewrite
+from skipviz.runs.frames import FrameLog, Writer, schema
+from skipviz.runs.live import Run
+from skipviz.runs.manager import Manager
+from skipviz.runs.store import Store
+from skipviz.runs.tracks import tracks
+from skipviz.runs.worker.control import Clock, Control
+from skipviz.spec import Change, Experiment, SpecError
+from tests.runs.test_manager import experiment, started, until, worker_of
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    made = Manager(Store(tmp_path_factory.mktemp("runs")), running=1)
+    made.start()
+    until(lambda: made.ready)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def run(manager: Manager) -> Iterator[Run]:
+    """A long run that is paused."""
+    made = started(manager)
+    manager.control(made.id, "pause")
+    until(lambda: made.status()["paused"])
+    yield made
+    manager.stop(made.id)
+    until(lambda: made.ended)
+
+
+def stored(manager: Manager, run: Run) -> FrameLog:
+    return FrameLog.open(manager.store.folder(run.id) / "frames.arrow")
+
+
+def losses(log: FrameLog, steps: int) -> list[Any]:
+    return [log.frame(step).lanes[0].loss for step in range(steps)]
+
+
+def in_pandas_eyes(manager: Manager, run: Run) -> list[int]:
+    """The steps that a reader of Arrow finds in the file, as it is."""
+    data = (manager.store.folder(run.id) / "frames.arrow").read_bytes()
+    steps: list[int] = pa.ipc.open_stream(io.BytesIO(data)).read_all()["step"].to_pylist()
+    return steps
+
+
+def test_a_paused_run_stands_still_and_says_so_to_everyone_who_looks(
+    manager: Manager, run: Run
+) -> None:
+    n, status = run.log.n, run.status()
+    worker = psutil.Process(worker_of(manager, run))
+    busy = sum(worker.cpu_times()[:2])
+    time.sleep(0.5)
+    assert run.log.n == n == status["step"] == stored(manager, run).n
+    assert sum(worker.cpu_times()[:2]) - busy < 0.1
+    assert manager.store.status(run.id)["paused"]
+    assert (manager.store.folder(run.id) / "checkpoint.pt").is_file()
+    manager.control(run.id, "resume")
+    until(lambda: run.log.n > n)
+    assert not run.status()["paused"]
+
+
+def test_a_single_step_gives_exactly_one_frame(manager: Manager, run: Run) -> None:
+    for _ in range(3):
+        n = run.log.n
+        manager.control(run.id, "step")
+        until(lambda n=n: run.log.n > n)
+        time.sleep(0.1)
+        assert run.log.n == n + 1 == run.status()["step"]
+        assert run.status()["paused"]
+
+
+def test_a_run_that_records_seldom_makes_one_step_all_the_same(manager: Manager) -> None:
+    run = started(manager, record_every=1000)
+    manager.control(run.id, "pause")
+    step = run.status()["step"]
+    manager.control(run.id, "step")
+    until(lambda: run.status()["step"] > step)
+    assert run.status()["step"] == step + 1
+    manager.stop(run.id)
+    until(lambda: run.ended)
+    assert run.status()["state"] == "stopped"
+
+
+def test_a_stepped_run_of_several_seeds_equals_one_that_was_left_alone(manager: Manager) -> None:
+    run_id = manager.submit(experiment(steps=1000, seeds=2))
+    run = manager.find(run_id)
+    assert run is not None
+    until(lambda: run.log.n > 0)
+    manager.control(run_id, "pause")
+    for _ in range(5):
+        manager.control(run_id, "step")
+    manager.control(run_id, "resume")
+    until(lambda: run.log.n > 60)
+    manager.stop(run_id)
+    until(lambda: run.ended)
+    left_alone = list(engine.train(experiment(steps=60, seeds=2)))
+    for frame, other in zip(left_alone, (run.log.frame(step) for step in range(60)), strict=True):
+        np.testing.assert_array_equal(frame.lanes[0].loss, other.lanes[0].loss)
+
+
+def test_slow_motion_makes_so_many_steps_a_second(manager: Manager) -> None:
+    run = started(manager)
+    manager.control(run.id, "pace", value=20)
+    assert run.status()["pace"] == 20
+    n = run.log.n
+    time.sleep(1.5)
+    assert 5 <= run.log.n - n <= 35
+    until(lambda: run.status()["steps_per_s"] < 25)
+    manager.control(run.id, "pace", value=1)
+    began, n = time.monotonic(), run.log.n
+    manager.control(run.id, "pace", value=0)
+    until(lambda: run.log.n > n + 100)
+    assert time.monotonic() - began < 30
+    manager.stop(run.id)
+    until(lambda: run.ended)
+
+
+def test_a_changed_learning_rate_is_recorded_and_gives_the_same_run_again(
+    manager: Manager, run: Run
+) -> None:
+    step = run.status()["step"]
+    for value in (0.5, 0.003):
+        manager.control(run.id, "lr", value=value)
+    assert run.status()["lr"] == 0.003
+    assert run.status()["changes"] == [{"step": step, "lr": 0.003}]
+    assert manager.store.experiment(run.id) == run.experiment
+    manager.control(run.id, "step")
+    manager.control(run.id, "lr", value="0.01")
+    manager.control(run.id, "resume")
+    until(lambda: run.log.n > step + 30)
+    manager.stop(run.id)
+    until(lambda: run.ended)
+    found = manager.store.experiment(run.id)
+    assert found.changes == (Change(step=step, lr=0.003), Change(step=step + 1, lr=0.01))
+    assert Experiment.from_query(found.to_query()) == found == run.experiment
+    log = stored(manager, run)
+    assert Experiment.from_json(log.experiment_json) == found
+    assert in_pandas_eyes(manager, run) == list(range(log.n))
+    again = engine.train(found)
+    assert [next(again).lanes[0].loss for _ in range(log.n)] == losses(log, log.n)
+
+
+def test_a_paused_run_can_be_stopped(manager: Manager, run: Run) -> None:
+    began = time.monotonic()
+    manager.stop(run.id)
+    until(lambda: run.ended)
+    assert time.monotonic() - began < 0.5
+    status = manager.store.status(run.id)
+    assert status["state"] == "stopped" and not status["paused"]
+
+
+def test_a_shared_run_in_memory_is_controlled_too_and_no_longer_given_to_others_once_changed(
+    manager: Manager,
+) -> None:
+    until(lambda: sum(worker.ready for worker in manager._workers) == 2)
+    asked = experiment(steps=100_000, seed=5)
+    run = manager.find(manager.shared(asked))
+    assert run is not None
+    until(lambda: run.log.n > 0)
+    manager.control(run.id, "pause")
+    assert run.status()["paused"]
+    assert manager.shared(asked) == run.id
+    manager.control(run.id, "lr", value=0.002)
+    assert run.experiment.changes[-1].lr == 0.002
+    fresh = manager.shared(asked)
+    assert fresh != run.id
+    for run_id in (run.id, fresh):
+        manager.stop(run_id)
+    until(lambda: run.ended)
+
+
+def test_a_run_that_waits_behind_a_paused_one_says_so(manager: Manager, run: Run) -> None:
+    waits = manager.find(manager.submit(experiment()))
+    assert waits is not None
+    assert BLOCKED in waits.status()["message"]
+    manager.control(run.id, "resume")
+    until(lambda: BLOCKED not in waits.status()["message"])
+    manager.control(run.id, "pause")
+    until(lambda: BLOCKED in waits.status()["message"])
+    manager.stop(run.id)
+    until(lambda: waits.ended)
+    assert waits.status()["state"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("action", "values", "sentence"),
+    [
+        ("hurry", {}, "control 'hurry': must be one of pause, resume"),
+        ("pause", {"value": 1}, "control 'pause': takes no value"),
+        ("pace", {}, "control 'pace': takes its value"),
+        ("pace", {"value": -1}, "pace -1: must be a number from 0"),
+        ("lr", {"value": "fast"}, "lr 'fast': must be a number"),
+    ],
+)
+def test_nonsense_is_answered_with_one_sentence(
+    action: str, values: dict[str, Any], sentence: str, manager: Manager, run: Run
+) -> None:
+    with pytest.raises(SpecError, match=sentence):
+        manager.control(run.id, action, **values)
+
+
+def test_a_run_that_has_ended_or_is_not_there_is_not_controlled(manager: Manager) -> None:
+    run = manager.find(manager.submit(experiment()))
+    assert run is not None
+    until(lambda: run.ended)
+    with pytest.raises(SpecError, match="it has finished; there is nothing to pause"):
+        manager.control(run.id, "pause")
+    with pytest.raises(SpecError, match="only a run that was stopped or interrupted"):
+        manager.resume(run.id)
+    with pytest.raises(SpecError, match="there is no such run"):
+        manager.control("a" * 22, "pause")
+    assert not goes_on(run)
+
+
+def ended_early(manager: Manager, run: Run, signalled: bool) -> None:
+    if signalled:
+        os.kill(worker_of(manager, run), signal.SIGKILL)
+    else:
+        manager.stop(run.id)
+    until(lambda: run.ended)
+    assert goes_on(run)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
+@pytest.mark.parametrize("same_server", [True, False], ids=["same server", "after a restart"])
+def test_a_run_that_was_broken_off_goes_on_and_ends_like_one_that_was_not(
+    manager: Manager, killed: bool, same_server: bool, tmp_path: Path
+) -> None:
+    asked = experiment(steps=300, optimiser="adam", lr=0.001)
+    run = manager.find(manager.submit(asked))
+    assert run is not None
+    until(lambda: run.log.n > 0)
+    manager.control(run.id, "pause")
+    manager.control(run.id, "resume")
+    manager.control(run.id, "pace", value=100)
+    until(lambda: run.log.n > 40)
+    ended_early(manager, run, killed)
+    torn = manager.store.folder(run.id) / "frames.arrow"
+    if not same_server:
+        with torn.open("ab") as file:
+            file.write(torn.read_bytes()[-400:-100])
+        with manager._lock:
+            del manager._runs[run.id]
+    manager.resume(run.id)
+    again = manager.find(run.id)
+    assert again is not None and (again is run) == same_server
+    until(lambda: again.ended)
+    assert again.status()["state"] == "finished"
+    assert in_pandas_eyes(manager, again) == list(range(300))
+    straight = [frame.lanes[0].loss for frame in engine.train(asked)]
+    assert losses(again.log, 300) == losses(stored(manager, again), 300) == straight
+    times = stored(manager, again).column("time_s")
+    assert (np.diff(times) >= 0).all()
+
+
+def test_a_run_without_a_checkpoint_begins_again(manager: Manager) -> None:
+    run = started(manager)
+    ended_early(manager, run, signalled=True)
+    (manager.store.folder(run.id) / "checkpoint.pt").write_bytes(b"half of one")
+    manager.resume(run.id)
+    until(lambda: run.status()["state"] == "running" and stored(manager, run).n > 20)
+    manager.stop(run.id)
+    until(lambda: run.ended)
+    steps = in_pandas_eyes(manager, run)
+    assert steps == list(range(len(steps)))
+
+
+SERVER = """
+import sys, time
+from pathlib import Path
+from skipviz.runs.manager import Manager
+from skipviz.runs.store import Store
+from skipviz.spec import Experiment
+manager = Manager(Store(Path(sys.argv[1])), running=1)
+manager.start()
+run = manager.find(manager.submit(Experiment.from_json(sys.argv[2])))
+while run.log.n < 20:
+    time.sleep(0.01)
+manager.control(run.id, "pause")
+print(run.id, [w.process.pid for w in manager._workers if w.run_id][0], flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_paused_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path: Path) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(tmp_path), experiment(steps=100_000).to_json()],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    run_id, pid = server.stdout.readline().split()
+    worker = psutil.Process(int(pid))
+    server.kill()
+    server.wait()
+    server.stdout.close()
+    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 15)
+    status = Store(tmp_path).status(run_id)
+    assert status["state"] == "interrupted" and not status["paused"]
+    assert (tmp_path / run_id / "checkpoint.pt").is_file()
+
+
+def test_frames_are_cut_within_a_batch_too_and_can_always_be_read(tmp_path: Path) -> None:
+    of = experiment(steps=12)
+    frames = list(engine.train(of))
+    arrow = schema(of.to_json(), tracks(of))
+    writer = Writer(arrow)
+    parts = [writer.batch(frames[i : i + 5], [float(f.step) for f in frames[i : i + 5]])
+             for i in (0, 5)]  # fmt: skip
+    path = tmp_path / "frames.arrow"
+    path.write_bytes(writer.start() + b"".join(parts) + parts[0][:100])
+    assert rewrite(path, arrow, before=8) == 7.0
+    assert FrameLog.open(path).column("step").tolist() == list(range(8))
+    changed = of.with_(changes=[Change(step=3, lr=0.5)])
+    rewrite(path, schema(changed.to_json(), tracks(changed)))
+    log = FrameLog.open(path)
+    assert log.n == 8 and Experiment.from_json(log.experiment_json) == changed
+    assert rewrite(path, arrow, before=0) == 0.0
+    assert FrameLog.open(path).n == 0
+
+
+def test_the_clock_does_not_count_what_a_run_stood_still() -> None:
+    clock = Clock(so_far=10.0)
+    clock.speed(0)
+    time.sleep(0.05)
+    clock.stop()
+    read, speed = clock.read(), clock.speed(100)
+    time.sleep(0.1)
+    assert clock.read() == read and 10.05 <= read
+    assert clock.speed(100) == pytest.approx(speed)
+    clock.go()
+    time.sleep(0.01)
+    assert clock.read() > read
+
+
+def test_orders_are_taken_once_and_the_newest_counts() -> None:
+    control = Control()
+    for number, do in enumerate(["pause", "step", "step", "lr", "lr"], 1):
+        control.hear({"do": do, "number": number, "value": number / 10})
+    assert control.take() == (True, True, 0.0, 0.5, 5)
+    assert control.take() == (True, True, 0.0, None, 5)
+    assert control.take() == (True, False, 0.0, None, 5)
+    control.hear({"do": "step"})
+    control.hear({"do": "resume"})
+    assert control.take() == (False, False, 0.0, None, 5)
+    control.hear({"do": "leave"})
+    assert control.leaving and not control.stopped
