@@ -1,4 +1,4 @@
-"""The command line: families, describe, train, scene, probe, runs, data, doctor.
+"""The command line: families, describe, train, scene, probe, runs, data, bench, doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -178,6 +179,18 @@ def runs(args: argparse.Namespace) -> int:
     return 0
 
 
+def bench(args: argparse.Namespace) -> int:
+    """Runs a benchmark and compares it with its goals; status 1 where one is missed."""
+    home = Path(__file__).resolve().parents[1] / "benchmarks"
+    found = [path.stem for path in sorted(home.glob("*.py")) if "__main__" in path.read_text()]
+    if args.key not in found:
+        there = f"must be one of {', '.join(found)}" if found else f"there is no folder {home}"
+        raise SpecError(f"bench '{args.key}': {there}")
+    words = [word for word in ("--json", "--quick") if getattr(args, word[2:])]
+    words += ["--cases", args.cases] if args.cases else []
+    return subprocess.run([sys.executable, str(home / f"{args.key}.py"), *words]).returncode
+
+
 def doctor(args: argparse.Namespace) -> int:
     """Looks the machine over; status 1 where something is wrong."""
     from skipviz.doctor import CHECKS
@@ -220,6 +233,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--turn", type=int, default=0, help="which of the run's seeds, from 0")
     add("runs", runs)
     datafiles.declare(add("data", datafiles.data))
+    one = add("bench", bench)
+    one.add_argument("key", help="engine: training against a tutorial loop; live_page: the browser")
+    one.add_argument("--cases", default="", help="only these rows, separated by commas")
+    one.add_argument("--quick", action="store_true", help="fewer rounds, fewer nets")
     add("doctor", doctor)
     return top
 
