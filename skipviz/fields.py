@@ -17,6 +17,17 @@ FIELDS: dict[str, Knob] = {
             low=1,
             high=1_000_000,
         ),
+        Knob(
+            "seconds",
+            "float",
+            "Seconds",
+            "Ends when so many seconds of training are over, if the steps are not done before; 0:"
+            " only the steps count. How many steps fit depends on the machine; what happens in them"
+            " does not. A schedule is laid over the steps.",
+            0.0,
+            low=0,
+            high=86_400,
+        ),
         Knob("lr", "float", "Learning rate", "Size of one update.", 0.1, low=0, high=100),
         Knob(
             "momentum",

@@ -180,6 +180,7 @@ class Experiment(_Value):
     lanes: Sequence[Lane]  # a tuple, whatever it was given as
     data: str = "digits"
     steps: int = 400
+    seconds: float = 0.0
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 0.0

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from skipviz.engine import device as devices
+from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.nets import make_net
 from skipviz.spec import Experiment, SpecError, architecture
@@ -20,7 +21,7 @@ from skipviz.wiring import Wiring
 @dataclass(frozen=True)
 class Trained:
     """The nets of an experiment's lanes for one of its seeds, in evaluation mode, after `step`
-    updates.
+    updates, BatchNorm's statistics re-estimated.
 
     turn   which of the experiment's seeds: its first plus `turn`
     Measured on the data that they were trained on: `feed` holds both splits.
@@ -43,7 +44,10 @@ class Trained:
 
     def at_init(self) -> Trained:
         """The same nets before any update, built again from their seed."""
-        nets = [self.fresh(lane).eval() for lane in range(len(self.nets))]
+        nets = [self.fresh(lane) for lane in range(len(self.nets))]
+        for net in nets:
+            Examiner(self.feed).settle(net)
+            net.eval()
         return replace(self, step=0, nets=nets)
 
     def fresh(self, lane: int) -> nn.Module:
@@ -86,10 +90,11 @@ def restored(experiment: Experiment, saved: dict[str, Any], feed: Feed, turn: in
     """One seed's nets from the state of a training (`Training.state()`, or a checkpoint)."""
     if not 0 <= turn < experiment.seeds:
         raise SpecError(f"seed number {turn}: this run has {experiment.seeds}, counted from 0")
-    nets, wirings = [], []
+    nets, wirings, examiner = [], [], Examiner(feed)
     for lane, pupils in zip(experiment.lanes, saved["lanes"], strict=True):
         net = make_net(lane, experiment.dataset, experiment.seed + turn).to(feed.device)
         net.load_state_dict(pupils[turn]["net"])
+        examiner.settle(net)  # a checkpoint from the midst of a run has statistics that lag
         nets.append(net.eval())
         wirings.append(architecture(lane.family).wiring(lane.settings(experiment.dataset)))
     return Trained(experiment, saved["step"], nets, wirings, feed, turn)

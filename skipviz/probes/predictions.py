@@ -65,8 +65,8 @@ PROBE = Probe(
     definition="The class with the largest logit, for every picture of the held-out split.",
     source="common usage",
     cost="One forward pass over the held-out split for each lane: well under a second on digits.",
-    caveat="BatchNorm's running statistics are measured anew at the end of a run. While it trains"
-    " they lag behind the weights, and held-out error reads higher for that reason alone.",
+    caveat="BatchNorm's running statistics are measured anew before: in a short run they lag behind"
+    " the weights, and held-out error would read higher for that reason alone.",
     knobs=(Knob("pictures", "int", "Pictures", "How many are shown.", 30, low=1, high=200),),
     measure=measure,
 )
