@@ -45,9 +45,6 @@ def figure(
 def _lane(made: Any, column: int, entries: list[dict[str, Any]], colour: str, dark: bool) -> None:
     where = {"row": 1, "col": column}
     base = float(np.median([entry["base"]["accuracy"] for entry in entries]))
-    made.add_hline(
-        y=base, line={"dash": "dash", "width": 2, "color": theme.theme(dark).line}, **where
-    )
     for entry in entries if len(entries) > 1 else ():
         made.add_scatter(
             x=entry["depth"], y=entry["accuracy"], mode="lines", hoverinfo="skip", opacity=0.4,
@@ -57,6 +54,12 @@ def _lane(made: Any, column: int, entries: list[dict[str, Any]], colour: str, da
         x=entries[0]["depth"], y=_median(entries), mode="lines+markers", name="",
         line={"color": colour, "width": 2}, marker={"size": 9, "color": colour},
         hovertemplate="without layer %{x}: %{y:.1%}", showlegend=False, **where,
+    )  # fmt: skip
+
+    made.add_hline(  # last: Plotly draws none in a panel that is still empty
+        y=base, line={"dash": "dash", "width": 2, "color": theme.theme(dark).text}, **where,
+        annotation={"text": f"whole net {base:.0%}", "font": {"size": 14}, "yanchor": "top"},
+        annotation_position="bottom right",
     )  # fmt: skip
 
 

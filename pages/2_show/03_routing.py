@@ -1,0 +1,42 @@
+"""Routing and lesions
+
+icon: alt_route
+"""
+
+import streamlit as st
+
+from skipviz.ui import address, routing
+from skipviz.ui.measured import when_ended
+from skipviz.ui.training import buttons, charts, foot
+
+st.title("Routing and lesions")
+st.markdown(
+    "Do the gates open elsewhere for a 0 than for a 7? **What does a net lose with one layer taken"
+    " out**: a highway net, a residual net, a plain one?"
+)
+address.restore("routing")
+run = address.run_in_address()
+recipes = routing.recipes()
+box, *boxes = st.columns([5, 1.4, 1.2], vertical_alignment="bottom")
+spelled = run.experiment if run else address.experiment_in_address(next(iter(recipes.values())))
+known = [*recipes.values()]
+if spelled not in known:
+    recipes["the run in the address" if run else "the experiment in the address"] = spelled
+name = box.selectbox(
+    "What is trained, three seeds each",
+    list(recipes),
+    index=list(recipes.values()).index(spelled),
+    key="routing_recipe",
+)
+experiment = recipes[name]
+if run is not None and run.ended and run.experiment != experiment:
+    run = None
+run = buttons(experiment, run, "routing", boxes)
+
+if run is None:
+    st.info("Press **Train**: the measurements follow as soon as the run has ended.")
+else:
+    charts(run, key="routing_charts", panels=("header",) if run.ended else ("header", "loss"))
+    when_ended(run, "routing", routing.views)
+foot("transform gate", "carried cell", "lesion study", "plain twin", "highway unit", "gate bias")
+address.write("routing", experiment, run.id if run else None)
