@@ -1,0 +1,54 @@
+"""The fused kernel: a training step of a dense net in one native call, where a C compiler is found.
+
+It trains what the stacked engine trains, with the same numbers to rounding, and is never needed:
+where there is none, or with SKIPVIZ_FUSED=0, the stacked engine does the work.
+
+kernel.c   the step, and a pool of threads that share out the nets
+build      compiles it into the cache
+native     the ctypes mirror of its structures
+stack      `FusedStack`, used in place of `Stack`
+trial      what a fresh library must get right before it is used
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from skipviz.engine.fused import build
+from skipviz.engine.fused.native import Kernel
+
+
+def available() -> bool:
+    """Can dense nets be trained by the fused kernel? Builds it on the first call, in seconds."""
+    return why() == ""
+
+
+def why() -> str:
+    """Why there is no fused kernel, as part of a sentence; "" where there is one."""
+    if os.environ.get("SKIPVIZ_FUSED") == "0":
+        return "SKIPVIZ_FUSED is 0"
+    return _found()[1]
+
+
+def kernel() -> Kernel:
+    """The kernel. build.Unavailable, which says why, where there is none."""
+    reason = why()
+    found = _found()[0]
+    if reason or found is None:
+        raise build.Unavailable(reason)
+    return found
+
+
+def peak_gflops(seconds: float = 0.2) -> float:
+    """What one thread can do at best here, in 10⁹ floating-point operations a second: multiply-adds
+    of whole vectors in registers, by CPU time. build.Unavailable where there is no kernel."""
+    return kernel().peak_flops(seconds) / 1e9
+
+
+@cache
+def _found() -> tuple[Kernel | None, str]:
+    try:
+        return Kernel(build.load()), ""
+    except build.Unavailable as error:
+        return None, str(error)

@@ -1,0 +1,116 @@
+"""Compiles the kernel on the machine that uses it, once, and loads it.
+
+<cache>/fused/<key>.so    the key is a hash of the source, the flags, the compiler and the
+                          instruction set that the compiler finds here
+
+The library is made under a passing name, tried out in a process of its own and only then renamed:
+what bears the name is whole, and works here. The folder is the user's alone (0700).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from skipviz.datafiles import places
+from skipviz.knob import SpecError
+
+SOURCE = Path(__file__).with_name("kernel.c")
+FLAGS = (
+    "-O3", "-std=gnu11", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-pthread",
+)  # fmt: skip
+TARGETS = (("-march=native", "-mprefer-vector-width=512"), ("-march=native",), ("-mcpu=native",))
+"""Tried in this order: compilers differ in how they are asked for all that a processor can do."""
+
+COMPILERS = ("cc", "gcc", "clang")
+
+
+class Unavailable(Exception):
+    """Why there is no kernel here: one sentence."""
+
+
+def load() -> ctypes.CDLL:
+    """The kernel, from the cache or compiled now. Unavailable where it cannot be had."""
+    if sys.platform == "win32":
+        raise Unavailable("it is not built on Windows")
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        raise Unavailable(f"no C compiler was found ({', '.join(COMPILERS)})")
+    source = SOURCE.read_bytes()
+    target, macros = _target(compiler)
+    parts = [source, " ".join((*FLAGS, *target)).encode(), compiler.encode(), macros]
+    key = hashlib.sha256(b"\0".join(hashlib.sha256(p).digest() for p in parts)).hexdigest()[:32]
+    try:
+        with places.disk_errors(places.cache()):
+            library = _folder() / f"{key}.so"
+            with _alone(library):
+                if not library.exists():
+                    _make(library, compiler, target)
+            return ctypes.CDLL(str(library))
+    except (OSError, SpecError) as error:
+        raise Unavailable(str(error)) from None
+
+
+def _target(compiler: str) -> tuple[tuple[str, ...], bytes]:
+    """The flags that ask for all this processor can do, and the macros that they define, which say
+    compiler, version and instruction set."""
+    for target in TARGETS:
+        done = _run([compiler, *target, "-dM", "-E", "-x", "c", os.devnull])
+        if done.returncode == 0 and done.stdout:
+            return target, done.stdout
+    raise Unavailable(f"{compiler} does not work: {_last_line(done.stderr)}")
+
+
+def _folder() -> Path:
+    """The folder of the libraries: the user's own, closed to all others."""
+    folder = places.cache() / "fused"
+    folder.mkdir(parents=True, exist_ok=True)
+    about = folder.lstat()
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+        raise Unavailable(f"{folder} is not a folder of this user's")
+    folder.chmod(0o700)
+    return folder
+
+
+@contextmanager
+def _alone(library: Path) -> Iterator[None]:
+    """One process builds, the others wait and find it done."""
+    with open(library.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make(library: Path, compiler: str, target: tuple[str, ...]) -> None:
+    with tempfile.TemporaryDirectory(dir=library.parent) as passing:
+        half = Path(passing) / "kernel.so"
+        done = _run([compiler, *FLAGS, *target, "-o", str(half), str(SOURCE), "-lm"])
+        if done.returncode != 0 or not half.exists():
+            raise Unavailable(f"{compiler} could not build it: {_last_line(done.stderr)}")
+        tried = _run([sys.executable, "-m", "skipviz.engine.fused.trial", str(half)])
+        if tried.returncode != 0:
+            raise Unavailable(f"what {compiler} built failed its trial: {_last_line(tried.stderr)}")
+        os.replace(half, library)
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+    root = Path(__file__).resolve().parents[3]
+    try:
+        return subprocess.run(command, capture_output=True, timeout=120, cwd=root)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 1, b"", str(error).encode())
+
+
+def _last_line(text: bytes) -> str:
+    lines = text.decode(errors="replace").strip().splitlines()
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["it said nothing"])[-1].strip()

@@ -1,0 +1,44 @@
+"""The ctypes mirror of kernel.c."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from ctypes import POINTER, c_double, c_int64, c_void_p
+from typing import Any
+
+ACTIVATIONS = ("relu", "tanh", "sigmoid")
+"""In the order of their numbers in kernel.c."""
+
+
+class Net(ctypes.Structure):
+    """`struct net`, field by field."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("depth", "inputs", "width", "classes", "batch")),
+        *((name, c_int64) for name in ("activation", "gated", "nesterov")),
+        *((name, c_void_p) for name in ("skips", "weights", "velocity", "work", "reading")),
+        *((name, c_void_p) for name in ("x", "y")),
+        *((name, c_int64) for name in ("x_stride", "measure", "dead", "finite")),
+        *((name, c_double) for name in ("lr", "momentum", "weight_decay")),
+    ]
+
+
+class Kernel:
+    """The functions of a library that was built from kernel.c."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._step: Any = library.step
+        self._step.argtypes = [POINTER(POINTER(Net)), c_int64, c_int64]
+        self._step.restype = None
+        self.padded: Any = library.padded
+        self.padded.argtypes, self.padded.restype = [c_int64], c_int64
+        self.work_floats: Any = library.work_floats
+        self.work_floats.argtypes, self.work_floats.restype = [POINTER(Net)], c_int64
+        self.peak_flops: Any = library.peak_flops
+        self.peak_flops.argtypes, self.peak_flops.restype = [c_double], c_double
+
+    def step(self, nets: Sequence[Net], threads: int) -> None:
+        """One step of every net, on so many threads at most."""
+        kind = POINTER(Net) * len(nets)
+        self._step(kind(*map(ctypes.pointer, nets)), len(nets), threads)
