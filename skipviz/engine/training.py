@@ -1,7 +1,8 @@
 """Trains all lanes in lock-step and measures every step.
 
-Dense nets that the stacked engine claims are trained as batches of products; all others as the
-reference modules that they are. Both hold the same numbers.
+Dense nets that the stacked engine claims are trained as batches of products, or, where the fused
+kernel is there, each in one native call; all others as the reference modules that they are. All
+hold the same numbers.
 
 B batch size, S seeds. Step k is measured before its update: frame 0 is the net at init.
 """
@@ -21,6 +22,7 @@ from torch import nn
 from skipviz.engine import device as devices
 from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
+from skipviz.engine.fused.stack import FusedStack, claims, learn_together
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
 from skipviz.engine.optimise import Adam, Sgd, clip, optimiser
@@ -163,9 +165,7 @@ class Training:
         maps = regular and step % self._map_every < self.experiment.record_every
         drawn = [self._maps(pupils) if maps else (None, None) for pupils in self.lanes]
         batches = [self.feed.batch(step, seed) for seed in self._seeds]
-        reads: dict[Pupil, Any] = {}
-        for stack, pupils in self.stacks:
-            reads |= self._learn_stacked(stack, pupils, batches, record)
+        reads = self._learn_stacked(batches, record)
         for pupils in self.lanes:
             for pupil, (x, y) in zip(pupils, batches, strict=True):
                 if pupil not in reads:
@@ -202,23 +202,23 @@ class Training:
         for pupil in self._alone:
             self._examiner.settle(pupil.net)
 
-    def _learn_stacked(
-        self, stack: Stack, pupils: list[Pupil], batches: list[Any], record: bool
-    ) -> dict[Pupil, Any]:
-        """One step of the nets of a stack, each on the batch of its seed."""
-        turns = [pupil.turn for pupil in pupils]
-        if len(batches) == 1:
-            x, y = batches[0]
-            x, y = x.flatten(1).expand(len(pupils), -1, -1), y.expand(len(pupils), -1)
-        else:
-            x = torch.stack([batches[turn][0].flatten(1) for turn in turns])
-            y = torch.stack([batches[turn][1] for turn in turns])
-        finite, found = stack.learn(x, y, record)
-        reads: list[Any] = list(found) or [None] * len(pupils)
-        for pupil, fine in zip(pupils, finite, strict=True):
-            if not fine and pupil.diverged_at is None:
-                pupil.diverged_at = self.step
-        return dict(zip(pupils, reads, strict=True))
+    def _learn_stacked(self, batches: list[Any], record: bool) -> dict[Pupil, Any]:
+        """One step of the nets of all stacks, each on the batch of its seed."""
+        tasks: list[Any] = []
+        for stack, pupils in self.stacks:
+            x = [batches[pupil.turn][0].flatten(1) for pupil in pupils]
+            y = [batches[pupil.turn][1] for pupil in pupils]
+            tasks.append((stack, x, y))
+        learnt: dict[Pupil, Any] = {}
+        for (_, pupils), (finite, reads) in zip(
+            self.stacks, learn_together(tasks, record), strict=True
+        ):
+            taken: list[Any] = list(reads) or [None] * len(pupils)
+            learnt |= zip(pupils, taken, strict=True)
+            for pupil, fine in zip(pupils, finite, strict=True):
+                if not fine and pupil.diverged_at is None:
+                    pupil.diverged_at = self.step
+        return learnt
 
     def _maps(self, pupils: list[Pupil]) -> tuple[Any, Any]:
         """Gates and outputs of a lane's first net for the fixed sample; None where it has none."""
@@ -280,8 +280,9 @@ class Training:
 
 def stacks(
     experiment: Experiment, lanes: list[list[Pupil]], device: torch.device
-) -> list[tuple[Stack, list[Pupil]]]:
-    """The pupils that can be trained together, in stacks; left out: those of the module engine.
+) -> list[tuple[Stack | FusedStack, list[Pupil]]]:
+    """The pupils that can be trained together, in stacks, fused where the kernel is there and
+    claims them; left out: those of the module engine.
 
     A chain without shortcuts stands in the stack of a residual one of its shape: a plain twin
     beside its source. Devices without float64 are left to the modules.
@@ -300,7 +301,9 @@ def stacks(
         pupils = [pupil for pupil, _ in members]
         nets = [pupil.net for pupil in pupils]
         wirings = [pupil.instruments.wiring for pupil in pupils]
-        made.append((Stack(experiment, nets, wirings, [shape for _, shape in members]), pupils))
+        shapes = [shape for _, shape in members]
+        kind = FusedStack if claims(experiment, shapes[0], device) else Stack
+        made.append((kind(experiment, nets, wirings, shapes), pupils))
     return made
 
 

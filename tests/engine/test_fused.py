@@ -217,7 +217,7 @@ def test_stacks_of_several_shapes_learn_together_what_they_learn_alone() -> None
     alone = [readings(made(FusedStack, chosen), chosen, 3) for chosen in several]
     stacks = [made(FusedStack, chosen) for chosen in several]
     for step in range(3):
-        tasks = [(s, *batch(c, step)) for s, c in zip(stacks, several, strict=True)]
+        tasks = [(s, *map(list, batch(c, step))) for s, c in zip(stacks, several, strict=True)]
         for (_, found), expected in zip(learn_together(tasks, True), alone, strict=True):
             np.testing.assert_array_equal(found, expected[step])
 

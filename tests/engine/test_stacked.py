@@ -16,6 +16,12 @@ from skipviz.engine.stacked import Stack, shape_of
 from skipviz.engine.training import Training
 from skipviz.spec import FIELDS, Experiment, Lane, architecture
 
+
+@pytest.fixture(autouse=True)
+def without_the_fused_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIPVIZ_FUSED", "0")
+
+
 CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "pair": [("resnet", {}), ("resnet", {"plain_twin": True})],
     "one-layer branches": [("resnet", {"branch_layers": 1}), ("plain", {})],

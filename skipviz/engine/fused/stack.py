@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from skipviz.engine import fused
 from skipviz.engine.fused.native import ACTIVATIONS, Kernel, Net
 from skipviz.engine.optimise import Sgd, optimiser
-from skipviz.engine.stacked import Shape
+from skipviz.engine.stacked import Shape, Stack
 from skipviz.spec import Experiment
 from skipviz.wiring import Wiring
 
@@ -142,9 +142,9 @@ class FusedStack:
         """One update on x (N, B, F), y (N, B), or as many tensors (B, F) and (B,): whether each
         net's loss is finite (N,), and, where measured, each net's loss, error and instruments'
         reading as one vector."""
-        return learn_together([(self, x, y)], measure)[0]
+        return learn_together([(self, list(x), list(y))], measure)[0]
 
-    def _begin(self, x: Batches, y: Batches, measure: bool) -> None:
+    def _begin(self, x: Sequence[Tensor], y: Sequence[Tensor], measure: bool) -> None:
         shape = (self.batch, self.shape.inputs)
         for i, net in enumerate(self.structs):
             images, labels = x[i], y[i]
@@ -187,12 +187,27 @@ class FusedStack:
 
 
 def learn_together(
-    tasks: Sequence[tuple[FusedStack, Batches, Batches]], measure: bool
+    tasks: Sequence[tuple[Stack | FusedStack, Sequence[Tensor], Sequence[Tensor]]], measure: bool
 ) -> list[Learnt]:
-    """`learn()` of several stacks, with their nets shared out to all cores at once."""
-    for stack, x, y in tasks:
+    """`learn()` of several stacks; the nets of all fused ones are shared out to the cores at once.
+    Each stack comes with one batch (B, F) and its labels (B,) for each of its nets."""
+    ours = [(stack, x, y) for stack, x, y in tasks if isinstance(stack, FusedStack)]
+    for stack, x, y in ours:
         stack._begin(x, y, measure)
-    if tasks:
-        first = tasks[0][0]
-        first.kernel.step([net for stack, _, _ in tasks for net in stack.structs], first.threads)
-    return [stack._end(measure) for stack, _, _ in tasks]
+    if ours:
+        first = ours[0][0]
+        first.kernel.step([net for stack, _, _ in ours for net in stack.structs], first.threads)
+    return [
+        stack._end(measure)
+        if isinstance(stack, FusedStack)
+        else stack.learn(_stacked(x), _stacked(y), measure)
+        for stack, x, y in tasks
+    ]
+
+
+def _stacked(batches: Sequence[Tensor]) -> Tensor:
+    """One tensor (N, ..); batches that are one and the same are not copied."""
+    first = batches[0]
+    if all(batch.data_ptr() == first.data_ptr() for batch in batches):
+        return first.expand(len(batches), *first.shape)
+    return torch.stack(list(batches))
