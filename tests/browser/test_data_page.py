@@ -160,6 +160,7 @@ def test_pictures_that_are_drawn_class_by_class_become_a_set_that_trains(
     expect(tiles.nth(1).locator("img")).to_have_count(5, timeout=WAIT_MS)
 
     page.get_by_text("Files, class by class").click()
+    expect(add).to_have_count(0, timeout=WAIT_MS)  # the square's own button of the same name
     settled(page)
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     page.locator("input[type=file]").first.set_input_files(tmp_path / "broken.png")
