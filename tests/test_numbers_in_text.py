@@ -24,6 +24,7 @@ DEEP = Experiment(lanes=[Lane(family="highway", knobs={"depth": 50, "gate_bias":
         "Sourced (He et al. 2015, Table 6): 6.97 %. And here 5.1 %.",
         "The Hessian's $\\lambda_{max} = 120$ is large.",
         "A 56-layer net ends higher.",
+        "$24 + 9 \\cdot 12 = 133$: so it reads many.",
     ],
 )
 def test_a_number_that_nothing_backs_is_found(text: str) -> None:
@@ -40,6 +41,8 @@ def test_a_number_that_nothing_backs_is_found(text: str) -> None:
         "In the paper (Srivastava et al. 2015, section 4.1) about 15 of 50 layers change.",
         "With $y = T H + (1 - T) x$ and $T = 1$ the unit is plain.",
         "Two nets, one question.",
+        "$24 + 9 \\cdot 12 = 132$: so it reads 132 features.",
+        "$2^{10} = 1024$ paths.",
     ],
 )
 def test_what_a_run_or_a_source_backs_is_let_through(text: str) -> None:

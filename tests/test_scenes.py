@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import string
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -20,8 +19,8 @@ from skipviz.figures.answers import drawn
 from skipviz.runs.evidence import told
 from skipviz.runs.worker.rehearsal import Rehearsed, rehearse
 from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
-from skipviz.spec import Experiment, Lane
-from tests.numbers_in_text import numbers, settings, texts, unbacked
+from skipviz.spec import Experiment, Lane, SpecError
+from tests.numbers_in_text import settings, texts, unbacked, values
 
 ROOT = Path(__file__).parent.parent
 SCENES: dict[str, Scene] = discover.scenes()
@@ -125,9 +124,7 @@ def test_numbers_in_a_scenes_texts_are_settings_or_have_a_source(key: str) -> No
     for ask in SCENES[key].asks:
         known |= {float(v) for v in ask.options.values() if isinstance(v, (int, float))}
     supposed = [question for question, _ in SCENES[key].exercises]
-    known |= {
-        abs(float(n.replace("−", "-"))) for q in supposed for n in numbers(q) if n[-1].isdigit()
-    }
+    known |= values(supposed)
     path = ROOT / "skipviz" / "scenes" / f"{key}.py"
     claimless = {part for source in SCENES[key].sources for part in source}
     claimless |= {*SCENES[key].choices, *supposed}
@@ -144,10 +141,6 @@ def test_scenes_stand_in_an_order_of_their_own() -> None:
 # --- a tiny scene, for real
 
 
-def _placeholders(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-
-
 def test_a_rehearsal_trains_asks_and_judges(tiny: Rehearsed) -> None:
     evidence = tiny.evidence
     assert evidence.history("loss", 0).shape == (30, 2, 1)
@@ -158,7 +151,12 @@ def test_a_rehearsal_trains_asks_and_judges(tiny: Rehearsed) -> None:
     verdict = tiny.verdicts[0]
     assert verdict.met and len(verdict.measured) == 2
     assert verdict.measured[0] == pytest.approx(evidence.history("loss", 0)[-25:, 0].mean())
-    assert _placeholders(TINY.saw) == set(TINY.numbers(evidence))
+
+
+def test_a_scene_that_does_not_tell_its_own_numbers_breaks_off() -> None:
+    for wrong in ("It ends at {lost}.", "It ends."):
+        with pytest.raises(SpecError, match="saw and numbers"):
+            rehearse(replace(TINY, saw=wrong, asks=()), told(TINY, seeds=1))
 
 
 def test_seeds_differ_and_the_first_may_be_chosen() -> None:

@@ -166,5 +166,5 @@ SCENE = Scene(
             "training and higher on held-out data. Degradation: it is higher in both.",
         ),
     ),
-    order=2,
+    order=1,
 )

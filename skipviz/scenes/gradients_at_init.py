@@ -214,5 +214,5 @@ SCENE = Scene(
             "the same everywhere: tiny. dLoss/dx shows the slope.",
         ),
     ),
-    order=1,
+    order=0,
 )

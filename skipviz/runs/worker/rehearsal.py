@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 
 from skipviz import engine
@@ -110,5 +111,16 @@ def rehearse(
     for ask in scene.asks:
         evidence.ask(ask.name)
         say(f"{ask.name}: measured after {clock.elapsed_s:.1f} s")
+    _told_in_full(scene, evidence)
     verdicts = tuple(judge(expectation, evidence) for expectation in scene.expects)
     return Rehearsed(evidence, verdicts, clock.first_s, clock.elapsed_s)
+
+
+def _told_in_full(scene: Scene, evidence: Gathered) -> None:
+    """SpecError where `saw` and `numbers` do not have the same names."""
+    said = {name for _, name, _, _ in Formatter().parse(scene.saw) if name}
+    given = set(scene.numbers(evidence))
+    if said != given:
+        raise SpecError(
+            f"scene: saw and numbers must have the same names; {sorted(said ^ given)} are in one"
+        )

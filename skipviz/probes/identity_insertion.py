@@ -1,0 +1,141 @@
+"""What happens to a trained net that is made deeper by layers that do nothing?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from skipviz.declarations import Probe
+from skipviz.knob import Knob
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from skipviz.engine.trained import Trained
+
+NOISE = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)
+"""Standard deviations of what is added to every weight of the inserted layers."""
+
+LAST = 25
+
+
+def measure(trained: Trained, insert: int, steps: int, samples: int) -> dict[str, Any]:
+    """For each lane; None where it is no plain dense net without normalisation.
+
+    depth, deeper        layers before and after
+    difference           largest |difference| of a logit over the samples
+    loss, loss_deeper    mean cross-entropy of both nets on the samples, nats; the same `accuracy`
+    noise                standard deviations of what is added to the inserted weights
+    noisy                accuracy of the deeper net with that noise
+    curve, tuned         loss of each step of training the deeper net on, and the mean of the last
+    """
+    lanes = [_lane(trained, lane, insert, steps, samples) for lane in range(len(trained.nets))]
+    return {"step": trained.step, "noise": list(NOISE), "lanes": lanes}
+
+
+def _lane(
+    trained: Trained, lane: int, insert: int, steps: int, samples: int
+) -> dict[str, Any] | None:
+    import torch
+
+    from skipviz.engine.seeing import short, some
+
+    settings = trained.experiment.lanes[lane].settings(trained.experiment.dataset)
+    dense = settings["backbone"] == "dense" and settings["norm"] == "none"
+    if trained.experiment.lanes[lane].family != "plain" or not dense:
+        return None
+    x, y = some(trained, samples)
+    deeper = _deeper(trained, lane, insert)
+    with torch.no_grad():
+        before, after = trained.nets[lane](x), deeper(x)
+    noisy = [_noisy(trained, lane, insert, sd, x, y) for sd in NOISE]
+    curve = _trained_on(trained, deeper, steps)
+    return {
+        "depth": settings["depth"],
+        "deeper": settings["depth"] + insert,
+        "difference": float((before - after).abs().max()),
+        "loss": short(float(torch.nn.functional.cross_entropy(before, y))),
+        "loss_deeper": short(float(torch.nn.functional.cross_entropy(after, y))),
+        "accuracy": float((before.argmax(1) == y).float().mean()),
+        "accuracy_deeper": float((after.argmax(1) == y).float().mean()),
+        "noisy": short(noisy),
+        "curve": short(curve),
+        "tuned": short(sum(curve[-LAST:]) / len(curve[-LAST:])) if curve else None,
+    }
+
+
+def _deeper(trained: Trained, lane: int, insert: int) -> nn.Module:
+    """The lane's net with `insert` more layers in front of its head, each W = 1 and b = 0."""
+    import torch
+
+    from skipviz.engine.nets import make_net
+    from skipviz.spec import Lane
+
+    given = trained.experiment.lanes[lane]
+    settings = given.settings(trained.experiment.dataset)
+    longer = Lane(
+        family=given.family, knobs=dict(given.knobs) | {"depth": settings["depth"] + insert}
+    )
+    net = make_net(longer, trained.experiment.dataset, trained.seed).to(trained.device)
+    kept = trained.nets[lane].state_dict()
+    state = {name: kept.get(name, value) for name, value in net.state_dict().items()}
+    for name in state.keys() - kept.keys():
+        state[name] = torch.zeros_like(state[name])
+        if state[name].dim() == 2:
+            state[name].fill_diagonal_(1)
+    net.load_state_dict(state)
+    return net.eval()
+
+
+def _noisy(trained: Trained, lane: int, insert: int, sd: float, x: Any, y: Any) -> float:
+    """Accuracy of the deeper net with N(0, sd²) added to every weight of the inserted layers."""
+    import torch
+
+    net = _deeper(trained, lane, insert)
+    known = trained.nets[lane].state_dict().keys()
+    random = torch.Generator().manual_seed(trained.seed)
+    with torch.no_grad():
+        for name, weight in net.named_parameters():
+            if name not in known and weight.dim() == 2:
+                weight += (sd * torch.randn(weight.shape, generator=random)).to(weight.device)
+        return float((net(x).argmax(1) == y).float().mean())
+
+
+def _trained_on(trained: Trained, net: nn.Module, steps: int) -> list[float]:
+    """The loss of each of `steps` more steps, with the run's optimiser and batches."""
+    from torch.nn import functional
+
+    from skipviz.engine.optimise import optimiser
+
+    net.train()
+    learner = optimiser(trained.experiment, list(net.parameters()))
+    losses = []
+    for step in range(trained.step, trained.step + steps):
+        x, y = trained.feed.batch(step, trained.seed)
+        loss = functional.cross_entropy(net(x), y)
+        net.zero_grad(set_to_none=True)
+        loss.backward()
+        learner.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+PROBE = Probe(
+    question="What happens to a trained net that is made deeper by layers that do nothing?",
+    title="Identity layers",
+    definition="Layers with W = 1 and b = 0 are inserted in front of the classifier of a plain"
+    " dense net. Measured: the largest difference of a logit; the accuracy after Gaussian noise was"
+    " added to every inserted weight; the loss when the deeper net is trained on with the run's"
+    " batches and optimiser.",
+    source="He et al. 2015 (arXiv 1512.03385), section 1: a deeper net has a solution by"
+    " construction",
+    cost="A training of its own, net by net: a second for some hundred steps of a thin net.",
+    caveat="Exact for ReLU, whose output is never negative; with tanh or sigmoid W = 1 is no"
+    " identity, and the difference says how far off it is. That a solution exists does not say"
+    " that training finds it.",
+    knobs=(
+        Knob("insert", "int", "Layers inserted", "So many.", 15, low=1, high=200),
+        Knob("steps", "int", "Steps", "Trained on for so many.", 200, low=0, high=5000),
+        Knob("samples", "int", "Samples", "Of the training split.", 1024, low=2, high=100_000),
+    ),
+    measure=measure,
+)

@@ -1,0 +1,205 @@
+"""Is a ResNet a special highway net, and is it the one with its gates half open?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from skipviz.presets import DENSE
+from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, ratio
+from skipviz.spec import Experiment, Lane
+
+_DEEP = DENSE | {"depth": 21}
+_BUDGET = {"steps": 240, "lr": 0.03, "seeds": 3, "record_every": 3}
+_FIXED = {"shut": (0.02, 0.1, 0.3), "wide": (0.5, 0.7, 0.9, 1.0)}
+_RESNET = _DEEP | {
+    "branch_layers": 1,
+    "variant": "relu_before_add",
+    "activation": "tanh",
+    "init": "glorot",
+}
+
+
+def _apart(evidence: Evidence) -> list[float]:
+    """The largest difference of the two training losses at any step, seed by seed."""
+    highway, resnet = evidence.history("loss", 0), evidence.history("loss", 1)
+    return [float(v) for v in np.abs(highway - resnet).max(axis=(0, 2))]
+
+
+def _at(gate: float) -> Callable[[Evidence], list[float]]:
+    """The final loss of the net whose transform gates are fixed at `gate`, with C = 1 − T."""
+    run = next(name for name, gates in _FIXED.items() if gate in gates)
+    return lambda evidence: evidence.final("loss", _FIXED[run].index(gate), run)
+
+
+def _both(evidence: Evidence) -> Chart:
+    steps = [int(step) for step in evidence.steps()]
+    names = (("highway, T = C = 1", "highway", False), ("ResNet", "resnet", True))
+    series = [
+        Series(
+            name,
+            steps,
+            [float(v) for v in np.median(evidence.history("loss", lane)[:, :, 0], axis=1)],
+            family,
+            dashed=dashed,
+        )
+        for lane, (name, family, dashed) in enumerate(names)
+    ]
+    return Chart("Two architectures, one curve", "step", "training loss (nats)", series, log_y=True)
+
+
+def _slider(evidence: Evidence) -> Chart:
+    gates = [gate for each in _FIXED.values() for gate in each]
+    middle = [float(np.median(_at(gate)(evidence))) for gate in gates]
+    dots = [(gate, loss) for gate in gates for loss in _at(gate)(evidence)]
+    guess = float(np.log(evidence.experiment().dataset.num_classes))
+    resnet = float(np.median(evidence.final("loss", 1)))
+    ends = [0.0, 1.0]
+    return Chart(
+        "A fixed gate T for all cells, C = 1 − T",
+        "T (0 carries, 1 is a plain net)",
+        "training loss (nats)",
+        [
+            Series("highway with fixed T", gates, middle, "highway"),
+            Series("", [x for x, _ in dots], [y for _, y in dots], "highway", "dots"),
+            Series("ResNet (T = C = 1)", ends, [resnet] * 2, "resnet", dashed=True),
+            Series("guessing", ends, [guess] * 2, dashed=True),
+        ],
+    )
+
+
+def _worth(evidence: Evidence) -> list[float]:
+    """Accuracy that the learned gates lose when each cell's T is replaced by its mean."""
+    answers = [answer["lanes"][0] for answer in evidence.ask("means")]
+    return [a["base"]["accuracy"] - a["per_cell"]["accuracy"] for a in answers]
+
+
+def _answer(evidence: Evidence) -> int:
+    half, least = (float(np.median(_at(gate)(evidence))) for gate in (0.5, 0.02))
+    resnet = float(np.median(evidence.final("loss", 1)))
+    best = min((resnet, 0), (half, 1), (least, 2))
+    return best[1]
+
+
+def _numbers(evidence: Evidence) -> dict[str, float]:
+    return {
+        "apart": max(_apart(evidence)),
+        "resnet": round(float(np.median(evidence.final("loss", 1))), 2),
+        "shut": round(float(np.median(_at(0.02)(evidence))), 2),
+        "half": round(float(np.median(_at(0.5)(evidence))), 2),
+        "open": round(float(np.median(_at(1.0)(evidence))), 2),
+        "worth": round(100 * float(np.median(_worth(evidence))), 1),
+    }
+
+
+SCENE = Scene(
+    title="ResNet as a special highway net",
+    question="y = H·T + x·C. Which setting of the gates makes a highway net the ResNet, and trains "
+    "best when it is fixed?",
+    choices=("T = 1 and C = 1", "T = 0.5, C = 0.5", "T near 0, C near 1"),
+    answer=_answer,
+    runs={
+        "main": Experiment(
+            lanes=[
+                Lane(family="highway", knobs=_DEEP | {"gate": 1.0, "carry": 1.0}),
+                Lane(family="resnet", knobs=_RESNET),
+            ],
+            **_BUDGET,
+        ),
+        **{
+            name: Experiment(
+                lanes=[Lane(family="highway", knobs=_DEEP | {"gate": gate}) for gate in gates],
+                **_BUDGET,
+            )
+            for name, gates in _FIXED.items()
+        },
+        "learned": Experiment(
+            lanes=[Lane(family="highway", knobs=_DEEP)], **(_BUDGET | {"lr": 0.1})
+        ),
+    },
+    asks=(Ask("means", "adaptivity", run="learned"),),
+    figures=(
+        Figure("live", "two nets, and one line covers the other", panels=("loss",)),
+        Figure("chart", "the dashed line lies on the solid one", chart=_both),
+        Figure("chart", "a half-open fixed gate is the worst place, not the best", chart=_slider),
+    ),
+    expects=(
+        Expectation(
+            "With T = 1 and C = 1 the highway net is the ResNet: the same loss at every step",
+            _apart,
+            at_most=1e-3,
+            over="every",
+            unit="nats apart",
+        ),
+        Expectation(
+            "With C = 1 − T, a gate fixed half open ends many times higher than the ResNet",
+            lambda evidence: ratio(_at(0.5)(evidence), evidence.final("loss", 1)),
+            at_least=5,
+            over="every",
+            unit="×",
+        ),
+        Expectation(
+            "Half open is worse than nearly shut",
+            lambda evidence: ratio(_at(0.5)(evidence), _at(0.02)(evidence)),
+            at_least=4,
+            over="every",
+            unit="×",
+        ),
+        Expectation(
+            "And worse than the plain net, T = 1",
+            lambda evidence: ratio(_at(0.5)(evidence), _at(1.0)(evidence)),
+            at_least=1.5,
+            unit="×",
+        ),
+        Expectation(
+            "Learned gates use that they depend on the input: their means do worse",
+            _worth,
+            at_least=0.05,
+            unit="of the accuracy lost",
+        ),
+    ),
+    saw="The losses of the ResNet and of the highway net with T = C = 1 are never more than "
+    "{apart} apart: they are the same net. With C = 1 − T the fixed gate ends at {shut} nearly "
+    "shut, {half} half open, {open} as a plain net; the ResNet at {resnet}. Where gates are "
+    "learned, replacing every T by its mean costs {worth} percentage points of training accuracy.",
+    numbers=_numbers,
+    misconception="“ResNet is the highway net with T = 0.5.” Half and half shrinks the signal by "
+    "half in every layer; ResNet adds both in full.",
+    caveat="ResNet is a special case of the general highway net with two gates, not of the coupled "
+    "one that was trained in the paper. Its units usually have two weight layers and "
+    "normalisation; here each has one, so that both nets are the same formula.",
+    sources=(
+        ("Srivastava et al. 2015, Highway Networks", "section 2, equations 2 and 3"),
+        ("He et al. 2015, Deep Residual Learning", "section 2: shortcut connections"),
+        ("He et al. 2016, Identity Mappings", "section 3: exclusive gating"),
+    ),
+    seconds=30,
+    notes="Write the highway formula on the board: y is H times T plus x times C. Somebody always "
+    "says: ResNet is that with everything at one half. Vote. Run the first pair: a highway net "
+    "with both gates held at one, and a ResNet with the same layers. There is one curve; the "
+    "other lies under it, to the last digit. So yes, ResNet is a special highway net, with both "
+    "gates wide open, which the coupled version with C equal to one minus T cannot do. Now the "
+    "slider: couple them, fix T and train. Nearly shut works, because almost everything is "
+    "carried. At one you have the plain net. Half open is the worst place: each layer keeps half "
+    "of the signal, and twenty layers keep a half to the twentieth power. The last number: "
+    "learned gates depend on the input, and that is used. It is what ResNet gives up, and does "
+    "well without.",
+    exercises=(
+        (
+            "With T = C = 0.5, no biases and ReLU, how is the output of L layers related to that "
+            "of the ResNet with the same weights?",
+            "Each layer gives half of H + x, and ReLU commutes with positive factors. So the "
+            "output is $2^{-L}$ times the ResNet's: the same ranking of classes, and a signal and "
+            "gradient that fade with depth.",
+        ),
+        (
+            "Gates that multiply the shortcut were tried in ResNets, too. What would you expect of "
+            "them in a very deep one?",
+            "The shortcut's factors multiply over the layers: below one they shrink what is "
+            "carried, above one they blow it up. He et al. found the clean identity to be the best "
+            "(He et al. 2016, Table 1).",
+        ),
+    ),
+    order=8,
+)
