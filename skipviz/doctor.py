@@ -82,6 +82,16 @@ def _devices() -> Finding:
     return Finding("Devices", *_run(code))
 
 
+def _fused() -> Finding:
+    """Not having it is in order: thin dense nets then train at half the speed or less."""
+    code = (
+        "from skipviz.engine import fused;"
+        "print(f'in use: {fused.peak_gflops():.0f} Gflop/s are the peak of one core'"
+        " if fused.available() else f'not in use: {fused.why()}; the stacked engine trains')"
+    )
+    return Finding("Fused kernel", *_run(code))
+
+
 def _port() -> Finding:
     with socket.socket() as probe:
         free = probe.connect_ex(("127.0.0.1", 8501)) != 0
@@ -123,6 +133,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _packages,
     _pair,
     _devices,
+    _fused,
     _port,
     _data,
     _training,

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from skipviz import doctor
 from skipviz.engine import fused
 from skipviz.engine.fused import build
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
@@ -362,3 +363,10 @@ def test_the_library_is_made_once_under_its_hash_in_a_folder_of_the_users_own(
 @needs_kernel
 def test_the_peak_is_that_of_a_processor() -> None:
     assert 1 < fused.peak_gflops(0.02) < 10_000
+
+
+def test_the_doctor_says_whether_it_is_in_use_and_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIPVIZ_FUSED", "0")
+    findings = {check.__name__: check for check in doctor.CHECKS}
+    found = findings["_fused"]()
+    assert found.good and found.text.startswith("not in use: SKIPVIZ_FUSED is 0")

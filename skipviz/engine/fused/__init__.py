@@ -8,6 +8,10 @@ build      compiles it into the cache
 native     the ctypes mirror of its structures
 stack      `FusedStack`, used in place of `Stack`
 trial      what a fresh library must get right before it is used
+
+C and not numba: the product of a layer (128×50 by 50×50) runs at 100 Gflop/s and more against 36
+for numba 0.68 with the best loops found (four rows at once, padded; AVX-512, Zen 4, one core, peak
+117 to 158), is compiled once a machine instead of once a process, and asks for no further package.
 """
 
 from __future__ import annotations
