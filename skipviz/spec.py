@@ -194,6 +194,7 @@ class Experiment(_Value):
     record_every: int = 1
     evaluate_every: int = 0
     device: str = "auto"
+    precision: str = "float32"
     subset: int = 0
     pool: int = 1
     label_noise: float = 0.0

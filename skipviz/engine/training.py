@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from skipviz.engine import device as devices
+from skipviz.engine.abreast import Abreast
 from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
@@ -29,7 +30,7 @@ from skipviz.engine.optimise import Adam, Sgd, clip, optimiser
 from skipviz.engine.stacked import Shape, Stack, shape_of
 from skipviz.frame import Frame, LaneFrame
 from skipviz.schedule import changed, merged, rate
-from skipviz.spec import Experiment, Lane, architecture
+from skipviz.spec import Experiment, Lane, SpecError, architecture
 
 MAPS_PER_RUN = 100
 """At most so many gate maps are recorded in a run, at evenly spaced steps."""
@@ -45,8 +46,14 @@ class Pupil:
         self.turn = turn
         seed = experiment.seed + turn
         settings = lane.settings(experiment.dataset)
-        self.net = make_net(lane, experiment.dataset, seed).to(device)
-        self.instruments = Instruments(self.net, architecture(lane.family).wiring(settings))
+        wiring = architecture(lane.family).wiring(settings)
+        self.half = settings["backbone"] != "dense" and experiment.precision == "bfloat16"
+        self.layout = torch.contiguous_format
+        if settings["backbone"] != "dense":
+            self.layout = devices.layout(device, gated=bool(wiring.gates), half=self.half)
+        net = make_net(lane, experiment.dataset, seed)
+        self.net = net.to(device).to(memory_format=self.layout)
+        self.instruments = Instruments(self.net, wiring)
         self.experiment = experiment
         self.diverged_at: int | None = None
 
@@ -66,8 +73,10 @@ class Pupil:
         """
         if measure:
             self.instruments.watch()
-        logits = self.net(x)
-        loss = nn.functional.cross_entropy(logits, y)
+        x = x.contiguous(memory_format=self.layout)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
+            logits = self.net(x)
+            loss = nn.functional.cross_entropy(logits, y)
         self.net.zero_grad(set_to_none=True)
         loss.backward()
         read = self._read(loss, logits, y) if measure else None
@@ -109,6 +118,10 @@ class Training:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self.device = devices.pick(experiment.device)
+        if experiment.precision == "bfloat16" and not devices.bfloat16(self.device):
+            raise SpecError(
+                f"precision 'bfloat16': the {self.device} here does not multiply it; take 'float32'"
+            )
         self.step = 0
         self._seeds = range(experiment.seed, experiment.seed + experiment.seeds)
         self.feed = Feed(experiment, self.device)
@@ -119,6 +132,7 @@ class Training:
         self.stacks = stacks(experiment, self.lanes, self.device)
         stacked = {pupil for _, members in self.stacks for pupil in members}
         self._alone = [pupil for pupils in self.lanes for pupil in pupils if pupil not in stacked]
+        self._abreast = Abreast([pupil.net for pupil in self._alone], devices.threads(experiment))
         self._map_every = max(1, math.ceil(experiment.steps / MAPS_PER_RUN))
         self._sample = self.feed.pictures(slice(0, 1))
         self._examiner = Examiner(self.feed)
@@ -166,10 +180,8 @@ class Training:
         drawn = [self._maps(pupils) if maps else (None, None) for pupils in self.lanes]
         batches = [self.feed.batch(step, seed) for seed in self._seeds]
         reads = self._learn_stacked(batches, record)
-        for pupils in self.lanes:
-            for pupil, (x, y) in zip(pupils, batches, strict=True):
-                if pupil not in reads:
-                    reads[pupil] = pupil.learn(x, y, step, record)
+        jobs = [partial(pupil.learn, *batches[pupil.turn], step, record) for pupil in self._alone]
+        reads |= zip(self._alone, self._abreast.results(jobs), strict=True)
         self.step += 1
         if not record:
             return None
