@@ -99,7 +99,9 @@ def train(args: argparse.Namespace) -> int:
 
     losses: list[list[float]] = [[] for _ in experiment.lanes]
     diverged: list[int | None] = [None] * len(losses)
+    steps = experiment.steps
     for frame in engine.train(experiment):
+        steps = frame.step + 1  # fewer, where a budget in seconds is spent before
         for i, lane in enumerate(frame.lanes):
             losses[i].append(float(np.median(lane.loss)))
             diverged[i] = lane.diverged_at
@@ -111,9 +113,9 @@ def train(args: argparse.Namespace) -> int:
         for name, values, at in zip(names, losses, diverged, strict=True)
     ]
     if args.json:
-        print(json.dumps({"lanes": rows, "steps": experiment.steps, "data": experiment.data}))
+        print(json.dumps({"lanes": rows, "steps": steps, "data": experiment.data}))
         return 0
-    print(f"Mean training loss of the last 25 of {experiment.steps} steps on {experiment.data}:")
+    print(f"Mean training loss of the last 25 of {steps} steps on {experiment.data}:")
     for row in rows:
         note = "" if row["diverged_at"] is None else f"  diverged at step {row['diverged_at']}"
         print(f"  {row['lane']:28} {row['loss']:.4f}{note}")

@@ -6,6 +6,7 @@ Recipes were measured; the docstring of each preset says what it shows and what 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from skipviz.spec import Experiment, Lane
 
@@ -35,9 +36,8 @@ def _pair(depth: int, **fields: object) -> Experiment:
 def _convolutional(depth: int, data: str, steps: int, batch_size: int) -> Experiment:
     knobs = {"backbone": "cifar", "depth": depth}
     lanes = [Lane(family="plain", knobs=knobs), Lane(family="resnet", knobs=knobs)]
-    return Experiment(
-        lanes=lanes, data=data, steps=steps, batch_size=batch_size, lr=0.05, weight_decay=1e-4
-    )
+    fields: dict[str, Any] = {"lr": 0.05, "weight_decay": 1e-4, "evaluate_every": 10}
+    return Experiment(lanes=lanes, data=data, steps=steps, batch_size=batch_size, **fields)
 
 
 def _four_families() -> Experiment:
@@ -45,7 +45,7 @@ def _four_families() -> Experiment:
     lanes = [
         Lane(family=family, knobs=deep) for family in ("plain", "resnet", "highway", "densenet")
     ]
-    return Experiment(lanes=lanes, lr=0.1)
+    return Experiment(lanes=lanes, lr=0.1, evaluate_every=20)
 
 
 def _stripes() -> Experiment:

@@ -18,9 +18,15 @@ from skipviz.spec import FIELDS, MAX_LANES, Experiment, Lane, SpecError, twin
 from skipviz.ui import address, lanes
 from skipviz.ui.notes import complain
 
-COMMON = ("steps", "lr", "batch_size", "seed")
-RARE = ("optimiser", "momentum", "weight_decay", "record_every", "device")
-OF_DATA = ("subset", "pool", "label_noise", "augment")
+COMMON = ("steps", "lr", "batch_size", "seeds")
+GROUPS = {
+    "Training": ("optimiser", "momentum", "weight_decay", "schedule"),
+    "Budget and evaluation": ("seconds", "evaluate_every"),
+    "Data": ("subset", "pool", "label_noise", "augment"),
+}
+ADVANCED = ("warmup", "clip", "seed", "record_every", "device")
+EVALUATIONS = 20
+"""So often a run is evaluated where the form switches it on."""
 
 
 @dataclass
@@ -105,9 +111,41 @@ def fields(now: State) -> tuple[dict[str, Any], list[DeltaGenerator]]:
         with box:
             values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
     with boxes[5].popover("More", width="stretch"):
-        for name in (*OF_DATA, *RARE):
-            values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
+        values |= _rarer(start, values["steps"], key)
     return values, boxes[6:]
+
+
+def _rarer(start: Experiment, steps: int, key: str) -> dict[str, Any]:
+    """The training fields that are seldom changed, in groups; the advanced ones folded away."""
+    values: dict[str, Any] = {}
+    for group, names in GROUPS.items():
+        st.markdown(f"**{group}**")
+        columns = st.columns(2)
+        for i, name in enumerate(names):
+            with columns[i % 2]:
+                given = getattr(start, name)
+                if name == "evaluate_every":
+                    values[name] = _evaluation(given, steps, key)
+                elif name == "momentum" and values["optimiser"] not in ("sgd", "nesterov"):
+                    values[name] = given
+                else:
+                    values[name] = lanes.widget(FIELDS[name], given, f"{key}_{name}")
+    with st.expander("Advanced"):
+        columns = st.columns(2)
+        for i, name in enumerate(ADVANCED):
+            with columns[i % 2]:
+                values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
+    return values
+
+
+def _evaluation(given: int, steps: int, key: str) -> int:
+    """How often the held-out split is looked at: a switch, and a number where it is on."""
+    knob = FIELDS["evaluate_every"]
+    label = "Held-out curve"
+    if not st.toggle(label, value=given > 0, key=f"{key}_evaluated", help=knob.help):
+        return 0
+    chosen = lanes.widget(knob, given or max(1, steps // EVALUATIONS), f"{key}_{knob.name}")
+    return max(1, int(chosen))
 
 
 def form(now: State, fields: dict[str, Any]) -> Experiment | None:
