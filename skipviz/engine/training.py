@@ -10,6 +10,7 @@ B batch size, S seeds. Step k is measured before its update: frame 0 is the net 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property, partial
@@ -113,7 +114,12 @@ class Pupil:
 
 class Training:
     """An experiment under way. `frames()` yields what is recorded; `state()` and `load()` carry it
-    over a break."""
+    over a break.
+
+    step      updates that were made
+    spent_s   seconds that the steps took, without what whoever takes the frames does in between
+    over      the budget, in steps or in seconds, is spent
+    """
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
@@ -123,6 +129,8 @@ class Training:
                 f"precision 'bfloat16': the {self.device} here does not multiply it; take 'float32'"
             )
         self.step = 0
+        self.spent_s = 0.0
+        self.over = False
         self._seeds = range(experiment.seed, experiment.seed + experiment.seeds)
         self.feed = Feed(experiment, self.device)
         self.lanes = [
@@ -162,17 +170,25 @@ class Training:
         torch.set_num_threads(devices.threads(self.experiment))
         try:
             with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
-                while self.step < self.experiment.steps:
-                    yield self._advance()
+                while not self.over:
+                    began = time.perf_counter()
+                    frame = self._advance()
+                    self.spent_s += time.perf_counter() - began
+                    yield frame
                 self.settle()
         finally:
             torch.set_num_threads(threads)
+
+    @property
+    def _time_is_up(self) -> bool:
+        """Is the budget in seconds spent? The step that follows is the last: it is measured."""
+        return 0 < self.experiment.seconds <= self.spent_s
 
     def _advance(self) -> Frame | None:
         """One step of every net; the frame where the step is recorded."""
         step = self.step
         self._pace(rate(self.experiment, step))
-        last = step == self.experiment.steps - 1
+        last = step == self.experiment.steps - 1 or self._time_is_up
         held = self._held_out(last)
         regular = step % self.experiment.record_every == 0 or last
         record = regular or bool(held)
@@ -182,7 +198,7 @@ class Training:
         reads = self._learn_stacked(batches, record)
         jobs = [partial(pupil.learn, *batches[pupil.turn], step, record) for pupil in self._alone]
         reads |= zip(self._alone, self._abreast.results(jobs), strict=True)
-        self.step += 1
+        self.step, self.over = step + 1, last
         if not record:
             return None
         lanes = [
@@ -209,8 +225,7 @@ class Training:
         return found
 
     def settle(self) -> None:
-        """Re-estimates BatchNorm's statistics, so that whoever measures the nets as they are now
-        measures these weights."""
+        """Re-estimates BatchNorm's statistics: a checkpoint has those of its weights."""
         for pupil in self._alone:
             self._examiner.settle(pupil.net)
 
@@ -271,6 +286,8 @@ class Training:
             stack.write()
         return {
             "step": self.step,
+            "spent_s": self.spent_s,
+            "over": self.over,
             "experiment": self.experiment.to_json(),
             "random": torch.get_rng_state(),
             "stacks": [stack.state() for stack, _ in self.stacks],
@@ -280,7 +297,8 @@ class Training:
     def load(self, state: dict[str, Any]) -> None:
         """Goes on from `state()` of the same experiment; changes of the learning rate that either
         of the two knows are kept."""
-        self.step = state["step"]
+        self.step, self.spent_s = state["step"], state.get("spent_s", 0.0)
+        self.over = state.get("over", self.step >= self.experiment.steps)
         self.experiment = merged(self.experiment, Experiment.from_json(state["experiment"]))
         torch.set_rng_state(state["random"])
         for pupils, states in zip(self.lanes, state["lanes"], strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -161,6 +162,43 @@ def test_a_training_that_was_saved_goes_on_as_if_nothing_had_happened() -> None:
     second = engine.Training(experiment)
     second.load(torch.load(buffer, weights_only=True))
     np.testing.assert_array_equal(flat(whole), flat(head + list(second.frames())))
+
+
+@pytest.fixture
+def half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step takes half a second by the engine's clock."""
+    ticks = count()
+    monkeypatch.setattr("skipviz.engine.training.time.perf_counter", lambda: next(ticks) / 2)
+
+
+def test_a_budget_in_seconds_ends_a_run_with_a_last_step_that_is_recorded_and_evaluated(
+    half_a_second: None,
+) -> None:
+    fields = {"steps": 50, "seconds": 2.0, "record_every": 3, "evaluate_every": 40}
+    training = engine.Training(Experiment(lanes=[lane("plain")], device="cpu", **fields))
+    frames = list(training.frames())
+    assert [frame.step for frame in frames] == [0, 3, 4]
+    assert training.over and training.step == 5
+    assert frames[-1].lanes[0].held_out_error is not None
+    whole = run(lane("plain"), steps=5, seconds=0.0, record_every=3)
+    np.testing.assert_array_equal(flat(frames), flat(whole))
+    assert not list(training.frames())
+
+
+def test_the_steps_end_a_run_whose_seconds_are_not_over(half_a_second: None) -> None:
+    assert [f.step for f in run(lane("plain"), steps=3, seconds=60)] == [0, 1, 2]
+
+
+def test_the_seconds_that_were_spent_come_back_with_a_checkpoint(half_a_second: None) -> None:
+    experiment = Experiment(lanes=[lane("plain")], steps=50, seconds=2.0, device="cpu")
+    first = engine.Training(experiment)
+    for frame in first.frames():
+        if frame.step == 2:
+            break
+    second = engine.Training(experiment)
+    second.load(first.state())
+    assert second.spent_s == 1.5 and not second.over
+    assert [frame.step for frame in second.frames()] == [3, 4]
 
 
 def changed_halfway(lanes: list[Lane]) -> tuple[engine.Training, list[Frame]]:

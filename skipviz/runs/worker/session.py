@@ -96,7 +96,9 @@ class Session:
         if self._obey():
             for frame in self.training.steps():
                 self._record(frame)
-                if self.training.step < self.experiment.steps and not self._obey():
+                if self.training.over:
+                    self._flush()  # before the nets are settled, which may take a second
+                elif not self._obey():
                     break
         self._flush()
         self._checkpoint()
@@ -200,11 +202,20 @@ class Session:
 
     def _outcome(self) -> tuple[str, str]:
         step = self.training.step
-        if step >= self.experiment.steps:
-            return "finished", ""
+        if self.training.over:
+            return "finished", self._which_budget()
         if self.control.stopped:
             return "stopped", f"stopped after {step} steps"
         return "interrupted", "the server ended"
+
+    def _which_budget(self) -> str:
+        """Of a run with a budget in seconds: whether it or the steps came first."""
+        step, steps, seconds = self.training.step, self.experiment.steps, self.experiment.seconds
+        if not seconds:
+            return ""
+        if step < steps:
+            return f"the {seconds:g} seconds were over after {step} of {steps} steps"
+        return f"all {steps} steps were done before the {seconds:g} seconds were over"
 
     def _flush(self) -> None:
         """Writes the frames kept back: to the file, then to the server."""
@@ -229,6 +240,9 @@ class Session:
         step = self.training.step
         changes = [change.model_dump() for change in self.experiment.changes]
         self.status |= {"step": step, "lr": base(self.experiment, step), "changes": changes}
+        if self.experiment.seconds:
+            spent_s = round(self.training.spent_s, 1)
+            self.status |= {"seconds": self.experiment.seconds, "spent_s": spent_s}
         self._report()
 
     def _report(self) -> None:
