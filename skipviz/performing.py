@@ -57,7 +57,8 @@ def scene(args: argparse.Namespace) -> int:
         print(json.dumps({"scenes": sorted(results, key=lambda r: order[r["key"]])}))
     else:
         outcome = f"fell short: {', '.join(short)}" if short else "every expectation was met"
-        print(f"{len(results)} scenes in {time.monotonic() - began:.0f} s; {outcome}")
+        count = f"{len(results)} scene{'s' if len(results) > 1 else ''}"
+        print(f"{count} in {time.monotonic() - began:.0f} s; {outcome}")
     return 1 if short else 0
 
 

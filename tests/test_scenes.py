@@ -122,7 +122,7 @@ def test_asks_and_figures_refer_to_what_is_there(key: str) -> None:
 def test_numbers_in_a_scenes_texts_are_settings_or_have_a_source(key: str) -> None:
     known = settings(SCENES[key].runs.values())
     for ask in SCENES[key].asks:
-        known |= {float(v) for v in ask.options.values() if isinstance(v, (int, float))}
+        known |= values(str(option) for option in ask.options.values())
     supposed = [question for question, _ in SCENES[key].exercises]
     known |= values(supposed)
     path = ROOT / "skipviz" / "scenes" / f"{key}.py"

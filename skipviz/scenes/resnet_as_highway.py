@@ -115,7 +115,8 @@ SCENE = Scene(
             for name, gates in _FIXED.items()
         },
         "learned": Experiment(
-            lanes=[Lane(family="highway", knobs=_DEEP)], **(_BUDGET | {"lr": 0.1})
+            lanes=[Lane(family="highway", knobs=_DEEP | {"gate_bias": -1.0})],
+            **(_BUDGET | {"lr": 0.1, "steps": 500}),
         ),
     },
     asks=(Ask("means", "adaptivity", run="learned"),),
