@@ -2,6 +2,8 @@
 
 import { plain } from "./words.js";
 
+const ENGINES = { fused: "fused kernel", stacked: "stacked nets", modules: "modules" };
+
 const STATES = {
   loading: ["…", "loading"],
   idle: ["○", "nothing to show yet"],
@@ -108,7 +110,9 @@ export function showHeader(parts, { status, step, total, linked }) {
   if (speed > 0) facts.push(`${Number(speed.toPrecision(3))} steps/s`);
   const left = (total - done) / speed;
   if (status.state === "running" && speed > 0) facts.push(`${duration(left)} left`);
-  if (status.device) facts.push(String(status.device).toUpperCase());
+  const engines = [...new Set(status.engines ?? [])].map((name) => ENGINES[name] ?? name);
+  const by = engines.length ? `, ${engines.join(" and ")}` : "";
+  if (status.device) facts.push(String(status.device).toUpperCase() + by);
   parts.facts.textContent = facts.join("  ·  ");
   parts.bar.style.width = `${total ? (100 * done) / total : 0}%`;
   parts.progress.setAttribute("aria-valuemax", total || 0);

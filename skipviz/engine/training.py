@@ -145,6 +145,17 @@ class Training:
         self._sample = self.feed.pictures(slice(0, 1))
         self._examiner = Examiner(self.feed)
 
+    @property
+    def engines(self) -> list[str]:
+        """What trains each lane: the "fused" kernel, the "stacked" engine, or the "modules" that
+        the app shows."""
+        found = []
+        for pupils in self.lanes:
+            inside = [stack for stack, members in self.stacks if pupils[0] in members]
+            kinds = ["fused" if isinstance(stack, FusedStack) else "stacked" for stack in inside]
+            found.append(kinds[0] if kinds else "modules")
+        return found
+
     def change(self, lr: float) -> None:
         """From the present step on the base learning rate is `lr`; a change at the same step is
         replaced. `experiment` carries every change, so that a fresh run of it gives the same

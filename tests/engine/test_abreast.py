@@ -85,3 +85,10 @@ def test_bfloat16_is_refused_in_one_sentence_where_the_device_lacks_it(
     monkeypatch.setattr(devices, "bfloat16", lambda device: False)
     with pytest.raises(SpecError, match="precision 'bfloat16': the cpu here does not"):
         engine.Training(Experiment(lanes=[RESNET], device="cpu", precision="bfloat16"))
+
+
+def test_every_lane_says_which_engine_trains_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIPVIZ_FUSED", "0")
+    dense = Lane(family="plain", knobs={"backbone": "dense", "depth": 3})
+    training = engine.Training(Experiment(lanes=[dense, RESNET], device="cpu"))
+    assert training.engines == ["stacked", "modules"]

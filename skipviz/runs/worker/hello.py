@@ -17,6 +17,7 @@ from skipviz.spec import Experiment, Lane
 def hello() -> dict[str, Any]:
     """Warms up (the first step of any optimiser imports lazily for a second) and says what is
     here."""
+    devices.keep_memory()
     lane = Lane(family="plain", knobs={"backbone": "dense", "depth": 2})
     for _ in engine.train(Experiment(lanes=[lane], steps=2, device="cpu")):
         pass

@@ -88,6 +88,7 @@ class Session:
     def _train(self) -> None:
         self.training = self._begin()
         self.status["device"] = str(self.training.device)
+        self.status["engines"] = self.training.engines
         self.clock = Clock(self._open())
         self.clock.speed(self.training.step)
         self.status["began"] = time.time() - self.clock.read()
