@@ -1,7 +1,8 @@
 """What one recorded step yields: Frame, and one LaneFrame for each lane.
 
-Shapes (S seeds, P signal points, L weighted layers, G gated units, C cells of a gated unit):
-with one seed the leading S axis is left out and `loss`, `error` are plain floats.
+Shapes (S seeds, P signal points, L weighted layers, G gated units; of what is drawn cell by cell,
+see `pictured`: U units, C cells of the widest, K samples): with one seed the leading S axis is left
+out and `loss`, `error` are plain floats.
 """
 
 from __future__ import annotations
@@ -25,8 +26,12 @@ class LaneFrame:
                           out, (L,) or (S, L)
     activation_scale      root mean square of x at each signal point, (P,) or (S, P)
     gate_mean             mean transform gate T of each gated unit over the batch, (G,) or (S, G)
-    gate_map              T of one fixed sample, (G, C) float32; None on the steps between two maps
-    output_map            the units' outputs for the same sample, (G, C) float32: the stripes
+    gate_bias_map         the gates' biases, (U, C) float32, NaN where they are not learned. This and
+                          the next three are of the first seed's net, and None between two maps
+    gate_mean_map         T, mean over evenly chosen training samples, (U, C)
+    gate_map              T of each fixed sample, (K, U, C)
+    output_map            the units' outputs for the same samples, (K, U, C): the stripes; also of a
+                          plain lane beside a gated one. These three are float16: three digits
     held_out_loss         mean cross-entropy on the held-out split, nats, BatchNorm's statistics
                           re-estimated before; a float, or (S,); None on steps without evaluation
     held_out_error        share of the held-out split that is classified wrongly, 0 to 1; likewise
@@ -39,6 +44,8 @@ class LaneFrame:
     weight_gradient_norm: np.ndarray
     activation_scale: np.ndarray
     gate_mean: np.ndarray = field(default_factory=lambda: _EMPTY)
+    gate_bias_map: np.ndarray | None = None
+    gate_mean_map: np.ndarray | None = None
     gate_map: np.ndarray | None = None
     output_map: np.ndarray | None = None
     held_out_loss: Any = None

@@ -10,11 +10,28 @@ import numpy as np
 from skipviz.frame import Frame, LaneFrame
 from skipviz.runs.frames import FrameLog, Track, Writer, schema
 
+EVALUATE_EVERY, SAMPLES = 10, 3
 
-def track(label: str, family: str, depth: int, *, cells: int = 0, seeds: int = 1) -> Track:
+
+def track(
+    label: str, family: str, depth: int, *, cells: int = 0, seeds: int = 1, held_out: bool = False
+) -> Track:
     axis = [(f"layer {i}", i) for i in range(1, depth + 1)]
     gates = axis[1:] if cells else []
-    return Track(label, family, points=axis, layers=axis, gates=gates, cells=cells, seeds=seeds)
+    return Track(
+        label,
+        family,
+        points=axis,
+        layers=axis,
+        gates=gates,
+        cells=cells,
+        seeds=seeds,
+        held_out=held_out,
+        units=gates,
+        samples=SAMPLES if cells else 0,
+        averaged=64 if cells else 0,
+        bias=-2.0 if cells else None,
+    )
 
 
 def lane_frame(of: Track, step: int, *, with_map: bool) -> LaneFrame:
@@ -34,15 +51,23 @@ def lane_frame(of: Track, step: int, *, with_map: bool) -> LaneFrame:
         "weight_gradient_norm": 10 ** (decades / 20 - 1 + noise),
         "activation_scale": 10 ** (0.002 * layers + noise),
     }
+    if of.held_out and step % EVALUATE_EVERY == 0:
+        held = (floor + 0.2) * np.exp(rng.normal(0, 0.1, of.seeds))
+        values |= {"held_out_loss": held, "held_out_error": np.clip(held / 2.6, 0, 1)}
     values |= {"gate_mean": np.full((of.seeds, len(of.gates)), 0.13)} if of.gates else {}
     if of.seeds == 1:
         values = {name: value[0] for name, value in values.items()}
-        values |= {name: float(values[name]) for name in ("loss", "error")}
+        single = ("loss", "error", "held_out_loss", "held_out_error")
+        values |= {name: float(values[name]) for name in single if name in values}
     if of.gates and with_map:
         columns = np.random.default_rng(0).normal(-2, 2, of.cells)
-        drift = rng.normal(0, 0.4, (len(of.gates), of.cells)) + step / 300
-        values["gate_map"] = (1 / (1 + np.exp(-columns - drift))).astype(np.float32)
-        values["output_map"] = np.tanh(columns + 0.2 * drift).astype(np.float32)
+        shape = (of.samples, len(of.gates), of.cells)
+        drift = rng.normal(0, 0.4, shape) + step / 300
+        gates = 1 / (1 + np.exp(-columns - drift))
+        values["gate_bias_map"] = (-2 + 0.1 * drift[0]).astype(np.float32)
+        values["gate_mean_map"] = gates.mean(0).astype(np.float16)
+        values["gate_map"] = gates.astype(np.float16)
+        values["output_map"] = np.tanh(columns + 0.2 * drift).astype(np.float16)
     return LaneFrame(**values)
 
 

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 GROUND = {"knob", "declarations", "spec", "terms", "discover", "frame", "wiring", "scene"}
-GROUND |= {"fields", "schedule"}
+GROUND |= {"pictured", "fields", "schedule"}
 PLAIN_RUNS = GROUND | {"presets", "scenes", "probes", "data", "datafiles"}
 ALLOWED: dict[str, set[str]] = {
     "skipviz": set(),
@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "fields": {"knob"},
     "spec": {"knob", "declarations", "discover", "fields"},
     "schedule": {"spec"},
+    "pictured": {"spec"},
     "scene": GROUND,
     "presets": GROUND,
     "reference": GROUND,

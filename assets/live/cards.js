@@ -1,6 +1,6 @@
 // The page's elements: header, legend, one card for each chart, the step slider.
 
-import { plain } from "./words.js";
+import { plain, rateText } from "./words.js";
 
 const ENGINES = { fused: "fused kernel", stacked: "stacked nets", modules: "modules" };
 
@@ -97,24 +97,33 @@ export function header(id) {
   return { box, chip, facts, link, bar, progress, message };
 }
 
-export function showHeader(parts, { status, step, total, linked }) {
-  const [icon, words] = STATES[status.state] ?? STATES.loading;
-  if (parts.chip.dataset.state !== status.state) {
-    parts.chip.dataset.state = status.state;
+export function showHeader(parts, { status, step, total, linked, seeds }) {
+  const runs = status.state === "running", paused = runs && Boolean(status.paused);
+  const [icon, words] = paused ? ["❚❚", `paused at step ${status.step}`]
+    : STATES[status.state] ?? STATES.loading;
+  parts.chip.dataset.state = paused ? "paused" : status.state;
+  if (parts.chip.dataset.words !== words) {
+    parts.chip.dataset.words = words;
     parts.chip.replaceChildren(
       element("span", { class: "sv-icon", "aria-hidden": "true" }, icon), words);
   }
   const done = Math.max(0, Math.min(step + 1, total));
   const facts = total ? [`step ${done} / ${total}`] : [];
   const speed = status.steps_per_s;
-  if (speed > 0) facts.push(`${Number(speed.toPrecision(3))} steps/s`);
-  const left = (total - done) / speed;
-  if (status.state === "running" && speed > 0) facts.push(`${duration(left)} left`);
+  if (runs && status.pace > 0) facts.push(`slow motion: ${rateText(status.pace)} steps/s`);
+  else if (speed > 0 && !paused) facts.push(`${Number(speed.toPrecision(3))} steps/s`);
+  if (status.changes?.length) facts.push(`learning rate ${rateText(status.lr)}`);
+  const budget = status.seconds ?? 0, spent = status.spent_s ?? 0;
+  if (budget > 0) facts.push(`${Number(spent.toPrecision(2))} of ${budget} s`);
+  const left = Math.min((total - done) / speed, budget > 0 ? budget - spent : Infinity);
+  if (runs && speed > 0 && !paused) facts.push(`${duration(left)} left`);
+  if (seeds > 1) facts.push(`median of ${seeds} seeds`);
   const engines = [...new Set(status.engines ?? [])].map((name) => ENGINES[name] ?? name);
   const by = engines.length ? `, ${engines.join(" and ")}` : "";
   if (status.device) facts.push(String(status.device).toUpperCase() + by);
   parts.facts.textContent = facts.join("  ·  ");
-  parts.bar.style.width = `${total ? (100 * done) / total : 0}%`;
+  const share = Math.max(total ? done / total : 0, budget > 0 ? Math.min(1, spent / budget) : 0);
+  parts.bar.style.width = `${100 * share}%`;
   parts.progress.setAttribute("aria-valuemax", total || 0);
   parts.progress.setAttribute("aria-valuenow", done);
   parts.link.hidden = linked;

@@ -1,23 +1,41 @@
 // What the browser holds of a run: thinned curves, one profile for each bar of the heat map,
 // the exact profiles that were asked for, and gate maps.
 
-const MOST_POINTS = 2400, KEPT_POINTS = 1600, MOST_BINS = 120, MOST_KEPT = 60;
+import { MapStore } from "./mapstore.js";
+
+const MOST_POINTS = 2400, KEPT_POINTS = 1600, MOST_BINS = 120, MOST_KEPT = 60,
+  FIRST_TOTAL = 100;
 
 export class History {
   constructor(hello) {
     this.run = hello.run;
     this.tracks = hello.tracks;
-    this.total = Math.max(1, hello.steps);
+    this.whole = Math.max(1, hello.steps);
+    // Nobody knows how many steps fit into so many seconds: the axis grows with the run.
+    this.timed = hello.seconds > 0;
+    this.total = this.timed ? Math.min(this.whole, FIRST_TOTAL) : this.whole;
+    this.seed = hello.seed ?? 0;
     this.bins = Math.min(MOST_BINS, this.total);
     this.n = 0;
     this.steps = [];
-    this.curves = this.tracks.map(() => ({ loss: [], low: [], high: [], error: [] }));
+    this.curves = this.tracks.map(({ seeds }) => emptyCurve(seeds));
+    this.heldSteps = [];
+    this.held = this.tracks.map(({ seeds }) => emptyCurve(seeds));
     this.columns = new Array(this.bins);
     this.asked = new Set();
     this.newest = null;
     this.exact = new Map();
-    this.maps = this.tracks.map(() => new Map());
+    this.maps = new MapStore(this.tracks);
     this.diverged = this.tracks.map(() => null);
+  }
+
+  get seeds() {
+    return this.tracks[0]?.seeds ?? 1;
+  }
+
+  /** Is the run evaluated on held-out samples? */
+  get evaluated() {
+    return this.tracks.some((track) => track.held_out);
   }
 
   get step() {
@@ -29,17 +47,32 @@ export class History {
     if (update.to <= this.n) return true;
     if (update.from !== this.n) return false;
     this.n = update.to;
-    for (const step of update.steps) this.steps.push(step);
-    update.curves.forEach((curve, i) => {
-      for (const [name, values] of Object.entries(curve)) {
-        if (values) for (const value of values) this.curves[i][name].push(value);
-      }
-    });
+    append(this.steps, update.steps);
+    update.curves.forEach((curve, i) => appendCurve(this.curves[i], curve));
+    append(this.heldSteps, update.heldSteps);
+    update.held.forEach((curve, i) => appendCurve(this.held[i], curve));
     this.diverged = update.diverged;
     update.profiles.forEach((profile) => this.addColumn(profile));
     this.newest = update.profiles[update.profiles.length - 1] ?? this.newest;
+    if (this.step >= this.total) this.stretch(niceAbove(this.step));
     if (this.steps.length > MOST_POINTS) this.thin();
+    if (this.heldSteps.length > MOST_POINTS) this.thinHeld();
     return true;
+  }
+
+  /** Another number of steps on the axis; every profile moves to the bar where it belongs now. */
+  stretch(total) {
+    this.total = Math.min(this.whole, total);
+    this.bins = Math.min(MOST_BINS, this.total);
+    const held = this.columns.filter(Boolean);
+    this.columns = new Array(this.bins);
+    this.asked.clear();
+    held.forEach((profile) => this.addColumn(profile));
+  }
+
+  /** The run is over: what its seconds left of the axis empty is taken away. */
+  end() {
+    if (this.timed && this.step >= 0 && this.total > this.step + 1) this.stretch(this.step + 1);
   }
 
   addColumn(profile) {
@@ -50,10 +83,6 @@ export class History {
 
   addExact(profile) {
     keep(this.exact, profile.step, profile);
-  }
-
-  addMaps(maps) {
-    keep(this.maps[maps.lane], maps.step, maps);
   }
 
   bin(step) {
@@ -80,22 +109,12 @@ export class History {
       (!best || Math.abs(one.step - step) < Math.abs(best.step - step) ? one : best), null);
   }
 
-  /** The newest maps of a lane at or before `step`; the earliest there are, if all are later. */
-  mapsAt(lane, step) {
-    const held = [...this.maps[lane].values()].sort((a, b) => a.step - b.step);
-    return held.filter((one) => one.step <= step).pop() ?? held[0] ?? null;
-  }
-
-  mapSteps() {
-    return this.maps.map((held) => Math.max(-1, ...held.keys()));
-  }
-
-  /** How many points lie at or before `step`. */
-  countTo(step) {
-    let low = 0, high = this.steps.length;
+  /** How many points (or evaluations: `steps` is `heldSteps`) lie at or before `step`. */
+  countTo(step, steps = this.steps) {
+    let low = 0, high = steps.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.steps[middle] <= step) low = middle + 1;
+      if (steps[middle] <= step) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -119,9 +138,43 @@ export class History {
     }
     const kept = [...rows].sort((a, b) => a - b);
     this.steps = kept.map((row) => this.steps[row]);
-    this.curves = this.curves.map((curve) => Object.fromEntries(Object.entries(curve).map(
-      ([name, values]) => [name, values.length ? kept.map((row) => values[row]) : []])));
+    this.curves = this.curves.map((curve) => pick(curve, kept));
   }
+
+  /** Every second evaluation, and the newest. */
+  thinHeld() {
+    const kept = this.heldSteps.map((_, row) => row).filter((row, _, all) =>
+      row % 2 === 0 || row === all.length - 1);
+    this.heldSteps = kept.map((row) => this.heldSteps[row]);
+    this.held = this.held.map((curve) => pick(curve, kept));
+  }
+}
+
+/** The next of 1, 2, 5, 10, … hundred steps above a step. */
+function niceAbove(step) {
+  let total = FIRST_TOTAL;
+  for (let turn = 0; total <= step * 1.02; turn += 1) total *= turn % 3 === 1 ? 2.5 : 2;
+  return total;
+}
+
+function emptyCurve(seeds) {
+  const names = ["loss", "error"];
+  if (seeds > 1) names.push("low", "high");
+  for (let seed = 0; seeds > 1 && seed < seeds; seed += 1) names.push(`loss${seed}`, `error${seed}`);
+  return Object.fromEntries(names.map((name) => [name, []]));
+}
+
+function pick(curve, rows) {
+  return Object.fromEntries(Object.entries(curve).map(
+    ([name, values]) => [name, rows.map((row) => values[row])]));
+}
+
+function append(held, values) {
+  for (const value of values) held.push(value);
+}
+
+function appendCurve(held, curve) {
+  for (const [name, values] of Object.entries(curve)) append(held[name], values);
 }
 
 function keep(held, key, value) {

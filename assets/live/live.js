@@ -3,9 +3,10 @@
 
 import { card, element, header, slider } from "./cards.js";
 import { Chart } from "./chart.js";
+import { GatesPanel } from "./gates.js";
 import { History } from "./history.js";
 import { LossFigure } from "./loss.js";
-import { GatesFigure, HeatFigure } from "./maps.js";
+import { HeatFigure } from "./maps.js";
 import { Painter, PRESS_TRAIN } from "./painter.js";
 import { ProfileFigure } from "./profile.js";
 import { inkOf, laneStyles, readTheme } from "./theme.js";
@@ -52,6 +53,15 @@ function loadStyle() {
   return style;
 }
 
+/** A viewer's choice, kept by the browser where it may. */
+function remember(what, value) {
+  try { localStorage.setItem(`skipviz.${what}`, value); } catch { /* private: for this page only */ }
+}
+
+function remembered(what) {
+  try { return localStorage.getItem(`skipviz.${what}`); } catch { return null; }
+}
+
 class Live {
   constructor(root, data, home, key) {
     Object.assign(this, { root, home, key, run: undefined });
@@ -66,8 +76,10 @@ class Live {
     this.wanted = null;
     this.limit = Infinity;
     this.quantity = this.options.quantity ?? "signal";
-    this.error = false;
+    this.error = remembered("curve") === "error";
     this.charts = {};
+    this.gates = [];
+    this.sample = 0;
     this.closed = false;
     this.painter = new Painter(this);
     this.ready = Promise.all([loadStyle(), loadPlotly(home + data.plotly)]);
@@ -96,11 +108,15 @@ class Live {
     }
     const head = this.headline ? [this.headline.box] : [];
     this.root.replaceChildren(this.title, ...head, this.legend, this.grid, this.voice);
+    // Gates need no legend: under them it stands with the curves that do.
+    const [first, ...others] = this.panels.filter((panel) => panel !== "header");
+    this.legend.hidden = first === "gates" && !others.length;
+    if (first === "gates" && others.length) this.grid.prepend(this.legend);
   }
 
   addCard(name, panel, title = this.titleOf(panel)) {
     const choices = {
-      loss: ["curve", [["loss", "loss"], ["error", "training error"]], "loss",
+      loss: ["curve", [["loss", "loss"], ["error", "error"]], this.error ? "error" : "loss",
         (value) => this.showError(value === "error")],
       profile: ["quantity", Object.entries(QUANTITIES).map(([key, words]) => [key, words.button]),
         this.quantity, (value) => this.show(value)],
@@ -115,8 +131,7 @@ class Live {
     this.charts[name] = new Chart(made.plot, `${name}`);
     this.charts[name].onZoom = () => this.touch(name);
     this.grid.append(made.box);
-    const holder = this.panels.includes("profile") ? "profile" : "gates";
-    if (panel === holder && !this.slider.box.isConnected) {
+    if (panel === "profile" && !this.slider.box.isConnected) {
       made.box.insertBefore(this.slider.box, made.reading);
     }
     return made;
@@ -129,10 +144,10 @@ class Live {
 
   titleOf(panel) {
     return {
-      loss: this.error ? "Training error" : "Training loss",
+      loss: `${this.history?.evaluated ? "Training and held-out" : "Training"} ${
+        this.error ? "error" : "loss"}`,
       profile: QUANTITIES[this.quantity].title,
       heat: `${QUANTITIES[this.quantity].title.replace(" per layer", "")} over depth and time`,
-      gates: "Gates and stripes",
     }[panel];
   }
 
@@ -147,6 +162,7 @@ class Live {
     this.title.textContent = data.title ?? "";
     this.title.hidden = !data.title;
     if (data.run !== this.run) this.attach(data.run);
+    else if (this.gates.length) this.takeExtra();
     this.style();
     this.touch();
   }
@@ -162,8 +178,11 @@ class Live {
     this.linked = true;
     this.figures = {
       loss: new LossFigure(), profile: new ProfileFigure(), heat: new HeatFigure(),
-      gates: new GatesFigure(),
     };
+    this.gates.forEach((panel) => panel.close());
+    this.gates = [];
+    this.pictures = null;
+    if (this.sample === "extra") this.sample = 0;
     this.root.dataset.run = run ?? "";
     delete this.root.dataset.step;
     Object.values(this.charts).forEach((chart) => chart.empty());
@@ -174,7 +193,8 @@ class Live {
       transport: this.options.transport ?? new URLSearchParams(location.search).get("transport"),
       on: {
         held: () => this.history?.n ?? 0,
-        mapSteps: () => this.history?.mapSteps().join(",") ?? "",
+        sample: () => (this.panels.includes("gates") ? this.mapSample() : -1),
+        mapSteps: () => this.history?.maps.newest(this.mapSample()).join(",") ?? "",
         message: (message) => this.receive(message),
         link: (is) => { if (is !== this.linked) { this.linked = is; this.touch("header"); } },
       },
@@ -191,8 +211,11 @@ class Live {
       this.status = { state: "missing", message: message.message };
       this.connection.close();
     } else {
+      const known = JSON.stringify(this.status.changes);
       this.status = message.status;
+      if (JSON.stringify(this.status.changes) !== known) this.touch("loss");
       if (message.type === "hello") this.greet(message);
+      if (ENDED.has(this.status.state)) this.history?.end();
     }
     this.touch("header");
   }
@@ -203,29 +226,82 @@ class Live {
     if (known && known.tracks.length === hello.tracks.length && known.n <= hello.n) return;
     this.history = new History(hello);
     this.hidden.clear();
-    for (const name of Object.keys(this.cards)) if (name.startsWith("gates")) this.dropCard(name);
-    if (this.panels.includes("gates")) {
-      hello.tracks.forEach((track, i) => { if (track.cells) this.addCard(`gates-${i}`, "gates"); });
-    }
+    if (this.panels.includes("gates")) this.showGates(hello.tracks);
     this.replayable = Boolean(this.options.replay_s) && ENDED.has(hello.status.state);
     this.style();
     this.touch();
   }
 
-  dropCard(name) {
-    this.charts[name].close();
-    if (this.cards[name].box.contains(this.slider.box)) this.slider.box.remove();
-    this.cards[name].box.remove();
-    delete this.charts[name];
-    delete this.cards[name];
+  /** One panel for each gated lane, with the plain lane of its shape, in their place on the page. */
+  showGates(tracks) {
+    this.gates.forEach((panel) => panel.close());
+    const later = this.panels.slice(this.panels.indexOf("gates") + 1);
+    const next = later.map((name) => this.cards[name]?.box).find(Boolean) ?? null;
+    const before = next && this.legend.parentElement === this.grid ? this.legend : next;
+    const like = (a, b) => a.samples === b.samples && a.cells === b.cells
+      && a.units.length === b.units.length;
+    this.gates = tracks.flatMap((track, lane) => {
+      if (!track.gates.length || !track.cells) return [];
+      const twin = tracks.findIndex((one) => !one.gates.length && one.cells && like(one, track));
+      const panel = new GatesPanel({
+        live: this, lane, twin: twin < 0 ? null : twin, id: `${this.prefix}-gates-${lane}`,
+        title: `Gates and stripes: ${track.label}`,
+      });
+      this.grid.insertBefore(panel.box, before);
+      return [panel];
+    });
+    this.showSamples();
+  }
+
+  /** A sample that was asked for by its number came with new data. */
+  takeExtra() {
+    const { extra } = this.options, key = JSON.stringify([extra?.lane, extra?.row, extra?.step]);
+    if (extra && key !== this.extraKey) this.sample = "extra";
+    if (!extra && this.sample === "extra") this.sample = 0;
+    this.extraKey = extra ? key : null;
+    this.showSamples();
+  }
+
+  async showSamples() {
+    const { history } = this;
+    const tell = () => this.gates.forEach((panel) =>
+      panel.showSamples(this.pictures, this.options.extra));
+    tell();
+    if (!this.gates.length || this.pictures) return;
+    const found = await this.connection.samples();
+    if (!found || this.history !== history) return;
+    const bytes = Uint8Array.from(atob(found.pixels), (sign) => sign.charCodeAt(0));
+    const size = bytes.length / found.rows.length;
+    this.pictures = {
+      ...found, pixels: found.rows.map((_, k) => bytes.subarray(k * size, (k + 1) * size)),
+    };
+    tell();
+    this.touch("gates");
+  }
+
+  /** The recorded sample whose maps come while the run trains. */
+  mapSample() {
+    return typeof this.sample === "number" ? this.sample : 0;
+  }
+
+  ended() { return ENDED.has(this.status.state); }
+
+  showSample(sample) {
+    this.sample = sample;
+    this.connection.sample(this.mapSample());
+    this.touch("gates");
+    if (this.pinned !== null || this.ended()) {
+      this.gates.forEach((panel) => panel.need());
+    }
   }
 
   brought(message) {
     const { history } = this;
-    if (message.kind === MAPS) history.addMaps(message);
+    if (message.kind === MAPS) history.maps.add(message);
     else if (message.kind === EXACT) this.answered(message);
     else if (message.kind === COLUMNS) message.profiles.forEach((one) => history.addColumn(one));
     else if (!history.add(message)) this.connection.restart();
+    if (ENDED.has(this.status.state)) history.end();
     if (this.replayable && history.newest) this.replay();
     this.touch();
   }
@@ -234,7 +310,8 @@ class Live {
 
   pin(step) {
     this.pinned = step;
-    if (step !== null) this.ask();
+    if (step !== null && this.cards.profile) this.ask();
+    if (step !== null) this.gates.forEach((panel) => panel.need());
     this.touch("profile", "gates", "header");
   }
 
@@ -259,6 +336,7 @@ class Live {
 
   showError(error) {
     this.error = error;
+    remember("curve", error ? "error" : "loss");
     this.charts.loss.forget();
     this.touch("loss");
   }
@@ -317,6 +395,7 @@ class Live {
     this.watcher.disconnect();
     document.removeEventListener("visibilitychange", this.seen);
     clearTimeout(this.patience);
+    this.gates.forEach((panel) => panel.close());
     Object.values(this.charts).forEach((chart) => chart.close());
   }
 }

@@ -1,9 +1,11 @@
-// Training loss or error over steps: each batch's value thin, a running mean bold.
+// Loss or error over steps. Training: each batch's value thin, a running mean bold. Of a run that
+// is evaluated, as in the papers' figures: training thin, held-out bold, in one colour.
 
+import { changeMarks } from "./changes.js";
 import { axis, baseLayout, Bounds } from "./chart.js";
 import { endNames, heightOf, lines, widest } from "./names.js";
 import { fade } from "./theme.js";
-import { number } from "./words.js";
+import { curveName, number, seedsHover } from "./words.js";
 
 const LOWEST_LOSS = 1e-8;
 const NICE = [1, 2, 5], BOUNDS = [1, 2, 3, 5];
@@ -26,66 +28,79 @@ export class LossFigure {
     const count = history.countTo(view.limit);
     const x = history.steps.slice(0, count);
     const shown = lanes.filter((lane) => !lane.hidden);
-    const curves = shown.map((lane) => this.curve(history, lane, count, error));
+    const curves = shown.map((lane) => this.curve(history, lane, view, count));
     const range = error ? [-2, 106] : this.range(history, lanes, chance, size);
     const margin = { l: size.font * 5.2, r: this.right(lanes, size), t: size.top, b: size.bottom };
     const layout = baseLayout(theme, size, margin);
     layout.hovermode = "x unified";
     layout.xaxis = axis(theme, size, "step", { range: [0, history.total], showgrid: false });
-    layout.yaxis = axis(theme, size, error ? "training error, %" : "training loss, nats", {
+    layout.yaxis = axis(theme, size, axisTitle(error, history.evaluated), {
       type: error ? "linear" : "log", range, ...(error ? {} : decadeTicks(range, chance)),
     });
-    if (chance && !error) layout.shapes = [chanceLine(chance, theme)];
+    const marks = changeMarks(view.changes, history, theme, size);
+    layout.shapes = [...(chance && !error ? [chanceLine(chance, theme)] : []), ...marks.shapes];
+    layout.annotations = marks.annotations;
     const ends = curves.map((one) => this.end(x, one, error, size)).filter(Boolean);
     const names = endNames(ends, range, size, { log: !error, chance: error ? 0 : chance });
     return {
       layout,
-      traces: [...curves.flatMap((one) => this.traces(x, one, error)), ...names],
+      traces: [...curves.flatMap((one) => this.traces(x, one, error, history)), ...names],
       values: curves.map(({ mean }) => (count ? mean[count - 1] : NaN)),
+      held: curves.map(({ held }) => held && held.y[held.y.length - 1]),
+      heldAt: history.heldSteps[history.countTo(view.limit, history.heldSteps) - 1],
       stuck: curves.map(({ mean }) => !error && chance > 0 && x[count - 1] > 20
         && mean[count - 1] > 0.95 * chance),
     };
   }
 
-  /** A lane's values as drawn, and their running mean. */
-  curve(history, lane, count, error) {
-    const held = history.curves[lane.index];
-    const cut = (values) => values.slice(0, count);
-    const raw = error ? cut(held.error).map((share) => 100 * share)
-      : cut(held.loss).map((value) => Math.max(value, LOWEST_LOSS));
-    const mean = runningMean(history.steps, raw, history.total / 60, !error);
+  /** A lane's values as drawn, their running mean, and what was found on held-out samples. */
+  curve(history, lane, { error, limit }, count) {
+    const training = drawn(history.curves[lane.index], error, count);
+    const mean = runningMean(history.steps, training.y, history.total / 60, !error);
     const diverged = history.diverged[lane.index] !== null;
-    return { lane, raw, mean, diverged, low: error ? [] : cut(held.low), high: cut(held.high) };
+    const known = history.countTo(limit, history.heldSteps);
+    const held = known ? drawn(history.held[lane.index], error, known) : null;
+    if (held) held.x = history.heldSteps.slice(0, known);
+    return { lane, training, mean, diverged, held };
   }
 
-  traces(x, { lane, raw, mean, low, high }, error) {
-    const hovertemplate = error ? "%{y:.1f} %" : "%{y:.4g}";
-    const line = { type: "scatter", mode: "lines", x };
+  traces(x, { lane, training, mean, held }, error, history) {
+    const bold = history.evaluated ? held : training;
+    const line = { type: "scatter", mode: "lines", hoverinfo: "skip", name: lane.label };
     const each = {
-      ...line, y: raw, meta: error ? "error" : "loss", name: lane.label, hoverinfo: "skip",
-      line: { color: fade(lane.colour, 0.4), width: 1.25 },
+      ...line, x, y: training.y, meta: error ? "error" : "loss",
+      line: { color: fade(lane.colour, history.evaluated ? 0.25 : 0.4), width: 1.25 },
     };
-    const bold = {
-      ...line, y: mean, meta: "mean", name: lane.label, hovertemplate,
-      mode: x.length < 3 ? "lines+markers" : "lines", marker: { size: 9 },
-      line: { color: lane.colour, width: 3.2, dash: lane.dash },
+    const whole = {
+      ...line, x, y: mean, meta: "mean", mode: x.length < 3 ? "lines+markers" : "lines",
+      marker: { size: history.evaluated ? 4 : 9 },
+      line: { color: lane.colour, width: history.evaluated ? 1.6 : 3.2, dash: lane.dash },
+      ...hover(lane, training, {
+        error, history, each: !history.evaluated,
+        what: history.evaluated ? "training" : training.seeds.length ? "running mean" : "",
+      }),
     };
-    if (!low.length) return [each, bold];
-    const edge = { ...line, line: { width: 0 }, hoverinfo: "skip" };
-    const fill = { fill: "tonexty", fillcolor: fade(lane.colour, 0.2) };
-    return [{ ...edge, y: low }, { ...edge, ...fill, y: high }, each, bold];
+    const found = held ? [{
+      ...line, x: held.x, y: held.y, meta: "held-out", mode: "lines+markers",
+      line: { color: lane.colour, width: 3.6, dash: lane.dash },
+      marker: { size: held.x.length > 60 ? 4 : 8, color: lane.colour },
+      ...hover(lane, held, { error, history, each: true, what: "held-out" }),
+    }] : [];
+    return [each, ...band(bold, bold?.x ?? x, lane, line), whole, ...found];
   }
 
   /** Where a lane's name stands: at its newest value that is a number. */
-  end(x, { lane, mean, diverged }, error, size) {
-    let at = mean.length - 1;
-    while (at >= 0 && !Number.isFinite(mean[at])) at -= 1;
+  end(x, { lane, mean, held, diverged }, error, size) {
+    const bold = held?.y.some(Number.isFinite) ? held.y : mean;
+    let at = bold.length - 1;
+    while (at >= 0 && !Number.isFinite(bold[at])) at -= 1;
     if (at < 0) return null;
-    const value = error ? `${mean[at].toFixed(0)} %` : number(mean[at]);
+    const value = error ? `${bold[at].toFixed(0)} %` : number(bold[at]);
     const name = lines(lane.label).join("<br>");
     // In a narrow chart the names alone stand at the curves; the values are in the reading.
     const text = diverged ? `${name} diverged` : isNarrow(size) ? name : `${name} ${value}`;
-    return { lane, x: x[at], y: error ? mean[at] : Math.log10(mean[at]), text };
+    const until = bold === mean ? x[at] : x[x.length - 1];
+    return { lane, x: until, y: error ? bold[at] : Math.log10(bold[at]), text };
   }
 
   right(lanes, size) {
@@ -95,10 +110,12 @@ export class LossFigure {
   range(history, lanes, chance, size) {
     let low = 1, high = chance || 1;
     for (const lane of lanes) {
-      for (const value of history.curves[lane.index].loss) {
-        if (Number.isFinite(value) && value > LOWEST_LOSS) {
-          if (value < low) low = value;
-          if (value > high) high = value;
+      for (const { loss } of [history.curves[lane.index], history.held[lane.index]]) {
+        for (const value of loss) {
+          if (Number.isFinite(value) && value > LOWEST_LOSS) {
+            if (value < low) low = value;
+            if (value > high) high = value;
+          }
         }
       }
     }
@@ -109,6 +126,49 @@ export class LossFigure {
     const room = ((most - least) * 1.4 * rows * size.font) / heightOf(size);
     return [least - 0.04, most + room];
   }
+}
+
+function axisTitle(error, evaluated) {
+  const of = evaluated ? "" : "training ";
+  return error ? `${of}error, %` : `${of}loss, nats`;
+}
+
+/** The first `count` values of a curve as they are drawn; of several seeds also the band of all. */
+function drawn(curve, error, count) {
+  const name = error ? "error" : "loss";
+  const scaled = (values) => Array.from(values.slice(0, count),
+    error ? (share) => 100 * share : (value) => Math.max(value, LOWEST_LOSS));
+  const seeds = [];
+  for (let seed = 0; `${name}${seed}` in curve; seed += 1) {
+    seeds.push(scaled(curve[`${name}${seed}`]));
+  }
+  const made = { y: scaled(curve[name]), seeds };
+  if (!seeds.length) return made;
+  const edge = (of) => made.y.map((_, row) => {
+    const known = seeds.map((values) => values[row]).filter(Number.isFinite);
+    return known.length ? of(...known) : NaN;
+  });
+  return { ...made, low: edge(Math.min), high: edge(Math.max) };
+}
+
+/** From the lowest seed to the highest. */
+function band(of, x, lane, line) {
+  if (!of?.seeds.length) return [];
+  const edge = { ...line, x, line: { width: 0 }, meta: "band" };
+  const fill = { fill: "tonexty", fillcolor: fade(lane.colour, 0.2) };
+  return [{ ...edge, y: of.low }, { ...edge, ...fill, y: of.high }];
+}
+
+/** What stands in the box under the mouse: the value and, of several seeds, each one's. */
+function hover(lane, { y, seeds }, { error, history, what, each }) {
+  const value = error ? "%{y:.1f} %" : "%{y:.4g}";
+  const told = each && seeds.length;
+  return {
+    name: curveName(lane.label, what),
+    customdata: told ? y.map((_, row) => seeds.map((values) => values[row])) : undefined,
+    hovertemplate: value + (told ? seedsHover(history.seed, seeds.length, error) : ""),
+    hoverinfo: undefined,
+  };
 }
 
 function isNarrow(size) {

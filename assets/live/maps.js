@@ -1,15 +1,9 @@
-// Heat maps: a quantity over depth and time, and the gates and outputs of highway lanes.
+// Heat maps of a quantity over depth and time.
 
 import { axis, baseLayout, Bounds, powerTicks } from "./chart.js";
 import { axisOf, FLOAT32_LOG10, QUANTITIES } from "./words.js";
 
 const SEQUENTIAL = "Cividis";
-
-/** Orange through the card's own colour to purple: zero fades into the background. */
-function diverging(theme) {
-  const ends = theme.dark ? ["#F1A340", "#B2A1E8"] : ["#B35806", "#542788"];
-  return [[0, ends[0]], [0.5, theme.card], [1, ends[1]]];
-}
 
 function colourBar(theme, size, title, more) {
   return {
@@ -140,75 +134,5 @@ export class HeatFigure {
     }
     const [low, high] = bounds.grow(Infinity, -Infinity);
     return [low, Math.max(high, low + 1)];
-  }
-}
-
-export class GatesFigure {
-  constructor() { this.most = {}; }
-
-  draw(view) {
-    const { theme, size, lane, maps } = view;
-    const margin = { l: size.font * 3.8, r: size.font * 4, t: size.font * 1.9, b: size.font * 3.4 };
-    const layout = baseLayout(theme, size, margin);
-    const most = this.scale(lane, maps);
-    const layers = layerAxis(lane.track.gates);
-    const shared = {
-      ink: lane.ink,
-      x: "cell",
-      y: "layer (1 = nearest the input)",
-      xaxis: { range: [0.5, maps.cells + 0.5] },
-      yaxis: { range: layers.range },
-    };
-    const titles = [
-      { ...shared, text: `${lane.label}: gate T` },
-      { ...shared, text: `${lane.label}: block outputs` },
-    ];
-    multiples(layout, 2, { ...size, width: Math.max(size.width, 640) }, theme, titles);
-    this.makeRoom(layout, size);
-    const output = (value) => maps.low + (value / 255) * (maps.high - maps.low);
-    const [gate, stripes] = [this.rows(maps, maps.gate, (v) => v / 255),
-      this.rows(maps, maps.output, output)];
-    const trace = (z, i, name, more) => ({
-      z, x0: 1, dx: 1, y: layers.y, type: "heatmap", zsmooth: false, ...more,
-      xaxis: `x${i ? 2 : ""}`,
-      yaxis: `y${i ? 2 : ""}`,
-      hovertemplate: `layer %{y}, cell %{x}<br>${name} = %{z:.3f}<extra></extra>`,
-    });
-    const [one, two] = [layout.xaxis.domain[1], layout.xaxis2.domain[1]];
-    return {
-      layout,
-      traces: [
-        trace(gate, 0, "T", {
-          zmin: 0, zmax: 1, colorscale: SEQUENTIAL,
-          colorbar: colourBar(theme, size, "", { x: one + 0.004, tickvals: [0, 0.5, 1] }),
-        }),
-        trace(stripes, 1, "output", {
-          zmin: -most, zmax: most, colorscale: diverging(theme),
-          colorbar: colourBar(theme, size, "", { x: two + 0.004, tickvals: [-most, 0, most] }),
-        }),
-      ],
-    };
-  }
-
-  /** The left map's colour bar stands between the two maps. */
-  makeRoom(layout, size) {
-    const bar = (size.font * 3.2) / (size.width - layout.margin.l - layout.margin.r);
-    layout.xaxis.domain = [0, 0.5 - bar * 1.25];
-    layout.xaxis2.domain = [0.5 + bar * 0.35, 1];
-    layout.annotations[1].x = layout.xaxis2.domain[0];
-  }
-
-  rows(maps, bytes, value) {
-    return Array.from({ length: maps.gates }, (_, gate) =>
-      Array.from(bytes.subarray(gate * maps.cells, (gate + 1) * maps.cells), value));
-  }
-
-  /** The outputs' scale: symmetric, 1, 2 or 5 times a power of ten, and it only grows. */
-  scale(lane, maps) {
-    const seen = Math.max(Math.abs(maps.low), Math.abs(maps.high), 1e-9);
-    const decade = 10 ** Math.floor(Math.log10(seen));
-    const most = [1, 2, 5, 10].map((mark) => mark * decade).find((mark) => mark >= seen * 0.999);
-    this.most[lane.index] = Math.max(most, this.most[lane.index] ?? 0);
-    return this.most[lane.index];
   }
 }

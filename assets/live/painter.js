@@ -1,7 +1,7 @@
 // Draws what a Live holds: not more often than the screen shows, nothing that stands there already.
 
 import { showHeader, showLegend } from "./cards.js";
-import { gatesReading, heatReading, lossReading, profileReading } from "./words.js";
+import { heatReading, lossReading, profileReading } from "./words.js";
 
 const REST = 0.6; // of the time that drawing took
 const EVERY_MS = { heat: 1000, loss: 250 }; // the larger a chart, the seldomer
@@ -15,7 +15,7 @@ export class Painter {
 
   /** Marks what is to be drawn anew (default: all) and draws before the next picture. */
   touch(...names) {
-    const all = ["header", ...Object.keys(this.live.cards)];
+    const all = ["header", "gates", ...Object.keys(this.live.cards)];
     const wanted = names.length ? names : all;
     for (const name of all) if (wanted.some((one) => name.startsWith(one))) this.dirty.add(name);
     if (this.busy || this.closed) return;
@@ -50,6 +50,7 @@ export class Painter {
     const names = [...this.dirty];
     this.dirty.clear();
     this.drawFrame(Math.floor(step));
+    if (names.includes("gates")) this.drawGates();
     await Promise.all(names.map(async (name) => {
       if (!this.live.cards[name] || this.tooSoon(name)) return;
       if (!(await this.drawCard(name, step))) this.postpone(name, AGAIN_MS);
@@ -88,9 +89,10 @@ export class Painter {
   drawFrame(step) {
     const { live } = this;
     const { history, status, linked, root } = live;
-    const total = history?.total ?? status.steps ?? 0;
+    const total = history?.whole ?? status.steps ?? 0;
     root.dataset.state = status.state;
-    if (live.headline) showHeader(live.headline, { status, step, total, linked });
+    root.dataset.paused = Boolean(status.paused);
+    if (live.headline) showHeader(live.headline, { status, step, total, linked, seeds: history?.seeds });
     showLegend(live.legend, live.lanes, history?.diverged ?? [], (lane) => live.toggle(lane));
     live.slider.show(live.pinned ?? step, step, live.pinned !== null);
     const vacant = status.state === "missing" ? status.message
@@ -117,14 +119,23 @@ export class Painter {
       `${lane.label} loss ${history.curves[lane.index].loss[at]?.toFixed(2)}`).join(", ")}`;
   }
 
+  drawGates() {
+    const { gates, history } = this.live;
+    for (const panel of gates) {
+      panel.vacant.textContent = history?.newest ? "One moment: the first maps are on their way."
+        : PRESS_TRAIN;
+      panel.draw();
+    }
+  }
+
   /** Draws one chart and what it says; false if it must wait for the user's hand. */
   async drawCard(name, step) {
     const { live } = this;
     const { plot, reading } = live.cards[name];
     if (!live.history?.newest || !plot.clientWidth) return true;
-    const [panel, lane] = name.split("-");
-    const view = this.view(panel, Number(lane), plot, step);
-    if ((panel === "gates" && !view.maps) || this.isDrawn(name, panel, view)) return true;
+    const panel = name;
+    const view = this.view(panel, plot, step);
+    if (this.isDrawn(name, panel, view)) return true;
     this.drawnAt[name] = performance.now();
     const { traces, layout, ...more } = live.figures[panel].draw(view);
     if (!(await live.charts[name].draw(traces, layout))) {
@@ -139,7 +150,7 @@ export class Painter {
   }
 
   /** All that a figure is made of. */
-  view(panel, lane, plot, step) {
+  view(panel, plot, step) {
     const { history, lanes, theme, limit, error, options, quantity, pinned } = this.live;
     const at = panel === "heat" ? step : pinned ?? step;
     const size = {
@@ -147,27 +158,27 @@ export class Painter {
       height: this.live.heightOf(panel),
       font: theme.size * (plot.clientWidth < 420 ? 0.8 : 0.88),
     };
-    const view = {
+    return {
       history, lanes, theme, limit, error, quantity, size,
-      chance: options.chance, profile: history.profile(at),
+      chance: options.chance, profile: history.profile(at), changes: this.live.status.changes ?? [],
     };
-    if (panel !== "gates") return view;
-    return { ...view, lane: lanes[lane], maps: history.mapsAt(lane, at) };
   }
 
-  says(panel, { history, lanes, lane, maps, profile, quantity, error, step, values, stuck }) {
+  says(panel, view) {
+    const { history, lanes, profile, quantity } = view;
     const shown = lanes.filter((one) => !one.hidden);
     if (panel === "loss") {
-      return lossReading(shown, { step, values, stuck, error, diverged: history.diverged });
+      const note = history.evaluated ? this.live.options.note ?? "" : "";
+      return `${lossReading(shown, { ...view, diverged: history.diverged })} ${note}`.trim();
     }
     if (panel === "profile") return profileReading(shown, profile, quantity);
-    return panel === "heat" ? heatReading(shown, profile, quantity) : gatesReading(lane, maps);
+    return heatReading(shown, profile, quantity);
   }
 
-  /** A profile or maps that stand on the screen already, in this theme and size? */
-  isDrawn(name, panel, { profile, maps, quantity, theme, size }) {
-    if (panel !== "profile" && panel !== "gates") return false;
-    const now = [maps ?? profile, quantity, theme, size.width, size.height];
+  /** A profile that stands on the screen already, in this theme and size? */
+  isDrawn(name, panel, { profile, quantity, theme, size }) {
+    if (panel !== "profile") return false;
+    const now = [profile, quantity, theme, size.width, size.height];
     const chart = this.live.charts[name];
     const same = chart.shows?.every((part, i) => part === now[i]);
     if (!same) chart.shows = now;

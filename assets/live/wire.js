@@ -1,8 +1,11 @@
 // The run's messages: how they are unpacked, and the connection that brings them.
 // The layout of the packed ones is told in skipviz/runs/messages.py.
 
+import { decodeMaps } from "./mapstore.js";
+
 export const UPDATE = 1, MAPS = 2, EXACT = 3, COLUMNS = 4;
 
+const LOWEST_LOSS = 1e-8, TOP = 65534;
 const PROFILES = ["signal", "weight", "activation"];
 
 /** A packed message as an object; `tracks` come with the hello. */
@@ -11,24 +14,9 @@ export function decode(buffer, tracks) {
   return head.getUint8(0) === MAPS ? decodeMaps(buffer, head) : decodeCurves(buffer, head, tracks);
 }
 
-function decodeMaps(buffer, head) {
-  const gates = head.getUint16(8, true), cells = head.getUint16(10, true);
-  const size = gates * cells;
-  return {
-    kind: MAPS,
-    lane: head.getUint8(1),
-    step: head.getUint32(4, true),
-    gates,
-    cells,
-    low: head.getFloat32(12, true),
-    high: head.getFloat32(16, true),
-    gate: new Uint8Array(buffer, 20, size),
-    output: new Uint8Array(buffer, 20 + size, size),
-  };
-}
-
 function decodeCurves(buffer, head, tracks) {
   const points = head.getUint32(12, true), columns = head.getUint32(16, true);
+  const evaluated = head.getUint16(2, true);
   let at = 20;
   const take = (count, Kind = Float32Array) => {
     at += 4 * count;
@@ -40,11 +28,14 @@ function decodeCurves(buffer, head, tracks) {
     to: head.getUint32(8, true),
     steps: take(points, Uint32Array),
   };
-  message.curves = tracks.map((track) => {
-    const loss = take(points);
-    const [low, high] = track.seeds > 1 ? [take(points), take(points)] : [null, null];
-    return { loss, low, high, error: take(points) };
-  });
+  const halves = (count) => {
+    at += 2 * count;
+    return new Uint16Array(buffer, at - 2 * count, count);
+  };
+  message.curves = tracks.map((track) => scores(points, track.seeds, take, halves));
+  message.heldSteps = take(evaluated, Uint32Array);
+  message.held = evaluated ? tracks.map((track) => scores(evaluated, track.seeds, take, halves))
+    : [];
   const steps = take(columns, Uint32Array);
   const lanes = tracks.map((track) => [track.points.length, track.layers.length,
     track.points.length].map((width) => ({ width, values: take(columns * width) })));
@@ -57,16 +48,42 @@ function decodeCurves(buffer, head, tracks) {
   return message;
 }
 
-/** The messages of one HTTP answer; each in a buffer of its own, so that its arrays are aligned. */
+/** Losses and errors of some steps; of several seeds also the band, and each seed by its number. */
+function scores(count, seeds, take, halves) {
+  const curve = { loss: take(count), error: take(count) };
+  if (seeds === 1) return curve;
+  const [low, high] = [take(count), take(count)];
+  const places = halves(count * seeds), shares = halves(count * seeds);
+  Object.assign(curve, { low, high });
+  for (let seed = 0; seed < seeds; seed += 1) {
+    const loss = new Float32Array(count), error = new Float32Array(count);
+    for (let row = 0; row < count; row += 1) {
+      const place = places[row * seeds + seed], share = shares[row * seeds + seed];
+      const [bottom, top] = [low[row], high[row]].map((edge) => Math.max(edge, LOWEST_LOSS));
+      loss[row] = place > TOP ? NaN : bottom * (top / bottom) ** (place / TOP);
+      error[row] = share > TOP ? NaN : share / TOP;
+    }
+    curve[`loss${seed}`] = loss;
+    curve[`error${seed}`] = error;
+  }
+  return curve;
+}
+
+/**
+ * The whole messages of an HTTP answer, each in a buffer of its own, so that its arrays are
+ * aligned; and how many bytes they take.
+ */
 function split(buffer) {
   const view = new DataView(buffer), found = [];
-  for (let at = 0; at < buffer.byteLength;) {
+  let at = 0;
+  while (at + 5 <= buffer.byteLength) {
     const size = view.getUint32(at + 1, true);
+    if (at + 5 + size > buffer.byteLength) break;
     const body = buffer.slice(at + 5, at + 5 + size);
     found.push(view.getUint8(at) ? body : new TextDecoder().decode(body));
     at += 5 + size;
   }
-  return found;
+  return [found, at];
 }
 
 const FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 5000, BREATH_MS = 100, SOCKET_AGAIN_MS = 60000;
@@ -95,7 +112,7 @@ export class Connection {
 
   open() {
     if (this.closed) return;
-    const query = { from: this.on.held(), columns: this.columns };
+    const query = { from: this.on.held(), columns: this.columns, sample: this.on.sample() };
     const socket = new WebSocket(this.address("live", query).replace(/^http/, "ws"));
     socket.binaryType = "arraybuffer";
     this.socket = socket;
@@ -134,7 +151,10 @@ export class Connection {
   }
 
   async pollOnce() {
-    const query = { from: this.on.held(), columns: this.columns, maps: this.on.mapSteps() };
+    const query = {
+      from: this.on.held(), columns: this.columns, sample: this.on.sample(),
+      maps: this.on.mapSteps(),
+    };
     const found = await this.fetch("poll", query);
     if (!this.closed) this.on.link(found !== null);
     return found !== null;
@@ -145,7 +165,7 @@ export class Connection {
     try {
       const answer = await fetch(this.address(what, query));
       if (!answer.ok) return null;
-      const found = split(await answer.arrayBuffer());
+      const [found] = split(await answer.arrayBuffer());
       if (!this.closed) found.forEach((message) => this.on.message(message));
       return found;
     } catch {
@@ -157,6 +177,42 @@ export class Connection {
   exactly(step) {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ get: step }));
     else this.fetch("frame", { step, as: "bytes" });
+  }
+
+  /** From now on the maps of another sample; the newest come at once. */
+  sample(sample) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ sample }));
+  }
+
+  /** Asks for the maps of all steps and hands each on as it comes; true when all have come. */
+  async mapsOf(wanted) {
+    try {
+      const answer = await fetch(this.address("maps", wanted));
+      if (!answer.ok) return false;
+      const reader = answer.body.getReader();
+      let rest = new Uint8Array(0);
+      for (let got = await reader.read(); !got.done; got = await reader.read()) {
+        const grown = new Uint8Array(rest.length + got.value.length);
+        grown.set(rest);
+        grown.set(got.value, rest.length);
+        const [found, used] = split(grown.buffer);
+        if (!this.closed) found.forEach((message) => this.on.message(message));
+        rest = grown.slice(used);
+      }
+      return !this.closed;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The pictures that the maps are recorded for; null where they cannot be had. */
+  async samples() {
+    try {
+      const answer = await fetch(this.address("samples", {}));
+      return answer.ok ? await answer.json() : null;
+    } catch {
+      return null;
+    }
   }
 
   profilesOf(steps) {

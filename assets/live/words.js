@@ -52,6 +52,12 @@ export function number(value) {
   return value.toFixed(value < 0.1 ? 3 : 2);
 }
 
+/** A learning rate as one says it: 0.003, 5e-4. */
+export function rateText(value) {
+  const short = Number(value.toPrecision(3));
+  return short !== 0 && short < 0.001 ? short.toExponential() : String(short);
+}
+
 function name(lane) {
   return `<strong style="color:${lane.ink}">${plain(lane.label)}</strong>`;
 }
@@ -80,17 +86,46 @@ function against(first, last, whole) {
   return `${power(decades)} times ${decades > 0 ? "smaller" : "larger"}${at}`;
 }
 
-export function lossReading(lanes, { step, values, stuck, error, diverged }) {
+/** A curve's name in the box under the mouse. */
+export function curveName(label, what) {
+  return what ? `${label}, ${what}` : label;
+}
+
+/** Every seed's value in the box under the mouse, five to a line. */
+export function seedsHover(first, count, error) {
+  const rows = [];
+  for (let seed = 0; seed < count; seed += 5) {
+    rows.push(Array.from({ length: Math.min(5, count - seed) }, (_, i) =>
+      `%{customdata[${seed + i}]:${error ? ".1f" : ".3g"}}`).join("  "));
+  }
+  return count ? `<br>seeds ${first} to ${first + count - 1}:<br>${rows.join("<br>")}` : "";
+}
+
+export function lossReading(lanes, view) {
+  const { step, values, stuck, error, diverged, held, heldAt, history } = view;
+  const shown = (value) => (error ? `${value.toFixed(0)} %` : number(value));
   const said = lanes.map((lane, i) => {
     if (diverged[lane.index] !== null) {
       return `${name(lane)} diverged at step ${diverged[lane.index]}`;
     }
-    const shown = error ? `${values[i].toFixed(0)} %` : number(values[i]);
-    return `${name(lane)} ${shown}${stuck[i] ? " (no better than guessing)" : ""}`;
+    return `${name(lane)} ${shown(values[i])}${stuck[i] ? " (no better than guessing)" : ""}`;
   });
   const what = error ? "wrong on the training batches" : "training loss";
-  return `After ${step} ${step === 1 ? "step" : "steps"}, ${what}: ${said.join(", ")}. `
-    + "Bold: running mean; thin: every batch.";
+  const training = `After ${step} ${step === 1 ? "step" : "steps"}, ${what}: ${said.join(", ")}`;
+  if (!history.evaluated || heldAt === undefined) return `${training}. ${lines(history)}`;
+  const found = lanes.map((lane, i) => `${name(lane)} ${shown(held[i])}`);
+  const when = heldAt === step ? "" : ` at step ${heldAt}`;
+  return `${training}; ${error ? "wrong on held-out samples" : "held-out loss"}${when}: `
+    + `${found.join(", ")}. ${lines(history)}`;
+}
+
+/** What the lines are. */
+function lines({ evaluated, seeds }) {
+  const of = seeds > 1 ? ` of the median of ${seeds} seeds` : "";
+  const band = seeds > 1 ? " Band: from the lowest seed to the highest; point at it for each." : "";
+  if (!evaluated) return `Bold: running mean${of}; thin: every batch.${band}`;
+  const bold = seeds > 1 ? `held-out, median of ${seeds} seeds` : "held-out";
+  return `Bold: ${bold}; thin: training, running mean; faint: every batch.${band}`;
 }
 
 export function heatReading(lanes, profile, quantity) {
@@ -104,9 +139,41 @@ export function heatReading(lanes, profile, quantity) {
     + `now has ${said.join(", ")}.`;
 }
 
-export function gatesReading(lane, maps) {
-  const closed = maps.gate.reduce((count, value) => count + (value < 127.5 ? 1 : 0), 0);
-  const share = Math.round((100 * closed) / maps.gate.length);
-  return `${name(lane)}, step ${maps.step}: ${share} % of the cells carry (T < 0.5), they hand `
-    + "their input on; seen over many layers, carried cells are the vertical stripes on the right.";
+/** What the four gate maps show, counted; `mode` is "init", "now" or "twin". */
+export function gatesReading(lane, values, track, mode) {
+  const parts = [];
+  if (values.bias && mode === "now" && values.step > 0 && track.bias !== null) {
+    const fell = share(values.bias, (value) => value < track.bias);
+    parts.push(`${fell} of the biases are below ${String(track.bias).replace("-", "−")}`);
+  }
+  if (values.gate) {
+    parts.push(`T of this sample is under 0.1 in ${share(values.gate, (t) => t < 0.1)} of the cells`
+      + ` and under 0.5 in ${share(values.gate, (t) => t < 0.5)}`);
+  }
+  if (values.output) parts.push(`${kept(values.output, track.cells)} of the outputs are handed on by`
+    + " the next layer, changed by at most 0.1 standard deviations: stripes");
+  const when = mode === "init" ? "at init" : `step ${values.step}`;
+  return `${name(lane)}, ${when}: ${parts.join("; ")}.`;
+}
+
+function share(values, holds) {
+  let count = 0, all = 0;
+  for (const value of values) {
+    if (Number.isNaN(value)) continue;
+    all += 1;
+    if (holds(value)) count += 1;
+  }
+  return all ? `${Math.round((100 * count) / all)} %` : "none";
+}
+
+/** The share of (layer, cell) that the next layer changes by at most 0.1 deviations of all. */
+function kept(outputs, cells) {
+  let sum = 0, squares = 0, count = 0;
+  for (const value of outputs) {
+    if (!Number.isFinite(value)) continue;
+    sum += value; squares += value * value; count += 1;
+  }
+  const reach = 0.1 * Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2));
+  const steps = outputs.subarray(cells).map((value, at) => value - outputs[at]);
+  return share(steps, (change) => Math.abs(change) <= reach);
 }

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from skipviz.datafiles import augmentation, cache, statistics
+from skipviz.datafiles.firsts import first_of_each_class
 from skipviz.engine.augment import augmented
 from skipviz.spec import Experiment, SpecError
 
@@ -102,12 +103,6 @@ class Feed:
             order = np.random.default_rng([seed, epoch]).permutation(len(self.labels))
             self._order[key] = torch.from_numpy(order).to(self.device)
         return self._order[key]
-
-
-def first_of_each_class(labels: np.ndarray, most: int) -> np.ndarray:
-    """The rows of the first `most` samples of each class, in their order."""
-    rows = [np.flatnonzero(labels == label)[:most] for label in np.unique(labels)]
-    return np.sort(np.concatenate(rows))
 
 
 def _tensor(values: np.ndarray) -> torch.Tensor:

@@ -26,15 +26,13 @@ from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
 from skipviz.engine.instruments import Instruments
+from skipviz.engine.maps import Maps
 from skipviz.engine.nets import make_net
 from skipviz.engine.optimise import Adam, Sgd, clip, optimiser
 from skipviz.engine.stacked import Shape, Stack, shape_of
 from skipviz.frame import Frame, LaneFrame
 from skipviz.schedule import changed, merged, rate
 from skipviz.spec import Experiment, Lane, SpecError, architecture
-
-MAPS_PER_RUN = 100
-"""At most so many gate maps are recorded in a run, at evenly spaced steps."""
 
 
 class Pupil:
@@ -141,8 +139,7 @@ class Training:
         stacked = {pupil for _, members in self.stacks for pupil in members}
         self._alone = [pupil for pupils in self.lanes for pupil in pupils if pupil not in stacked]
         self._abreast = Abreast([pupil.net for pupil in self._alone], devices.threads(experiment))
-        self._map_every = max(1, math.ceil(experiment.steps / MAPS_PER_RUN))
-        self._sample = self.feed.pictures(slice(0, 1))
+        self._maps = Maps(experiment, self.feed)
         self._examiner = Examiner(self.feed)
 
     @property
@@ -203,8 +200,8 @@ class Training:
         held = self._held_out(last)
         regular = step % self.experiment.record_every == 0 or last
         record = regular or bool(held)
-        maps = regular and step % self._map_every < self.experiment.record_every
-        drawn = [self._maps(pupils) if maps else (None, None) for pupils in self.lanes]
+        maps = regular and self._maps.due(step, last, self.spent_s)
+        drawn = self._drawn() if maps else [{} for _ in self.lanes]
         batches = [self.feed.batch(step, seed) for seed in self._seeds]
         reads = self._learn_stacked(batches, record)
         jobs = [partial(pupil.learn, *batches[pupil.turn], step, record) for pupil in self._alone]
@@ -258,17 +255,19 @@ class Training:
                     pupil.diverged_at = self.step
         return learnt
 
-    def _maps(self, pupils: list[Pupil]) -> tuple[Any, Any]:
-        """Gates and outputs of a lane's first net for the fixed sample; None where it has none."""
-        if not pupils[0].instruments.wiring.gates:
-            return None, None
-        for stack, members in self.stacks:
-            if pupils[0] in members:
-                stack.write()
-        return pupils[0].instruments.maps(self._sample)
+    def _drawn(self) -> list[dict[str, Any]]:
+        """The maps of every lane's first net, before the present step's update."""
+        found: list[dict[str, Any]] = []
+        for i, pupils in enumerate(self.lanes):
+            inside = [stack for stack, members in self.stacks if pupils[0] in members]
+            if self._maps.pictures[i] is not None:
+                for stack in inside:
+                    stack.write()
+            found.append(self._maps.of(i, pupils[0].net, chain=bool(inside)))
+        return found
 
     def _lane_frame(
-        self, pupils: list[Pupil], reads: list[Any], drawn: tuple[Any, Any]
+        self, pupils: list[Pupil], reads: list[Any], drawn: dict[str, Any]
     ) -> LaneFrame:
         one = self.experiment.seeds == 1
         parts = [
@@ -284,10 +283,9 @@ class Training:
         return LaneFrame(
             loss=loss,
             error=error,
-            gate_map=drawn[0],
-            output_map=drawn[1],
             diverged_at=min(diverged, default=None),
             **fields,
+            **drawn,
         )
 
     def state(self) -> dict[str, Any]:

@@ -7,7 +7,10 @@ Columns: `step`, `time_s` (seconds since the run's start), and for lane i, prefi
     signal_gradient_norm, activation_scale     (S x P,)    signal points
     weight_gradient_norm                       (S x L,)    layers
     gate_mean                                  (S x G,)    gated units; only where there are some
-    gate_map, output_map                       (G x C,)    float32; null on steps without a map
+    gate_bias_map, gate_mean_map               (U x C,)    float32; null on steps without maps
+    gate_map, output_map                       (K x U x C,)    likewise; see `frame.LaneFrame`
+    held_out_loss, held_out_error              (S,)        only where a run is evaluated; null on
+                                                           steps without evaluation
     diverged_at                                            null as long as the loss is finite
 """
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,8 +29,12 @@ from skipviz.frame import Frame
 
 Axis = Sequence[tuple[str, int]]
 
-MAPS = ("gate_map", "output_map")
-_AXES = ("points", "layers", "gates")
+MAPS = ("gate_bias_map", "gate_mean_map", "gate_map", "output_map")
+HELD_OUT = ("held_out_loss", "held_out_error")
+SPARSE = MAPS + HELD_OUT
+"""Columns that are null on most steps."""
+
+_AXES = ("points", "layers", "gates", "units")
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,12 @@ class Track:
     """The axes of one lane: what its columns mean.
 
     points, layers, gates   (name, depth) of each signal point, weighted layer, gated unit
-    cells                   cells of a gated unit that the maps show; 0 without gates
+    units, cells, samples   the axes of its maps: (name, depth) of each unit, cells of the widest,
+                            so many samples; none where nothing is drawn. Runs stored before there
+                            were units have maps of their gates for one sample
+    averaged                training samples that gate_mean_map is taken over
+    bias                    of the gates at init
+    held_out                is the lane evaluated on the held-out split?
     """
 
     label: str
@@ -44,6 +57,11 @@ class Track:
     gates: Axis = ()
     cells: int = 0
     seeds: int = 1
+    held_out: bool = False
+    units: Axis = ()
+    samples: int = 0
+    averaged: int = 0
+    bias: float | None = None
 
     def __post_init__(self) -> None:
         for name in _AXES:
@@ -69,8 +87,22 @@ class Track:
         }
         if gates:
             widths |= {"gate_mean": seeds * gates}
-            widths |= {name: gates * self.cells for name in MAPS if self.cells}
-        return widths
+        if self.held_out:
+            widths |= dict.fromkeys(HELD_OUT, seeds)
+        return widths | {name: prod(self.map_shape(name)) for name in self.maps()}
+
+    def maps(self) -> tuple[str, ...]:
+        """The maps that this lane has."""
+        if not self.cells:
+            return ()
+        if not self.units:
+            return MAPS[2:] if self.gates else ()
+        return MAPS if self.gates else MAPS[3:]
+
+    def map_shape(self, name: str) -> tuple[int, ...]:
+        """(K, U, C) of a map for samples, (U, C) of the others."""
+        one = len(self.units or self.gates), self.cells
+        return one if name in MAPS[:2] else (max(1, self.samples), *one)
 
 
 def schema(experiment_json: str, tracks: Sequence[Track]) -> pa.Schema:
@@ -79,8 +111,8 @@ def schema(experiment_json: str, tracks: Sequence[Track]) -> pa.Schema:
     for i, track in enumerate(tracks):
         for name, width in track.widths().items():
             number = pa.float32() if name in MAPS else pa.float64()
-            kind = pa.list_(number, width)
-            fields.append(pa.field(f"lane{i}_{name}", kind, nullable=name in MAPS))
+            kind = pa.list_(number) if name in MAPS else pa.list_(number, width)
+            fields.append(pa.field(f"lane{i}_{name}", kind, nullable=name in SPARSE))
         fields.append(pa.field(f"lane{i}_diverged_at", pa.int64()))
     about = {
         "skipviz.experiment": experiment_json,
@@ -117,8 +149,10 @@ def _lists(name: str, rows: Sequence[Any], width: int) -> pa.Array:
     for row in flat:
         if row is not None and row.size != width:
             raise ValueError(f"{name} has {row.size} numbers, its track says {width}")
+    if name.endswith(MAPS):  # of varying length, for only those store nothing for a null
+        return pa.array(flat, pa.list_(pa.float32()))
     if any(row is None for row in flat):
-        return pa.array(flat, pa.list_(pa.from_numpy_dtype(kind), width))
+        return pa.array(flat, pa.list_(pa.float64(), width))
     return pa.FixedSizeListArray.from_arrays(pa.array(np.concatenate(flat)), width)
 
 

@@ -19,7 +19,10 @@ from skipviz.runs.frames import FrameLog
 
 PULSE_S = 0.1
 QUIET_S = 0.5
-"""Speed and gate maps change often and matter little: they are told twice a second."""
+"""Speed changes often and matters little: it is told twice a second."""
+
+MAPS_S = 1.0
+"""Maps are large: the newest go out once a second. A viewer that scrubs fetches all of them."""
 
 _AT_ONCE = ("state", "message", "paused", "pace", "lr", "changes")
 """What is told without delay; while a run is paused everything is, for nothing may follow."""
@@ -58,7 +61,7 @@ class Feed:
         self.tick = 0
         self.n = self.map_n = 0
         self.status: dict[str, Any] = {}
-        self._quiet_until = 0.0
+        self._quiet_until = self._maps_until = 0.0
         self._news = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._made: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
@@ -91,8 +94,11 @@ class Feed:
         status, now = self.run.status(), time.monotonic()
         turned = any(status.get(key) != self.status.get(key) for key in _AT_ONCE)
         if turned or status.get("paused") or now >= self._quiet_until:
-            self.status, self.map_n = status, self.n
+            self.status = status
             self._quiet_until = now + QUIET_S
+        if turned or now >= self._maps_until:
+            self.map_n = self.n
+            self._maps_until = now + MAPS_S
         self.tick += 1
         news, self._news = self._news, asyncio.Event()
         news.set()
@@ -115,14 +121,23 @@ class Feed:
 
 
 class Viewer:
-    """What one viewer has got so far: `held` frames, and so what it needs next."""
+    """What one viewer has got so far: `held` frames, and so what it needs next.
+
+    sample   whose maps it wants; -1 for none
+    """
 
     def __init__(
-        self, feed: Feed, *, held: int = 0, columns: int = messages.SNAPSHOT_COLUMNS
+        self,
+        feed: Feed,
+        *,
+        held: int = 0,
+        columns: int = messages.SNAPSHOT_COLUMNS,
+        sample: int = -1,
     ) -> None:
         self.feed = feed
         self.held = held if held <= feed.n else 0
         self.columns = max(1, min(columns, messages.SNAPSHOT_COLUMNS))
+        self.sample = sample
         self.map_steps: dict[int, int] = {}
         self.fresh = True
         self._said: dict[str, Any] | None = None
@@ -157,29 +172,31 @@ class Viewer:
 
     def _maps(self, log: FrameLog) -> list[str | bytes]:
         found: list[str | bytes] = []
-        for lane in range(len(log.tracks)):
+        for lane in range(len(log.tracks) if self.sample >= 0 else 0):
             at = log.map_at(lane, self.feed.map_n - 1)
             if at is not None and at[0] > self.map_steps.get(lane, -1):
                 self.map_steps[lane] = at[0]
-                found.append(map_message(self.feed, lane, at))
+                found.append(map_message(self.feed, lane, at[0], self.sample))
         return found
 
+    def shows(self, sample: int) -> list[str | bytes]:
+        """The newest maps of another sample, which is followed from now on."""
+        if sample == self.sample:
+            return []
+        self.sample = sample
+        self.map_steps.clear()
+        return self._maps(self.feed.run.log)
+
     def exactly(self, step: int) -> list[str | bytes]:
-        """The recorded step nearest to `step`, with the gate maps nearest at or before it."""
+        """The recorded step nearest to `step`."""
         log = self.feed.run.log
         if not log.n:
             return []
-        row = log.row(step)
-        found: list[str | bytes] = [
-            self.feed.made(("exact", row), lambda: messages.exact(log, step))
-        ]
-        for lane in range(len(log.tracks)):
-            at = log.map_at(lane, row)
-            if at is not None:
-                found.append(map_message(self.feed, lane, at))
-        return found
+        return [self.feed.made(("exact", log.row(step)), lambda: messages.exact(log, step))]
 
 
-def map_message(feed: Feed, lane: int, at: tuple[int, Any, Any]) -> bytes:
-    """A lane's gate maps, as `FrameLog.map_at` gives them, packed once for all viewers."""
-    return feed.made(("maps", lane, at[0]), lambda: messages.maps(lane, *at))
+def map_message(feed: Feed, lane: int, step: int, sample: int, parts: int = 15) -> bytes:
+    """A lane's maps of one recorded step, packed once for all viewers."""
+    log = feed.run.log
+    key = ("maps", lane, step, sample, parts)
+    return feed.made(key, lambda: messages.maps(log, lane, log.row(step), sample, parts))

@@ -7,6 +7,7 @@ appends the very bytes that it sends through its pipe (`Writer`); `FrameLog` rea
 
 from __future__ import annotations
 
+import bisect
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,16 @@ import numpy as np
 import pyarrow as pa
 
 from skipviz.frame import Frame, LaneFrame
-from skipviz.runs.columns import MAPS, Track, Writer, read_tracks, schema, to_batch
+from skipviz.runs.columns import (
+    HELD_OUT,
+    MAPS,
+    SPARSE,
+    Track,
+    Writer,
+    read_tracks,
+    schema,
+    to_batch,
+)
 from skipviz.spec import SpecError
 
 __all__ = ["FrameLog", "Track", "Writer", "read_tracks", "schema", "to_batch"]
@@ -37,7 +47,8 @@ class FrameLog:
         self.n = 0
         self.whole_bytes = 0
         self._columns: dict[str, np.ndarray] = {}
-        self._map_rows: dict[int, list[int]] = {}
+        self._rows: dict[str, list[int]] = {}
+        self._reach: dict[str, float] = {}
         self._pending = b""
         self._lock = threading.Lock()
 
@@ -98,7 +109,6 @@ class FrameLog:
     def _begin(self, found: pa.Schema) -> None:
         if self.schema is None:
             self.tracks = read_tracks(found)
-            self._map_rows = {i: [] for i in range(len(self.tracks))}
             self.schema = found
 
     def _extend(self, batches: list[pa.RecordBatch]) -> None:
@@ -109,24 +119,32 @@ class FrameLog:
         newest = np.maximum.accumulate(np.concatenate([[self.last_step], steps]))
         keep = np.flatnonzero(steps > newest[:-1])
         for name in table.column_names:
-            kind, _, rest = name.partition("_")
             column = table.column(name).combine_chunks()
-            if rest in MAPS:
-                self._extend_maps(int(kind[4:]), name, column, keep)
+            if name.endswith(SPARSE):
+                self._extend_sparse(name, column, keep)
             else:
                 self._put(name, self.n, _numbers(column)[keep])
         self.n += len(keep)
 
-    def _extend_maps(self, lane: int, name: str, column: pa.Array, keep: np.ndarray) -> None:
-        """Maps are rare: they lie densely beside a list of the rows that have one."""
+    def _extend_sparse(self, name: str, column: pa.Array, keep: np.ndarray) -> None:
+        """Maps and evaluations are rare: they lie densely beside a list of the rows that have
+        one."""
         rows = keep[column.is_valid().to_numpy(zero_copy_only=False)[keep]]
-        known = self._map_rows[lane]
-        if name.endswith(MAPS[0]):  # the first of the two: the schema has it in front
-            self._map_start = len(known)
-            at = self.n + np.searchsorted(keep, rows)
-            known.extend(int(row) for row in at)
+        known = self._rows.setdefault(name, [])
         if len(rows):
-            self._put(name, self._map_start, _numbers(column.take(pa.array(rows))))
+            values = _numbers(column.take(pa.array(rows)))
+            self._put(name, len(known), self._seen(name, values) if name[-4:] == "_map" else values)
+            known.extend((self.n + np.searchsorted(keep, rows)).tolist())
+
+    def _seen(self, name: str, values: np.ndarray) -> np.ndarray:
+        """Maps as they are kept: float16 but for biases. How far they reach is noted."""
+        lane, _, kind = name.partition("_")
+        track = self.tracks[int(lane[4:])]
+        far = values - (track.bias or 0.0) if kind == MAPS[0] else values
+        finite = np.abs(far[np.isfinite(far)])
+        self._reach[name] = max(self._reach.get(name, 0.0), float(finite.max(initial=0)))
+        with np.errstate(over="ignore"):
+            return values if kind == MAPS[0] or not track.units else values.astype(np.float16)
 
     def _put(self, name: str, at: int, values: np.ndarray) -> None:
         held = self._columns.get(name)
@@ -172,15 +190,38 @@ class FrameLog:
         left = max(right - 1, 0)
         return left if step - steps[left] <= steps[right] - step else right
 
-    def map_at(self, i: int, row: int) -> tuple[int, np.ndarray, np.ndarray] | None:
-        """(step, T, outputs) of lane i's newest maps at or before `row`, each (G, C), or None."""
-        known = self._map_rows.get(i, [])
-        at = int(np.searchsorted(np.asarray(known, np.int64), row, side="right")) - 1
+    def map_at(self, i: int, row: int) -> tuple[int, dict[str, np.ndarray]] | None:
+        """(step, lane i's newest maps at or before `row` by name), shaped as in its frame; None
+        where there are none yet."""
+        known = self._rows.get(f"lane{i}_{MAPS[-1]}", [])
+        at = bisect.bisect_right(known, row) - 1
         if at < 0:
             return None
-        shape = (len(self.tracks[i].gates), self.tracks[i].cells)
-        gate, output = (self._columns[f"lane{i}_{name}"][at].reshape(shape) for name in MAPS)
-        return int(self._columns["step"][known[at]]), gate, output
+        track = self.tracks[i]
+        found = {
+            name: self._columns[f"lane{i}_{name}"][at].reshape(track.map_shape(name))
+            for name in track.maps()
+        }
+        return int(self._columns["step"][known[at]]), found
+
+    def map_rows(self, i: int) -> list[int]:
+        """The rows in which lane i has maps."""
+        return list(self._rows.get(f"lane{i}_{MAPS[-1]}", []))
+
+    def reach(self, i: int, name: str) -> float:
+        """The largest finite absolute value of lane i's maps of this name so far; of biases, the
+        largest distance from where they began."""
+        return self._reach.get(f"lane{i}_{name}", 0.0)
+
+    def held_out(self, i: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rows from `start` to before `stop` in which lane i was evaluated, (k,), its held-out
+        loss and its held-out error there, (k, seeds)."""
+        known = self._rows.get(f"lane{i}_{HELD_OUT[-1]}", [])
+        first, end = bisect.bisect_left(known, start), bisect.bisect_left(known, stop)
+        if first == end:
+            return np.zeros(0, int), *(np.zeros((0, self.tracks[i].seeds)) for _ in HELD_OUT)
+        loss, error = (self._columns[f"lane{i}_{name}"][first:end] for name in HELD_OUT)
+        return np.array(known[first:end]), loss, error
 
     def frame(self, step: int) -> Frame:
         """The recorded frame nearest to `step`, exactly as it was measured. Needs n > 0."""
@@ -192,15 +233,22 @@ class FrameLog:
         track = self.tracks[i]
         values: dict[str, Any] = {}
         for name in track.widths():
-            if name not in MAPS:
+            if name not in SPARSE:
                 value = self.lane(i, name, slice(row, row + 1))[0]
                 value = value[:, 0] if name in ("loss", "error") else value
                 values[name] = value[0] if track.seeds == 1 else value
         if track.seeds == 1:
             values |= {name: float(values[name]) for name in ("loss", "error")}
+        rows, *held = self.held_out(i, row, row + 1)
+        if len(rows):
+            one = track.seeds == 1
+            values |= {
+                name: float(value[0, 0]) if one else value[0]
+                for name, value in zip(HELD_OUT, held, strict=True)
+            }
         found = self.map_at(i, row)
         if found is not None and found[0] == int(self._columns["step"][row]):
-            values |= dict(zip(MAPS, found[1:], strict=True))
+            values |= found[1]
         return LaneFrame(**values, diverged_at=self.diverged_at(i, row))
 
 
@@ -231,4 +279,6 @@ def _numbers(column: pa.Array) -> np.ndarray:
     if pa.types.is_fixed_size_list(column.type):
         flat = column.flatten().to_numpy(zero_copy_only=False)
         return flat.reshape(len(column), column.type.list_size)
+    if pa.types.is_list(column.type):  # maps, none of them null
+        return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
     return column.fill_null(-1).to_numpy(zero_copy_only=False)

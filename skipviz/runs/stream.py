@@ -1,31 +1,40 @@
 """The routes that carry a run's frames to a browser.
 
 WebSocket  /api/runs/{id}/live?from=<frames held>&columns=<profiles wanted at once>
-           hello, one snapshot, then what is new, at most ten times a second;
-           the browser may send {"get": step} for the exact profile of a step
-GET        /api/runs/{id}/poll?from=&columns=&maps=   the same messages, where sockets are barred
+                              &sample=<whose maps; none without>
+           hello, one snapshot, then what is new, at most ten times a second, maps once;
+           the browser may send {"get": step} for the exact profile of a step, and {"sample": k}
+GET        /api/runs/{id}/poll?from=&columns=&sample=&maps=
+                                                      the same messages, where sockets are barred
 GET        /api/runs/{id}/frame?step=                 one exact frame as JSON, or (as=bytes)
                                                       as the messages that {"get": step} brings
 GET        /api/runs/{id}/columns?steps=1,5,9         profiles that a heat map lacks
+GET        /api/runs/{id}/maps?lane=&sample=&parts=&from=
+                                                      the maps of all steps after one, step by step
+GET        /api/runs/{id}/samples                     the pictures that the maps are drawn for
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from skipviz.datafiles import firsts
 from skipviz.runs import assets, messages
 from skipviz.runs.feed import Feed, LiveRun, Viewer
+from skipviz.spec import Experiment, SpecError
 
 __all__ = ["Feed", "LiveRun", "Streams", "routes"]
 
@@ -58,6 +67,8 @@ class Streams:
             Route(f"{home}/poll", self.poll),
             Route(f"{home}/frame", self.frame),
             Route(f"{home}/columns", self.columns),
+            Route(f"{home}/maps", self.maps),
+            Route(f"{home}/samples", self.samples),
         ]
 
     def feed(self, run_id: str) -> Feed | None:
@@ -124,6 +135,46 @@ class Streams:
         wanted = steps[: messages.SNAPSHOT_COLUMNS]
         return _bytes([messages.profiles(feed.run.log, wanted)])
 
+    async def maps(self, request: Request) -> Response:
+        """All maps of a lane and a sample that the browser lacks, one recorded step after the
+        other: it can show the first ones while the others are on their way."""
+        feed = self.feed(request.path_params["run_id"])
+        found = {
+            name: _whole_numbers(request.query_params.get(name, ""))
+            for name in ("lane", "sample", "parts", "from")
+        }
+        lane, sample, parts, start = (
+            found[name][0] if found[name] else otherwise
+            for name, otherwise in (("lane", 0), ("sample", 0), ("parts", 15), ("from", 0))
+        )
+        if feed is None or not 0 <= lane < len(feed.run.log.tracks):
+            return JSONResponse({"message": "there are no such maps"}, 404)
+        log = feed.run.log
+        rows = [row for row in log.map_rows(lane) if int(log.column("step")[row]) >= start]
+
+        async def each() -> AsyncIterator[bytes]:
+            for row in rows:
+                yield messages.join([messages.maps(log, lane, row, sample, parts)])
+                await asyncio.sleep(0)  # the others' turn
+
+        return StreamingResponse(
+            each(), media_type="application/octet-stream", headers={"Cache-Control": "no-store"}
+        )
+
+    async def samples(self, request: Request) -> Response:
+        """The samples that a run's maps are drawn for: {"rows": of the training split, "labels",
+        "names", "shape": [C, H, W], "pixels": base64 of uint8 [K, C, H, W]}."""
+        feed = self.feed(request.path_params["run_id"])
+        count = max((t.samples for t in feed.run.log.tracks), default=0) if feed else 0
+        if feed is None or not count:
+            return JSONResponse({"message": "there are no such samples"}, 404)
+        try:
+            experiment = Experiment.from_json(feed.run.log.experiment_json)
+            found = await asyncio.to_thread(_samples, experiment, count)
+        except (SpecError, OSError) as error:
+            return JSONResponse({"message": str(error)}, 404)
+        return JSONResponse(found)
+
 
 def _bytes(found: list[str | bytes]) -> Response:
     return Response(
@@ -162,30 +213,44 @@ async def _serve(socket: WebSocket, viewer: Viewer) -> None:
     telling = asyncio.create_task(tell())
     try:
         while socket.client_state is WebSocketState.CONNECTED:
-            step = _request(await socket.receive())
-            if step is not None:
-                await send(viewer.exactly(step))
+            await send(_answer(viewer, await socket.receive()))
     except _GONE:
         pass
     finally:
         telling.cancel()
 
 
-def _request(event: Mapping[str, Any]) -> int | None:
-    """The step that a browser asks for; None for anything else."""
+def _answer(viewer: Viewer, event: Mapping[str, Any]) -> list[str | bytes]:
+    """What a browser's request brings; nothing for what is no request."""
     try:
         wish = json.loads(event.get("text") or "")
-        return int(wish["get"])
+        if "sample" in wish:
+            return viewer.shows(int(wish["sample"]))
+        return viewer.exactly(int(wish["get"]))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        return None
+        return []
+
+
+def _samples(experiment: Experiment, count: int) -> dict[str, Any]:
+    rows, labels, images = firsts.shown(experiment, count)
+    names = experiment.dataset.classes
+    return {
+        "rows": rows.tolist(),
+        "labels": labels.tolist(),
+        "names": [str(names[label]) for label in labels],
+        "shape": list(images.shape[1:]),
+        "pixels": base64.b64encode(np.ascontiguousarray(images).tobytes()).decode(),
+    }
 
 
 def _wishes(query: Mapping[str, str]) -> dict[str, int]:
     held = _whole_numbers(query.get("from", ""))
     columns = _whole_numbers(query.get("columns", ""))
+    sample = _whole_numbers(query.get("sample", ""))
     return {
         "held": max(0, held[0]) if held else 0,
         "columns": columns[0] if columns else messages.SNAPSHOT_COLUMNS,
+        "sample": sample[0] if sample else -1,
     }
 
 

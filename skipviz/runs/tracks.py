@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from skipviz.pictured import pictures
 from skipviz.runs.frames import Track
 from skipviz.spec import Experiment, architecture
 
@@ -29,7 +30,8 @@ def tracks(experiment: Experiment) -> list[Track]:
     """One Track for each lane, read from its wiring."""
     made = []
     named = zip(experiment.lanes, labels(experiment), families(experiment), strict=True)
-    for lane, label, family in named:
+    drawn = pictures(experiment)
+    for (lane, label, family), picture in zip(named, drawn, strict=True):
         wiring = architecture(lane.family).wiring(lane.settings(experiment.dataset))
         made.append(
             Track(
@@ -38,8 +40,13 @@ def tracks(experiment: Experiment) -> list[Track]:
                 points=[(point.path, point.depth) for point in wiring.points],
                 layers=[(layer.path, layer.depth) for layer in wiring.layers],
                 gates=[(gate.path, gate.depth) for gate in wiring.gates],
-                cells=max((gate.cells for gate in wiring.gates), default=0),
+                cells=picture.cells if picture else 0,
                 seeds=experiment.seeds,
+                held_out=experiment.evaluate_every > 0,
+                units=[(unit.path, unit.depth) for unit in picture.units] if picture else [],
+                samples=picture.samples if picture else 0,
+                averaged=picture.averaged if picture else 0,
+                bias=picture.bias if picture else None,
             )
         )
     return made

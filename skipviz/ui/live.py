@@ -65,6 +65,9 @@ def live(
               chance    the loss of guessing, drawn as a dashed line: log(number of classes)
               quantity  the profile shown at first: "signal", "weight" or "activation"
               empty     the sentence that stands in empty charts
+              extra     a sample of the gates panel that was measured by a probe: lane, row, step,
+                        name, shape, pixels, and of "now", "init" and "twin" step, bias, mean, gate,
+                        output, lists [layers][cells]
               replay_s  a run that is over already is drawn again within so many seconds
               transport "poll" never opens a socket
     """

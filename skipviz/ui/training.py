@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -25,6 +26,7 @@ def charts(
     panels: tuple[str, ...] = CHARTS,
     replay_s: float | None = None,
     quantity: str = "signal",
+    extra: dict[str, Any] | None = None,
 ) -> None:
     """The live charts of a run: they follow it by themselves, without a rerun of the page."""
     whose = families(run.experiment)
@@ -32,6 +34,7 @@ def charts(
         "colours": [[theme.colour(family), theme.colour(family, dark=True)] for family in whose],
         "chance": math.log(dataset(run.experiment.data).num_classes),
         "quantity": quantity,
+        "extra": extra,
     }
     live(
         run.id,

@@ -65,6 +65,14 @@ def find(run_id: str) -> GrowingRun | None:
             track("Plain-20", "plain", 20),
         ],
         "deep": [track("Plain-110", "plain", 110), track("ResNet-110", "resnet", 110)],
+        "held": [
+            track("Plain-20", "plain", 20, held_out=True),
+            track("ResNet-20", "resnet", 20, held_out=True),
+        ],
+        "bands": [
+            track("Plain-20", "plain", 20, seeds=5, held_out=True),
+            track("ResNet-20", "resnet", 20, seeds=5, held_out=True),
+        ],
         "seeds": [
             track("Plain-20", "plain", 20, seeds=5),
             track("ResNet-20", "resnet", 20, seeds=5),

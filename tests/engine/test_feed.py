@@ -10,8 +10,9 @@ import torch
 
 from skipviz import engine
 from skipviz.datafiles import cache
+from skipviz.datafiles.firsts import first_of_each_class
 from skipviz.engine.augment import augmented
-from skipviz.engine.feed import Feed, first_of_each_class
+from skipviz.engine.feed import Feed
 from skipviz.spec import Experiment, Lane, SpecError
 
 CPU = torch.device("cpu")

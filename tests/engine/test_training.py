@@ -249,22 +249,6 @@ def test_changes_by_hand_come_back_with_a_checkpoint() -> None:
     np.testing.assert_array_equal(flat(frames), flat(head + rest))
 
 
-def test_gates_are_drawn_for_one_sample_and_lie_between_zero_and_one() -> None:
-    frame = run(lane("highway", width=12), steps=1)[0].lanes[0]
-    assert frame.gate_map is not None and frame.output_map is not None
-    assert frame.gate_map.shape == frame.output_map.shape == (5, 12)
-    assert (frame.gate_map > 0).all() and (frame.gate_map < 1).all()
-    np.testing.assert_allclose(frame.gate_mean, 0.12, atol=0.06)
-
-
-def test_convolutional_highways_draw_one_cell_a_channel() -> None:
-    conv = Lane(family="highway", knobs={"backbone": "cifar", "depth": 10})
-    frame = run(conv, steps=1, batch_size=8)[0].lanes[0]
-    assert frame.gate_map is not None
-    assert frame.gate_map.shape[0] == len(frame.gate_mean) == 6
-    assert np.isnan(frame.gate_map[0]).any()
-
-
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_gives_identical_frames_and_nearly_those_of_the_cpu() -> None:

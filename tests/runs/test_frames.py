@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from skipviz.frame import Frame, LaneFrame
+from skipviz.runs.columns import SPARSE
 from skipviz.runs.frames import FrameLog, Track, Writer, read_tracks, schema, to_batch
 from skipviz.runs.thinning import spread, thin
 from skipviz.spec import SpecError
@@ -28,7 +29,14 @@ HIGHWAY = Track(
     layers=[("fc1", 1), ("fc2", 2)],
     gates=[("unit1", 1), ("unit2", 2)],
     cells=4,
+    held_out=True,
+    units=[("unit1", 1), ("unit2", 2)],
+    samples=3,
+    averaged=9,
+    bias=-2.0,
 )
+KINDS = {"gate_bias_map": np.float32}
+TWIN = Track(**{**vars(HIGHWAY), "gates": (), "averaged": 0, "bias": None})
 
 
 def lane_frame(track: Track, step: int, *, with_map: bool) -> LaneFrame:
@@ -42,7 +50,10 @@ def lane_frame(track: Track, step: int, *, with_map: bool) -> LaneFrame:
     def one() -> float | np.ndarray:
         return float(rng.random()) if track.seeds == 1 else rng.random(track.seeds)
 
-    shape = (len(track.gates), track.cells)
+    maps = {
+        name: rng.normal(size=track.map_shape(name)).astype(KINDS.get(name, np.float16))
+        for name in track.maps()
+    }
     return LaneFrame(
         loss=one(),
         error=one(),
@@ -50,15 +61,16 @@ def lane_frame(track: Track, step: int, *, with_map: bool) -> LaneFrame:
         weight_gradient_norm=numbers(len(track.layers)),
         activation_scale=numbers(len(track.points)),
         gate_mean=numbers(len(track.gates)),
-        gate_map=rng.random(shape).astype(np.float32) if with_map else None,
-        output_map=rng.normal(size=shape).astype(np.float32) if with_map else None,
+        **(maps if with_map else {}),
+        held_out_loss=one() if track.held_out and step % 4 == 0 else None,
+        held_out_error=one() if track.held_out and step % 4 == 0 else None,
         diverged_at=5 if step > 5 else None,
     )
 
 
 def make_frames(tracks: list[Track], steps: range, every: int = 3) -> list[Frame]:
     def lane(track: Track, step: int) -> LaneFrame:
-        return lane_frame(track, step, with_map=bool(track.gates) and step % every == 0)
+        return lane_frame(track, step, with_map=step % every == 0)
 
     return [Frame(step=s, lanes=tuple(lane(t, s) for t in tracks)) for s in steps]
 
@@ -81,7 +93,7 @@ def assert_same(got: Frame, want: Frame) -> None:
         assert a.diverged_at == b.diverged_at
         for name in ("loss", "error", "signal_gradient_norm", "activation_scale", "gate_mean"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
-        for name in ("gate_map", "output_map"):
+        for name in SPARSE:
             assert (getattr(a, name) is None) == (getattr(b, name) is None)
             if getattr(a, name) is not None:
                 np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
@@ -94,7 +106,8 @@ def test_a_track_survives_json() -> None:
 def test_the_schema_carries_experiment_and_tracks() -> None:
     of = schema('{"steps": 4}', [PLAIN, HIGHWAY])
     assert read_tracks(of) == (PLAIN, HIGHWAY)
-    assert "lane1_gate_map" in of.names and "lane0_gate_map" not in of.names
+    for name in ("gate_map", "held_out_loss"):
+        assert f"lane1_{name}" in of.names and f"lane0_{name}" not in of.names
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -106,7 +119,7 @@ def test_frames_come_back_exactly_as_they_were(seeds: int) -> None:
         part = frames[i : i + 7]
         log.append(to_batch(part, [f.step / 10 for f in part], schema("{}", tracks)))
     assert log.n == 200 and log.tracks == tuple(tracks)
-    for step in (0, 5, 6, 63, 64, 65, 199):
+    for step in (0, 4, 5, 6, 63, 64, 65, 199):
         assert_same(log.frame(step), frames[step])
     np.testing.assert_allclose(log.column("time_s"), np.arange(200) / 10)
 
@@ -117,6 +130,7 @@ def test_any_arrow_reader_opens_the_file(tmp_path: Path) -> None:
         table = pa.ipc.open_stream(file).read_all()
     assert table.column("step").to_pylist() == list(range(10))
     assert table.column("lane1_gate_map").null_count == 6
+    assert table.column("lane1_held_out_loss").null_count == 7
 
 
 def test_a_file_cut_at_any_byte_opens_up_to_its_last_whole_batch(tmp_path: Path) -> None:
@@ -185,7 +199,77 @@ def test_the_nearest_recorded_step_and_its_maps_are_found() -> None:
     assert [log.frame(s).step for s in (-5, 4, 5, 6, 51, 10_000)] == [0, 0, 0, 10, 50, 90]
     found = log.map_at(0, log.row(50))
     assert found is not None and found[0] == 30
-    np.testing.assert_array_equal(found[1], frames[3].lanes[0].gate_map)
+    np.testing.assert_array_equal(found[1]["gate_map"], frames[3].lanes[0].gate_map)
+    assert log.map_rows(0) == [0, 3, 6, 9]
+
+
+def test_maps_of_a_gated_lane_and_of_its_twin_come_back_and_their_reach_is_known() -> None:
+    tracks, log = [TWIN, HIGHWAY], FrameLog()
+    frames = make_frames(tracks, range(9))
+    log.append(to_batch(frames, [0.0] * 9, schema("{}", tracks)))
+    for step in (0, 4, 6):
+        assert_same(log.frame(step), frames[step])
+    for i, lanes in enumerate(zip(*(frame.lanes for frame in frames), strict=True)):
+        outputs = [lane.output_map for lane in lanes if lane.output_map is not None]
+        assert log.reach(i, "output_map") == np.abs(outputs).max()
+        assert outputs[0].shape == (3, 2, 4)
+    assert frames[0].lanes[0].gate_map is None
+    biases = [lane.gate_bias_map for lane in lanes if lane.gate_bias_map is not None]
+    assert log.reach(1, "gate_bias_map") == np.abs(np.array(biases) + 2).max()
+
+
+def test_steps_without_maps_take_no_room() -> None:
+    writer, lanes = Writer(schema("{}", [HIGHWAY])), make_frames([HIGHWAY], range(100), every=1000)
+    without = len(writer.batch(lanes, [0.0] * 100))
+    plain = Track(**{**vars(HIGHWAY), "units": (), "cells": 0})
+    assert without < 1.3 * len(Writer(schema("{}", [plain])).batch(lanes, [0.0] * 100))
+
+
+def test_maps_of_a_run_from_before_there_were_units_are_read() -> None:
+    new = ("held_out", "units", "samples", "averaged", "bias")
+    json_of = {name: value for name, value in HIGHWAY.to_json().items() if name not in new}
+    old = Track.from_json(json_of)
+    assert old.maps() == ("gate_map", "output_map")
+    frames = make_frames([old], range(4))
+    of = schema("{}", [old])
+    for name in ("lane0_gate_map", "lane0_output_map"):  # as they were stored then
+        fixed = pa.field(name, pa.list_(pa.float32(), 8))
+        of = of.set(of.names.index(name), fixed)
+    batch = to_batch(frames, [0.0] * 4, schema("{}", [old]))
+    columns = [column.cast(field.type) for column, field in zip(batch.columns, of, strict=True)]
+    log = FrameLog()
+    log.append(pa.record_batch(columns, schema=of))
+    found = log.map_at(0, 2)
+    assert found is not None and found[0] == 0
+    assert found[1]["gate_map"].shape == (1, 2, 4)
+    np.testing.assert_array_equal(found[1]["output_map"], frames[0].lanes[0].output_map)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_evaluations_are_found_between_any_two_rows(seeds: int) -> None:
+    track = Track(**{**vars(HIGHWAY), "seeds": seeds})
+    log, frames = FrameLog(), make_frames([track], range(50))
+    for part in (frames[:7], frames[3:9], frames[7:]):
+        log.append(to_batch(part, [0.0] * len(part), schema("{}", [track])))
+    for start, stop in ((0, 50), (0, 1), (1, 4), (4, 5), (5, 30), (49, 50), (50, 50)):
+        rows, loss, error = log.held_out(0, start, stop)
+        assert rows.tolist() == [row for row in range(start, stop) if row % 4 == 0]
+        wanted = [frames[row].lanes[0] for row in rows]
+        assert loss.shape == error.shape == (len(rows), seeds)
+        np.testing.assert_array_equal(loss.ravel(), np.ravel([w.held_out_loss for w in wanted]))
+        np.testing.assert_array_equal(error.ravel(), np.ravel([w.held_out_error for w in wanted]))
+
+
+def test_a_run_that_is_not_evaluated_has_no_evaluations() -> None:
+    log = FrameLog()
+    log.append(to_batch(make_frames([PLAIN], range(9)), [0.0] * 9, schema("{}", [PLAIN])))
+    assert [len(part) for part in log.held_out(0, 0, 9)] == [0, 0, 0]
+    assert log.frame(4).lanes[0].held_out_error is None
+
+
+def test_tracks_of_a_run_from_before_evaluation_are_read() -> None:
+    old = {name: value for name, value in PLAIN.to_json().items() if name != "held_out"}
+    assert Track.from_json(old) == PLAIN
 
 
 def test_a_frame_of_the_wrong_width_names_its_column() -> None:

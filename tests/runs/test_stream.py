@@ -93,14 +93,56 @@ def test_a_delta_of_two_50_layer_lanes_stays_below_2_kb(between: int) -> None:
     assert shown.max() == np.float32(loss.max()) and shown.min() == np.float32(loss.min())
 
 
-def test_a_delta_with_several_seeds_stays_below_2_kb_and_has_a_band() -> None:
+@pytest.mark.parametrize("seeds", [1, 5, 16])
+@pytest.mark.parametrize("between", [1, 9, 50, 200])
+def test_a_delta_of_a_run_that_is_evaluated_stays_below_2_kb_and_has_the_newest_evaluation(
+    between: int, seeds: int
+) -> None:
+    names = (("Plain-50", "plain"), ("ResNet-50", "resnet"))
+    tracks = [track(*name, 50, seeds=seeds, held_out=True) for name in names]
+    run = GrowingRun("seeds", tracks, 300)
+    run.grow(300)
+    data = messages.delta(run.log, 91, 91 + between)
+    got = messages.unpack(data, tracks)
+    assert len(data) <= 2048
+    steps = got["held_out"]["step"]
+    due = range(100, 91 + between, 10)
+    assert set(steps.tolist()) <= set(due) and (seeds > 1 or len(steps) == min(6, len(due)))
+    if due:
+        assert steps[-1] == due[-1]
+        at = run.log.frame(int(steps[-1])).lanes[1]
+        middle = np.median(np.atleast_1d(at.held_out_error))
+        assert got["held_out"]["lanes"][1]["error"][-1] == pytest.approx(middle, rel=1e-6)
+
+
+def test_every_seed_arrives_and_the_band_is_theirs() -> None:
     tracks = [track("Plain-50", "plain", 50, seeds=5), track("ResNet-50", "resnet", 50, seeds=5)]
     run = GrowingRun("seeds", tracks, 300)
     run.grow(300)
-    data = messages.delta(run.log, 100, 300)
-    lane = messages.unpack(data, tracks)["points"]["lanes"][1]
-    assert len(data) <= 2048
-    assert (lane["low"] <= lane["loss"]).all() and (lane["loss"] <= lane["high"]).all()
+    got = messages.unpack(messages.snapshot(run.log, 0, 300), tracks)["points"]
+    for i in range(2):
+        lane, loss = got["lanes"][i], run.log.lane(i, "loss")[:, :, 0]
+        np.testing.assert_allclose(lane["losses"], loss, rtol=1e-4)
+        np.testing.assert_allclose(lane["errors"], run.log.lane(i, "error")[:, :, 0], atol=1e-5)
+        np.testing.assert_allclose(lane["loss"], np.median(loss, axis=1), rtol=1e-6)
+        np.testing.assert_allclose(lane["low"], loss.min(axis=1), rtol=1e-6)
+        np.testing.assert_allclose(lane["high"], loss.max(axis=1), rtol=1e-6)
+
+
+def test_a_seed_that_is_no_number_any_more_is_told_and_leaves_the_band_to_the_others() -> None:
+    of = track("Plain-2", "plain", 2, seeds=3)
+    norms, log = np.ones((3, 2)), FrameLog()
+    losses = ([2.0, np.nan, 0.5], [np.inf, np.inf, 3.0], [np.nan] * 3, [0.0, 1.0, 1.0])
+    lanes = [LaneFrame(np.array(x), np.full(3, 0.25), norms, norms, norms) for x in losses]
+    frames = [Frame(step, (lane,)) for step, lane in enumerate(lanes)]
+    log.append(to_batch(frames, [0.0] * 4, schema("{}", [of])))
+    got = messages.unpack(messages.snapshot(log, 0, 4), [of])["points"]["lanes"][0]
+    np.testing.assert_allclose(got["losses"][0], [2.0, np.nan, 0.5], rtol=1e-4)
+    np.testing.assert_allclose(got["losses"][1], [np.nan, np.nan, 3.0], rtol=1e-4)
+    assert np.isnan(got["losses"][2]).all() and np.isnan(got["low"][2])
+    np.testing.assert_allclose(got["losses"][3], [1e-8, 1, 1], rtol=1e-4)
+    np.testing.assert_array_equal(got["low"][:2], [0.5, 3.0])
+    np.testing.assert_allclose(got["errors"], 0.25, atol=1e-5)
 
 
 def test_norms_outside_float32_survive_and_zero_is_told_from_nothing() -> None:
@@ -115,22 +157,52 @@ def test_norms_outside_float32_survive_and_zero_is_told_from_nothing() -> None:
     assert got["diverged"] == [3]
 
 
-def test_gate_maps_keep_a_percent() -> None:
+def test_the_maps_of_a_sample_come_exactly_as_they_are_kept() -> None:
+    run = GrowingRun("highway", HIGHWAY, 100)
+    run.grow(30)
+    want = run.log.frame(20).lanes[0]
+    assert want.gate_map is not None and want.output_map is not None
+    data = messages.maps(run.log, 0, 29, sample=2)
+    got = messages.unpack(data, HIGHWAY)
+    assert (got["lane"], got["sample"], got["step"]) == (0, 2, 20)
+    np.testing.assert_array_equal(got["gate_bias_map"], want.gate_bias_map)
+    np.testing.assert_array_equal(got["gate_mean_map"], want.gate_mean_map)
+    np.testing.assert_array_equal(got["gate_map"], want.gate_map[2])
+    np.testing.assert_array_equal(got["output_map"], want.output_map[2])
+    assert got["output_reach"] == run.log.reach(0, "output_map") > 0.5
+    assert got["bias_reach"] == pytest.approx(run.log.reach(0, "gate_bias_map"))
+
+
+def test_maps_come_in_the_parts_that_are_asked_for() -> None:
     run = GrowingRun("highway", HIGHWAY, 100)
     run.grow(1)
-    at = run.log.map_at(0, 0)
-    assert at is not None
-    data = messages.maps(0, *at)
-    got = messages.unpack(data, HIGHWAY)
-    assert len(data) == 20 + 2 * 19 * 30
-    np.testing.assert_allclose(got["gate"], at[1], atol=0.002)
-    np.testing.assert_allclose(got["output"], at[2], atol=0.005 * np.ptp(at[2]))
+    sizes = {parts: len(messages.maps(run.log, 0, 0, 0, parts)) for parts in (1, 2, 3, 12, 15)}
+    cells = 19 * 30
+    assert sizes == {
+        1: 20 + 4 * cells, 2: 20 + 2 * cells, 3: 20 + 6 * cells,
+        12: 20 + 4 * cells, 15: 20 + 10 * cells,
+    }  # fmt: skip
+    of_sample = messages.unpack(messages.maps(run.log, 0, 0, 1, messages.OF_SAMPLE), HIGHWAY)
+    assert "gate_map" in of_sample and "gate_bias_map" not in of_sample
+    last = messages.unpack(messages.maps(run.log, 0, 0, 99), HIGHWAY)
+    assert last["sample"] == HIGHWAY[0].samples - 1
 
 
-def test_gate_maps_bear_what_is_no_number() -> None:
-    bad = np.full((2, 3), np.nan, np.float32)
-    got = messages.unpack(messages.maps(0, 1, bad, bad), HIGHWAY)
-    assert np.isfinite(got["gate"]).all() and np.isfinite(got["output"]).all()
+def test_the_maps_of_fifty_layers_of_fifty_cells_stay_below_40_kb() -> None:
+    run = GrowingRun("deep", [track("Highway-51", "highway", 51, cells=50)], 10)
+    run.grow(1)
+    assert len(messages.maps(run.log, 0, 0, 0)) <= 40_000
+
+
+def test_an_odd_number_of_cells_keeps_every_part_aligned() -> None:
+    of = [track("Highway-4", "highway", 4, cells=5)]
+    run = GrowingRun("odd", of, 10)
+    run.grow(1)
+    data = messages.maps(run.log, 0, 0, 1)
+    assert len(data) % 4 == 0
+    frame = run.log.frame(0).lanes[0]
+    assert frame.output_map is not None
+    np.testing.assert_array_equal(messages.unpack(data, of)["output_map"], frame.output_map[1])
 
 
 def test_joined_messages_come_apart_again() -> None:
@@ -218,24 +290,44 @@ def test_a_feed_looks_at_once_and_then_at_most_ten_times_a_second() -> None:
     run_async(scenario)
 
 
-def test_gate_maps_come_when_they_are_new() -> None:
+def test_maps_come_when_they_are_new_to_whoever_wants_them() -> None:
     async def scenario() -> None:
         run = GrowingRun("highway", HIGHWAY, 100)
         run.grow(5)
         feed = Feed(run)
-        viewer = Viewer(feed)
+        viewer, other = Viewer(feed, sample=1), Viewer(feed)
 
-        def map_steps() -> list[int]:
-            packed = [unpack(run, m) for m in viewer.news() if isinstance(m, bytes)]
-            return [m["step"] for m in packed if m["kind"] == messages.MAPS]
+        def maps(found: list[str | bytes]) -> list[tuple[int, int]]:
+            packed = [unpack(run, m) for m in found if isinstance(m, bytes)]
+            return [(m["step"], m["sample"]) for m in packed if m["kind"] == messages.MAPS]
 
-        assert map_steps() == [0] and map_steps() == []
+        assert maps(other.news()) == []
+        assert maps(viewer.news()) == [(0, 1)] and maps(viewer.news()) == []
         run.grow(30)
         run.tell(state="finished")
         feed.look()
-        assert map_steps() == [20]
-        exactly = [unpack(run, m) for m in viewer.exactly(19)]
-        assert [m.get("step") for m in exactly if m["kind"] == messages.MAPS] == [0]
+        assert maps(viewer.news()) == [(20, 1)]
+        assert maps(viewer.shows(2)) == [(20, 2)] and viewer.shows(2) == []
+        assert maps(viewer.exactly(19)) == []
+
+    run_async(scenario)
+
+
+def test_maps_are_sent_once_a_second_at_most() -> None:
+    async def scenario() -> None:
+        run = GrowingRun("highway", HIGHWAY, 400)
+        run.grow(1)
+        feed = Feed(run)
+        viewer = Viewer(feed, sample=0)
+        viewer.news()
+        sent, began = 0, asyncio.get_running_loop().time()
+        while asyncio.get_running_loop().time() < began + 1.3:
+            run.grow(run.log.n + 7)
+            feed.look()
+            packed = [unpack(run, m) for m in viewer.news() if isinstance(m, bytes)]
+            sent += sum(m["kind"] == messages.MAPS for m in packed)
+            await asyncio.sleep(0.05)
+        assert 1 <= sent <= 2
 
     run_async(scenario)
 
@@ -367,7 +459,7 @@ def test_missing_columns_are_brought(client: TestClient, run: GrowingRun) -> Non
 
 def test_routes_lie_under_the_base_path() -> None:
     paths = [getattr(route, "path", "") for route in routes(lambda _: None, base="/lecture/")]
-    assert all(path.startswith("/lecture/") for path in paths) and len(paths) == 6
+    assert all(path.startswith("/lecture/") for path in paths) and len(paths) == 8
 
 
 def test_feeds_that_nobody_watches_are_let_go() -> None:

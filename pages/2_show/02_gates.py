@@ -1,0 +1,46 @@
+"""Gates and stripes
+
+icon: view_week
+"""
+
+import streamlit as st
+
+from skipviz.ui import address, gates
+from skipviz.ui.highway_sections import numbers, verdicts
+from skipviz.ui.measured import when_ended
+from skipviz.ui.training import at_init, buttons, charts, foot
+
+st.title("Gates and stripes")
+st.markdown(
+    "Every cell of every layer is transformed (**T = 1**) or handed on (**T = 0**)."
+    " **Which of the stripes were learned, and which were there before?**"
+)
+
+address.restore("gates")
+run = address.run_in_address()
+start = run.experiment if run else address.experiment_in_address(gates.default())
+if not gates.fits(start):
+    st.info("This page shows one highway net beside its plain twin; others open in the Lab.")
+    start, run = gates.default(), None
+
+boxes = st.columns([3.2, 0.9, 1.3, 0.8, 1.9, 1.5], vertical_alignment="bottom")
+experiment = gates.controls(start, boxes[:4])
+run = buttons(experiment, run, "gates", boxes[4:])
+if run is not None and run.ended and run.experiment != experiment:
+    run = None
+if run is not None:
+    place = st.container()
+    extra = gates.by_number(run)
+    with place:
+        charts(run, key="gates_charts", panels=("header", "gates", "loss"), extra=extra)
+    if run.experiment != experiment:
+        st.info("The controls were changed after this run began. Press Train to see their effect.")
+    st.subheader("Carried cells in numbers")
+    when_ended(run, "gates_numbers", numbers)
+    st.subheader("What the papers say, and what this run shows")
+    when_ended(run, "gates_verdicts", verdicts)
+elif experiment is not None and (preview := at_init(experiment)) is not None:
+    charts(preview, key="gates_at_init", panels=("gates",))
+    st.caption("The net **at init**: nothing is learned yet. Press **Train** to see what changes.")
+foot("transform gate", "gate bias", "carried cell", "plain twin")
+address.write("gates", experiment, run.id if run else None)

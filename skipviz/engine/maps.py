@@ -1,0 +1,148 @@
+"""Gates and outputs cell by cell: recorded at evenly spaced steps, as `pictured` says.
+
+K samples, M samples that the mean is taken over, U units, C cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skipviz.datafiles.firsts import firsts
+from skipviz.engine.feed import Feed
+from skipviz.pictured import MAPS_PER_RUN, Picture, Place, every, pictures
+from skipviz.spec import Experiment
+
+Seen = tuple[list[Tensor], list[Tensor]]
+"""T of each unit, no entry where it has none, and y of each unit, (B, C)."""
+
+
+class Maps:
+    """What is drawn of an experiment's lanes, and the samples it is drawn for."""
+
+    def __init__(self, experiment: Experiment, feed: Feed) -> None:
+        self.experiment, self.feed = experiment, feed
+        self.pictures = pictures(experiment)
+        self._images: dict[tuple[int, int], Tensor] = {}
+        self._part = -1
+
+    def due(self, step: int, last: bool, spent_s: float) -> bool:
+        """Whether maps belong to a recorded step; a budget of seconds is divided into parts, and
+        the first step of each has some."""
+        experiment = self.experiment
+        if not experiment.seconds:
+            return last or step % every(experiment) < experiment.record_every
+        before, self._part = self._part, int(MAPS_PER_RUN * spent_s / experiment.seconds)
+        return last or self._part > before
+
+    def of(self, lane: int, net: nn.Module, chain: bool) -> dict[str, np.ndarray]:
+        """The maps of a lane's net as fields of its frame; none where it has no picture. `chain`:
+        the net is dense, and nothing stands between its units."""
+        picture = self.pictures[lane]
+        if picture is None:
+            return {}
+        seen = through_chain if chain else through_module
+        found = drawn(picture, *seen(net, picture.units, self._samples(picture)))
+        return found | ({"gate_bias_map": biases(net, picture)} if picture.averaged else {})
+
+    def _samples(self, picture: Picture) -> Tensor:
+        """Standardised images (K + M, C, H, W): the fixed samples, then those to average over."""
+        key = picture.samples, picture.averaged
+        if key not in self._images:
+            labels = self.feed.labels
+            fixed = torch.from_numpy(firsts(labels.cpu().numpy(), picture.samples))
+            most = min(picture.averaged, len(labels))
+            spread = torch.linspace(0, len(labels) - 1, most, dtype=torch.float64).round().long()
+            chosen = torch.cat([fixed, spread]).to(labels.device)
+            self._images[key] = self.feed.pictures(chosen)
+        return self._images[key]
+
+
+def drawn(picture: Picture, gates: list[Tensor], outputs: list[Tensor]) -> dict[str, np.ndarray]:
+    """gate_map, output_map (K, U, C) and gate_mean_map (U, C) from what was seen of the fixed
+    samples, followed by those to average over.
+
+    float16: three digits, more than a colour can show. Rows of units with fewer cells end with NaN.
+    """
+    k = picture.samples
+    found = {"output_map": _stacked([y[:k] for y in outputs])}
+    if gates:
+        mean = _stacked([t[k:].mean(0, keepdim=True) for t in gates])[0]
+        found |= {"gate_mean_map": mean, "gate_map": _stacked([t[:k] for t in gates])}
+    return {name: values.half().cpu().numpy() for name, values in found.items()}
+
+
+def _stacked(parts: list[Tensor]) -> Tensor:
+    """(B, C) of each unit as (B, U, C): the narrower ones end with NaN."""
+    cells = max(part.shape[1] for part in parts)
+    wide = [nn.functional.pad(x, (0, cells - x.shape[1]), value=torch.nan) for x in parts]
+    return torch.stack(wide if any(x.shape[1] < cells for x in parts) else parts, 1)
+
+
+@torch.no_grad()
+def through_chain(net: nn.Module, units: tuple[Place, ...], images: Tensor) -> Seen:
+    """What the units of a dense net put out, one after another: without hooks, and quickly."""
+    x, gates, outputs = net.get_submodule("stem")(images), [], []
+    for unit in units:
+        module: Any = net.get_submodule(unit.path)
+        if unit.gate:
+            gates.append(module.transform_gate(x))
+            x = torch.lerp(x, module.transform(x), gates[-1])
+        else:
+            x = module(x)
+        outputs.append(x)
+    return gates, outputs
+
+
+@torch.no_grad()
+def through_module(net: nn.Module, units: tuple[Place, ...], images: Tensor) -> Seen:
+    """What the units of any net put out, in evaluation mode: a look leaves no trace. Feature maps
+    are averaged over space."""
+    paths = [path for unit in units for path in (unit.path, unit.gate) if path]
+    parts: dict[str, list[Tensor]] = {path: [] for path in paths}
+    with _looking(net, parts):
+        for part in images.split(_PART):
+            net(part)
+    found = {path: torch.cat(part) for path, part in parts.items()}
+    gates = [found[unit.gate] for unit in units if unit.gate]
+    return gates, [found[unit.path] for unit in units]
+
+
+_PART = 64
+
+
+@contextmanager
+def _looking(net: nn.Module, parts: dict[str, list[Tensor]]) -> Iterator[None]:
+    """Collects what the modules at some paths put out."""
+
+    def keep(path: str) -> Any:
+        def kept(module: nn.Module, args: Any, out: Tensor) -> None:
+            parts[path].append(out.flatten(2).mean(2) if out.dim() > 2 else out)
+
+        return kept
+
+    hooks = [net.get_submodule(path).register_forward_hook(keep(path)) for path in parts]
+    was_training = net.training
+    net.eval()
+    try:
+        yield
+    finally:
+        net.train(was_training)
+        for hook in hooks:
+            hook.remove()
+
+
+def biases(net: nn.Module, picture: Picture) -> np.ndarray:
+    """The transform gates' biases (U, C) float32; NaN where they are not learned."""
+    found = np.full((len(picture.units), picture.cells), np.nan, np.float32)
+    for row, unit in zip(found, picture.units, strict=True):
+        for layer in net.get_submodule(unit.gate).children():
+            bias: Any = getattr(layer, "bias", None)
+            if bias is not None:
+                row[: len(bias)] = bias.detach().cpu().numpy()
+    return found
