@@ -61,6 +61,11 @@ class Dispatcher:
                 worker.thread.join(1)
 
     @property
+    def closing(self) -> bool:
+        """Is it over: will no order be given any more?"""
+        return self._closing
+
+    @property
     def ready(self) -> bool:
         """Is at least one worker warm?"""
         return any(worker.ready for worker in self._workers)
@@ -108,6 +113,8 @@ class Dispatcher:
                 busy += run.folder is not None
                 idle.run_id = run.id
                 idle.order(**control.training(run))
+                while run.told:
+                    idle.order(**run.told.pop(0))
             self._tell_waiting()
 
     def _tell_waiting(self) -> None:

@@ -1,0 +1,249 @@
+"""Highway nets and depth: the gate bias at init, Fig. 1, which bias trains, fixed gates."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from skipviz.datafiles.find import missing
+from skipviz.figures import sweeps as figures
+from skipviz.runs.highway_sweeps import BIASES, DATA, DEPTHS, HIGHWAY_TRIES
+from skipviz.runs.live import Run
+from skipviz.runs.sweep import Sweep, best, final_losses
+from skipviz.scene import LAST
+from skipviz.spec import Experiment, Lane, dataset
+from skipviz.ui.lanes import is_dark
+from skipviz.ui.sweeping import section
+from skipviz.ui.training import at_init
+
+WAIT_S = 8.0
+
+
+def views() -> None:
+    """One section at a time; which one stands in the address."""
+    names = list(VIEWS)
+    asked = st.query_params.get("view", names[0])
+    chosen = st.segmented_control(
+        "What to look at",
+        names,
+        default=asked if asked in names else names[0],
+        key="highway_depth_view",
+        format_func=lambda name: VIEWS[name][0],
+        label_visibility="collapsed",
+        required=True,
+    )
+    if chosen and chosen != asked:
+        st.query_params["view"] = chosen
+    VIEWS[chosen or names[0]][1]()
+
+
+# --- the gate bias at init
+
+
+def _lesson() -> None:
+    """What a slider for b_T does to the gradient before any training, and the calculator's word."""
+    left, right = st.columns([3, 1.3], vertical_alignment="bottom")
+    bias = left.slider("Gate bias b_T", -6.0, 2.0, -2.0, 0.25, key="lesson_bias")
+    depth = right.segmented_control("Depth", DEPTHS, default=50, key="lesson_depth", required=True)
+    lane = Lane(
+        family="highway", knobs={"backbone": "dense", "depth": int(depth or 50), "gate_bias": bias}
+    )
+    run = at_init(Experiment(lanes=[lane], seeds=3))
+    if run is None or not _measured(run):
+        st.info("A worker is warming up; move the slider again in a few seconds.")
+        return
+    gradient = run.log.lane(0, "signal_gradient_norm")[0]  # (S, P)
+    open_share = 1 / (1 + math.exp(-bias))
+    layers = gradient.shape[1] - 1
+    predicted = layers * math.log10(1 - open_share)
+    with np.errstate(divide="ignore"):
+        measured = np.log10(gradient[:, 0]) - np.log10(gradient[:, -1])
+    said = " · ".join(_signed(v) if np.isfinite(v) else "−∞" for v in measured)
+    st.markdown(
+        f"Each gate starts at T = σ({_signed(bias)}) = **{open_share:.3f}** and carries the rest."
+        f" Over {layers} gated layers that is {layers} · log₁₀(1 − σ(b_T)) ="
+        f" **{_signed(predicted)}** powers of ten; measured at init: **{said}** (three seeds)."
+    )
+    st.plotly_chart(
+        figures.gate_bias(range(1, layers + 2), gradient, 1 - open_share, is_dark()),
+        theme=None,
+        key="lesson_chart",
+    )
+    st.caption(
+        "Before any training: the norm of dLoss/dx at each layer, and what is left of the last"
+        " layer's when each layer hands the share 1 − σ(b_T) back. The rule counts the carried path"
+        " alone: near b_T = 0 the transformations carry some of the gradient too, and more arrives"
+        " than predicted."
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _measured(run: Run) -> bool:
+    """Waits a moment for the one step of a run at init."""
+    until = time.monotonic() + WAIT_S
+    while not run.log.n and not run.ended and time.monotonic() < until:
+        time.sleep(0.02)
+    return bool(run.log.n)
+
+
+# --- sweeps
+
+
+def _row() -> list[DeltaGenerator]:
+    """Two boxes for choices, two for buttons."""
+    return st.columns([2.2, 2.2, 1.8, 1.3], vertical_alignment="bottom")
+
+
+def _data(key: str) -> str:
+    """Which data set the nets of a sweep learn; those that are here."""
+    here = [name for name, fields in DATA.items() if not missing(str(fields["data"]))]
+    chosen = st.segmented_control(
+        "Data", here, default=here[0], key=key, required=True,
+        format_func=lambda name: {"digits": "digits", "mnist": "MNIST at 14×14"}[name],
+    )  # fmt: skip
+    return str(chosen or here[0])
+
+
+def _chance(sweep: Sweep) -> float:
+    first = next(iter(sweep.experiments.values()))
+    return math.log(dataset(first.data).num_classes)
+
+
+def _figure1() -> None:
+    st.markdown(
+        "Does more depth cost **training loss**? Plain nets of 71 units and highway nets of 50 have"
+        " equal parameters. The paper showed the best of a random search: here the best of a few"
+        " tries for each depth and family."
+    )
+    left, right, *boxes = _row()
+    with left:
+        data = _data("figure1_data")
+    tries = right.segmented_control(
+        "Tries for each net", (1, 2, 4, len(HIGHWAY_TRIES)), default=2, key="figure1_tries",
+        required=True, help="Learning rate, gate bias or init, activation.",
+    )  # fmt: skip
+    section("figure1", {"tries": int(tries or 2), "data": data}, _draw_figure1, boxes)
+
+
+def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
+    """Losses against depth, the curves of the best beside them."""
+    losses = {name: final_losses(run) for name, run in ended.items()}
+    found: dict[str, dict[int, list[list[float]]]] = {"plain": {}, "highway": {}}
+    curves, lines = [], []
+    for family, at in found.items():
+        for depth in DEPTHS:
+            names = [n for n in losses if _is(sweep.experiments[n], family, depth)]
+            if names:
+                winner = best({name: losses[name] for name in names})
+                at[depth] = [losses[winner], *(losses[n] for n in names if n != winner)]
+                curves.append((f"{family}-{depth}", family, *_curve(ended[winner])))
+                lines.append(f"{winner}: best of {len(names)}")
+    left, right = st.columns(2)
+    labels = {"plain": "plain, 71 units", "highway": "highway, 50 units"}
+    left.plotly_chart(
+        figures.against_depth(found, labels, DEPTHS, _chance(sweep), is_dark()),
+        theme=None, key=f"figure1_depth_{sweep.id}",
+    )  # fmt: skip
+    right.plotly_chart(
+        figures.over_epochs(curves, _chance(sweep), is_dark()),
+        theme=None, key=f"figure1_curves_{sweep.id}",
+    )  # fmt: skip
+    st.caption(
+        f"Dots: each seed's mean training loss of the last {LAST} steps; faint: the tries that were"
+        " not the best. Right: the best tries, median over seeds, mean of the last"
+        f" {LAST} steps. {'; '.join(lines)}. Depth counts the input layer, as in the paper."
+        " Source: Srivastava et al. 2015 (arXiv 1505.00387), Fig. 1."
+    )
+
+
+def _is(experiment: Experiment, family: str, depth: int) -> bool:
+    lane = experiment.lanes[0]
+    return lane.family == family and lane.knobs["depth"] == depth
+
+
+def _curve(run: Run) -> tuple[list[float], list[float]]:
+    """Epochs and the median loss over seeds, a running mean over the last steps."""
+    loss = np.median(run.log.lane(0, "loss")[:, :, 0], axis=1)
+    size = min(max(1, LAST // run.experiment.record_every), len(loss))
+    smooth = np.convolve(loss, np.ones(size) / size, mode="valid")
+    steps = run.log.column("step")[size - 1 :]
+    experiment = run.experiment
+    epochs = (steps + 1) * experiment.batch_size / experiment.dataset.train_size
+    every = max(1, len(epochs) // 100)
+    return epochs[::every].tolist(), smooth[::every].tolist()
+
+
+def _bias() -> None:
+    st.markdown(
+        "Which depth trains with which gate bias? Every cell of the map is a net trained for 200"
+        " steps at learning rate 0.1, three seeds; the number is the median of their final losses."
+    )
+    left, _, *boxes = _row()
+    with left:
+        data = _data("bias_data")
+    section("bias", {"data": data}, _draw_bias, boxes)
+
+
+def _draw_bias(sweep: Sweep, ended: Mapping[str, Run]) -> None:
+    losses = {}
+    for run in ended.values():
+        for i, lane in enumerate(run.experiment.lanes):
+            losses[lane.knobs["depth"], lane.knobs["gate_bias"]] = final_losses(run, i)
+    st.plotly_chart(
+        figures.bias_map(losses, DEPTHS, BIASES, _chance(sweep), is_dark()),
+        theme=None, key=f"bias_map_{sweep.id}",
+    )  # fmt: skip
+    st.caption(
+        f"Training loss of the last {LAST} steps; {_chance(sweep):.2f} is guessing. Another"
+        " learning rate or more steps move the border: the map is of this recipe."
+    )
+
+
+def _fixed() -> None:
+    st.markdown(
+        "The gate **fixed** at one T for all cells. Uncoupled, y = H(x)·T + x: at T = 1 that is a"
+        " residual unit. Coupled, y = H(x)·T + x·(1 − T): T = 1 is a plain layer. **Where is the"
+        " best compromise?**"
+    )
+    left, right, *boxes = _row()
+    with left:
+        data = _data("fixed_data")
+    lr = right.segmented_control(
+        "Learning rate", (0.03, 0.1), default=0.03, key="fixed_lr", required=True
+    )
+    section("fixed", {"lr": float(lr or 0.03), "data": data}, _draw_fixed, boxes)
+
+
+def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
+    found = []
+    for lane, (label, family) in enumerate(
+        (("coupled: C = 1 − T", "highway"), ("uncoupled: C = 1", "resnet"))
+    ):
+        at = {
+            float(run.experiment.lanes[lane].knobs["gate"]): final_losses(run, lane)
+            for run in ended.values()
+        }
+        found.append((label, family, at))
+    st.plotly_chart(
+        figures.over_gates(found, _chance(sweep), is_dark()), theme=None, key=f"fixed_{sweep.id}"
+    )
+    st.caption(
+        f"Dots: each seed's mean training loss of the last {LAST} steps of 300; 20 layers of 50"
+        " tanh units. A loss that is no finite number any more is left out."
+    )
+
+
+VIEWS: dict[str, tuple[str, Callable[[], None]]] = {
+    "bias": ("Gate bias at init", _lesson),
+    "figure1": ("Depth: plain against highway", _figure1),
+    "map": ("Which bias trains", _bias),
+    "fixed": ("T from 0 to 1", _fixed),
+}
