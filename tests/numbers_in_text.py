@@ -78,9 +78,11 @@ def worked_out(text: str) -> set[float]:
     """The numbers of those formulas of a text that are equations of nothing but numbers, and
     true."""
     found: set[float] = set()
-    for formula in re.findall(r"\$([^$]*=[^$]*)\$", text):
-        sums = [_calculated(side) for side in formula.split("=")]
-        if None not in sums and max(sums) - min(sums) <= 5e-3 * abs(max(sums)):  # type: ignore
+    for formula in re.findall(r"\$([^$]*)\$", text):
+        sides = re.split(r"=|\\approx", formula)
+        sums = [value for value in map(_calculated, sides) if value is not None]
+        off = 0.05 if "approx" in formula else 5e-3
+        if len(sums) == len(sides) > 1 and max(sums) - min(sums) <= off * abs(max(sums)):
             found |= values([formula])
     return found
 

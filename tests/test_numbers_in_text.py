@@ -43,6 +43,7 @@ def test_a_number_that_nothing_backs_is_found(text: str) -> None:
         "Two nets, one question.",
         "$24 + 9 \\cdot 12 = 132$: so it reads 132 features.",
         "$2^{10} = 1024$ paths.",
+        "$0.9^{50} \\approx 0.005$: half a percent.",
     ],
 )
 def test_what_a_run_or_a_source_backs_is_let_through(text: str) -> None:
