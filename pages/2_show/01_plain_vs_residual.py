@@ -6,6 +6,7 @@ icon: compare_arrows
 import streamlit as st
 
 from skipviz.ui import address, twins
+from skipviz.ui.control import controls, recorded
 from skipviz.ui.training import at_init, buttons, charts, foot
 
 st.title("Plain vs residual")
@@ -24,11 +25,13 @@ if not twins.is_pair(start):
     start, run = twins.default(), None
 
 boxes = st.columns([3, 1.4, 1.8, 1.6, 2.3, 1.8], vertical_alignment="bottom")
-experiment = twins.controls(start, boxes[:4])
+chosen = twins.controls(start.with_(changes=()), boxes[:4])
+experiment = recorded(chosen, start, "twins") or chosen
 run = buttons(experiment, run, "twins", boxes[4:])
 
 if run is not None and run.ended and run.experiment != experiment:
     run = None
+controls(run, experiment, "twins")
 if run is None:
     preview = at_init(experiment)
     if preview is not None:

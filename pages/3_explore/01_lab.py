@@ -6,6 +6,7 @@ icon: science
 import streamlit as st
 
 from skipviz.ui import address, lab
+from skipviz.ui.control import controls, recorded
 from skipviz.ui.inside import inside
 from skipviz.ui.training import buttons, charts, foot
 
@@ -23,14 +24,16 @@ with st.expander(
     icon=":material/account_tree:",
 ):
     experiment = lab.form(state, fields)
+experiment = recorded(experiment, run.experiment if run else state.start, "lab")
 run = buttons(experiment, run, "lab", boxes)
+controls(run, experiment, "lab")
 
 if run is None:
     st.info("Press **Train** to watch these nets learn, step by step, on the same batches.")
 else:
     charts(run, key="lab_charts")
     inside(run)
-    if experiment is not None and run.experiment != experiment:
+    if experiment is not None and run.experiment.with_(changes=experiment.changes) != experiment:
         st.info("The lanes were changed after this run began. Press Train to see their effect.")
 foot(
     "lane",

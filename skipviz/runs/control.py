@@ -54,6 +54,12 @@ def _word(state: str) -> str:
     return {"stopped": "been stopped", "interrupted": "been interrupted"}.get(state, state)
 
 
+def expected(order: dict[str, Any]) -> dict[str, Any]:
+    """What the status of a run in the queue says of an order that it will begin with."""
+    action = order["do"]
+    return {action: order["value"]} if "value" in order else {"paused": action != "resume"}
+
+
 def wait(run: Run, number: int) -> None:
     """Waits a moment until the worker says that it has heard the order of this number."""
     until = time.monotonic() + ANSWER_S

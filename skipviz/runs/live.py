@@ -20,6 +20,7 @@ class Run:
 
     breaks   how often it was broken off and went on
     orders   how many it was given since; its status says how many its worker has `heard`
+    told     orders that it was given in the queue
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Run:
         self.version = 0
         self.stopping = False
         self.breaks = self.orders = 0
+        self.told: list[dict[str, Any]] = []
         self._status: dict[str, Any] = {"state": "queued", "steps": experiment.steps, "step": 0}
         self._lock = threading.Lock()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
@@ -62,7 +64,7 @@ class Run:
     def begin_again(self) -> None:
         """The run goes on in another worker, which repeats what came after its checkpoint."""
         self.log.drop_half()
-        self.stopping, self.orders = False, 0
+        self.stopping, self.orders, self.told = False, 0, []
         self.breaks += 1
         with self._lock:
             self._status |= {"paused": False, "pace": 0.0, "heard": 0}

@@ -87,20 +87,25 @@ class Manager(Dispatcher):
 
         action, values   "pause", "resume", "step" (exactly one more, then paused); "pace" or "lr"
                          with `value`: steps per second (0: full speed), the base learning rate
-        Waits a moment for the worker's word. SpecError for nonsense and for a run that has ended.
+        Waits a moment for the worker's word; a run in the queue begins with what it was told there.
+        SpecError for nonsense and for a run that has ended.
         """
         run = self._known(run_id)
         order = control.order(run, action, values)
         with self._lock:
             worker = next((each for each in self._workers if each.run_id == run_id), None)
-            if worker is None:
+            if worker is None and run not in self._queue:
                 raise SpecError(f"run {show(run_id)}: no worker of this server trains it now")
             if action == "lr":  # from here on it is another experiment than its key says
                 self._shared = {key: of for key, of in self._shared.items() if of != run_id}
             run.orders += 1
-            number = run.orders
-            worker.order(**order, number=number)
-        control.wait(run, number)
+            order["number"] = run.orders
+            if worker is None:
+                run.told.append(order)
+                run.tell(**control.expected(order))
+                return
+            worker.order(**order)
+        control.wait(run, order["number"])
 
     def resume(self, run_id: str) -> None:
         """Queues a run again that was stopped or interrupted before its last step: it goes on from

@@ -14,6 +14,7 @@ from skipviz.runs import manager
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import families, labels
 from skipviz.spec import Experiment, SpecError, dataset
+from skipviz.ui.control import steered
 from skipviz.ui.live import live
 from skipviz.ui.notes import complain, words
 
@@ -72,6 +73,7 @@ def buttons(
     )
     if stop and run is not None:
         owner.stop(run.id)
+        steered().add(run.id)
     if train and experiment is not None:
         run = _start(experiment, run) or run
     return run

@@ -221,6 +221,22 @@ def test_nonsense_is_answered_with_one_sentence(
         manager.control(run.id, action, **values)
 
 
+def test_a_run_in_the_queue_begins_with_what_it_was_told_there(manager: Manager, run: Run) -> None:
+    waits = manager.find(manager.submit(experiment()))
+    assert waits is not None
+    manager.control(waits.id, "lr", value=0.004)
+    manager.control(waits.id, "pause")
+    assert waits.status()["paused"] and waits.status()["state"] == "queued"
+    manager.stop(run.id)
+    until(lambda: waits.status()["state"] == "running" and waits.status()["heard"] == 2)
+    assert waits.log.n == 0 and waits.experiment.changes == (Change(step=0, lr=0.004),)
+    manager.control(waits.id, "step")
+    until(lambda: waits.log.n == 1)
+    manager.control(waits.id, "resume")
+    until(lambda: waits.ended)
+    assert waits.status()["state"] == "finished"
+
+
 def test_a_run_that_has_ended_or_is_not_there_is_not_controlled(manager: Manager) -> None:
     run = manager.find(manager.submit(experiment()))
     assert run is not None

@@ -1,0 +1,201 @@
+"""The row that controls a run under way: pause, one step, slow motion, learning rate; and Go on.
+
+It is a fragment: what is pressed in it reruns the row alone. For whoever started or steered the run
+it looks every second how the run is; everybody else sees the row as it was when the page ran.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from skipviz.runs import manager
+from skipviz.runs.control import goes_on
+from skipviz.runs.live import Run
+from skipviz.spec import FIELDS, Experiment, SpecError
+from skipviz.ui.notes import complain
+
+EVERY_S = 1.0
+
+PACES = (0.0, 20.0, 5.0, 1.0)
+
+ROW_PX = 42
+"""The row's height: what stands below it does not jump when a run ends."""
+
+
+def controls(run: Run | None, experiment: Experiment | None, key: str) -> None:
+    """The row for the run that a page shows; of an experiment whose learning rate was changed by
+    hand, a line that says so."""
+    if run is None:
+        if experiment is not None and experiment.changes:
+            _changes(_a_row(), experiment, key)
+        return
+    mine = run.id in steered() | st.session_state.get("mine", set())
+    every = EVERY_S if mine and not run.ended else None
+    st.fragment(_row, run_every=every)(run, experiment, key, every is not None)
+
+
+def steered() -> set[str]:
+    """The runs that this browser has controlled."""
+    found: set[str] = st.session_state.setdefault("steered", set())
+    return found
+
+
+def _a_row() -> DeltaGenerator:
+    return st.container(horizontal=True, vertical_alignment="center")
+
+
+def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> None:
+    under_way, trouble = f"{key}_under_way", st.session_state.pop(f"{key}_trouble", None)
+    if trouble:
+        complain(trouble)
+    if not run.ended:
+        st.session_state[under_way] = run.id
+        if run.id in steered() and not follows:
+            st.rerun()
+        _under_way(run, key)
+        return
+    # The page hears of the end, unless its controls say something else by now: it would turn to
+    # that.
+    if follows and experiment is not None and _bare(experiment) == _bare(run.experiment):
+        st.rerun()
+    can, changed = goes_on(run), experiment is not None and experiment.changes
+    row = _a_row() if can or changed else None
+    if row is None and st.session_state.get(under_way) == run.id:
+        st.space(ROW_PX)
+    if row is not None and can:
+        row.button(
+            "Go on",
+            key=f"{key}_go_on",
+            icon=":material/resume:",
+            on_click=_go_on,
+            args=(run.id, key),
+            help="Training goes on from the last saved step as if it had never been broken off.",
+        )
+    if row is not None and experiment is not None and changed:
+        _changes(row, experiment, key)
+
+
+def _under_way(run: Run, key: str) -> None:
+    status = run.status()
+    paused = bool(status.get("paused"))
+    row = _a_row()
+    row.button(
+        "Resume" if paused else "Pause",
+        key=f"{key}_pause",
+        icon=":material/play_arrow:" if paused else ":material/pause:",
+        shortcut="P",
+        on_click=_ask,
+        args=(run.id, key, "resume" if paused else "pause"),
+    )
+    row.button(
+        "Step",
+        key=f"{key}_step",
+        icon=":material/skip_next:",
+        shortcut="N",
+        on_click=_ask,
+        args=(run.id, key, "step"),
+        help="Exactly one more step of every lane, then the run is paused.",
+    )
+    _pace(run, status, key, row)
+    _rate(run, status, key, row)
+
+
+def _pace(run: Run, status: dict[str, Any], key: str, row: DeltaGenerator) -> None:
+    pace = float(status.get("pace", 0.0))
+    widget = f"{key}_pace"
+    _show(widget, pace)
+    row.segmented_control(
+        "Speed",
+        PACES if pace in PACES else (*PACES, pace),
+        format_func=lambda value: f"{value:g} steps/s" if value else "full speed",
+        key=widget,
+        required=True,
+        label_visibility="collapsed",
+        on_change=_ask_value,
+        args=(run.id, key, "pace", widget),
+    )
+
+
+def _rate(run: Run, status: dict[str, Any], key: str, row: DeltaGenerator) -> None:
+    lr, most = float(status.get("lr", run.experiment.lr)), float(FIELDS["lr"].high or 0)
+    widget = f"{key}_lr"
+    _show(widget, lr)
+    row.markdown("Learning rate", width="content")
+    for name, label, value in (("less", "÷ 10", lr / 10), ("more", "× 10", min(10 * lr, most))):
+        if name == "more":
+            row.number_input(
+                "Learning rate now",
+                min_value=0.0,
+                max_value=most,
+                step=10.0 ** math.floor(math.log10(lr)) if lr else 0.01,
+                format="%g",
+                key=widget,
+                label_visibility="collapsed",
+                width=140,
+                on_change=_ask_value,
+                args=(run.id, key, "lr", widget),
+            )
+        row.button(
+            label,
+            key=f"{widget}_{name}",
+            on_click=_ask,
+            args=(run.id, key, "lr", float(f"{value:.6g}")),
+        )
+
+
+def _show(widget: str, value: float) -> None:
+    """Lets a widget show what the run has now, where that is news: somebody else may have changed
+    it, and what this browser asked for may still be on its way."""
+    seen = f"{widget}_seen"
+    if widget not in st.session_state or st.session_state.get(seen) != value:
+        st.session_state[seen] = st.session_state[widget] = value
+
+
+def _ask_value(run_id: str, key: str, action: str, widget: str) -> None:
+    _ask(run_id, key, action, st.session_state[widget])
+
+
+def _ask(run_id: str, key: str, action: str, value: float | None = None) -> None:
+    """Controls the run; one sentence where it cannot be: it may have ended meanwhile."""
+    steered().add(run_id)
+    try:
+        manager.current().control(run_id, action, **({} if value is None else {"value": value}))
+    except SpecError as error:
+        st.session_state[f"{key}_trouble"] = error
+        st.session_state.pop(f"{key}_{action}_seen", None)
+
+
+def _go_on(run_id: str, key: str) -> None:
+    steered().add(run_id)
+    try:
+        manager.current().resume(run_id)
+    except SpecError as error:
+        st.session_state[f"{key}_trouble"] = error
+
+
+def recorded(experiment: Experiment | None, source: Experiment, key: str) -> Experiment | None:
+    """The page's experiment with the learning rates that were changed by hand in `source`, which it
+    began from, where it is the same otherwise: Train then gives the same run again."""
+    if experiment is None:
+        return None
+    left_out = st.session_state.get(f"{key}_left_out") == source.changes
+    if left_out or _bare(source) != _bare(experiment):
+        return _bare(experiment)
+    return experiment.with_(changes=source.changes)
+
+
+def _bare(experiment: Experiment) -> Experiment:
+    return experiment.with_(changes=()) if experiment.changes else experiment
+
+
+def _changes(row: DeltaGenerator, experiment: Experiment, key: str) -> None:
+    """Says that Train will change the learning rate, and offers to leave that out."""
+    said = ", ".join(f"{change.lr:g} from step {change.step} on" for change in experiment.changes)
+    row.caption(f"Learning rate {experiment.lr:g}, changed by hand: {said}. Train repeats this.")
+    if row.button("Leave the changes out", key=f"{key}_leave_out", type="tertiary"):
+        st.session_state[f"{key}_left_out"] = experiment.changes
+        st.rerun()
