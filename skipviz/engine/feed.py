@@ -14,6 +14,7 @@ from torch.nn import functional
 from skipviz.datafiles import augmentation, cache, statistics
 from skipviz.datafiles.firsts import first_of_each_class
 from skipviz.engine.augment import augmented
+from skipviz.engine.fused.native import Kernel
 from skipviz.spec import Experiment, SpecError
 
 _NOISE = 1
@@ -29,6 +30,7 @@ class Feed:
     labels   (N,) int64 on the device, as they are, without noise
     held_images, held_labels   the held-out split, on the CPU: only probes look at it. It is pooled
     like the training images, but neither cut, nor augmented, nor noisy
+    kernel   where it is set, it makes batches on the CPU in half the time, to the last bit the same
 
     Of a set that has no test part of its own, the experiment's seed decides what is held out: one
     split for all seeds of an experiment that has several.
@@ -56,6 +58,7 @@ class Feed:
         std[std == 0] = 1  # a channel that is the same everywhere tells nothing
         self.mean = torch.tensor(mean, dtype=torch.float32, device=device)[None, :, None, None]
         self.std = torch.tensor(std, dtype=torch.float32, device=device)[None, :, None, None]
+        self.kernel: Kernel | None = None
         self._order: dict[tuple[int, int], torch.Tensor] = {}
         self._noisy: dict[int, torch.Tensor] = {}
 
@@ -65,11 +68,18 @@ class Feed:
         size = self.experiment.batch_size
         epoch, place = divmod(step, len(self.labels) // size)
         rows = self._permutation(seed, epoch)[place * size : (place + 1) * size]
-        images = self.pictures(rows)
+        images = self._picked(rows)
         if self.experiment.augment != "none":
             rng = np.random.default_rng([seed, step, augmentation.STREAM])
             images = augmented(images, self.experiment.augment, rng)
         return images, self.taught(seed)[rows]
+
+    def _picked(self, rows: torch.Tensor) -> torch.Tensor:
+        if self.kernel is None:
+            return self.pictures(rows)
+        to = torch.empty(len(rows), *self.images.shape[1:])
+        self.kernel.pick(self.images, rows, self.mean, self.std, to)
+        return to
 
     def taught(self, seed: int) -> torch.Tensor:
         """The labels (N,) that a seed's nets are taught: each is replaced by a random one with the

@@ -136,6 +136,8 @@ class Training:
             for lane in experiment.lanes
         ]
         self.stacks = stacks(experiment, self.lanes, self.device)
+        fused = [stack for stack, _ in self.stacks if isinstance(stack, FusedStack)]
+        self.feed.kernel = fused[0].kernel if fused else None
         stacked = {pupil for _, members in self.stacks for pupil in members}
         self._alone = [pupil for pupils in self.lanes for pupil in pupils if pupil not in stacked]
         self._abreast = Abreast([pupil.net for pupil in self._alone], devices.threads(experiment))

@@ -15,6 +15,7 @@ import torch
 
 from skipviz import doctor
 from skipviz.engine import fused
+from skipviz.engine.feed import Feed
 from skipviz.engine.fused import build
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
 from skipviz.engine.nets import make_net
@@ -358,6 +359,21 @@ def test_the_library_is_made_once_under_its_hash_in_a_folder_of_the_users_own(
     build.load()
     assert library.stat().st_mtime_ns == made_at
     assert {path.suffix for path in (tmp_path / "fused").iterdir()} == {".so", ".lock"}
+
+
+@needs_kernel
+@pytest.mark.parametrize("augment", ["none", "both"])
+def test_batches_are_to_the_last_bit_those_of_torch(augment: str) -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((3, 32, 32), (1, 8, 8), (1, 7, 5)):
+        feed = Feed(experiment("plain").with_(seed=2, augment=augment), torch.device("cpu"))
+        feed.images = torch.from_numpy(rng.integers(0, 256, (len(feed.labels), *shape), np.uint8))
+        feed.mean = torch.randn(1, shape[0], 1, 1) + 100
+        feed.std = torch.rand(1, shape[0], 1, 1) * 70 + 1
+        expected, labels = feed.batch(5, 2)
+        feed.kernel = fused.kernel()
+        found, same = feed.batch(5, 2)
+        assert torch.equal(found, expected) and torch.equal(labels, same)
 
 
 @needs_kernel

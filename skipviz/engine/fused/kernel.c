@@ -60,7 +60,7 @@ int64_t padded(int64_t columns) { return (columns + STEP - 1) / STEP * STEP; }
 
 /* ---- products */
 
-/* c[m][n] = bias[n] + add[m][n] + sum over k of a[m*am + k*ak] * b[k][n]; bias, add may be absent */
+/* c[m][n] = bias[n] + add[m][n] + sum over k of a[m*am + k*ak] * b[k][n]; bias and add may lack */
 struct product {
     int64_t m, n, k;
     const float *a;
@@ -111,7 +111,8 @@ INLINE void tile(const struct product *p, int64_t m, int64_t n, const int rows, 
 
 typedef void (*tile_of)(const struct product *, int64_t, int64_t);
 #define TILE(r, u) \
-    static void tile_##r##_##u(const struct product *p, int64_t m, int64_t n) { tile(p, m, n, r, u); }
+    static void tile_##r##_##u(const struct product *p, int64_t m, int64_t n) \
+    { tile(p, m, n, r, u); }
 #define TILES(u) TILE(1, u) TILE(2, u) TILE(3, u) TILE(4, u) TILE(5, u) TILE(6, u)
 #define NAMES(u) {tile_1_##u, tile_2_##u, tile_3_##u, tile_4_##u, tile_5_##u, tile_6_##u}
 TILES(1) TILES(2)
@@ -293,7 +294,8 @@ static void transpose(const float *from, int64_t rows, int64_t columns, int64_t 
             for (int k = 0; k < 4; k++)
                 if (i + k < rows) r[k] = *(const four *)(a + k * stride);
             for (int k = 0; k < 4 && j + k < columns; k++)
-                *(four *)(to + (j + k) * to_stride + i) = (four){r[0][k], r[1][k], r[2][k], r[3][k]};
+                *(four *)(to + (j + k) * to_stride + i) =
+                    (four){r[0][k], r[1][k], r[2][k], r[3][k]};
         }
 }
 
@@ -311,7 +313,8 @@ struct places { /* of a net's working memory */
 
 static struct layer layer_of(const struct net *net, int64_t k, int gate)
 {
-    const int64_t s = padded(net->width), stem = (net->inputs + 1) * s, inner = (net->width + 1) * s;
+    const int64_t s = padded(net->width);
+    const int64_t stem = (net->inputs + 1) * s, inner = (net->width + 1) * s;
     const int64_t per = net->gated ? 2 : 1, last = stem + (net->depth - 1) * per * inner;
     int64_t at = k ? stem + ((k - 1) * per + gate) * inner : 0;
     struct layer layer = {.in = k ? net->width : net->inputs, .out = net->width, .stride = s};
@@ -331,7 +334,8 @@ static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t place(const struct net *net, struct places *p)
 {
     const int64_t s = padded(net->width), c = padded(net->classes), area = net->batch * s;
-    const int64_t parts = net->gated ? net->depth * area : 0, back = most(net->width, net->classes) * s;
+    const int64_t parts = net->gated ? net->depth * area : 0;
+    const int64_t back = most(net->width, net->classes) * s;
     float *at = net->work;
     *p = (struct places){.stride = s, .area = area};
     p->out = at, at += net->depth * area;
@@ -529,8 +533,8 @@ static void train(struct net *net)
     struct places p;
     place(net, &p);
     forward(net, &p);
-    apply(net, layer_of(net, net->depth, 0), p.out + (net->depth - 1) * p.area, p.stride, 0, p.slope,
-          0);
+    const float *top = p.out + (net->depth - 1) * p.area;
+    apply(net, layer_of(net, net->depth, 0), top, p.stride, 0, p.slope, 0);
     softmax(net, p.slope, padded(net->classes));
     if (net->measure || (net->finite && !net->dead)) backward(net, &p);
 }
@@ -561,7 +565,8 @@ static void *helper(void *unused)
 {
     pthread_mutex_lock(&pool.lock);
     for (;;) {
-        while (pool.next >= pool.count || pool.seats <= 0) pthread_cond_wait(&pool.work, &pool.lock);
+        while (pool.next >= pool.count || pool.seats <= 0)
+            pthread_cond_wait(&pool.work, &pool.lock);
         pool.seats--;
         take();
     }
@@ -598,6 +603,24 @@ void step(struct net **nets, int64_t count, int64_t threads)
     pool.seats = 0;
     pthread_mutex_unlock(&pool.lock);
     pthread_mutex_unlock(&pool.turn);
+}
+
+/* ---- a batch */
+
+/* Rows of uint8 images [N][channels][pixels] as the nets see them: (x - mean) / std, each channel
+ * with its own. The division is one: its rounding is that of every other way to a batch. */
+void pick(const uint8_t *images, const int64_t *rows, int64_t count, int64_t channels,
+          int64_t pixels, const float *mean, const float *std, float *restrict to)
+{
+    const int64_t size = channels * pixels, ahead = 8; /* rows lie anywhere: sent for early */
+    for (int64_t b = 0; b < count; b++) {
+        for (int64_t i = 0; b + ahead < count && i < size; i += 64)
+            __builtin_prefetch(images + rows[b + ahead] * size + i);
+        for (int64_t c = 0; c < channels; c++, to += pixels) {
+            const uint8_t *from = images + rows[b] * size + c * pixels;
+            for (int64_t i = 0; i < pixels; i++) to[i] = ((float)from[i] - mean[c]) / std[c];
+        }
+    }
 }
 
 /* ---- what the processor could do at best */

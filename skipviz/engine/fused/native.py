@@ -35,6 +35,9 @@ class Kernel:
         self.padded.argtypes, self.padded.restype = [c_int64], c_int64
         self.work_floats: Any = library.work_floats
         self.work_floats.argtypes, self.work_floats.restype = [POINTER(Net)], c_int64
+        self._pick: Any = library.pick
+        self._pick.argtypes = [c_void_p, c_void_p, *([c_int64] * 3), *([c_void_p] * 3)]
+        self._pick.restype = None
         self.peak_flops: Any = library.peak_flops
         self.peak_flops.argtypes, self.peak_flops.restype = [c_double], c_double
 
@@ -42,3 +45,10 @@ class Kernel:
         """One step of every net, on so many threads at most."""
         kind = POINTER(Net) * len(nets)
         self._step(kind(*map(ctypes.pointer, nets)), len(nets), threads)
+
+    def pick(self, images: Any, rows: Any, mean: Any, std: Any, to: Any) -> None:
+        """Standardises rows (n,) int64 of images (N, C, H, W) uint8, with mean and std of each
+        channel float32, into `to` (n, C, H, W) float32: tensors on the CPU without gaps."""
+        count, channels, high, wide = to.shape
+        at = [tensor.data_ptr() for tensor in (images, rows, mean, std, to)]
+        self._pick(at[0], at[1], count, channels, high * wide, *at[2:])
