@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import numpy as np
@@ -74,13 +75,14 @@ def lane_frame(of: Track, step: int, *, with_map: bool) -> LaneFrame:
 class GrowingRun:
     """A run that has as many frames as it is told: a `LiveRun`."""
 
-    def __init__(self, run_id: str, tracks: list[Track], steps: int) -> None:
+    def __init__(self, run_id: str, tracks: list[Track], steps: int, seconds: float = 0) -> None:
         self.id, self.tracks, self.steps = run_id, tracks, steps
         self.log = FrameLog()
         self.version = 0
         self.state: dict[str, Any] = {"state": "running", "steps_per_s": 80.0, "device": "cpu"}
         self._bell = asyncio.Event()
-        self._writer = Writer(schema(f'{{"steps": {steps}, "seeds": {tracks[0].seeds}}}', tracks))
+        experiment = {"steps": steps, "seconds": seconds, "seeds": tracks[0].seeds}
+        self._writer = Writer(schema(json.dumps(experiment), tracks))
         self.log.append_bytes(self._writer.start())
 
     def status(self) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def find(run_id: str) -> GrowingRun | None:
             track("Plain-20", "plain", 20),
         ],
         "deep": [track("Plain-110", "plain", 110), track("ResNet-110", "resnet", 110)],
+        "timed": [track("ResNet-20", "resnet", 20)],
         "held": [
             track("Plain-20", "plain", 20, held_out=True),
             track("ResNet-20", "resnet", 20, held_out=True),
@@ -81,7 +82,8 @@ def find(run_id: str) -> GrowingRun | None:
     if kind not in lanes:
         return None
     if run_id not in RUNS:
-        RUNS[run_id] = GrowingRun(run_id, lanes[kind], steps=400)
+        seconds = 5 if kind == "timed" else 0
+        RUNS[run_id] = GrowingRun(run_id, lanes[kind], steps=400, seconds=seconds)
     return RUNS[run_id]
 
 

@@ -277,6 +277,75 @@ def test_bands_are_drawn_for_several_seeds(page: Page, server: str, ask: Ask) ->
     assert page.evaluate(fills) == 2
 
 
+def test_training_is_thin_and_held_out_bold_in_one_colour(
+    page: Page, server: str, ask: Ask
+) -> None:
+    ask("grow?run=held-out&to=60")
+    show(page, server, "run=held-out", 59)
+    ask("grow?run=held-out&to=95")
+    drawn(page, 94)
+    found = page.evaluate(
+        """() => document.getElementById("sv-charts-loss").data
+          .filter(({ meta }) => meta === "mean" || meta === "held-out")
+          .map(({ meta, line, x }) => [meta, line.color, line.width, Array.from(x)])"""
+    )
+    assert [meta for meta, *_ in found] == ["mean", "held-out"] * 2
+    for thin, bold in (found[:2], found[2:]):
+        assert thin[1] == bold[1] and bold[2] > 2 * thin[2]
+        assert bold[3] == list(range(0, 95, 10)) and thin[3][-1] == 94
+    expect(page.locator(".sv-loss h3")).to_have_text("Training and held-out loss")
+    reading = page.locator(".sv-loss .sv-reading")
+    expect(reading).to_contain_text("held-out loss at step 90")
+    expect(reading).to_contain_text("Bold: held-out; thin: training")
+
+
+def test_the_choice_of_loss_or_error_is_remembered(page: Page, server: str, ask: Ask) -> None:
+    ask("grow?run=held-error&to=30")
+    show(page, server, "run=held-error", 29)
+    error = page.locator(".sv-loss").get_by_role("button", name="error")
+    expect(error).to_have_attribute("aria-pressed", "false")
+    error.click()
+    expect(page.locator(".sv-loss .sv-reading")).to_contain_text("wrong on held-out samples")
+    show(page, server, "run=held-error", 29)
+    expect(error).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".sv-loss h3")).to_have_text("Training and held-out error")
+
+
+def test_every_seed_is_told_under_the_mouse(page: Page, server: str, ask: Ask) -> None:
+    ask("grow?run=bands-hover&to=100")
+    show(page, server, "run=bands-hover", 99)
+    expect(page.locator(".sv-facts")).to_contain_text("median of 5 seeds")
+    losses = page.evaluate(
+        """async () => {
+          const answer = await fetch("/api/runs/bands-hover/frame?step=20");
+          return (await answer.json()).lanes[1].held_out_loss;
+        }"""
+    )
+    box = page.locator("#sv-charts-loss .nsewdrag").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 20 / 400, box["y"] + box["height"] / 2)
+    told = page.locator("#sv-charts-loss .hoverlayer")
+    expect(told).to_contain_text("ResNet-20, held-out")
+    expect(told).to_contain_text("seeds 0 to 4:")
+    expect(told).to_contain_text(f"{losses[0]:.3g}")
+
+
+def test_the_axis_of_a_run_with_a_budget_in_seconds_grows_and_ends_with_it(
+    page: Page, server: str, ask: Ask
+) -> None:
+    ask("grow?run=timed-run&to=40")
+    show(page, server, "run=timed-run", 39)
+    assert x_range(page) == [0, 100]
+    ask("grow?run=timed-run&to=150")
+    drawn(page, 149)
+    assert x_range(page) == [0, 200]
+    ask("state?run=timed-run&state=finished&message=the+5+seconds+were+over")
+    page.wait_for_function(
+        "document.getElementById('sv-charts-loss').layout.xaxis.range[1] === 150"
+    )
+    expect(page.locator(".sv-message")).to_have_text("the 5 seconds were over")
+
+
 def test_ten_tabs_follow_one_run(browser: Browser, server: str, ask: Ask) -> None:
     ask("grow?run=pair-tabs&to=10")
     context = browser.new_context()
