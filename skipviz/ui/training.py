@@ -35,6 +35,7 @@ def charts(
         "colours": [[theme.colour(family), theme.colour(family, dark=True)] for family in whose],
         "chance": math.log(dataset(run.experiment.data).num_classes),
         "quantity": quantity,
+        "note": _note(run.experiment),
         "extra": extra,
     }
     live(
@@ -42,6 +43,19 @@ def charts(
         panels=panels,
         key=key,
         options=options | ({"replay_s": replay_s} if replay_s else {}),
+    )
+
+
+def _note(experiment: Experiment) -> str:
+    """What a held-out curve needs to be believed."""
+    normed = any(
+        lane.settings(experiment.dataset).get("norm") == "batch" for lane in experiment.lanes
+    )
+    if not (experiment.evaluate_every and normed):
+        return ""
+    return (
+        "BatchNorm's running statistics are measured anew before each evaluation: in a short run"
+        " they lag behind the weights, and held-out error would read too high."
     )
 
 
@@ -98,10 +112,15 @@ def at_init(experiment: Experiment) -> Run | None:
     same."""
     try:
         owner = manager.current()
-        return owner.find(owner.shared(experiment.with_(steps=1, record_every=1)))
+        return owner.find(owner.shared(_one_step(experiment)))
     except SpecError as error:
         complain(error)
         return None
+
+
+def _one_step(experiment: Experiment) -> Experiment:
+    """What decides the first step, and nothing that follows it."""
+    return experiment.with_(steps=1, seconds=0, record_every=1, evaluate_every=0, changes=())
 
 
 def foot(*names: str) -> None:
