@@ -11,7 +11,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.datafiles.find import missing
+from skipviz.declarations import probe
 from skipviz.figures import sweeps as figures
+from skipviz.runs import manager
 from skipviz.runs.highway_sweeps import BIASES, DATA, DEPTHS, HIGHWAY_TRIES
 from skipviz.runs.live import Run
 from skipviz.runs.sweep import Sweep, best, final_losses
@@ -239,6 +241,28 @@ def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
         f"Dots: each seed's mean training loss of the last {LAST} steps of 300; 20 layers of 50"
         " tanh units. A loss that is no finite number any more is left out."
     )
+    if ended and len(ended) == len(sweep.experiments):
+        _special_case(min(ended.values(), key=_distance_from_half))
+
+
+def _distance_from_half(run: Run) -> float:
+    return abs(float(run.experiment.lanes[0].knobs["gate"]) - 0.5)
+
+
+def _special_case(run: Run) -> None:
+    """Exactly a residual net, or only up to 2^−L: measured on the layers of one of the nets."""
+    found = manager.current().measure(run.id, "special_case", {})["lanes"][0]
+    layers = found["layers"]
+    st.markdown(
+        f"**Is a residual net a special case?** The layers of one of these nets, stacked {layers}"
+        f" high: as residual units and with **T = C = 1** the outputs differ by at most"
+        f" **{found['uncoupled']:g}**. With the **coupled** gate half open, T = C = 0.5, the output"
+        f" is 2^**{_signed(found['log2'])}** of the residual one (ReLU, no biases); multiplied by"
+        f" 2^{layers} it differs by **{found['coupled']:g}** of the largest output, and"
+        f" {100 * found['same_class']:.0f} % of {found['samples']} samples get the same class. With"
+        f" the net's own tanh and biases the difference is {found['as_learned']:.2g} of it."
+    )
+    st.caption(f"{probe('special_case').definition} *Caveat:* {probe('special_case').caveat}")
 
 
 VIEWS: dict[str, tuple[str, Callable[[], None]]] = {

@@ -271,3 +271,15 @@ def test_a_claim_is_judged_by_its_number(learned: Trained) -> None:
 def test_a_claim_without_a_number_is_left_open(learned: Trained) -> None:
     found = ask("claims", learned.at_init())["lanes"][0]
     assert found["deeper"] == {"value": None, "init": None, "holds": None}
+
+
+def test_an_uncoupled_open_gate_is_a_residual_unit_and_a_half_open_one_is_up_to_a_power_of_two(
+    learned: Trained,
+) -> None:
+    value = ask("special_case", learned)["lanes"]
+    assert value[1:] == [None, None, None]
+    found = value[0]
+    assert found["layers"] == UNITS and found["uncoupled"] == 0.0
+    assert found["coupled"] < 1e-12 and found["same_class"] == 1.0
+    assert found["log2"] == pytest.approx(-UNITS, abs=1e-9)
+    assert found["as_learned"] > 0.01
