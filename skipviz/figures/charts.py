@@ -62,16 +62,27 @@ def _scales(figure: go.Figure, chart: Chart) -> None:
     elif any(isinstance(x, str) for series in chart.series for x in series.x):
         figure.update_xaxes(type="category")
     if chart.log_y:
-        figure.update_yaxes(type="log", exponentformat="power", nticks=9)
-        if any(series.style == "bars" for series in chart.series):
-            figure.update_yaxes(range=_decades(chart))
+        _log_y(figure, chart)
 
 
-def _decades(chart: Chart) -> list[float]:
-    """A logarithmic axis for bars: from a decade below the smallest to the largest value."""
+def _log_y(figure: go.Figure, chart: Chart) -> None:
+    """Over many decades powers of ten, over few of them plain numbers; bars stand on a whole
+    decade."""
     values = np.array([y for series in chart.series for y in series.y], float)
     logs = np.log10(values[np.isfinite(values) & (values > 0)])
-    return [float(np.floor(logs.min())), float(np.ceil(logs.max()))] if len(logs) else [0.0, 1.0]
+    figure.update_yaxes(type="log", exponentformat="power")
+    if not len(logs):
+        return
+    low, high = float(logs.min()), float(logs.max())
+    bars = any(series.style == "bars" for series in chart.series)
+    room = 0.06 * max(high - low, 0.5)
+    figure.update_yaxes(range=[np.floor(low) if bars else low - room, high + room])
+    if high - low <= 3.5:
+        steps = (1, 2, 5) if high - low <= 2 else (1, 3)
+        ticks = [m * 10.0**e for e in range(int(np.floor(low)), int(high) + 2) for m in steps]
+        figure.update_yaxes(tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
+    else:
+        figure.update_yaxes(dtick=max(1, round((high - low) / 8)))
 
 
 def _trace(chart: Chart, number: int, series: Series, dark: bool) -> Any:

@@ -96,7 +96,7 @@ def _noisy(trained: Trained, lane: int, insert: int, sd: float, x: Any, y: Any) 
     with torch.no_grad():
         for name, weight in net.named_parameters():
             if name not in known and weight.dim() == 2:
-                weight += (sd * torch.randn(weight.shape, generator=random)).to(weight.device)
+                weight.add_((sd * torch.randn(weight.shape, generator=random)).to(weight.device))
         return float((net(x).argmax(1) == y).float().mean())
 
 

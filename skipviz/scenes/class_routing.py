@@ -43,9 +43,9 @@ def _bars(evidence: Evidence) -> Chart:
     return Chart(
         "How far a class's gates are from the mean of all",
         "",
-        "root mean square of T(class) − T(all)",
+        "rms of T(class) − T(all)",
         series,
-        note="dots: the seeds",
+        note="rms: root of the mean square over classes, layers and cells; dots: the seeds",
     )
 
 

@@ -126,7 +126,7 @@ SCENE = Scene(
     "as many steps in all, {scratch}.",
     numbers=_numbers,
     misconception="“Deep plain nets lack capacity” or “they cannot represent the solution”. They "
-    "can: here it is. They do not find it.",
+    "can: here it is. Finding it is the trouble.",
     caveat="The inserted identity is exact for ReLU, whose output is never negative; with tanh it "
     "is not. In its first steps of training on the deep net's loss jumps, because all layers move "
     "at once. From a random start it does learn too, only later: how far behind it is depends on "
@@ -141,10 +141,11 @@ SCENE = Scene(
     "never have to be worse. Everybody nods, nobody does it. We do. Vote: what happens to the "
     "training error if I insert fifteen layers into the trained net? Run. The logits are the same "
     "to the last digit. Now shake the inserted weights a little and watch the left figure: the "
-    "identity is a needle in the haystack of weight matrices. That is the point: a random start is "
-    "nowhere near it. The last figure: trained on from the identity, the deep net is better than "
-    "the shallow one; from scratch it is worse. The solution exists, gradient descent does not "
-    "find it. So build nets in which doing nothing is the easy thing: $x + F(x)$ with $F = 0$.",
+    "identity is a needle in the haystack of weight matrices. That is the point: a random start "
+    "is nowhere near it. The last figure: trained on from the identity, the deep net is better "
+    "than the shallow one; from a random start, with as many steps in all, it is far behind. The "
+    "solution exists; from elsewhere gradient descent is slow to find it. So build nets in which "
+    "doing nothing is the easy thing: $x + F(x)$ with $F = 0$.",
     exercises=(
         (
             "Why is W = 1, b = 0 an exact identity in a ReLU net but not in a tanh net?",

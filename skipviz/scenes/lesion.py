@@ -52,8 +52,8 @@ def _bars(evidence: Evidence) -> Chart:
     series = []
     for label, part, family in (
         ("whole", _whole, ""),
-        ("without one unit (mean)", _one, "resnet"),
-        ("without half of them", _half, "plain"),
+        ("without one unit (mean)", _one, "cut"),
+        ("without half of them", _half, "cut"),
     ):
         values = [float(np.median(part((ask, lane))(evidence))) for _, ask, lane, _ in _ROWS]
         series.append(Series(label, names, values, family, "bars"))
@@ -121,7 +121,9 @@ SCENE = Scene(
         Figure(
             "probe", "a point for each layer that was taken out; dashed: the whole net", ask="cut"
         ),
-        Figure("probe", "the same for highway nets", run="highway", ask="gates"),
+        Figure(
+            "probe", "the same for highway nets: gate bias −1, and −4", run="highway", ask="gates"
+        ),
         Figure("chart", "what is left without one unit, and without half", chart=_bars),
     ),  # fmt: skip
     expects=(

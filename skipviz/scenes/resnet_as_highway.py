@@ -11,7 +11,7 @@ from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Seri
 from skipviz.spec import Experiment, Lane
 
 _DEEP = DENSE | {"depth": 21}
-_BUDGET = {"steps": 240, "lr": 0.03, "seeds": 3, "record_every": 3}
+_BUDGET = {"steps": 200, "lr": 0.03, "seeds": 3, "record_every": 3}
 _FIXED = {"shut": (0.02, 0.1, 0.3), "wide": (0.5, 0.7, 0.9, 1.0)}
 _RESNET = _DEEP | {
     "branch_layers": 1,

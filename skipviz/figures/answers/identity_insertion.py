@@ -12,6 +12,8 @@ from plotly.subplots import make_subplots
 from skipviz.figures.layout import above, laid_out, strokes
 
 HEIGHT_PX = 430
+WINDOW = 10
+"""Steps whose mean is drawn: the loss of single batches is noise."""
 
 
 def figure(
@@ -26,14 +28,19 @@ def figure(
         if entries[0] is None:
             continue
         _panel(made, 1, noise, [entry["noisy"] for entry in entries], name[0], stroke)
-        curves = [entry["curve"] for entry in entries]
+        curves = [_smooth(entry["curve"]) for entry in entries]
         _panel(made, 2, list(range(len(curves[0]))), curves, name[0], stroke)
     made.update_yaxes(title_text="accuracy on training samples", range=[0, 1.03], row=1, col=1)
     made.update_xaxes(title_text="noise on inserted weights (sd)", type="category", row=1, col=1)
     made.update_yaxes(title_text="training loss (nats)", type="log", row=1, col=2)
-    made.update_yaxes(exponentformat="power", row=1, col=2)
-    made.update_xaxes(title_text="step of training on", row=1, col=2)
+    made.update_yaxes(exponentformat="power", dtick=1, row=1, col=2)
+    made.update_xaxes(title_text=f"step of training on (mean of {WINDOW})", row=1, col=2)
     return above(laid_out(made, dark=dark, height=HEIGHT_PX))
+
+
+def _smooth(losses: Sequence[float]) -> list[float]:
+    window = min(WINDOW, len(losses)) or 1
+    return [float(np.mean(losses[i : i + window])) for i in range(max(0, len(losses) - window + 1))]
 
 
 def _panel(
