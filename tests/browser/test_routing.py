@@ -1,0 +1,82 @@
+"""Routing and lesions in a real browser: train, see the classes apart, take layers out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+
+from skipviz.engine.training import Training
+from skipviz.runs.store import Store, write_json
+from skipviz.spec import Experiment, Lane
+from tests.browser.serving import Server, serving
+
+WAIT_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("runs")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def run_id(server: Server) -> str:
+    """A short stored run: a highway and a plain lane, two seeds."""
+    dense = {"backbone": "dense", "depth": 6}
+    lanes = [
+        Lane(family="highway", knobs=dense | {"gate_bias": -1.0}),
+        Lane(family="plain", knobs=dense | {"activation": "tanh", "init": "orthogonal"}),
+    ]
+    experiment = Experiment(lanes=lanes, steps=60, seeds=2, lr=0.1, device="cpu")
+    training = Training(experiment)
+    for _ in training.frames():
+        pass
+    store = Store(server.runs)
+    made = store.new_id()
+    folder = store.create(made, experiment)
+    torch.save(training.state(), folder / "checkpoint.pt")
+    write_json(folder / "status.json", {"state": "finished", "step": 60, "steps": 60})
+    return made
+
+
+def test_classes_are_drawn_beside_shuffled_labels_and_two_are_compared(
+    page: Page, server: Server, run_id: str
+) -> None:
+    page.goto(f"{server.url}/routing?run={run_id}")
+    titles = page.locator(".js-plotly-plot .infolayer .annotation-text")
+    expect(titles).to_have_count(11, timeout=WAIT_MS)
+    expect(titles.last).to_have_text("shuffled labels")
+    expect(page.get_by_text("True classes differ")).to_be_visible()
+    pair = page.get_by_role("toolbar", name="Compare two classes")
+    pair.get_by_text("0", exact=True).click()
+    pair.get_by_text("7", exact=True).click()
+    expect(titles.nth(2)).to_have_text("0 minus 7", timeout=WAIT_MS)
+    expect(titles).to_have_count(4)
+
+
+def test_a_layer_that_is_clicked_is_taken_out_of_every_lane(
+    page: Page, server: Server, run_id: str
+) -> None:
+    page.goto(f"{server.url}/routing?run={run_id}")
+    page.get_by_text("Lesions", exact=True).click(timeout=WAIT_MS)
+    points = page.locator(".js-plotly-plot .points path")
+    expect(points.first).to_be_visible(timeout=WAIT_MS)
+    rows = page.locator(".skip-facts tr")
+    expect(rows).to_have_count(3, timeout=WAIT_MS)
+    expect(rows.nth(1).locator("td").last).to_have_text("–")
+    points.nth(1).click(force=True)
+    expect(page.get_by_test_id("stMultiSelect").get_by_text("3", exact=True)).to_be_visible(
+        timeout=WAIT_MS
+    )
+    for lane in (1, 2):
+        expect(rows.nth(lane).locator("td").last).to_contain_text("%", timeout=WAIT_MS)
+
+
+def test_a_page_without_a_run_says_what_to_press(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/routing")
+    expect(page.get_by_text("the measurements follow as soon as the run has ended")).to_be_visible(
+        timeout=WAIT_MS
+    )
