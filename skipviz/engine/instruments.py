@@ -8,7 +8,7 @@ entry first, which is as safe.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,19 @@ from torch import nn
 
 from skipviz.wiring import Wiring
 
+LARGE = 20_000
+"""Values of a tensor whose copy in float64 would cost more than its norm in parts."""
+
 
 def norms(tensors: list[torch.Tensor]) -> torch.Tensor:
     """The L2 norm of each tensor, (n,) float64, on the tensors' device (float64-less devices: on
     the CPU)."""
     if not tensors:
         return torch.zeros(0, dtype=torch.float64)
+    if tensors[0].device.type == "cpu":
+        small = [tensor for tensor in tensors if tensor.numel() < LARGE]
+        found = iter(torch._foreach_norm(small, 2, dtype=torch.float64) if small else ())
+        return torch.stack([_norm(t) if t.numel() >= LARGE else next(found) for t in tensors])
     if tensors[0].device.type != "mps":
         return torch.stack(list(torch._foreach_norm(tensors, 2, dtype=torch.float64)))
     peaks = torch.stack([tensor.abs().amax() for tensor in tensors])
@@ -33,8 +40,23 @@ def norms(tensors: list[torch.Tensor]) -> torch.Tensor:
     return peaks.cpu().double() * scaled.cpu().double()
 
 
+def _norm(tensor: torch.Tensor) -> torch.Tensor:
+    """The L2 norm of a large tensor, float64, whichever way it lies in memory."""
+    if tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last):
+        tensor = tensor.permute(0, 2, 3, 1)
+    if tensor.dtype != torch.float64:
+        tensor = tensor.float()
+    return norms_of(tensor.reshape(1, -1))
+
+
 PART = 640
 """So many squares are added up in float32 before float64 goes on."""
+
+
+@cache
+def _part(count: int) -> int:
+    """The largest divisor of a count that is at most PART."""
+    return next(size for size in range(min(PART, count), 0, -1) if count % size == 0)
 
 
 def norms_of(values: torch.Tensor) -> torch.Tensor:
@@ -46,10 +68,9 @@ def norms_of(values: torch.Tensor) -> torch.Tensor:
     """
     if values.dtype == torch.float64 or not values.is_contiguous():
         return torch.linalg.vector_norm(values, dim=(-2, -1), dtype=torch.float64)
-    flat = values.flatten(-2).flatten(0, -2)  # (n, elements)
-    count = flat.shape[1]
-    part = next(size for size in range(min(PART, count), 0, -1) if count % size == 0)
-    parts = torch.linalg.vector_norm(flat.unflatten(1, (-1, part)), dim=2)
+    count = values.shape[-2] * values.shape[-1]
+    flat = values.view(-1, count)
+    parts = torch.linalg.vector_norm(flat.unflatten(1, (-1, _part(count))), dim=2)
     found = torch.linalg.vector_norm(parts, dim=1, dtype=torch.float64)
     safe = found.cpu().numpy()
     unsafe = np.flatnonzero(~((safe > 1e-16) & (safe < 1e17)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skipviz.engine.instruments import norms_of
+from skipviz.engine.instruments import norms, norms_of
 
 SIZES = [1e-38, 3.5e-21, 1e-19, 1e-17, 1e-14, 1.0, 1e15, 1e18, 1e30]
 
@@ -31,3 +31,12 @@ def test_a_norm_that_no_number_can_hold_says_so() -> None:
     values[1, 0, 0], values[2, 1, 3] = float("inf"), float("nan")
     found = norms_of(values)
     assert found[0] == 4 and found[1] == float("inf") and found[2].isnan()
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
+def test_norms_of_feature_maps_do_not_depend_on_their_layout(kind: torch.dtype) -> None:
+    maps = torch.randn(4, 16, 32, 32, generator=torch.Generator().manual_seed(0)) * 1e-21
+    maps = maps.to(kind)
+    others = [maps, maps.contiguous(memory_format=torch.channels_last), maps.mT, maps[:1, :2]]
+    expected = [float(each.double().norm()) for each in others]
+    np.testing.assert_allclose(norms(others).numpy(), expected, rtol=1e-6)
