@@ -24,7 +24,7 @@ GROUPS = {
     "Budget and evaluation": ("seconds", "evaluate_every"),
     "Data": ("subset", "pool", "label_noise", "augment"),
 }
-ADVANCED = ("warmup", "clip", "seed", "record_every", "device")
+ADVANCED = ("warmup", "clip", "seed", "record_every", "precision", "device")
 EVALUATIONS = 20
 """So often a run is evaluated where the form switches it on."""
 
