@@ -362,6 +362,19 @@ def test_the_library_is_made_once_under_its_hash_in_a_folder_of_the_users_own(
 
 
 @needs_kernel
+def test_a_library_that_is_only_a_link_is_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path))
+    build.load()
+    (library,) = (tmp_path / "fused").glob("*.so")
+    library.rename(tmp_path / "elsewhere.so")
+    library.symlink_to(tmp_path / "elsewhere.so")
+    with pytest.raises(build.Unavailable, match="not a file of this user's"):
+        build.load()
+
+
+@needs_kernel
 @pytest.mark.parametrize("augment", ["none", "both"])
 def test_batches_are_to_the_last_bit_those_of_torch(augment: str) -> None:
     rng = np.random.default_rng(0)

@@ -18,7 +18,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,6 +56,8 @@ def load() -> ctypes.CDLL:
             with _alone(library):
                 if not library.exists():
                     _make(library, compiler, target)
+            if not _own(library, stat.S_ISREG):
+                raise Unavailable(f"{library} is not a file of this user's; remove it")
             return ctypes.CDLL(str(library))
     except (OSError, SpecError) as error:
         raise Unavailable(str(error)) from None
@@ -74,12 +76,17 @@ def _target(compiler: str) -> tuple[tuple[str, ...], bytes]:
 def _folder() -> Path:
     """The folder of the libraries: the user's own, closed to all others."""
     folder = places.cache() / "fused"
-    folder.mkdir(parents=True, exist_ok=True)
-    about = folder.lstat()
-    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _own(folder, stat.S_ISDIR):
         raise Unavailable(f"{folder} is not a folder of this user's")
     folder.chmod(0o700)
     return folder
+
+
+def _own(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Is this of the kind, no link, and the user's own?"""
+    about = path.lstat()
+    return kind(about.st_mode) and about.st_uid == os.getuid()
 
 
 @contextmanager
