@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
+import psutil
+
 from skipviz import discover
 from skipviz.datafiles.find import missing
 from skipviz.knob import show
@@ -104,13 +106,30 @@ def _at_once(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str
     """Each scene in a process of its own, the longest first, as they end."""
     found = discover.scenes()
     longest = sorted(keys, key=lambda key: -found[key].seconds)
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+    cores = _cores()
+    with ThreadPoolExecutor(len(cores), initializer=_settle, initargs=(cores,)) as pool:
         waiting = [pool.submit(_child, key, args.seeds, args.first_seed) for key in longest]
         for count, future in enumerate(as_completed(waiting), 1):
             result = future.result()
             word = "met" if _met(result) else "fell short"
             _note(f"{count} of {len(keys)}: {result['key']} {word}, {result['seconds']:.0f} s")
             yield result
+
+
+def _cores() -> list[int]:
+    """The cores that scenes may use, one each: not more than there are in hardware."""
+    there = psutil.cpu_count(logical=False) or 1
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))[:there]
+    return list(range(there))
+
+
+def _settle(cores: list[int]) -> None:
+    """Keeps this thread, and the processes that it starts, to a core of its own: several engines
+    that each take all cores stand in each other's way."""
+    core = cores.pop()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
 
 
 def _child(key: str, seeds: int | None, first_seed: int | None) -> dict[str, Any]:
