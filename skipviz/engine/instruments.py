@@ -86,6 +86,8 @@ class Instruments:
     def __init__(self, net: nn.Module, wiring: Wiring) -> None:
         self.net, self.wiring = net, wiring
         self.on = False
+        self._sizes: list[int] = []
+        self._roots = torch.zeros(0)
         self._x: dict[int, torch.Tensor] = {}
         self._grad: dict[int, torch.Tensor] = {}
         self._gates: dict[int, torch.Tensor] = {}
@@ -114,8 +116,11 @@ class Instruments:
         xs = [self._x[i] for i in range(len(self.wiring.points))]
         weights = [weight.grad for weight in self.weights]
         read = norms(signals + weights + xs)
-        counts = torch.tensor([x.numel() for x in xs], dtype=read.dtype, device=read.device)
-        read[len(signals) + len(weights) :] /= counts.sqrt()
+        sizes = [x.numel() for x in xs]
+        if sizes != self._sizes:  # kept: a CUDA graph must not be given numbers by the host
+            self._sizes = sizes
+            self._roots = torch.tensor(sizes, dtype=read.dtype, device=read.device).sqrt()
+        read[len(signals) + len(weights) :] /= self._roots
         gates = [self._gates[i].mean() for i in range(len(self.wiring.gates))]
         if gates:
             read = torch.cat([read, torch.stack(gates).to(read.device).to(read.dtype)])

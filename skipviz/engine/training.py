@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from skipviz.engine import captured
 from skipviz.engine import device as devices
 from skipviz.engine.abreast import Abreast
 from skipviz.engine.evaluate import Examiner
@@ -141,18 +142,21 @@ class Training:
         stacked = {pupil for _, members in self.stacks for pupil in members}
         self._alone = [pupil for pupils in self.lanes for pupil in pupils if pupil not in stacked]
         self._abreast = Abreast([pupil.net for pupil in self._alone], devices.threads(experiment))
+        recordable = self._alone and captured.claims(experiment, self.device)
+        self._captured = captured.Captured(self._alone) if recordable else None
         self._maps = Maps(experiment, self.feed)
         self._examiner = Examiner(self.feed)
 
     @property
     def engines(self) -> list[str]:
-        """What trains each lane: the "fused" kernel, the "stacked" engine, or the "modules" that
-        the app shows."""
+        """What trains each lane: the "fused" kernel, the "stacked" engine, a "CUDA graph" of the
+        modules that the app shows, or those "modules" themselves."""
         found = []
         for pupils in self.lanes:
             inside = [stack for stack, members in self.stacks if pupils[0] in members]
             kinds = ["fused" if isinstance(stack, FusedStack) else "stacked" for stack in inside]
-            found.append(kinds[0] if kinds else "modules")
+            recorded = self._captured is not None and not self._captured.failure
+            found.append(kinds[0] if kinds else "CUDA graph" if recorded else "modules")
         return found
 
     def change(self, lr: float) -> None:
@@ -207,7 +211,12 @@ class Training:
         batches = [self.feed.batch(step, seed) for seed in self._seeds]
         reads = self._learn_stacked(batches, record)
         jobs = [partial(pupil.learn, *batches[pupil.turn], step, record) for pupil in self._alone]
-        reads |= zip(self._alone, self._abreast.results(jobs), strict=True)
+        found = (
+            self._captured.learn(batches, step, record)
+            if self._captured
+            else self._abreast.results(jobs)
+        )
+        reads |= zip(self._alone, found, strict=True)
         self.step, self.over = step + 1, last
         if not record:
             return None
