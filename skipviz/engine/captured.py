@@ -13,9 +13,9 @@ recording fails, all steps do.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 WARM_STEPS = 4
 """Eager steps before the recording; PyTorch asks for three."""
 
+Result = TypeVar("Result")
 Body = Callable[[], None]
 Batch = tuple[Tensor, Tensor]
 """Images (B, C, H, W) and labels (B,) of one seed."""
@@ -67,7 +68,10 @@ class Captured:
         if self._replay is None and self.steps > WARM_STEPS and not self.failure:
             self._capture(batches)
         if self._replay is None:
-            return [self._eagerly(i, batches, step, measure) for i in range(len(self.pupils))]
+            # measured in any case: a reading makes tensors that the recording must find
+            jobs = [partial(p.learn, *batches[p.turn], step, True) for p in self.pupils]
+            reads = apart(self.streams, jobs)
+            return reads if measure else [None] * len(reads)
         for (x, y), (new_x, new_y) in zip(self.batches, batches, strict=True):
             x.copy_(new_x)
             y.copy_(new_y)
@@ -75,11 +79,6 @@ class Captured:
         self.step.fill_(step)
         self._replay()
         return self._readings() if measure else [None] * len(self.pupils)
-
-    def _eagerly(self, i: int, batches: Sequence[Batch], step: int,
-                 measure: bool) -> np.ndarray | None:  # fmt: skip
-        with forked(self.streams[i]):
-            return self.pupils[i].learn(*batches[self.pupils[i].turn], step, measure)
 
     # --- what is recorded
 
@@ -101,9 +100,7 @@ class Captured:
 
     def _body(self) -> None:
         """A step of all nets, on nothing but tensors that stay where they are."""
-        for i, pupil in enumerate(self.pupils):
-            with forked(self.streams[i]):
-                self._step(i, pupil)
+        apart(self.streams, [partial(self._step, i, p) for i, p in enumerate(self.pupils)])
 
     def _step(self, i: int, pupil: Pupil) -> None:
         x, y = self.batches[pupil.turn]
@@ -149,18 +146,24 @@ def update(optimiser: Sgd, lr: Tensor, alive: Tensor) -> None:
         weight.copy_(torch.where(alive, weight - lr * direction, weight))
 
 
-@contextmanager
-def forked(branch: torch.cuda.Stream | None) -> Iterator[None]:
-    """Runs a part of a step on a stream of its own, which starts after what came before and which
-    what comes after waits for; without one it just runs it."""
-    if branch is None:
-        yield
-        return
-    main = torch.cuda.current_stream(branch.device)
-    branch.wait_stream(main)
-    with torch.cuda.stream(branch):
-        yield
-    main.wait_stream(branch)
+def apart(
+    streams: Sequence[torch.cuda.Stream | None], jobs: Sequence[Callable[[], Result]]
+) -> list[Result]:
+    """What the jobs return, each done on its stream: all start after what came before, and what
+    comes after waits for all. Without streams they are done in turn."""
+    main = torch.cuda.current_stream() if any(streams) else None
+    found = []
+    for stream, job in zip(streams, jobs, strict=True):
+        if stream is None:
+            found.append(job())
+            continue
+        stream.wait_stream(main)
+        with torch.cuda.stream(stream):
+            found.append(job())
+    if main is not None:
+        for stream in filter(None, streams):
+            main.wait_stream(stream)
+    return found
 
 
 def recorded(body: Body) -> Body:
