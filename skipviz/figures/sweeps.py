@@ -50,7 +50,7 @@ def against_depth(
         type="category", categoryorder="array", categoryarray=[str(d) for d in depths],
         range=[-0.4, len(depths) - 0.6],
     )  # fmt: skip
-    return made.update_yaxes(type="log", exponentformat="power")
+    return made.update_yaxes(type="log", exponentformat="power", dtick=1)
 
 
 def over_epochs(
@@ -70,7 +70,7 @@ def over_epochs(
         )  # fmt: skip
     _chance(made, chance, dark)
     made = above(laid_out(made, dark=dark, x="epoch", y="training loss", height=430))
-    return made.update_yaxes(type="log", exponentformat="power")
+    return made.update_yaxes(type="log", exponentformat="power", dtick=1)
 
 
 def bias_map(
@@ -121,7 +121,7 @@ def over_gates(
     _chance(made, chance, dark)
     made = laid_out(made, dark=dark, x="transform gate T, fixed", y="final training loss")
     made.update_xaxes(range=[-0.03, 1.04])
-    return above(made).update_yaxes(type="log", exponentformat="power")
+    return above(made).update_yaxes(type="log", exponentformat="power", dtick=1)
 
 
 def gate_bias(
@@ -150,7 +150,9 @@ def gate_bias(
 
 
 def _chance(made: Any, chance: float, dark: bool) -> None:
-    made.add_hline(
-        y=chance, line={"dash": "dot", "width": 2, "color": theme.theme(dark).line},
-        annotation={"text": "guessing", "font": {"size": 14}}, annotation_position="top left",
+    """The loss of guessing; on a logarithmic axis a note stands at its logarithm."""
+    made.add_hline(y=chance, line={"dash": "dot", "width": 2, "color": theme.theme(dark).line})
+    made.add_annotation(
+        x=0.005, xref="paper", xanchor="left", y=math.log10(chance), yanchor="bottom",
+        text="guessing", font={"size": 14}, showarrow=False,
     )  # fmt: skip

@@ -83,7 +83,7 @@ def fixed(options: Mapping[str, Any]) -> dict[str, Experiment]:
         ]
         lr = float(options["lr"])
         made[f"T = {value:g}"] = Experiment(
-            lanes=lanes, lr=lr, steps=300, seeds=3, record_every=5, **DATA[options["data"]]
+            lanes=lanes, lr=lr, steps=300, seeds=3, record_every=10, **DATA[options["data"]]
         )
     return made
 

@@ -147,7 +147,7 @@ def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
                 winner = best({name: losses[name] for name in names})
                 at[depth] = [losses[winner], *(losses[n] for n in names if n != winner)]
                 curves.append((f"{family}-{depth}", family, *_curve(ended[winner])))
-                lines.append(f"{winner}: best of {len(names)}")
+                lines.append(winner)
     left, right = st.columns(2)
     labels = {"plain": "plain, 71 units", "highway": "highway, 50 units"}
     left.plotly_chart(
@@ -161,8 +161,9 @@ def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
     st.caption(
         f"Dots: each seed's mean training loss of the last {LAST} steps; faint: the tries that were"
         " not the best. Right: the best tries, median over seeds, mean of the last"
-        f" {LAST} steps. {'; '.join(lines)}. Depth counts the input layer, as in the paper."
-        " Source: Srivastava et al. 2015 (arXiv 1505.00387), Fig. 1."
+        f" {LAST} steps. Depth counts the input layer, as in the paper: Srivastava et al. 2015"
+        f" (arXiv 1505.00387), Fig. 1. Best of {sweep.options.get('tries')} tries:"
+        f" {'; '.join(lines)}."
     )
 
 
@@ -257,10 +258,11 @@ def _special_case(run: Run) -> None:
         f"**Is a residual net a special case?** The layers of one of these nets, stacked {layers}"
         f" high: as residual units and with **T = C = 1** the outputs differ by at most"
         f" **{found['uncoupled']:g}**. With the **coupled** gate half open, T = C = 0.5, the output"
-        f" is 2^**{_signed(found['log2'])}** of the residual one (ReLU, no biases); multiplied by"
-        f" 2^{layers} it differs by **{found['coupled']:g}** of the largest output, and"
-        f" {100 * found['same_class']:.0f} % of {found['samples']} samples get the same class. With"
-        f" the net's own tanh and biases the difference is {found['as_learned']:.2g} of it."
+        f" is $2^{{{found['log2']:.2f}}}$ times the residual one (ReLU, no biases). Multiplied by"
+        f" $2^{{{layers}}}$ it differs by at most **{found['coupled']:g}** times the largest"
+        f" output, and {100 * found['same_class']:.0f} % of {found['samples']} samples get the same"
+        f" class. With the net's own tanh and biases the two differ by up to"
+        f" {found['as_learned']:,.3g} times the largest output."
     )
     st.caption(f"{probe('special_case').definition} *Caveat:* {probe('special_case').caveat}")
 

@@ -15,6 +15,7 @@ from skipviz.figures.answers import routing as routing_figure
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import families, labels
 from skipviz.spec import Experiment, Lane
+from skipviz.ui.gate_maps import gate_maps, is_convolutional
 from skipviz.ui.highway_sections import gated_lane, seeds, table
 from skipviz.ui.lanes import is_dark
 from skipviz.ui.measured import answers
@@ -51,6 +52,15 @@ def recipes() -> dict[str, Experiment]:
             batch_size=100,
             lr=0.3,
             steps=500,
+            seeds=3,
+        ),
+        "Convolutional highway": Experiment(
+            lanes=[
+                Lane(family="highway", knobs={"backbone": "cifar", "depth": 10, "gate_bias": -2.0})
+            ],
+            lr=0.1,
+            steps=150,
+            record_every=5,
             seeds=3,
         ),
     }
@@ -227,4 +237,5 @@ VIEWS: dict[str, tuple[Callable[[Run], bool], Callable[[Run], None]]] = {
     "Class routing": (_gated, _routing),
     "Lesions": (lambda run: True, _lesions),
     "Is the adaptivity used?": (_gated, _adaptivity),
+    "Gates as maps": (is_convolutional, gate_maps),
 }

@@ -34,9 +34,10 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
         top = max(abs(v) for row in answer[name] for v in row if v is not None)
         if name == "sample_output":
             limits = (-top, top)
+        cells = max(map(len, answer[name]))
         made.add_trace(
             go.Heatmap(
-                z=answer[name],
+                z=[[*row, *[None] * (cells - len(row))] for row in answer[name]],
                 y=answer["depth"],
                 colorscale=scale,
                 zmin=limits[0] if limits else None,
