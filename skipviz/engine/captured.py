@@ -151,18 +151,16 @@ def apart(
 ) -> list[Result]:
     """What the jobs return, each done on its stream: all start after what came before, and what
     comes after waits for all. Without streams they are done in turn."""
-    main = torch.cuda.current_stream() if any(streams) else None
-    found = []
-    for stream, job in zip(streams, jobs, strict=True):
-        if stream is None:
-            found.append(job())
-            continue
+    own = [stream for stream in streams if stream is not None]
+    if not own:
+        return [job() for job in jobs]
+    main, found = torch.cuda.current_stream(), []
+    for stream, job in zip(own, jobs, strict=True):
         stream.wait_stream(main)
         with torch.cuda.stream(stream):
             found.append(job())
-    if main is not None:
-        for stream in filter(None, streams):
-            main.wait_stream(stream)
+    for stream in own:
+        main.wait_stream(stream)
     return found
 
 
