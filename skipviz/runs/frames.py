@@ -219,7 +219,8 @@ class FrameLog:
         known = self._rows.get(f"lane{i}_{HELD_OUT[-1]}", [])
         first, end = bisect.bisect_left(known, start), bisect.bisect_left(known, stop)
         if first == end:
-            return np.zeros(0, int), *(np.zeros((0, self.tracks[i].seeds)) for _ in HELD_OUT)
+            nothing = np.zeros((0, self.tracks[i].seeds))
+            return np.zeros(0, int), nothing, nothing
         loss, error = (self._columns[f"lane{i}_{name}"][first:end] for name in HELD_OUT)
         return np.array(known[first:end]), loss, error
 
