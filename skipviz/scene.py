@@ -247,10 +247,23 @@ def curve(
     window: int = 10,
     dashed: bool = False,
 ) -> Series:
-    """Loss or error over the steps: the mean of `window` recorded steps, median over seeds."""
+    """Loss or error over the steps: the mean of the last `window` recorded steps up to each of
+    them, median over seeds."""
     each = np.median(evidence.history(values, lane, run)[:, :, 0], axis=1)
-    window = min(window, len(each))
     with np.errstate(invalid="ignore"):
-        y = np.convolve(each, np.full(window, 1 / window), mode="valid")
-    steps = evidence.steps(run)[window - 1 :]
-    return Series(label, [int(v) for v in steps], [float(v) for v in y], family, dashed=dashed)
+        y = [float(each[max(0, i - window + 1) : i + 1].mean()) for i in range(len(each))]
+    return Series(label, [int(v) for v in evidence.steps(run)], y, family, dashed=dashed)
+
+
+def steps_to(
+    evidence: Evidence, lane: int, level: float, run: str = "main", window: int = 10
+) -> list[float]:
+    """The first step at which the mean loss of the last `window` recorded steps is below `level`,
+    of each seed; infinity where it never is."""
+    loss, steps = evidence.history("loss", lane, run)[:, :, 0], evidence.steps(run)
+    found = []
+    for each in loss.T:
+        sums = np.convolve(np.nan_to_num(each, nan=np.inf, posinf=1e30), np.ones(window), "valid")
+        below = np.flatnonzero(sums / window < level)
+        found.append(float(steps[below[0] + window - 1]) if len(below) else float("inf"))
+    return found

@@ -104,7 +104,8 @@ def _trace(chart: Chart, number: int, series: Series, dark: bool) -> Any:
         return go.Scatter(**common, mode="markers", marker=marker)
     line = {"color": ink, "width": 3.5 if series.family else 2.5}
     line |= {"dash": "dash"} if series.dashed else {}
-    return go.Scatter(**common, mode="lines+markers" if len(y) <= 12 else "lines", line=line)
+    marked = series.family and len(y) <= 12
+    return go.Scatter(**common, mode="lines+markers" if marked else "lines", line=line)
 
 
 def _place(every: Sequence[Series], number: int) -> tuple[int, int]:
