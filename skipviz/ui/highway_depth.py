@@ -23,7 +23,8 @@ from skipviz.ui.lanes import is_dark
 from skipviz.ui.sweeping import section
 from skipviz.ui.training import at_init
 
-WAIT_S = 8.0
+WAIT_S = 1.5
+"""So long the page waits for one step at init, which takes a warm worker a moment."""
 
 
 def views() -> None:
@@ -56,8 +57,10 @@ def _lesson() -> None:
         family="highway", knobs={"backbone": "dense", "depth": int(depth or 50), "gate_bias": bias}
     )
     run = at_init(Experiment(lanes=[lane], seeds=3))
-    if run is None or not _measured(run):
-        st.info("A worker is warming up; move the slider again in a few seconds.")
+    if run is None:
+        return
+    if not _measured(run):
+        _wait(run)
         return
     gradient = run.log.lane(0, "signal_gradient_norm")[0]  # (S, P)
     open_share = 1 / (1 + math.exp(-bias))
@@ -94,6 +97,19 @@ def _measured(run: Run) -> bool:
     while not run.log.n and not run.ended and time.monotonic() < until:
         time.sleep(0.02)
     return bool(run.log.n)
+
+
+def _wait(run: Run) -> None:
+    """Draws the page again as soon as the step is there."""
+
+    @st.fragment(run_every=0.4, key=f"lesson_wait_{run.id}")
+    def waiting() -> None:
+        if run.log.n:
+            st.rerun()
+        status = run.status()
+        st.info(status.get("message") or "Measuring the gradient at init …")
+
+    waiting()
 
 
 # --- sweeps

@@ -49,9 +49,11 @@ def numbers(run: Run) -> None:
         st.info("No lane of this run is a highway net.")
         return
     found = answers(run, "carried", samples=2000)
-    columns = [("at init", highway, "init"), ("now", highway, "now")]
+    name = labels(run.experiment)[highway]
+    columns = [(f"{name}: at init", highway, "init"), ("now", highway, "now")]
     if plain is not None:
-        columns.append((f"{labels(run.experiment)[plain]}, now", plain, "now"))
+        name = labels(run.experiment)[plain]
+        columns += [(f"{name}: at init", plain, "init"), ("now", plain, "now")]
     head = ["", *(title for title, _, _ in columns)]
     rows = [
         [text, *(seeds([a["lanes"][i][when][key] for a in found], how) for _, i, when in columns)]
