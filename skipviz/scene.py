@@ -267,3 +267,10 @@ def steps_to(
         below = np.flatnonzero(sums / window < level)
         found.append(float(steps[below[0] + window - 1]) if len(below) else float("inf"))
     return found
+
+
+def best(evidence: Evidence, lane: int, runs: Sequence[str]) -> list[float]:
+    """The final training losses of a lane in that of several runs in which their median is lowest:
+    each net at its own best learning rate."""
+    found = [evidence.final("loss", lane, run) for run in runs]
+    return min(found, key=lambda losses: float(np.median(losses)))
