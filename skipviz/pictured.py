@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from skipviz.spec import Experiment, architecture
 
-MAPS_PER_RUN = 50
+MAPS_PER_RUN = 30
 """At most so many maps are recorded in a run, at evenly spaced steps, and one of the last step."""
 
 FEWEST_STEPS = 5
@@ -20,9 +20,9 @@ MOST_SAMPLES = 10
 MOST_CELLS = 25_000
 """Cells of all units and samples of a lane together: very large nets show fewer samples."""
 
-MOST_AVERAGED, LEAST_AVERAGED = 256, 64
-_WORK = 3.2e7
-"""Multiply-adds that the forward pass for one mean may cost, unless it averages very few."""
+AVERAGED = 64
+"""Evenly chosen training samples that the mean of T is taken over: with more of them the recording
+would cost more than a tenth of a 50-layer run."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,13 @@ def pictures(experiment: Experiment) -> list[Picture | None]:
         if not gates:
             found.append(Picture(units, samples))
             continue
-        cost = sum(unit.body.multiply_adds for unit in wiring.units)
         settings = lane.settings(experiment.dataset)
         learned = settings["gate"] == "learned"
         found.append(
             Picture(
                 units,
                 samples,
-                averaged=int(min(MOST_AVERAGED, max(LEAST_AVERAGED, _WORK / cost))),
+                averaged=AVERAGED,
                 bias=float(settings["gate_bias"]) if learned else None,
             )
         )

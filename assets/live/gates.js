@@ -7,7 +7,7 @@ import { around, diverging, GATE_SCALES, round, sequential } from "./scales.js";
 import { gatesReading } from "./words.js";
 
 const MAPS = ["bias", "mean", "gate", "output"];
-const PLAY_EVERY_MS = 80, ASK_EVERY_MS = 1500, LEAST_BIAS = 0.2, CLOSED = 0.05;
+const PLAY_EVERY_MS = 110, ASK_EVERY_MS = 1500, LEAST_BIAS = 0.2, CLOSED = 0.05;
 const MODES = [["init", "at init"], ["now", "now"], ["twin", "plain twin"]];
 
 export class GatesPanel {
@@ -168,6 +168,11 @@ export class GatesPanel {
     this.figures.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     const width = Math.floor((wide - (columns - 1) * 10) / columns);
     const looks = this.looks(track, theme);
+    const now = [...MAPS.map((name) => values[name]), this.mode, this.order, theme, width, innerHeight,
+      ...looks.map(({ scale }) => String(scale.ticks)), live.pinned === null, this.samples.children[0],
+      this.sample, this.store.lanes[this.lane].version];
+    if (this.drawn?.every((part, i) => part === now[i])) return;
+    this.drawn = now;
     this.maps.forEach((map, i) => {
       map.lay({
         width, height: live.heightOf("gates") + (innerHeight < 800 ? 0 : 20), units: track.units.length || track.gates.length,

@@ -22,6 +22,44 @@ Seen = tuple[list[Tensor], list[Tensor]]
 """T of each unit, no entry where it has none, and y of each unit, (B, C)."""
 
 
+class Chain:
+    """A dense net in a stack, one layer after another, on the stack's own weights: nothing is
+    copied, and a fraction of the time that modules and hooks take."""
+
+    def __init__(
+        self, linears: list[tuple[nn.Linear, Tensor, Tensor]], units: int, gated: bool, act: str
+    ) -> None:
+        """`linears` as a stack gives them: the first layer, those of the units, their gates, the
+        head; of each its module, weight [out, in] and bias [out]."""
+        first, *inner, _ = [(weight.T, bias) for _, weight, bias in linears]
+        self.first, self.layers, self.gates = first, inner[:units], inner[units:]
+        if len(inner) != units * (2 if gated else 1):
+            raise ValueError(f"{len(inner)} layers do not make {units} units")
+        self.act = _ACTIVATIONS[act]
+
+    @torch.no_grad()
+    def through(self, images: Tensor) -> Seen:
+        """What the units put out, one after another."""
+        x = self.act(torch.addmm(self.first[1], images.flatten(1), self.first[0]))
+        gates, outputs = [], []
+        for k, (weight, bias) in enumerate(self.layers):
+            h = self.act(torch.addmm(bias, x, weight))
+            if self.gates:
+                gates.append(torch.addmm(self.gates[k][1], x, self.gates[k][0]).sigmoid_())
+                h = torch.lerp(x, h, gates[-1])
+            outputs.append(h)
+            x = h
+        return gates, outputs
+
+    def biases(self) -> np.ndarray:
+        """The transform gates' biases (U, C) float32."""
+        found: np.ndarray = torch.stack([bias for _, bias in self.gates]).cpu().numpy()
+        return found
+
+
+_ACTIVATIONS = {"relu": torch.relu_, "tanh": torch.tanh_, "sigmoid": torch.sigmoid_}
+
+
 class Maps:
     """What is drawn of an experiment's lanes, and the samples it is drawn for."""
 
@@ -40,15 +78,21 @@ class Maps:
         before, self._part = self._part, int(MAPS_PER_RUN * spent_s / experiment.seconds)
         return last or self._part > before
 
-    def of(self, lane: int, net: nn.Module, chain: bool) -> dict[str, np.ndarray]:
-        """The maps of a lane's net as fields of its frame; none where it has no picture. `chain`:
-        the net is dense, and nothing stands between its units."""
+    def of(self, lane: int, net: nn.Module) -> dict[str, np.ndarray]:
+        """The maps of a lane's net as fields of its frame; none where it has no picture."""
         picture = self.pictures[lane]
         if picture is None:
             return {}
-        seen = through_chain if chain else through_module
-        found = drawn(picture, *seen(net, picture.units, self._samples(picture)))
+        found = drawn(picture, *through_module(net, picture.units, self._samples(picture)))
         return found | ({"gate_bias_map": biases(net, picture)} if picture.averaged else {})
+
+    def of_chain(self, lane: int, chain: Chain) -> dict[str, np.ndarray]:
+        """The same of a lane whose weights stand in a stack."""
+        picture = self.pictures[lane]
+        if picture is None:
+            return {}
+        found = drawn(picture, *chain.through(self._samples(picture)))
+        return found | ({"gate_bias_map": chain.biases()} if picture.averaged else {})
 
     def _samples(self, picture: Picture) -> Tensor:
         """Standardised images (K + M, C, H, W): the fixed samples, then those to average over."""
@@ -82,21 +126,6 @@ def _stacked(parts: list[Tensor]) -> Tensor:
     cells = max(part.shape[1] for part in parts)
     wide = [nn.functional.pad(x, (0, cells - x.shape[1]), value=torch.nan) for x in parts]
     return torch.stack(wide if any(x.shape[1] < cells for x in parts) else parts, 1)
-
-
-@torch.no_grad()
-def through_chain(net: nn.Module, units: tuple[Place, ...], images: Tensor) -> Seen:
-    """What the units of a dense net put out, one after another: without hooks, and quickly."""
-    x, gates, outputs = net.get_submodule("stem")(images), [], []
-    for unit in units:
-        module: Any = net.get_submodule(unit.path)
-        if unit.gate:
-            gates.append(module.transform_gate(x))
-            x = torch.lerp(x, module.transform(x), gates[-1])
-        else:
-            x = module(x)
-        outputs.append(x)
-    return gates, outputs
 
 
 @torch.no_grad()

@@ -142,7 +142,7 @@ class Stack:
 
     # --- weights
 
-    def _linears(self, i: int) -> list[tuple[nn.Linear, Tensor, Tensor]]:
+    def linears(self, i: int) -> list[tuple[nn.Linear, Tensor, Tensor]]:
         """Every linear layer of net i with its weight [out, in] and bias [out] in the stack."""
         net, wiring, w = self.nets[i], self.wirings[i], self.shape.width
         found = [(wiring.layers[0].path, self.stem[i], self.stem_bias[i, :, 0])]
@@ -159,7 +159,7 @@ class Stack:
     def read(self) -> None:
         """Takes the weights of the reference modules."""
         for i in range(len(self.nets)):
-            for module, weight, bias in self._linears(i):
+            for module, weight, bias in self.linears(i):
                 weight.copy_(module.weight)
                 bias.copy_(module.bias)
 
@@ -167,7 +167,7 @@ class Stack:
     def write(self) -> None:
         """Gives the weights back to the reference modules."""
         for i in range(len(self.nets)):
-            for module, weight, bias in self._linears(i):
+            for module, weight, bias in self.linears(i):
                 module.weight.copy_(weight)
                 module.bias.copy_(bias)
 

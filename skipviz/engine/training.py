@@ -27,7 +27,7 @@ from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
 from skipviz.engine.instruments import Instruments
-from skipviz.engine.maps import Maps
+from skipviz.engine.maps import Chain, Maps
 from skipviz.engine.nets import make_net
 from skipviz.engine.optimise import Adam, Sgd, clip, optimiser
 from skipviz.engine.stacked import Shape, Stack, shape_of
@@ -268,14 +268,33 @@ class Training:
 
     def _drawn(self) -> list[dict[str, Any]]:
         """The maps of every lane's first net, before the present step's update."""
-        found: list[dict[str, Any]] = []
+        found = []
         for i, pupils in enumerate(self.lanes):
-            inside = [stack for stack, members in self.stacks if pupils[0] in members]
-            if self._maps.pictures[i] is not None:
-                for stack in inside:
-                    stack.write()
-            found.append(self._maps.of(i, pupils[0].net, chain=bool(inside)))
+            chain = self._chains.get(i)
+            if chain is not None:
+                found.append(self._maps.of_chain(i, chain))
+            else:
+                found.append(self._maps.of(i, self._written(pupils[0]).net))
         return found
+
+    @cached_property
+    def _chains(self) -> dict[int, Chain]:
+        """The first net of each lane with maps that stands in a stack, layer by layer."""
+        found = {}
+        for i, picture in enumerate(self._maps.pictures):
+            first, units = self.lanes[i][0], len(picture.units) if picture else 0
+            for stack, members in self.stacks:
+                if units and first in members and units == stack.shape.depth - 1:
+                    linears = stack.linears(members.index(first))
+                    found[i] = Chain(linears, units, stack.shape.gated, stack.shape.activation)
+        return found
+
+    def _written(self, pupil: Pupil) -> Pupil:
+        """A pupil whose module has its weights."""
+        for stack, members in self.stacks:
+            if pupil in members:
+                stack.write()
+        return pupil
 
     def _lane_frame(
         self, pupils: list[Pupil], reads: list[Any], drawn: dict[str, Any]

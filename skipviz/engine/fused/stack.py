@@ -107,7 +107,7 @@ class FusedStack:
         ]
         return [part for matrix in found for part in (matrix[..., :-1], matrix[..., -1:])]
 
-    def _linears(self, i: int) -> list[tuple[nn.Linear, Tensor, Tensor]]:
+    def linears(self, i: int) -> list[tuple[nn.Linear, Tensor, Tensor]]:
         """Every linear layer of net i with its weight [out, in] and bias [out]."""
         wiring = self.wirings[i]
         stem, stem_bias, inner, inner_bias, head, head_bias = self._parts(self.weights)
@@ -124,7 +124,7 @@ class FusedStack:
     def read(self) -> None:
         """Takes the weights of the reference modules."""
         for i in range(len(self.nets)):
-            for module, weight, bias in self._linears(i):
+            for module, weight, bias in self.linears(i):
                 weight.copy_(module.weight)
                 bias.copy_(module.bias)
 
@@ -132,7 +132,7 @@ class FusedStack:
     def write(self) -> None:
         """Gives the weights back to the reference modules."""
         for i in range(len(self.nets)):
-            for module, weight, bias in self._linears(i):
+            for module, weight, bias in self.linears(i):
                 module.weight.copy_(weight)
                 module.bias.copy_(bias)
 

@@ -1,0 +1,181 @@
+"""Gates and stripes in a real browser: the maps live, scrubbed, at init, of the twin, under the
+pointer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.serving import Server, serving
+
+WAIT_MS = 40_000
+KNOBS = "highway:backbone=dense,depth=11,gate_bias=-2.0"
+ADDRESS = f"gates?lane={KNOBS},plain_twin=true&lane={KNOBS}&lr=0.3&steps="
+
+# A hash over the pixels of one map: tells whether another picture stands there.
+PICTURE = """(name) => {
+    const canvas = document.querySelector(`[data-map=${name}] canvas:nth-of-type(2)`);
+    const bytes = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    let sum = 0;
+    for (let i = 0; i < bytes.length; i += 1) sum = (sum * 31 + bytes[i]) >>> 0;
+    return sum;
+}"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("runs")) as started:
+        yield started
+
+
+def pictures(page: Page) -> dict[str, int]:
+    return {name: page.evaluate(PICTURE, name) for name in ("bias", "mean", "gate", "output")}
+
+
+def mode(page: Page, name: str) -> None:
+    page.locator(".sv-gates header").get_by_role("button", name=name, exact=True).click()
+
+
+def train(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("^play_arrow Train|^Train")).first.click()
+
+
+def trained(page: Page, server: Server, steps: int = 60) -> Page:
+    page.goto(f"{server.url}/{ADDRESS}{steps}")
+    expect(page.locator(".sv-gates")).to_have_attribute("data-step", "0", timeout=WAIT_MS)
+    train(page)
+    expect(page.locator(".sv-live[data-state=finished]")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".sv-gates")).to_have_attribute(
+        "data-step", str(steps - 1), timeout=WAIT_MS
+    )
+    return page
+
+
+def test_the_maps_change_while_the_net_trains(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/{ADDRESS}20000")
+    panel = page.locator(".sv-gates")
+    expect(panel).to_have_attribute("data-step", "0", timeout=WAIT_MS)
+    init = pictures(page)
+    train(page)
+    expect(page.locator(".sv-live[data-state=running]")).to_be_visible(timeout=WAIT_MS)
+    expect(panel).to_have_attribute("data-step", re.compile(r"\d"), timeout=WAIT_MS)
+    seen = set()
+    for _ in range(3):
+        step = panel.get_attribute("data-step") or ""
+        expect(panel).not_to_have_attribute("data-step", step, timeout=WAIT_MS)
+        seen.add(pictures(page)["output"])
+    assert len(seen) == 3 and all(pictures(page)[name] != init[name] for name in init)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".sv-live[data-state=stopped]")).to_be_visible(timeout=WAIT_MS)
+
+
+def test_a_finished_run_is_replayed_by_slider_keys_and_button(page: Page, server: Server) -> None:
+    trained(page, server)
+    panel, slider = page.locator(".sv-gates"), page.locator(".sv-steps input")
+    expect(slider).to_have_attribute("max", "12", timeout=WAIT_MS)  # every fifth step, and 59
+    last = pictures(page)
+    slider.press("Home")
+    expect(panel).to_have_attribute("data-step", "0")
+    first = pictures(page)
+    assert all(first[name] != last[name] for name in last)
+    slider.press("ArrowRight")
+    expect(panel).to_have_attribute("data-step", "5")
+    box = slider.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(panel).to_have_attribute("data-step", "30")
+    page.get_by_role("button", name="follow").click()
+    expect(panel).to_have_attribute("data-step", "59")
+    assert pictures(page) == last
+    page.get_by_role("button", name="▶ replay").click()
+    expect(page.get_by_role("button", name="❚❚ pause")).to_be_visible()
+    expect(panel).to_have_attribute("data-step", "59", timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="▶ replay")).to_be_visible(timeout=WAIT_MS)
+    assert pictures(page) == last
+
+
+def test_init_now_and_twin_are_a_switch_and_samples_a_click(page: Page, server: Server) -> None:
+    trained(page, server)
+    panel, now = page.locator(".sv-gates"), pictures(page)
+    mode(page, "at init")
+    expect(panel).to_have_attribute("data-step", "0", timeout=WAIT_MS)
+    expect(panel.locator(".sv-reading")).to_contain_text("at init")
+    init = pictures(page)
+    assert all(init[name] != now[name] for name in now)
+    mode(page, "plain twin")
+    expect(panel).to_have_attribute("data-mode", "twin")
+    expect(panel.get_by_text("a plain net has no gates")).to_have_count(3)
+    assert pictures(page)["output"] not in (now["output"], init["output"])
+    mode(page, "now")
+    expect(panel).to_have_attribute("data-step", "59")
+    assert pictures(page) == now
+    page.locator("[data-sample='7']").click()
+    expect(page.locator("[data-sample='7']")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_function(f"() => ({PICTURE})('gate') !== {now['gate']}")
+    seven = pictures(page)
+    assert (seven["bias"], seven["mean"]) == (now["bias"], now["mean"])
+    assert seven["output"] != now["output"]
+
+
+def test_the_pointer_and_the_arrow_keys_read_layer_cell_and_value(
+    page: Page, server: Server
+) -> None:
+    trained(page, server)
+    gate = page.locator("[data-map=gate]")
+    box = gate.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    tip = gate.locator(".sv-tip")
+    expect(tip).to_have_text(re.compile(r"^layer \d+, cell \d+: T = 0\.\d+$"))
+    gate.focus()
+    gate.press("ArrowRight")
+    before = tip.inner_text()
+    gate.press("ArrowRight")
+    cells = [int(re.findall(r"cell (\d+)", text)[0]) for text in (before, tip.inner_text())]
+    assert cells[1] == cells[0] + 1
+    page.mouse.move(0, 0)
+    bias = page.locator("[data-map=bias]")
+    bias.focus()
+    bias.press("ArrowDown")
+    expect(bias.locator(".sv-tip")).to_have_text(re.compile(r"^layer 3, cell 1: b_T = −[12]\.\d+$"))
+
+
+def test_scale_and_order_change_the_picture_and_back(page: Page, server: Server) -> None:
+    trained(page, server)
+    now = pictures(page)
+    page.get_by_role("button", name="log", exact=True).click()
+    page.wait_for_function(f"() => ({PICTURE})('gate') !== {now['gate']}")
+    assert pictures(page)["output"] == now["output"]
+    page.get_by_role("button", name="0 to 1", exact=True).click()
+    page.get_by_role("button", name="cells by mean T").click()
+    page.wait_for_function(f"() => ({PICTURE})('output') !== {now['output']}")
+    page.get_by_role("button", name="cells by mean T").click()
+    page.wait_for_function(f"() => ({PICTURE})('output') === {now['output']}")
+    assert pictures(page) == now
+
+
+def test_a_sample_by_its_number_is_measured_and_shown(page: Page, server: Server) -> None:
+    trained(page, server)
+    now = pictures(page)
+    page.get_by_label("Another training sample").fill("123")
+    page.get_by_label("Another training sample").press("Enter")
+    extra = page.locator("[data-sample='extra']")
+    expect(extra).to_have_attribute("aria-pressed", "true", timeout=WAIT_MS)
+    assert pictures(page)["gate"] != now["gate"]
+    page.locator("[data-sample='0']").click()
+    page.wait_for_function(f"() => ({PICTURE})('gate') === {now['gate']}")
+
+
+def test_a_second_browser_sees_the_same_maps(
+    new_page: Callable[..., Page], server: Server, tmp_path: Path
+) -> None:
+    first = trained(new_page(), server)
+    second = new_page()
+    second.goto(first.url)
+    expect(second.locator(".sv-gates")).to_have_attribute("data-step", "59", timeout=WAIT_MS)
+    expect(second.locator(".sv-steps input")).to_have_attribute("max", "12", timeout=WAIT_MS)
+    assert pictures(second) == pictures(first)
