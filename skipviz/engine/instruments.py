@@ -59,23 +59,34 @@ def _part(count: int) -> int:
     return next(size for size in range(min(PART, count), 0, -1) if count % size == 0)
 
 
+def _in_parts(rows: torch.Tensor) -> torch.Tensor:
+    """The L2 norm of each row, (n,) float64: its parts in float32, their sum in float64."""
+    parts = rows.unflatten(1, (-1, _part(rows.shape[1])))
+    return torch.linalg.vector_norm(
+        torch.linalg.vector_norm(parts, dim=2), dim=1, dtype=torch.float64
+    )
+
+
 def norms_of(values: torch.Tensor) -> torch.Tensor:
     """The L2 norm over the last two axes, float64.
 
     Parts of some hundred squares are added up in float32, which keeps seven digits as long as the
-    squares stay in its range, and the parts in float64. Where a norm is below 1e-16 or above 1e17,
-    they may not: there all squares are added up in float64.
+    squares stay in its range, and the parts in float64. Where a norm is below 1e-16 they may not:
+    there all values are first multiplied by 2^100, which is exact. Nor may they above 1e17: there
+    all squares are added up in float64.
     """
     if values.dtype == torch.float64 or not values.is_contiguous():
         return torch.linalg.vector_norm(values, dim=(-2, -1), dtype=torch.float64)
     count = values.shape[-2] * values.shape[-1]
     flat = values.view(-1, count)
-    parts = torch.linalg.vector_norm(flat.unflatten(1, (-1, _part(count))), dim=2)
-    found = torch.linalg.vector_norm(parts, dim=1, dtype=torch.float64)
-    safe = found.cpu().numpy()
-    unsafe = np.flatnonzero(~((safe > 1e-16) & (safe < 1e17)))
-    if len(unsafe):
-        rows = torch.from_numpy(unsafe).to(flat.device)
+    found = _in_parts(flat)
+    known = found.cpu().numpy()
+    small, large = np.flatnonzero(known < 1e-16), np.flatnonzero(~(known < 1e17))
+    if len(small):
+        rows = torch.from_numpy(small).to(flat.device)
+        found[rows] = _in_parts(flat.index_select(0, rows).mul_(2.0**100)).div_(2.0**100)
+    if len(large):
+        rows = torch.from_numpy(large).to(flat.device)
         found[rows] = torch.linalg.vector_norm(flat[rows], dim=1, dtype=torch.float64)
     return found.view(values.shape[:-2])
 
@@ -131,8 +142,12 @@ class Instruments:
     def split(self, read: np.ndarray) -> dict[str, np.ndarray]:
         """A reading as the fields of a LaneFrame."""
         points, layers = len(self.wiring.points), len(self.wiring.layers)
-        ends = np.cumsum([points, layers, points])
-        signal, weight, scale, gates = np.split(read, ends)
+        signal, rest = read[:points], read[points:]
+        weight, scale, gates = (
+            rest[:layers],
+            rest[layers : layers + points],
+            rest[layers + points :],
+        )
         return {
             "signal_gradient_norm": signal,
             "weight_gradient_norm": weight,
