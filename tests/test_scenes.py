@@ -180,6 +180,14 @@ def test_families_that_repeat_go_from_pale_to_full_and_gaps_stay_gaps() -> None:
     assert figure.data[0].y == (1.0, None) and figure.layout.yaxis.type == "log"
 
 
+def test_words_on_an_axis_stand_upright_in_lines_of_their_own() -> None:
+    words = [f"a rather long name of net number {n}" for n in range(6)]
+    figure = charts.draw(Chart("", "", "loss", [Series("", words, [1.0] * 6, style="dots")]))
+    assert figure.layout.xaxis.tickangle == 0
+    assert all("<br>" in text for text in figure.layout.xaxis.ticktext)
+    assert list(figure.layout.xaxis.tickvals) == words
+
+
 # --- the command line
 
 

@@ -5,6 +5,7 @@ charts.draw(chart, dark) -> plotly Figure
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,18 +25,19 @@ def draw(chart: Chart, dark: bool = False, height: int = HEIGHT_PX) -> go.Figure
     figure = go.Figure()
     for number, series in enumerate(chart.series):
         figure.add_trace(_trace(chart, number, series, dark))
+    lines = max((_wrapped(chart, x).count("<br>") for x in _words(chart)), default=0)
     look, ink = theme.theme(dark), "#F2F5F8" if dark else "#16202A"
     grid = "#2A323D" if dark else "#E3E8ED"
     figure.update_layout(
         title={"text": f"<b>{chart.title}</b>", "x": 0, "xanchor": "left", "font": {"size": 20}},
         height=height,
-        margin={"l": 80, "r": 24, "t": 96, "b": 84 if chart.note else 60},
+        margin={"l": 80, "r": 24, "t": 96, "b": (84 if chart.note else 60) + 20 * lines},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": ink, "size": 16},
         legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
         bargap=0.3,
-        showlegend=sum(bool(series.label) for series in chart.series) > 1,
+        showlegend=len(chart.series) > 1 and any(series.label for series in chart.series),
     )
     figure.update_xaxes(title_text=chart.x, gridcolor=grid, zerolinecolor=grid)
     figure.update_yaxes(title_text=chart.y, gridcolor=grid, zerolinecolor=grid)
@@ -47,7 +49,7 @@ def draw(chart: Chart, dark: bool = False, height: int = HEIGHT_PX) -> go.Figure
             yref="paper",
             x=0,
             y=0,
-            yshift=-66,
+            yshift=-66 - 20 * lines,
             showarrow=False,
             xanchor="left",
             font={"size": 14, "color": look.line},
@@ -59,10 +61,23 @@ def _scales(figure: go.Figure, chart: Chart) -> None:
     """Logarithmic axes say powers of ten; words stand on a category axis."""
     if chart.log_x:
         figure.update_xaxes(type="log", exponentformat="power", dtick=1)
-    elif any(isinstance(x, str) for series in chart.series for x in series.x):
-        figure.update_xaxes(type="category")
+    elif words := _words(chart):
+        wrapped = [_wrapped(chart, word) for word in words]
+        figure.update_xaxes(type="category", tickangle=0, tickvals=words, ticktext=wrapped)
     if chart.log_y:
         _log_y(figure, chart)
+
+
+def _words(chart: Chart) -> list[str]:
+    """The words on the x axis, in their order; none where it has numbers."""
+    every = [x for series in chart.series for x in series.x]
+    return list(dict.fromkeys(x for x in every if isinstance(x, str)))
+
+
+def _wrapped(chart: Chart, word: str) -> str:
+    """A word of the x axis in lines that fit beside the others."""
+    width = max(10, 120 // len(_words(chart)))
+    return "<br>".join(textwrap.wrap(word, width)) or word
 
 
 def _log_y(figure: go.Figure, chart: Chart) -> None:

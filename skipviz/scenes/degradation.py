@@ -38,7 +38,7 @@ def _curves(evidence: Evidence) -> Chart:
         for lane, label, family, dashed in lanes
     ]
     return Chart(
-        "Training loss: plain gets worse with depth, residual does not",
+        "Training loss of two depths, plain and residual",
         "step",
         "training loss (nats)",
         series,
@@ -49,16 +49,16 @@ def _curves(evidence: Evidence) -> Chart:
 def _decayed(evidence: Evidence) -> Chart:
     """The final losses without and with weight decay, a dot for each seed."""
     rows = [("main", 0), ("decay", 0), ("main", 1), ("decay", 1)]
-    names = [f"{name}-{depth}" for depth in (SHALLOW, DEEP) for name in ("plain", "plain + decay")]
+    names = [f"plain-{depth}{more}" for depth in (SHALLOW, DEEP) for more in ("", " + decay")]
     series = [
-        Series(name, [name] * len(losses), losses, "plain", "dots")
+        Series("", [name] * len(losses), losses, "plain", "dots")
         for name, losses in zip(
             names, (evidence.final("loss", lane, run) for run, lane in rows), strict=True
         )
     ]
     guess = float(np.log(evidence.experiment().dataset.num_classes))
     series.append(Series("guessing", names, [guess] * len(names), dashed=True))
-    return Chart("Weight decay does not cure it", "net", "training loss (nats)", series)
+    return Chart("Without and with weight decay", "net", "training loss (nats)", series)
 
 
 def _answer(evidence: Evidence) -> int:
