@@ -119,10 +119,8 @@ class Stack:
         ]  # fmt: skip
         self.flat = torch.empty(sum(map(math.prod, self.sizes)), **self.like)
         self.flat.grad = torch.zeros_like(self.flat)
-        self.weights, self.grads = (
-            _parts(self.flat, self.sizes),
-            _parts(_grad(self.flat), self.sizes),
-        )
+        self.weights = _parts(self.flat, self.sizes)
+        self.grads = _parts(_grad(self.flat), self.sizes)
         self.stem, self.stem_bias, self.inner, self.inner_bias, self.head, self.head_bias = (
             self.weights
         )
