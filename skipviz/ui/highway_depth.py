@@ -255,8 +255,8 @@ def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
         figures.over_gates(found, _chance(sweep), is_dark()), theme=None, key=f"fixed_{sweep.id}"
     )
     st.caption(
-        f"Dots: each seed's mean training loss of the last {LAST} steps of 300; 20 layers of 50"
-        " tanh units. A loss that is no finite number any more is left out."
+        f"Dots: each seed's mean training loss in the last {LAST} of 300 steps, of which every tenth"
+        " is recorded; 20 layers of 50 tanh units. A loss that is not finite is left out."
     )
     if ended and len(ended) == len(sweep.experiments):
         _special_case(min(ended.values(), key=_distance_from_half))
@@ -278,7 +278,7 @@ def _special_case(run: Run) -> None:
         f" $2^{{{layers}}}$ it differs by at most **{found['coupled']:g}** times the largest"
         f" output, and {100 * found['same_class']:.0f} % of {found['samples']} samples get the same"
         f" class. With the net's own tanh and biases the two differ by up to"
-        f" {found['as_learned']:,.3g} times the largest output."
+        f" {found['as_learned']:,.0f} times the largest output."
     )
     st.caption(f"{probe('special_case').definition} *Caveat:* {probe('special_case').caveat}")
 

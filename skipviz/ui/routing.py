@@ -221,10 +221,11 @@ def _adaptivity(run: Run) -> None:
         )
     st.html(table(["", "training loss", "training accuracy"], rows))
     closed, values = sum(e["closed"] for e in found), sum(e["values"] for e in found)
+    never = "no gate was ever closed." if not closed else "float32 rounded these down."
     st.markdown(
         f"Smallest T seen: **{seeds([e['smallest'] for e in found], '.2g')}**, largest"
         f" **{seeds([e['largest'] for e in found], '.4f')}**. Exactly 0: {closed} of {values:,}"
-        " values. The sigmoid never closes a gate."
+        f" values: {never}"
     )
     st.caption(f"{probe('adaptivity').definition} *Caveat:* {probe('adaptivity').caveat}")
 
