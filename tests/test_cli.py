@@ -115,3 +115,13 @@ def test_every_command_that_the_readme_names_exists() -> None:
     assert set(re.findall(r"`?make (run|test|bench)\b", text)) <= set(targets)
     for path in re.findall(r"\]\((assets/[^)]+)\)", text):
         assert (root / path).is_file()
+
+
+def test_bench_names_the_benchmarks_and_the_rows_that_there_are(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["bench", "nothing"]) == 2
+    assert "bench 'nothing': must be one of engine" in capfd.readouterr().err
+    assert main(["bench", "engine", "--cases", "pair-dense-21"]) == 2
+    wrong = capfd.readouterr().err.strip().splitlines()
+    assert len(wrong) == 1 and wrong[0].startswith("case 'pair-dense-21': must be one of pair-")
