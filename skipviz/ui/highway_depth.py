@@ -255,8 +255,8 @@ def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
         figures.over_gates(found, _chance(sweep), is_dark()), theme=None, key=f"fixed_{sweep.id}"
     )
     st.caption(
-        f"Dots: each seed's mean training loss in the last {LAST} of 300 steps, of which every tenth"
-        " is recorded; 20 layers of 50 tanh units. A loss that is not finite is left out."
+        f"Dots: each seed's mean training loss in the last {LAST} of 300 steps; every tenth step is"
+        " recorded; 20 layers of 50 tanh units. A loss that is not finite is left out."
     )
     if ended and len(ended) == len(sweep.experiments):
         _special_case(min(ended.values(), key=_distance_from_half))

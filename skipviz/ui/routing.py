@@ -73,7 +73,7 @@ def views(run: Run) -> None:
     chosen = st.segmented_control(
         "What to look at",
         names,
-        default=names[0],
+        default="Lesions" if len(run.experiment.lanes) > 1 else names[0],
         key=f"routing_view_{run.id}",
         label_visibility="collapsed",
         required=True,

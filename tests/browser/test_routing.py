@@ -46,6 +46,7 @@ def test_classes_are_drawn_beside_shuffled_labels_and_two_are_compared(
     page: Page, server: Server, run_id: str
 ) -> None:
     page.goto(f"{server.url}/routing?run={run_id}")
+    page.get_by_text("Class routing", exact=True).click(timeout=WAIT_MS)
     titles = page.locator(".js-plotly-plot .infolayer .annotation-text")
     expect(titles).to_have_count(11, timeout=WAIT_MS)
     expect(titles.last).to_have_text("shuffled labels")
@@ -61,7 +62,6 @@ def test_a_layer_that_is_clicked_is_taken_out_of_every_lane(
     page: Page, server: Server, run_id: str
 ) -> None:
     page.goto(f"{server.url}/routing?run={run_id}")
-    page.get_by_text("Lesions", exact=True).click(timeout=WAIT_MS)
     points = page.locator(".js-plotly-plot .points path")
     expect(points.first).to_be_visible(timeout=WAIT_MS)
     rows = page.locator(".skip-facts tr")
