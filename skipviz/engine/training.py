@@ -268,13 +268,15 @@ class Training:
 
     def _drawn(self) -> list[dict[str, Any]]:
         """The maps of every lane's first net, before the present step's update."""
-        found = []
+        found: list[dict[str, Any]] = []
         for i, pupils in enumerate(self.lanes):
             chain = self._chains.get(i)
             if chain is not None:
                 found.append(self._maps.of_chain(i, chain))
-            else:
+            elif self._maps.pictures[i] is not None:
                 found.append(self._maps.of(i, self._written(pupils[0]).net))
+            else:
+                found.append({})
         return found
 
     @cached_property
