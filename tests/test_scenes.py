@@ -138,6 +138,19 @@ def test_scenes_stand_in_an_order_of_their_own() -> None:
     assert len(set(orders)) == len(orders)
 
 
+@pytest.mark.parametrize("key", SCENES)
+def test_a_scene_can_be_performed_drawn_and_told_whatever_came_of_it(key: str) -> None:
+    scene = SCENES[key]
+    few = {"steps": 4, "seeds": 1, "record_every": 1}
+    done = rehearse(scene, {name: run.with_(**few) for name, run in scene.runs.items()})
+    assert len(done.verdicts) == len(scene.expects)
+    assert 0 <= scene.answer(done.evidence) < len(scene.choices)
+    assert "{" not in scene.saw.format(**scene.numbers(done.evidence))
+    for figure in scene.figures:
+        if figure.chart is not None:
+            assert charts.draw(figure.chart(done.evidence), dark=True).data
+
+
 # --- a tiny scene, for real
 
 
