@@ -111,7 +111,7 @@ def test_init_now_and_twin_are_a_switch_and_samples_a_click(page: Page, server: 
     expect(panel.get_by_text("a plain net has no gates")).to_have_count(3)
     assert pictures(page)["output"] not in (now["output"], init["output"])
     mode(page, "now")
-    expect(panel).to_have_attribute("data-step", "59")
+    expect(panel).to_have_attribute("data-mode", "now")
     assert pictures(page) == now
     page.locator("[data-sample='7']").click()
     expect(page.locator("[data-sample='7']")).to_have_attribute("aria-pressed", "true")
