@@ -172,7 +172,7 @@ SCENE = Scene(
         ("Zhang et al. 2019, Fixup Initialization", "section 3"),
         ("He et al. 2015, Deep Residual Learning", "section 3.4"),
     ),
-    seconds=30,
+    seconds=35,
     notes="A slide in circulation says: BatchNorms absolutely necessary because of vanishing "
     "gradients. Two claims in one line; we test both. Vote. Run: four residual nets, the first as "
     "in the paper, with BatchNorm. The second is the same without it, from the same init, and it "

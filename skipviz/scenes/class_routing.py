@@ -130,7 +130,7 @@ SCENE = Scene(
     "nothing of cause: to see what a gate does, change it (the lesion scene). The gate bias −1 is "
     "chosen because it shows best.",
     sources=(("Srivastava et al. 2015, Training Very Deep Networks", "Fig. 3 and section 4.1"),),
-    seconds=10,
+    seconds=6,
     notes="The highway paper shows the mean gates of two digits side by side and says: the "
     "routing differs by class. True, but how much difference would you expect anyway? Vote. Run, "
     "then look at the pictures after training: each map is one class, layers downwards, cells "

@@ -16,7 +16,7 @@ _PLAIN = tuple(Lane(family="plain", knobs=_NORM | {"depth": depth}) for depth in
 _RESIDUAL = tuple(
     Lane(family="resnet", knobs=_NORM | {"depth": depth}) for depth in (SHALLOW, DEEP)
 )
-_BUDGET = {"steps": 200, "lr": 0.03, "seeds": 3, "record_every": 2}
+_BUDGET = {"steps": 200, "lr": 0.03, "seeds": 3, "record_every": 3}
 
 
 def _times(above: int, below: int, run: str = "main") -> Callable[[Evidence], list[float]]:
@@ -143,7 +143,7 @@ SCENE = Scene(
         ("He et al. 2015, Deep Residual Learning", "Fig. 1 and section 4.2"),
         ("Srivastava et al. 2015, Training Very Deep Networks", "section 3.1"),
     ),
-    seconds=30,
+    seconds=35,
     notes="Hands up: who says that the deeper net has the lower training loss? It contains the "
     "shallow one, so it can represent everything that the shallow one can. Run. The two orange "
     "curves are the plain nets, and the deeper one stays up. Say the word: training loss. Nobody "

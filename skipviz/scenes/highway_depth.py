@@ -132,7 +132,7 @@ SCENE = Scene(
         ("Srivastava et al. 2015, Training Very Deep Networks", "Fig. 1 and section 3.1"),
         ("Srivastava et al. 2015, Highway Networks", "section 3"),
     ),
-    seconds=30,
+    seconds=25,
     notes="This is the first figure of the highway paper, done again in half a minute. Four "
     "depths, up to a hundred layers, all with tanh and the same initial weights of the layers. "
     "Vote: who trains at a hundred? Run. The highway nets: four curves that come down together. "

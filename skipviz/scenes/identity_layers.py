@@ -135,7 +135,7 @@ SCENE = Scene(
         ("He et al. 2015, Deep Residual Learning", "section 1: the solution by construction"),
         ("He et al. 2015, Deep Residual Learning", "section 3.1: identities are hard to find"),
     ),
-    seconds=15,
+    seconds=8,
     notes="The ResNet paper begins with a thought experiment. Take a shallow net that works. Add "
     "layers that are the identity. The deeper net computes the same function, so a deeper net can "
     "never have to be worse. Everybody nods, nobody does it. We do. Vote: what happens to the "

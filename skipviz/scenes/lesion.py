@@ -171,7 +171,7 @@ SCENE = Scene(
         ("Veit et al. 2016, Residual Networks Behave Like Ensembles", "section 4.1 and Fig. 3"),
         ("Srivastava et al. 2015, Training Very Deep Networks", "section 4.2 and Fig. 4"),
     ),
-    seconds=20,
+    seconds=12,
     notes="A question for surgeons: we cut one layer out of a trained net, sew the ends together, "
     "and do not train again. Vote for plain and residual. Run. Then the second figure: each point "
     "is the accuracy without that one layer. The plain net is at guessing, whichever layer you "

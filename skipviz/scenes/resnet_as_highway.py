@@ -180,7 +180,7 @@ SCENE = Scene(
         ("He et al. 2015, Deep Residual Learning", "section 2: shortcut connections"),
         ("He et al. 2016, Identity Mappings", "section 3: exclusive gating"),
     ),
-    seconds=30,
+    seconds=40,
     notes="Write the highway formula on the board: y is H times T plus x times C. Somebody always "
     "says: ResNet is that with everything at one half. Vote. Run the first pair: a highway net "
     "with both gates held at one, and a ResNet with the same layers. There is one curve; the "

@@ -177,7 +177,7 @@ SCENE = Scene(
         ("Srivastava et al. 2015, Training Very Deep Networks", "Fig. 2 and section 4.1"),
         ("Srivastava et al. 2015, Highway Networks", "section 4"),
     ),
-    seconds=15,
+    seconds=10,
     notes="This is the most beautiful figure of the highway paper: four pictures, layers downwards "
     "and cells across. The biases, the mean gate, the gate for one sample, and the outputs. Point "
     "at the last: vertical stripes, cells that hand on their value through many layers, an "

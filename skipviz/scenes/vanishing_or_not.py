@@ -119,7 +119,7 @@ SCENE = Scene(
                 Lane(family="resnet", knobs=_NORM | {"depth": DEEP, "plain_twin": True}),
                 Lane(family="resnet", knobs=_NORM | {"depth": DEEP}),
             ],
-            steps=70,
+            steps=60,
             lr=0.02,
             seeds=3,
             record_every=2,
@@ -202,7 +202,7 @@ SCENE = Scene(
         ("Juliani 2016, ResNets, HighwayNets, and DenseNets, Oh My!", "section on ResNets"),
         ("Shorten 2019, Introduction to ResNets", "section on the 56-layer CNN"),
     ),
-    seconds=45,
+    seconds=40,
     notes="Write three quotations on the board. A much-read article: the signal essentially "
     "disappears. The ResNet paper: with BatchNorm the gradients have healthy norms. A blog post: "
     "it is not vanishing, it is a true optimisation difficulty. They cannot all be right about the "
