@@ -26,8 +26,8 @@ class LaneFrame:
                           out, (L,) or (S, L)
     activation_scale      root mean square of x at each signal point, (P,) or (S, P)
     gate_mean             mean transform gate T of each gated unit over the batch, (G,) or (S, G)
-    gate_bias_map         the gates' biases, (U, C) float32, NaN where they are not learned. This and
-                          the next three are of the first seed's net, and None between two maps
+    gate_bias_map         the gates' biases, (U, C) float32, NaN where they are not learned. This
+                          and the next three are of the first seed's net, None between two maps
     gate_mean_map         T, mean over evenly chosen training samples, (U, C)
     gate_map              T of each fixed sample, (K, U, C)
     output_map            the units' outputs for the same samples, (K, U, C): the stripes; also of a

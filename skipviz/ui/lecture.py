@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skipviz import discover
 from skipviz.runs import manager
@@ -131,22 +132,8 @@ def contents() -> None:
         " run showed, in numbers, and what it did not."
     )
     left, middle, right = st.columns([7, 1.4, 1.6], vertical_alignment="bottom")
-    chosen = left.multiselect(
-        "Scenes of this lecture, in the order in which you pick them",
-        list(known),
-        default=list(place.scenes) if "scenes" in st.query_params else [],
-        format_func=lambda key: known[key].title,
-        placeholder="Pick scenes; with none picked, the lecture is the whole course",
-        key="lecture_scenes",
-    )
-    seeds = middle.selectbox(
-        "Seeds",
-        [1, 3, 5, 10],
-        index=[1, 3, 5, 10].index(place.seeds) if place.seeds in (1, 3, 5, 10) else 1,
-        key="lecture_seeds",
-        help="Every run is repeated with so many seeds; charts show the median and the range.",
-    )
-    place = replace(place, scenes=tuple(chosen) or tuple(known), seeds=seeds, playing=False)
+    scenes, seeds = _picked(place, left, middle)
+    place = replace(place, scenes=scenes, seeds=seeds, playing=False)
     begin = right.button(
         "Begin", type="primary", icon=":material/slideshow:", shortcut="Enter", width="stretch"
     )
@@ -169,3 +156,26 @@ def contents() -> None:
                 alone = Place((key,), seeds=seeds, room=word(), playing=True)
                 to_address(alone)
                 st.rerun()
+
+
+def _picked(
+    place: Place, left: DeltaGenerator, middle: DeltaGenerator
+) -> tuple[tuple[str, ...], int]:
+    """The boxes for scenes and seeds, and what is chosen in them."""
+    known = discover.scenes()
+    chosen = left.multiselect(
+        "Scenes of this lecture, in the order in which you pick them",
+        list(known),
+        default=list(place.scenes) if "scenes" in st.query_params else [],
+        format_func=lambda key: known[key].title,
+        placeholder="Pick scenes; with none picked, the lecture is the whole course",
+        key="lecture_scenes",
+    )
+    seeds = middle.selectbox(
+        "Seeds",
+        [1, 3, 5, 10],
+        index=[1, 3, 5, 10].index(place.seeds) if place.seeds in (1, 3, 5, 10) else 1,
+        key="lecture_seeds",
+        help="Every run is repeated with so many seeds; charts show the median and the range.",
+    )
+    return tuple(chosen) or tuple(known), seeds
