@@ -9,17 +9,15 @@ from dataclasses import replace
 
 import streamlit as st
 
-from skipviz.figures import answers
-from skipviz.figures.charts import draw as draw_chart
 from skipviz.runs import manager
 from skipviz.runs.evidence import Gathered, of_stored, told
 from skipviz.runs.live import Run
 from skipviz.runs.rooms import Room
 from skipviz.runs.store import write_json
-from skipviz.runs.tracks import families, labels
-from skipviz.scene import Figure, Scene, Verdict, judge
+from skipviz.runs.tracks import labels
+from skipviz.scene import Figure, Scene
 from skipviz.spec import SpecError
-from skipviz.ui import votes
+from skipviz.ui import findings, votes
 from skipviz.ui.lanes import is_dark
 from skipviz.ui.lecture import Phase, Place, phases, room_of, to_address
 from skipviz.ui.notes import complain
@@ -156,21 +154,11 @@ def _figure(place: Place, figure: Figure, runs: Mapping[str, Run]) -> None:
         return
     try:
         with st.spinner("Measuring …", show_time=True):
-            chart = _drawn(place, figure, _gathered(place, runs))
+            chart = findings.drawn(place.scene, figure, _gathered(place, runs), is_dark())
     except SpecError as error:
         complain(error)
         return
     st.plotly_chart(chart, theme=None, key=f"player_{place.key}_{place.phase}")
-
-
-def _drawn(place: Place, figure: Figure, evidence: Gathered) -> object:
-    if figure.kind == "chart":
-        assert figure.chart is not None
-        return draw_chart(figure.chart(evidence), dark=is_dark())
-    ask = next(ask for ask in place.scene.asks if ask.name == figure.ask)
-    experiment = evidence.experiment(ask.run)
-    lanes = list(zip(labels(experiment), families(experiment), strict=True))
-    return answers.of(ask.probe)(evidence.ask(ask.name), lanes, is_dark())
 
 
 def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
@@ -184,17 +172,15 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
     evidence = _gathered(place, runs)
     try:
         with st.spinner("Measuring …", show_time=True):
-            verdicts = [judge(expectation, evidence) for expectation in scene.expects]
-            numbers = {name: written(value) for name, value in scene.numbers(evidence).items()}
-            right = scene.answer(evidence)
+            shown = findings.found(scene, evidence)
     except SpecError as error:
         complain(error)
         return
     left, aside = st.columns([6, 4], gap="large")
     with left:
-        st.html(f'<p class="skip-saw">{html.escape(scene.saw.format(**numbers))}</p>')
-        st.html("".join(_verdict(verdict) for verdict in verdicts))
-    counts = room.counts(place.key, len(scene.choices))
+        st.html(f'<p class="skip-saw">{html.escape(shown.saw)}</p>')
+        st.html("".join(findings.verdict(verdict) for verdict in shown.verdicts))
+    counts, right = room.counts(place.key, len(scene.choices)), shown.right
     _keep_votes(runs["main"], scene, counts, right)
     with aside:
         st.markdown("**What the room predicted**")
@@ -203,26 +189,6 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
             st.caption(f"{counts[right]} of {sum(counts)} predicted what this run shows.")
         else:
             st.caption(f"Nobody voted. This run shows: {scene.choices[right]}.")
-
-
-def written(value: float | int | str) -> str:
-    """A number as a sentence shows it: three digits."""
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) else value
-
-
-def _verdict(verdict: Verdict) -> str:
-    values = ", ".join(f"{value:.3g}" for value in verdict.measured)
-    unit = f" {verdict.unit}" if verdict.unit else ""
-    state, word = ("met", "shows here") if verdict.met else ("missed", "did not show here")
-    return (
-        f'<div class="skip-verdict" data-state="{state}"><b>{"✓" if verdict.met else "✗"} {word}'
-        f"</b><span>{html.escape(verdict.text)}</span><small>expected {html.escape(verdict.wanted)}"
-        f"; measured {values}{html.escape(unit)}"
-        f" ({len(verdict.measured)} {'seed' if len(verdict.measured) == 1 else 'seeds'})"
-        "</small></div>"
-    )
 
 
 def _keep_votes(run: Run, scene: Scene, counts: list[int], right: int) -> None:

@@ -1,0 +1,61 @@
+"""What the runs of a scene showed: its figures, its sentence in numbers, its verdicts."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+from skipviz.figures import answers
+from skipviz.figures.charts import draw
+from skipviz.runs.evidence import Gathered
+from skipviz.runs.tracks import families, labels
+from skipviz.scene import Figure, Scene, Verdict, judge
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What these runs say: the scene's sentence with its numbers, a verdict for each expectation,
+    and which of the scene's choices was right."""
+
+    saw: str
+    verdicts: tuple[Verdict, ...]
+    right: int
+
+
+def found(scene: Scene, evidence: Gathered) -> Findings:
+    """Measures what the scene promises; SpecError where a run or an answer is missing."""
+    verdicts = tuple(judge(expectation, evidence) for expectation in scene.expects)
+    numbers = {name: written(value) for name, value in scene.numbers(evidence).items()}
+    return Findings(scene.saw.format(**numbers), verdicts, scene.answer(evidence))
+
+
+def written(value: float | int | str) -> str:
+    """A number as a sentence shows it: three digits."""
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def drawn(scene: Scene, figure: Figure, evidence: Gathered, dark: bool) -> Any:
+    """A figure that is not live, as Plotly draws it; SpecError where a measurement is missing."""
+    if figure.kind == "chart":
+        assert figure.chart is not None
+        return draw(figure.chart(evidence), dark=dark)
+    ask = next(ask for ask in scene.asks if ask.name == figure.ask)
+    experiment = evidence.experiment(ask.run)
+    lanes = list(zip(labels(experiment), families(experiment), strict=True))
+    return answers.of(ask.probe)(evidence.ask(ask.name), lanes, dark)
+
+
+def verdict(of: Verdict) -> str:
+    """One verdict as a row: whether it shows here, the sentence, what was expected and measured."""
+    values = ", ".join(f"{value:.3g}" for value in of.measured)
+    unit = f" {of.unit}" if of.unit else ""
+    state, word = ("met", "✓ shows here") if of.met else ("missed", "✗ did not show here")
+    seeds = "1 seed" if len(of.measured) == 1 else f"{len(of.measured)} seeds"
+    return (
+        f'<div class="skip-verdict" data-state="{state}"><b>{word}</b>'
+        f"<span>{html.escape(of.text)}</span><small>expected {html.escape(of.wanted)};"
+        f" measured {values}{html.escape(unit)} ({seeds})</small></div>"
+    )
