@@ -1,6 +1,7 @@
 """Vote
 
 icon: how_to_vote
+hidden
 """
 
 import streamlit as st

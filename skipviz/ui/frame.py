@@ -1,5 +1,4 @@
-"""The frame around every page: title, navigation found in pages/, footer with what the machine
-is."""
+"""The frame around every page: its title, and the menus, made of what is found in pages/."""
 
 from __future__ import annotations
 
@@ -7,21 +6,32 @@ import ast
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 HERE = Path(__file__).resolve().parents[2]
+START = "start"
+"""The chapter whose pages stand in the bar itself; every other one is a menu of the bar."""
 
 
 @dataclass(frozen=True)
 class PageFile:
-    """One file of pages/: its docstring's first line is the title, a line "icon: name" its
-    Material icon."""
+    """One file of pages/<n>_<chapter>/: its docstring's first line is the title, a line
+    "icon: name" its Material icon; a line "hidden" keeps it out of the menus, not from its
+    address."""
 
     path: Path
     slug: str
     title: str
     icon: str
+    chapter: str
+    hidden: bool
+
+    @property
+    def menu(self) -> str:
+        """The word in the bar behind which the page is found; empty for one in the bar itself."""
+        return "" if self.chapter == START else self.chapter.replace("_", " ").capitalize()
 
 
 @cache
@@ -31,8 +41,9 @@ def pages() -> tuple[PageFile, ...]:
     for path in sorted((HERE / "pages").glob("*/[0-9]*.py")):
         lines = (ast.get_docstring(ast.parse(path.read_text())) or path.stem).splitlines()
         icon = next((line[5:].strip() for line in lines if line.startswith("icon:")), "article")
-        slug = path.stem.partition("_")[2]
-        found.append(PageFile(path, slug, lines[0].rstrip("."), icon))
+        slug, chapter = path.stem.partition("_")[2], path.parent.name.partition("_")[2]
+        hidden = "hidden" in lines
+        found.append(PageFile(path, slug, lines[0].rstrip("."), icon, chapter, hidden))
     return tuple(found)
 
 
@@ -41,14 +52,15 @@ def navigate() -> None:
     st.set_page_config(page_title="skipviz", page_icon=str(HERE / "assets/logo.svg"), layout="wide")
     st.logo(str(HERE / "assets/wordmark.svg"), size="large")
     st.html(HERE / "assets/style.css")
-    made = [
-        st.Page(
+    menus: dict[str, list[Any]] = {}
+    for i, page in enumerate(pages()):
+        made = st.Page(
             page.path,
             title=page.title,
             icon=f":material/{page.icon}:",
             url_path=None if i == 0 else page.slug,
             default=i == 0,
+            visibility="hidden" if page.hidden else "visible",
         )
-        for i, page in enumerate(pages())
-    ]
-    st.navigation(made, position="top").run()
+        menus.setdefault(page.menu, []).append(made)
+    st.navigation(menus, position="top").run()

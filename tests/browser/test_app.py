@@ -96,6 +96,18 @@ def open_page(page: Page, server: Server, path: str = "") -> None:
     settled(page)
 
 
+def visit(page: Page, title: str) -> None:
+    """Goes to a page through the bar: by a link there, or by a menu."""
+    menu = next(found.menu for found in pages() if found.title == title)
+    bar = page.get_by_test_id("stTopNav")
+    if menu:
+        bar.get_by_role("button", name=menu).click()
+        page.get_by_role("menuitem", name=title, exact=True).click()
+    else:
+        bar.get_by_role("link", name=title).click()
+    settled(page)
+
+
 def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_and_shared(
     server: Server, new_page: Callable[..., Page]
 ) -> None:
@@ -160,23 +172,35 @@ def test_the_first_request_after_a_start_shows_a_page_inside_its_frame(
     with serving(tmp_path) as cold:
         open_page(page, cold, "" if slug == "home" else slug)
         expect(page.get_by_role("heading", level=1).first).to_be_visible(timeout=WAIT_MS)
-        titles = [found.title for found in pages()]
-        links = page.locator("[data-testid=stTopNavLink]")
-        expect(links).to_have_count(len(titles))
-        for title in titles:
-            expect(links.filter(has_text=title)).to_have_count(1)
+        shown = [found for found in pages() if not found.hidden]
+        links = page.get_by_test_id("stTopNavLink")
+        expect(links).to_have_count(len([found for found in shown if not found.menu]))
+        menus = page.get_by_test_id("stTopNavSection")
+        expect(menus).to_have_text(list(dict.fromkeys(found.menu for found in shown if found.menu)))
         expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
 
 def test_a_page_is_found_as_it_was_left(server: Server, page: Page) -> None:
     open_page(page, server, "lab")
     fill(page, "Depth", 0, "12")
-    for name, back in (("Home", "Lab"), ("Plain vs residual", "Lab")):
-        page.get_by_role("link", name=name).first.click()
-        settled(page)
-        page.get_by_role("link", name=back).first.click()
-        settled(page)
+    for name in ("Home", "Plain vs residual"):
+        visit(page, name)
+        visit(page, "Lab")
         expect(page.get_by_role("spinbutton", name="Depth").first).to_have_value("12")
+
+
+def test_every_page_but_the_ballot_is_found_through_the_bar_by_keyboard(
+    server: Server, page: Page
+) -> None:
+    open_page(page, server)
+    for menu in dict.fromkeys(found.menu for found in pages() if found.menu):
+        page.get_by_test_id("stTopNav").get_by_role("button", name=menu).focus()
+        page.keyboard.press("Enter")
+        inside = [found.title for found in pages() if found.menu == menu]
+        for title in inside:
+            expect(page.get_by_role("menuitem", name=title, exact=True)).to_be_visible()
+        page.keyboard.press("Escape")
+    assert [found.slug for found in pages() if found.hidden] == ["vote"]
 
 
 def test_presets_twins_and_removals_can_be_undone(server: Server, page: Page) -> None:

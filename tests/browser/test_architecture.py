@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.serving import Server, serving
-from tests.browser.test_app import WAIT_MS, settled
+from tests.browser.test_app import WAIT_MS, settled, visit
 
 NODES = ".st-key-arch_graph_chart g.node"
 
@@ -253,9 +253,7 @@ def test_a_wrong_address_is_one_sentence_and_the_default_net(
 
 def test_the_page_is_found_as_it_was_left(server: Server, page: Page) -> None:
     open_page(page, server, lane="densenet:backbone=cifar,depth=40", at="stage1")
-    page.get_by_role("link", name="Home").click()
-    settled(page)
-    page.get_by_role("link", name="Architecture", exact=True).first.click()
-    settled(page)
+    visit(page, "Home")
+    visit(page, "Architecture")
     expect(page.get_by_text("dense block 1", exact=True).first).to_be_visible(timeout=WAIT_MS)
     assert "at=stage1" in page.url and "densenet" in page.url
