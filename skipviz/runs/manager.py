@@ -15,6 +15,7 @@ from skipviz.knob import show
 from skipviz.runs import capacity, control, measure
 from skipviz.runs.dispatcher import Dispatcher
 from skipviz.runs.frames import FrameLog
+from skipviz.runs.known import Known
 from skipviz.runs.live import Run
 from skipviz.runs.store import Store
 from skipviz.spec import Experiment, SpecError
@@ -31,6 +32,7 @@ class Manager(Dispatcher):
     def __init__(self, store: Store | None = None, running: int | None = None) -> None:
         super().__init__(running)
         self.store = store or Store()
+        self._known_runs = Known(self.store)
         self._shared: dict[str, str] = {}
         self._jobs_so_far = 0
 
@@ -64,6 +66,31 @@ class Manager(Dispatcher):
             self._queue.append(run)
         self._dispatch()
         return run.id
+
+    def join(self, experiment: Experiment) -> str:
+        """The id of a stored run of this experiment that waits or trains now; submits one where
+        there is none, so that a class that asks for the same waits for one run. SpecError."""
+        with self._lock:
+            run = self.under_way(experiment)
+            return run.id if run is not None else self.submit(experiment)
+
+    def under_way(self, experiment: Experiment) -> Run | None:
+        """A stored run of exactly this experiment that waits or trains and is not paused."""
+        with self._lock:
+            for run in self._runs.values():
+                busy = run.folder is not None and not run.ended and not run.status().get("paused")
+                if busy and run.experiment == experiment:
+                    return run
+        return None
+
+    def finished(self, experiment: Experiment) -> Run | None:
+        """The newest stored run of exactly this experiment that went to its end."""
+        for run_id in self._known_runs.of(experiment):
+            run = self._runs.get(run_id)
+            status = run.status() if run is not None else self.store.status(run_id)
+            if status["state"] == "finished":
+                return self.find(run_id)
+        return None
 
     def stop(self, run_id: str) -> None:
         """Ends a run within a second; a run that has ended stays as it is."""

@@ -59,6 +59,11 @@ class Store:
         """An id that nobody guesses: 128 random bits."""
         return secrets.token_urlsafe(16)
 
+    @staticmethod
+    def is_id(name: str) -> bool:
+        """Can this be the id of a run?"""
+        return bool(_ID.fullmatch(name))
+
     def folder(self, run_id: str) -> Path:
         """The folder of a run, there or not; SpecError for what cannot be an id."""
         if not isinstance(run_id, str) or not _ID.fullmatch(run_id):

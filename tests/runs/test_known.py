@@ -1,0 +1,102 @@
+"""Runs are found again by their experiment: finished ones from disk, those under way are shared."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skipviz.runs.known import Known
+from skipviz.runs.manager import Manager
+from skipviz.runs.store import Store, write_json
+from skipviz.spec import Experiment, Lane
+from tests.runs.test_manager import until
+
+LANE = Lane(family="plain", knobs={"backbone": "dense", "depth": 4})
+
+
+def experiment(**fields: Any) -> Experiment:
+    return Experiment(lanes=[LANE], **({"steps": 20, "lr": 0.03, "device": "cpu"} | fields))
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    made = Manager(Store(tmp_path_factory.mktemp("runs")), running=1)
+    made.start()
+    until(lambda: made.ready)
+    yield made
+    made.close()
+
+
+def test_runs_are_found_by_their_experiment_the_newest_first(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    known = Known(store)
+    assert known.of(experiment()) == []
+    ids = [store.new_id() for _ in range(3)]
+    for age, run_id in enumerate(ids):
+        folder = store.create(run_id, experiment(seed=7 if age == 1 else 0))
+        os.utime(folder / "experiment.json", (1e9 - age, 1e9 - age))
+    assert known.of(experiment()) == [ids[0], ids[2]]
+    assert known.of(experiment(seed=7)) == [ids[1]]
+    assert known.of(experiment(seed=8)) == []
+    shutil.rmtree(store.folder(ids[0]))
+    assert known.of(experiment()) == [ids[2]]
+
+
+def test_a_run_that_was_steered_is_of_another_experiment(tmp_path: Path) -> None:
+    store, known = Store(tmp_path), Known(Store(tmp_path))
+    run_id = store.new_id()
+    folder = store.create(run_id, experiment())
+    assert known.of(experiment()) == [run_id]
+    steered = experiment(changes=[{"step": 3, "lr": 0.5}])
+    write_json(folder / "experiment.json", json.loads(steered.to_json()))
+    assert known.of(experiment()) == []
+
+
+def test_an_index_that_is_up_to_date_reads_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    run_id = store.new_id()
+    store.create(run_id, experiment())
+    os.utime(tmp_path, (1e9, 1e9))
+    known = Known(store)
+    assert known.of(experiment()) == [run_id]
+    monkeypatch.setattr(os, "listdir", lambda path: pytest.fail("listed again"))
+    monkeypatch.setattr(Path, "read_text", lambda path: pytest.fail("read again"))
+    assert known.of(experiment()) == [run_id]
+
+
+def test_all_who_ask_for_the_same_experiment_wait_for_one_run(manager: Manager) -> None:
+    long = experiment(steps=100_000)
+    ids = {manager.join(long) for _ in range(50)}
+    (run_id,) = ids
+    assert manager.under_way(long) is manager.find(run_id) and manager.finished(long) is None
+    other = manager.join(experiment(steps=100_000, seed=5))
+    assert other != run_id
+    manager.stop(other)
+    manager.control(run_id, "pause")
+    assert manager.under_way(long) is None
+    manager.stop(run_id)
+    until(lambda: all(manager.find(each).ended for each in (run_id, other)))  # type: ignore[union-attr]
+    assert manager.under_way(long) is None and manager.finished(long) is None
+
+
+def test_a_finished_run_is_found_again_by_another_server(manager: Manager) -> None:
+    short = experiment()
+    run_id = manager.join(short)
+    until(lambda: manager.finished(short) is not None)
+    found = manager.finished(short)
+    assert found is not None and found.id == run_id and manager.under_way(short) is None
+    assert manager.finished(experiment(seed=1)) is None
+    again = manager.join(short)
+    assert again != run_id
+    until(lambda: manager.find(again).ended)  # type: ignore[union-attr]
+    later = Manager(manager.store)
+    newest = later.finished(short)
+    assert newest is not None and newest.id == again and newest.log.n == short.steps
