@@ -1,4 +1,4 @@
-"""The command line: families, describe, train, scene, probe, runs, data, bench, doctor.
+"""The command line: families, describe, train, scene, record, probe, runs, data, bench, doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -140,7 +140,7 @@ def measured(args: argparse.Namespace) -> int:
     store.experiment(args.run)
     from skipviz.engine.trained import load
 
-    value = declared.measure(load(store.folder(args.run), args.turn), **options)
+    value = load(store.folder(args.run), args.turn).asked(declared, options)
     if args.json:
         asked = {"probe": args.probe, "run": args.run, "turn": args.turn, "options": options}
         print(json.dumps(asked | value))
@@ -228,6 +228,7 @@ def parser() -> argparse.ArgumentParser:
     one = add("train", train)
     one.add_argument("experiment", metavar="EXPERIMENT.json|SCENE")
     performing.declare(add("scene", performing.scene))
+    performing.declare_record(add("record", performing.record))
     one = add("probe", measured)
     one.add_argument("probe", help="predictions, histograms, …")
     one.add_argument("run", help="a run's id: see runs")

@@ -47,8 +47,13 @@ def threads(experiment: Experiment) -> int:
 
     Part of what makes two runs identical: the number of threads decides the order of sums.
     """
+    return 1 if thin(experiment) else max(1, cores() // 2)
+
+
+def thin(experiment: Experiment) -> bool:
+    """Are all nets dense? One thread is enough for them."""
     backbones = {lane.settings(experiment.dataset)["backbone"] for lane in experiment.lanes}
-    return 1 if backbones == {"dense"} else max(1, cores() // 2)
+    return backbones == {"dense"}
 
 
 def cores() -> int:

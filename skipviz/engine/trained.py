@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from pickle import UnpicklingError
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from skipviz.declarations import Probe
 from skipviz.engine import device as devices
 from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
@@ -60,6 +62,19 @@ class Trained:
         found: Any = self.nets[lane].get_submodule(path).weight
         weight: torch.Tensor = found.detach()
         return weight
+
+    def asked(self, declared: Probe, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What a probe measures on these nets. SpecError.
+
+        Dense nets on one thread: two that share small products wait for each other wherever a core
+        is busy, and take twenty times as long.
+        """
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1 if devices.thin(self.experiment) else threads)
+        try:
+            return declared.measure(self, **declared.options(options))
+        finally:
+            torch.set_num_threads(threads)
 
     @torch.no_grad()
     def logits(self, lane: int, images: torch.Tensor, batch: int = 512) -> torch.Tensor:

@@ -102,10 +102,9 @@ def rehearse(
 
     def answer(ask: Ask, turn: int) -> dict[str, Any]:
         declared = probe(ask.probe)
-        options = declared.options(ask.options)
         training = trainings[ask.run]
         nets = restored(training.experiment, states[ask.run], training.feed, turn)
-        return declared.measure(nets, **options)
+        return nets.asked(declared, ask.options)
 
     evidence = Gathered(logs, experiments, scene.asks, answer)
     for ask in scene.asks:

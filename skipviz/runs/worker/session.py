@@ -283,8 +283,8 @@ def answer(order: dict[str, Any]) -> dict[str, Any]:
     """
     try:
         declared = probe(order["probe"])
-        options = declared.options(order["options"])
-        return {"value": declared.measure(load(Path(order["folder"]), order["turn"]), **options)}
+        trained = load(Path(order["folder"]), order["turn"])
+        return {"value": trained.asked(declared, order["options"])}
     except SpecError as error:
         return {"error": str(error)}
     except (torch.OutOfMemoryError, MemoryError):
