@@ -5,15 +5,14 @@ N nets, L layers that the depth counts, B batch size, F input values, W width, K
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 from torch import Tensor, nn
 
+from skipviz.engine import device as devices
 from skipviz.engine import fused
 from skipviz.engine.fused.native import ACTIVATIONS, Kernel, Net
 from skipviz.engine.optimise import Sgd, optimiser
@@ -30,12 +29,6 @@ def claims(experiment: Experiment, shape: Shape, device: torch.device) -> bool:
     clipping, whose norm needs all gradients before the first update."""
     by_sgd = experiment.optimiser in ("sgd", "nesterov") and not experiment.clip
     return device.type == "cpu" and by_sgd and shape.width <= WIDEST and fused.available()
-
-
-def cores() -> int:
-    """The cores that this process may use: at most so many nets are trained at once."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(allowed or 1, psutil.cpu_count(logical=False) or 1))
 
 
 Batches = Tensor | Sequence[Tensor]
@@ -57,7 +50,7 @@ class FusedStack:
         self.nets, self.wirings = nets, wirings
         self.shape = shapes[0]
         self.kernel = kernel or fused.kernel()
-        self.threads = cores()
+        self.threads = devices.cores()  # so many nets are trained at once
         self.optimiser: Any = optimiser(experiment, [])
         assert isinstance(self.optimiser, Sgd)
         self.dead: set[int] = set()
