@@ -17,6 +17,10 @@ from skipviz.engine.augment import augmented
 from skipviz.engine.fused.native import Kernel
 from skipviz.spec import Experiment, SpecError
 
+AHEAD = 32
+"""Augmentation's dice are thrown for so many steps at once: a device then waits once in as many
+steps for what the host has thrown."""
+
 _NOISE = 1
 """Tells this random stream of a seed from those of augmentation and split; the order of samples has
 the stream of its own."""
@@ -61,17 +65,29 @@ class Feed:
         self.kernel: Kernel | None = None
         self._order: dict[tuple[int, int], torch.Tensor] = {}
         self._noisy: dict[int, torch.Tensor] = {}
+        self._throws: dict[int, tuple[int, torch.Tensor]] = {}
 
     def batch(self, step: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The images (B, C, H, W) float32 and labels (B,) of a step: a new permutation each epoch,
         the rest dropped."""
+        return self.made(self.drawn(step, seed), seed)
+
+    def drawn(self, step: int, seed: int) -> torch.Tensor:
+        """All that chance decides of a step's batch, (1, B) or, with augmentation, (4, B) int64 on
+        the device: which rows of the data set, and their `augmented` throws."""
         size = self.experiment.batch_size
         epoch, place = divmod(step, len(self.labels) // size)
-        rows = self._permutation(seed, epoch)[place * size : (place + 1) * size]
+        rows = self._permutation(seed, epoch)[None, place * size : (place + 1) * size]
+        if self.experiment.augment == "none":
+            return rows
+        return torch.cat([rows, self._thrown(step, seed)])
+
+    def made(self, drawn: torch.Tensor, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The batch that was drawn. On the device alone: a CUDA graph may hold it."""
+        rows, how = drawn[0], self.experiment.augment
         images = self._picked(rows)
-        if self.experiment.augment != "none":
-            rng = np.random.default_rng([seed, step, augmentation.STREAM])
-            images = augmented(images, self.experiment.augment, rng)
+        if how != "none":
+            images = augmented(images, how, drawn[1:])
         return images, self.taught(seed)[rows]
 
     def _picked(self, rows: torch.Tensor) -> torch.Tensor:
@@ -113,6 +129,19 @@ class Feed:
             order = np.random.default_rng([seed, epoch]).permutation(len(self.labels))
             self._order[key] = torch.from_numpy(order).to(self.device)
         return self._order[key]
+
+    def _thrown(self, step: int, seed: int) -> torch.Tensor:
+        """The throws (3, B) of a step, each step's from a stream of its own."""
+        of, first = self.experiment, step - step % AHEAD
+        if self._throws.get(seed, (-1,))[0] != first:
+            height = self.images.shape[2]
+            made = []
+            for k in range(first, first + AHEAD):
+                rng = np.random.default_rng([seed, k, augmentation.STREAM])
+                _, corners, mirrored = augmentation.thrown(of.augment, of.batch_size, height, rng)
+                made.append(np.vstack([corners, mirrored]))
+            self._throws[seed] = first, _tensor(np.stack(made)).to(self.device)
+        return self._throws[seed][1][step - first]
 
 
 def _tensor(values: np.ndarray) -> torch.Tensor:

@@ -15,12 +15,17 @@ from skipviz.ui.augmented import DRAWS, LEAST_SIDE, draws
 LANE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})
 
 
+def together(throws: augmentation.Throws) -> torch.Tensor:
+    """As the engine takes them, (3, B)."""
+    return torch.from_numpy(np.vstack([throws.corners, throws.mirrored]))
+
+
 @pytest.mark.parametrize("how", ["none", "crop", "flip", "both"])
 @pytest.mark.parametrize("shape", [(40, 3, 32, 32), (7, 1, 8, 8), (1, 2, 12, 12)])
 def test_the_page_applies_the_throws_as_the_engine_does(how: str, shape: tuple[int, ...]) -> None:
     images = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
     throws = augmentation.thrown(how, shape[0], shape[2], np.random.default_rng(5))
-    on_the_device = augmented(torch.from_numpy(images), how, np.random.default_rng(5))
+    on_the_device = augmented(torch.from_numpy(images), how, together(throws))
     np.testing.assert_array_equal(augmentation.applied(images, throws), on_the_device.numpy())
 
 
@@ -41,8 +46,8 @@ def test_the_page_shows_what_the_first_steps_of_a_run_would_make_of_these_pictur
     np.testing.assert_array_equal(stored, images / 16)
     feed = Feed(Experiment(lanes=[LANE], augment="both", seed=3, device="cpu"), torch.device("cpu"))
     for step in range(DRAWS):
-        rng = np.random.default_rng([3, step, augmentation.STREAM])
-        seen = augmented(feed.standardise(torch.from_numpy(images)), "both", rng)
+        throws = feed.drawn(step, 3)[1:]
+        seen = augmented(feed.standardise(torch.from_numpy(images)), "both", throws)
         back = (seen * feed.std + feed.mean).numpy() / 16
         np.testing.assert_allclose(drawn[step], back, atol=1e-5)
 

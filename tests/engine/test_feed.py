@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from skipviz import engine
-from skipviz.datafiles import cache
+from skipviz.datafiles import augmentation, cache
 from skipviz.datafiles.firsts import first_of_each_class
 from skipviz.engine.augment import augmented
-from skipviz.engine.feed import Feed
+from skipviz.engine.feed import AHEAD, Feed
 from skipviz.spec import Experiment, Lane, SpecError
 
 CPU = torch.device("cpu")
@@ -97,13 +97,19 @@ def numbered(count: int = 50, side: int = 16) -> torch.Tensor:
     return pixels.expand(count, 2, side, side)
 
 
+def throws(how: str, count: int, side: int, *, rng: np.random.Generator) -> torch.Tensor:
+    """As `Feed.drawn` hands them on."""
+    thrown = augmentation.thrown(how, count, side, rng)
+    return torch.from_numpy(np.vstack([thrown.corners, thrown.mirrored]))
+
+
 def test_a_crop_is_a_window_of_the_padded_image_and_each_has_its_own() -> None:
     images = numbered()
     padded = torch.nn.functional.pad(images, (2, 2, 2, 2))
     windows = {
         padded[0, 0, y : y + 16, x : x + 16].numpy().tobytes() for y in range(5) for x in range(5)
     }
-    cropped = augmented(images, "crop", np.random.default_rng(0))
+    cropped = augmented(images, "crop", throws("crop", 50, 16, rng=np.random.default_rng(0)))
     assert cropped.shape == images.shape
     seen = {image[0].contiguous().numpy().tobytes() for image in cropped}
     assert seen <= windows and len(seen) > 12
@@ -112,7 +118,7 @@ def test_a_crop_is_a_window_of_the_padded_image_and_each_has_its_own() -> None:
 
 def test_a_flip_mirrors_about_half_of_the_images_left_to_right() -> None:
     images = numbered(400)
-    flipped = augmented(images, "flip", np.random.default_rng(0))
+    flipped = augmented(images, "flip", throws("flip", 400, 16, rng=np.random.default_rng(0)))
     same = (flipped == images).all(dim=(1, 2, 3))
     mirrored = (flipped == images.flip(3)).all(dim=(1, 2, 3))
     assert (same ^ mirrored).all()
@@ -125,9 +131,26 @@ def test_augmentation_gives_the_same_batch_again_and_another_at_another_step(how
     assert torch.equal(one.batch(3, 5)[0], two.batch(3, 5)[0])
     per_epoch = len(one.labels) // 64
     rows = one._permutation(5, 0)[:64]
-    again = augmented(one.pictures(rows), how, np.random.default_rng([5, per_epoch, 2]))
+    other = throws(how, 64, 8, rng=np.random.default_rng([5, per_epoch, 2]))
+    again = augmented(one.pictures(rows), how, other)
     assert not torch.equal(one.batch(0, 5)[0], again)
     assert torch.equal(one.batch(0, 5)[1], one.labels[rows])
+
+
+def test_each_step_has_the_throws_of_its_own_stream_whichever_was_asked_for_before() -> None:
+    made = feed(augment="both")
+    for step in (0, AHEAD - 1, AHEAD, 3 * AHEAD + 5, 1):
+        expected = throws("both", 64, 8, rng=np.random.default_rng([5, step, 2]))
+        assert torch.equal(made.drawn(step, 5)[1:], expected)
+
+
+def test_a_batch_is_made_of_what_was_drawn_and_nothing_else() -> None:
+    made = feed(augment="both", label_noise=0.5)
+    drawn = made.drawn(7, 3).clone()
+    made.drawn(8, 3)
+    for ours, theirs in zip(made.made(drawn, 3), feed(augment="both", label_noise=0.5).batch(7, 3),
+                            strict=True):  # fmt: skip
+        assert torch.equal(ours, theirs)
 
 
 def test_points_of_the_plane_are_not_augmented() -> None:
