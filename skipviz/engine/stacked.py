@@ -33,7 +33,8 @@ class Shape:
 
     skips   for each layer the layer whose output its shortcut adds, or -1; a chain without any may
             stand beside one that has some
-    gated   highway units, whose layers have a transform gate
+    gated   highway units, whose layers have a transform gate that is learned
+    fixed   (T, C) of highway units whose gates are numbers: y = H(x) T + x C
     """
 
     depth: int
@@ -43,23 +44,25 @@ class Shape:
     activation: str
     gated: bool
     skips: tuple[int, ...]
+    fixed: tuple[float, float] | None = None
 
 
 def shape_of(lane: Lane, experiment: Experiment) -> Shape | None:
     """The shape of a lane that this engine can train; None: the module engine has to.
 
     It trains dense nets without normalisation: plain ones, original residual units, highway units
-    with a learned coupled gate, and the plain twins of both.
+    with a learned coupled gate or with fixed gates, and the plain twins of both.
     """
     settings = lane.settings(experiment.dataset)
     wiring: Wiring = architecture(lane.family).wiring(settings)
     if settings["backbone"] != "dense" or settings["norm"] != "none":
         return None
     twin = settings.get("plain_twin", False)
+    fixed = None if twin else _fixed(settings)
     if lane.family == "resnet":
         fits = settings["variant"] == "original" and (twin or settings["branch_scale"] == "one")
     elif lane.family == "highway":
-        fits = twin or (settings["gate"], settings["carry"]) == ("learned", "coupled")
+        fits = twin or fixed or (settings["gate"], settings["carry"]) == ("learned", "coupled")
     else:
         fits = lane.family == "plain"
     if not fits:
@@ -70,9 +73,18 @@ def shape_of(lane: Lane, experiment: Experiment) -> Shape | None:
         width=settings["width"],
         classes=settings["num_classes"],
         activation=settings["activation"],
-        gated=bool(wiring.gates),
+        gated=bool(wiring.gates) and not fixed,
         skips=_skips(wiring),
+        fixed=fixed,
     )
+
+
+def _fixed(settings: Mapping[str, Any]) -> tuple[float, float] | None:
+    """T and C of highway units, where both are numbers."""
+    gate, carry = settings.get("gate", "learned"), settings.get("carry", "learned")
+    if gate == "learned" or carry == "learned":
+        return None
+    return float(gate), 1 - float(gate) if carry == "coupled" else float(carry)
 
 
 def _skips(wiring: Wiring) -> tuple[int, ...]:
@@ -146,7 +158,7 @@ class Stack:
         found = [(wiring.layers[0].path, self.stem[i], self.stem_bias[i, :, 0])]
         for k, layer in enumerate(wiring.layers[1:]):
             found.append((layer.path, self.inner[k, i, :w], self.inner_bias[k, i, :w, 0]))
-        for k, gate in enumerate(wiring.gates):
+        for k, gate in enumerate(wiring.gates if self.shape.gated else ()):
             path = f"{gate.path}.linear1"
             found.append((path, self.inner[k, i, w:], self.inner_bias[k, i, w:, 0]))
         found.append(("head.classifier", self.head[i], self.head_bias[i, :, 0]))
@@ -218,6 +230,12 @@ class Stack:
                 h, t = z.split(w, 1)
                 torch.lerp(outs[k], act(h), t.sigmoid_(), out=outs[k + 1])
             return out
+        if self.shape.fixed:
+            (gate, carry), (_, parts) = self.shape.fixed, self._buffer("parts", *out[1:].shape)
+            for k, h in enumerate(parts):
+                act(torch.baddbmm(biases[k], weights[k], outs[k], out=h))
+                torch.mul(outs[k], carry, out=outs[k + 1]).add_(h, alpha=gate)
+            return out
         for k in range(1, self.shape.depth):
             z = torch.baddbmm(biases[k - 1], weights[k - 1], outs[k - 1], out=outs[k])
             if self.skips[k] >= 0:
@@ -232,7 +250,9 @@ class Stack:
         torch.bmm(slope, out[-1].mT, out=head)
         torch.sum(slope, 2, keepdim=True, out=head_bias)
         torch.bmm(self.head.mT, slope, out=signals[-1])
-        (self._backward_gated if self.shape.gated else self._backward_chain)(signals)
+        fixed, gated = self._backward_fixed, self._backward_gated
+        inner = gated if self.shape.gated else fixed if self.shape.fixed else self._backward_chain
+        inner(signals)
         first = torch.empty_like(out[0])
         _SLOPES[self.shape.activation](signals[0], out[0], grad_input=first)
         torch.bmm(first, x, out=stem)
@@ -276,6 +296,16 @@ class Stack:
             self._weigh(k, below)
             torch.sub(g, under, out=under).baddbmm_(backs[k], below)
 
+    def _backward_fixed(self, signals: Sequence[Tensor]) -> None:
+        assert self.shape.fixed is not None
+        (gate, carry), slope_of = self.shape.fixed, _SLOPES[self.shape.activation]
+        parts, backs = self._layers["parts"], self._layers["back"]
+        below = torch.empty_like(parts[0])
+        for k in range(self.shape.depth - 2, -1, -1):
+            slope_of(signals[k + 1], parts[k], grad_input=below).mul_(gate)
+            self._weigh(k, below)
+            torch.baddbmm(signals[k + 1], backs[k], below, beta=carry, out=signals[k])
+
     def _clip(self) -> None:
         """Scales each net's gradient down to an L2 norm of at most `clip`, as `optimise.clip`."""
         squares = torch.zeros(len(self.nets), dtype=torch.float64, device=self.stem.device)
@@ -317,6 +347,8 @@ class Stack:
         ]  # fmt: skip
         if self.shape.gated:
             columns.append(self._buffers["parts"][:, :, w:].mean((2, 3)).double())
+        if self.shape.fixed:
+            columns.append(torch.full_like(scales[1:], self.shape.fixed[0]))
         whole = torch.cat(columns).T.cpu().numpy()
         return [row[places] for row, places in zip(whole, self._places, strict=True)]
 

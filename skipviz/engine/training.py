@@ -286,7 +286,8 @@ class Training:
         for i, picture in enumerate(self._maps.pictures):
             first, units = self.lanes[i][0], len(picture.units) if picture else 0
             for stack, members in self.stacks:
-                if units and first in members and units == stack.shape.depth - 1:
+                chain = units == stack.shape.depth - 1 and not stack.shape.fixed
+                if units and first in members and chain:
                     linears = stack.linears(members.index(first))
                     found[i] = Chain(linears, units, stack.shape.gated, stack.shape.activation)
         return found
@@ -373,7 +374,8 @@ def stacks(
         nets = [pupil.net for pupil in pupils]
         wirings = [pupil.instruments.wiring for pupil in pupils]
         shapes = [shape for _, shape in members]
-        kind = FusedStack if claims(experiment, shapes[0], device) else Stack
+        fusible = shapes[0].fixed is None and claims(experiment, shapes[0], device)
+        kind = FusedStack if fusible else Stack
         made.append((kind(experiment, nets, wirings, shapes), pupils))
     return made
 

@@ -35,6 +35,8 @@ CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "highway": [("highway", {}), ("highway", {"gate_bias": 1.0})],
     "highway relu": [("highway", {"activation": "relu", "init": "he"})],
     "highway twin": [("highway", {"plain_twin": True})],
+    "gates half open": [("highway", {"gate": 0.5}), ("highway", {"gate": 0.5, "gate_bias": 1.0})],
+    "gates fixed, relu": [("highway", {"gate": 0.3, "carry": 1.0, "activation": "relu"})],
     "one layer": [("plain", {"depth": 1})],
 }
 
@@ -122,7 +124,7 @@ def compare(experiment: Experiment) -> np.ndarray:
         ("resnet", {"norm": "batch"}),
         ("resnet", {"branch_scale": "rezero"}),
         ("highway", {"carry": "learned"}),
-        ("highway", {"gate": 0.5}),
+        ("highway", {"gate": 0.5, "carry": "learned"}),
         ("densenet", {}),
         ("resnet", {"backbone": "cifar", "depth": 8}),
     ],
