@@ -1,0 +1,138 @@
+"""Four families on one task, at nearly the same number of parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skipviz.presets import DENSE
+from skipviz.scene import Chart, Evidence, Expectation, Figure, Scene, Series, best, ratio
+from skipviz.spec import Experiment, Lane, architecture
+
+DEPTH = 26
+RATES = {"main": 0.1, "middle": 0.03, "slow": 0.01}
+_DEEP = DENSE | {"depth": DEPTH}
+_LANES = (
+    Lane(family="plain", knobs=_DEEP | {"init": "he"}),
+    Lane(family="resnet", knobs=_DEEP),
+    Lane(family="highway", knobs=_DEEP | {"width": 35}),
+    Lane(family="densenet", knobs=_DEEP | {"growth_rate": 13}),
+)
+_NAMES = ("plain", "residual", "highway", "dense")
+_FAMILIES = ("plain", "resnet", "highway", "densenet")
+
+
+def _parameters() -> list[int]:
+    return [
+        architecture(lane.family).wiring(lane.settings("digits")).describe()["parameters"]
+        for lane in _LANES
+    ]
+
+
+def _finals(evidence: Evidence, lane: int) -> list[float]:
+    return best(evidence, lane, tuple(RATES))
+
+
+def _dots(evidence: Evidence) -> Chart:
+    series = []
+    for lane, (name, family) in enumerate(zip(_NAMES, _FAMILIES, strict=True)):
+        finals = _finals(evidence, lane)
+        series.append(Series(name, [name] * len(finals), finals, family, style="dots"))
+    return Chart(
+        f"Training loss after {evidence.experiment().steps} steps, {DEPTH} layers, nearly equal"
+        " parameters",
+        "",
+        "training loss (nats)",
+        series,
+        log_y=True,
+        note="one dot a seed, at the best of three learning rates",
+    )
+
+
+def _worst_skip(evidence: Evidence) -> list[float]:
+    """The highest final of the three families with skips, seed by seed."""
+    return [max(each) for each in zip(*(_finals(evidence, i) for i in (1, 2, 3)), strict=True)]
+
+
+def _spread(evidence: Evidence) -> list[float]:
+    low = [min(each) for each in zip(*(_finals(evidence, i) for i in (1, 2, 3)), strict=True)]
+    return ratio(_worst_skip(evidence), low)
+
+
+def _answer(evidence: Evidence) -> int:
+    return int(np.argmin([np.median(_finals(evidence, lane)) for lane in range(4)]))
+
+
+def _numbers(evidence: Evidence) -> dict[str, float | int]:
+    counts = _parameters()
+    found: dict[str, float | int] = {
+        name: float(np.median(_finals(evidence, lane))) for lane, name in enumerate(_NAMES)
+    }
+    return found | {"fewest": min(counts), "most": max(counts)}
+
+
+SCENE = Scene(
+    title="Four families, one task",
+    question=f"Plain, residual, highway and dense, {DEPTH} layers each, with nearly the same "
+    "number of parameters. Which ends with the lowest training loss?",
+    choices=("plain", "residual", "highway", "dense"),
+    answer=_answer,
+    runs={
+        run: Experiment(lanes=_LANES, steps=400, lr=rate, seeds=3) for run, rate in RATES.items()
+    },
+    figures=(
+        Figure("live", "the largest of three learning rates", panels=("loss", "profile")),
+        Figure("chart", "each family at its best rate", chart=_dots),
+    ),
+    expects=(
+        Expectation(
+            "Every family with skips ends lower than the plain net",
+            lambda e: ratio(_finals(e, 0), _worst_skip(e)),
+            at_least=5,
+            unit="×",
+        ),
+        Expectation(
+            "All three families with skips learn the task",
+            _worst_skip,
+            at_most=0.1,
+            over="every",
+        ),
+    ),
+    saw="Training loss, each family at its best learning rate: plain {plain}, residual {residual}, "
+    "highway {highway}, dense {dense}, with {fewest} to {most} parameters.",
+    numbers=_numbers,
+    misconception="“The newest family is the best one.” On a task that all three can learn, their "
+    "order depends on the budget, the learning rate and the seed.",
+    caveat="An easy task, small fully connected nets and a short budget. What is robust is the gap "
+    "between the plain net and the other three; the order of the three is not, and it says nothing "
+    "about error on large pictures. A highway net has two matrices a layer, so that it is narrower "
+    "here at the same number of parameters.",
+    sources=(
+        (
+            "Juliani 2016, ResNets, HighwayNets, and DenseNets, Oh My!",
+            "section “Dense Networks”, on training all of them on CIFAR-10",
+        ),
+        ("He et al. 2015, Deep Residual Learning", "section 4.1"),
+        ("Huang et al. 2016, Densely Connected Convolutional Networks", "section 5"),
+    ),
+    seconds=30,
+    notes="Say how the comparison was made fair: the same depth, nearly the same number of "
+    "parameters, the same batches, and each family at its best of three learning rates. Let the "
+    "room bet. Run, and wait for the last dots. Then ask which differences one may believe: the "
+    "plain net is far above the rest, in every seed. Between the three families with a way around "
+    "the layers the dots overlap or change places when the budget changes: press reset, run again "
+    "with other seeds if there is time. The message is modest. A way around the layers matters; "
+    "which way matters much less, at least on a task like this.",
+    exercises=(
+        (
+            "A plain layer of width 50 has about 2,500 weights. How wide is a highway layer with "
+            "as many?",
+            "It has two matrices: $2 w^2 = 2500$, so $w \\approx 35$.",
+        ),
+        (
+            "Why must each family have its own learning rate in such a comparison?",
+            "Their gradients differ in size by design. At one common rate the winner would be the "
+            "family that the rate happens to suit.",
+        ),
+    ),
+    order=17,
+)  # fmt: skip
