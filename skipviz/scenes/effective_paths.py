@@ -136,7 +136,7 @@ SCENE = Scene(
         (
             "Each unit on a path divides its gradient by 4. Which length carries most in a net of "
             "10 units?",
-            "The share of length $k$ goes with the number of such paths times $4^{-k}$: 1 for none, "
+            "The share of length $k$ goes with their number times $4^{-k}$: 1 for none, "
             "$10 / 4 = 2.5$ for one unit, $45 / 16 \\approx 2.81$ for two, "
             "$120 / 64 = 1.875$ for three. Two units carry most.",
         ),
