@@ -1,6 +1,8 @@
-"""`python -m skipviz scene KEY … | --all`: performs scenes and says what showed.
+"""`python -m skipviz scene KEY … | --all`: performs scenes and says what showed; `record KEY …`
+keeps that, for machines and lectures that have no time to train.
 
 Exit status 0 where every expectation of every scene was met, 1 where one was not, 2 for bad input.
+What was only recorded is not met.
 """
 
 from __future__ import annotations
@@ -13,15 +15,18 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from typing import Any
 
 import psutil
 
 from skipviz import discover
 from skipviz.datafiles.find import missing
+from skipviz.datafiles.places import megabytes
 from skipviz.knob import show
+from skipviz.runs import recordings
 from skipviz.runs.evidence import told
-from skipviz.scene import Scene
+from skipviz.scene import Scene, judge
 from skipviz.spec import SpecError
 
 
@@ -31,15 +36,20 @@ def declare(command: argparse.ArgumentParser) -> None:
     command.add_argument("--all", action="store_true", help="every scene, as many at once as cores")
     command.add_argument("--seeds", type=int, help="train so many seeds instead of the scene's")
     command.add_argument("--first-seed", type=int, help="and begin with this one")
+    command.add_argument("--recorded", action="store_true", help="train nothing, judge recordings")
+
+
+def declare_record(command: argparse.ArgumentParser) -> None:
+    """The arguments of `record`."""
+    command.add_argument("keys", nargs="+", metavar="KEY", help="which scenes")
+    command.add_argument("--seeds", type=int, help="record so many seeds instead of the scene's")
 
 
 def scene(args: argparse.Namespace) -> int:
-    """Trains lecture scenes and compares what they expect with what showed; always trains."""
-    found = discover.scenes()
-    unknown = next((key for key in args.keys if key not in found), None)
-    if unknown is not None:
-        known = ", ".join(found) or "none"
-        raise SpecError(f"scene {show(unknown)}: there is no such scene; there is {known}")
+    """Trains lecture scenes and compares what they expect with what showed."""
+    found = _known(args.keys)
+    if args.recorded and (args.all or args.seeds is not None or args.first_seed is not None):
+        raise SpecError("scene: --recorded trains nothing; name scenes, and leave the seeds out")
     if args.all and args.keys:
         raise SpecError("scene: name scenes or say --all, not both")
     if not args.all and not args.keys:
@@ -58,10 +68,43 @@ def scene(args: argparse.Namespace) -> int:
         order = {key: place for place, key in enumerate(keys)}
         print(json.dumps({"scenes": sorted(results, key=lambda r: order[r["key"]])}))
     else:
-        outcome = f"fell short: {', '.join(short)}" if short else "every expectation was met"
+        word = "only recorded" if args.recorded else "fell short"
+        outcome = f"{word}: {', '.join(short)}" if short else "every expectation was met"
         count = f"{len(results)} scene{'s' if len(results) > 1 else ''}"
         print(f"{count} in {time.monotonic() - began:.0f} s; {outcome}")
     return 1 if short else 0
+
+
+def record(args: argparse.Namespace) -> int:
+    """Trains lecture scenes and keeps what can be shown of them in assets/recordings."""
+    found = _known(args.keys)
+    for key in args.keys:
+        told(found[key], args.seeds)
+    from skipviz.runs.worker.recorder import record as keep
+
+    rows = []
+    for key in args.keys:
+        made = keep(key, args.seeds, say=partial(_told, key))
+        row = {"key": key, "bytes": made.bytes, "seconds": round(made.seconds, 2)}
+        short = [verdict.text for verdict in made.verdicts if not verdict.met]
+        rows.append(row | {"folder": str(made.folder), "fell_short": short})
+        if not args.json:
+            print(f"{key}: {megabytes(made.bytes)}, {made.seconds:.1f} s, in {made.folder}")
+            for text in short:
+                print(f"  FELL SHORT {text}")
+    if args.json:
+        print(json.dumps({"recordings": rows}))
+    return 1 if any(row["fell_short"] for row in rows) else 0
+
+
+def _known(keys: Sequence[str]) -> dict[str, Scene]:
+    """All scenes; SpecError where one of the keys is none of them."""
+    found = discover.scenes()
+    unknown = next((key for key in keys if key not in found), None)
+    if unknown is not None:
+        known = ", ".join(found) or "none"
+        raise SpecError(f"scene {show(unknown)}: there is no such scene; there is {known}")
+    return found
 
 
 def _listed(found: dict[str, Scene], as_json: bool) -> int:
@@ -76,20 +119,18 @@ def _listed(found: dict[str, Scene], as_json: bool) -> int:
 
 
 def performed(key: str, seeds: int | None, first_seed: int | None) -> dict[str, Any]:
-    """One scene trained here. `state` is "measured"; "recorded" where what it trains on is not
-    here and only its recording can be shown: that shows nothing of this machine."""
+    """One scene trained here. `state` is "measured"; where what it trains on is not here and there
+    is a recording, that is judged instead."""
     each: Scene = discover.scenes()[key]
     experiments = told(each, seeds, first_seed)
-    head = {"key": key, "title": each.title}
-    if each.recording and any(missing(run.data) for run in experiments.values()):
-        unmeasured = [
-            {"text": expected.text, "measured": [], "met": False} for expected in each.expects
-        ]
-        return head | {"state": "recorded", "expectations": unmeasured, "seconds": 0.0}
+    if any(missing(run.data) for run in experiments.values()) and recordings.of(key):
+        return replayed(key)
     from skipviz.runs.worker.rehearsal import rehearse
 
-    done = rehearse(each, experiments, lambda line: _note(f"{key}, {line}"))
-    return head | {
+    done = rehearse(each, experiments, partial(_told, key))
+    return {
+        "key": key,
+        "title": each.title,
         "state": "measured",
         "expectations": [verdict.to_json() | {"unit": verdict.unit} for verdict in done.verdicts],
         "seconds": round(done.seconds, 2),
@@ -97,9 +138,29 @@ def performed(key: str, seeds: int | None, first_seed: int | None) -> dict[str, 
     }
 
 
+def replayed(key: str) -> dict[str, Any]:
+    """A scene's recording judged. `state` is "recorded": `showed` says of each expectation whether
+    the recorded runs bear it out; none is `met`, for nothing was measured here. SpecError."""
+    each: Scene = discover.scenes()[key]
+    began = time.monotonic()
+    kept = recordings.evidence(key)
+    verdicts = [judge(expectation, kept) for expectation in each.expects]
+    return {
+        "key": key,
+        "title": each.title,
+        "state": "recorded",
+        "about": recordings.about(recordings.id_of(key, "main")),
+        "expectations": [
+            verdict.to_json() | {"unit": verdict.unit, "met": False, "showed": verdict.met}
+            for verdict in verdicts
+        ],
+        "seconds": round(time.monotonic() - began, 2),
+    }
+
+
 def _in_turn(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for key in keys:
-        yield performed(key, args.seeds, args.first_seed)
+        yield replayed(key) if args.recorded else performed(key, args.seeds, args.first_seed)
 
 
 def _at_once(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -156,9 +217,11 @@ def _met(result: dict[str, Any]) -> bool:
 
 def _print(result: dict[str, Any]) -> None:
     """One scene for people: expected, measured of every seed, verdict."""
-    print(f"{result['key']}: {result.get('title', '')}  [{result['state']}]")
+    about = f", {result['about']}" if "about" in result else ""
+    print(f"{result['key']}: {result.get('title', '')}  [{result['state']}]{about}")
     for expectation in result["expectations"]:
-        print(f"  {'met       ' if expectation['met'] else 'FELL SHORT'} {expectation['text']}")
+        good = "showed" if expectation.get("showed") else "met" if expectation["met"] else ""
+        print(f"  {good or 'FELL SHORT':10} {expectation['text']}")
         if expectation["measured"]:
             numbers = ", ".join(f"{float(value):.4g}" for value in expectation["measured"])
             unit = f" {expectation['unit']}" if expectation["unit"] else ""
@@ -167,6 +230,11 @@ def _print(result: dict[str, Any]) -> None:
         print(f"  broke off: {result['why']}")
     first = f", first frame after {result['first_s']:.1f} s" if "first_s" in result else ""
     print(f"  {result['seconds']:.1f} s{first}\n", flush=True)
+
+
+def _told(key: str, line: str) -> None:
+    """A line of progress of a scene."""
+    _note(f"{key}, {line}")
 
 
 def _note(text: str) -> None:

@@ -156,7 +156,6 @@ class Scene:
     sources      (source, section or figure)
     notes        what to say in ninety seconds
     exercises    two questions with answers
-    recording    the folder in assets/recordings/ that can be shown instead; "" where there is none
     order        the place in the course
     """
 
@@ -176,7 +175,6 @@ class Scene:
     notes: str
     exercises: tuple[tuple[str, str], tuple[str, str]]
     asks: tuple[Ask, ...] = ()
-    recording: str = ""
     order: int = 0
 
     @property

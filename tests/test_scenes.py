@@ -16,6 +16,7 @@ from skipviz.cli import main
 from skipviz.declarations import probe
 from skipviz.figures import charts
 from skipviz.figures.answers import drawn
+from skipviz.runs import recordings
 from skipviz.runs.evidence import told
 from skipviz.runs.worker.rehearsal import Rehearsed, rehearse
 from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
@@ -75,7 +76,7 @@ def only_tiny(monkeypatch: pytest.MonkeyPatch) -> Callable[[Scene], None]:
 @pytest.mark.parametrize("key", SCENES)
 def test_a_scene_has_all_that_a_lecturer_needs(key: str) -> None:
     scene = SCENES[key]
-    empty_allowed = {"asks", "recording", "order"}
+    empty_allowed = {"asks", "order"}
     for each in fields(scene):
         assert getattr(scene, each.name) or each.name in empty_allowed, f"{key}: no {each.name}"
     assert scene.question.rstrip().endswith("?") and len(scene.choices) >= 2
@@ -83,7 +84,7 @@ def test_a_scene_has_all_that_a_lecturer_needs(key: str) -> None:
     assert len(scene.exercises) == 2 and all(q.strip() and a.strip() for q, a in scene.exercises)
     assert "main" in scene.runs and scene.experiment.seeds >= 3
     assert all(run.seeds == scene.experiment.seeds for run in scene.runs.values())
-    assert scene.seconds <= 60 or scene.recording
+    assert scene.seconds <= 60 or recordings.of(key)
     words = len(scene.notes.split())
     assert 80 <= words <= 300, f"{words} words of notes are not ninety seconds"
 
@@ -234,19 +235,6 @@ def test_a_scene_that_falls_short_ends_with_1_and_shows_its_numbers(
     assert status == 1 and not expectation["met"] and expectation["measured"][0] > 0
 
 
-def test_a_scene_that_cannot_be_trained_here_is_recorded_which_is_not_met(
-    only_tiny: Callable[[Scene], None],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    only_tiny(replace(TINY, recording="tiny"))
-    monkeypatch.setattr("skipviz.performing.missing", lambda data: f"data {data}: not here")
-    status, out, _ = run(capsys, "tiny", "--json")
-    (result,) = json.loads(out)["scenes"]
-    assert status == 1 and result["state"] == "recorded"
-    assert not any(expectation["met"] for expectation in result["expectations"])
-
-
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -255,6 +243,7 @@ def test_a_scene_that_cannot_be_trained_here_is_recorded_which_is_not_met(
         (["tiny", "--seeds", "99"], "seeds 99"),
         (["tiny", "--first-seed", "-1"], "seed -1"),
         (["tiny", "--all"], "not both"),
+        (["tiny", "--recorded", "--seeds", "2"], "--recorded trains nothing"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(

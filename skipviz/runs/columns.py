@@ -34,6 +34,9 @@ HELD_OUT = ("held_out_loss", "held_out_error")
 SPARSE = MAPS + HELD_OUT
 """Columns that are null on most steps."""
 
+PROFILES = ("signal_gradient_norm", "activation_scale", "weight_gradient_norm", "gate_mean")
+"""One number for each layer: what a recording keeps of some steps only."""
+
 _AXES = ("points", "layers", "gates", "units")
 
 

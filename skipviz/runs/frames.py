@@ -19,6 +19,7 @@ from skipviz.frame import Frame, LaneFrame
 from skipviz.runs.columns import (
     HELD_OUT,
     MAPS,
+    PROFILES,
     SPARSE,
     Track,
     Writer,
@@ -39,6 +40,7 @@ class FrameLog:
 
     Readers take `n` first and look at rows below it: these never change. Steps strictly grow;
     a batch that repeats steps (a resumed run replays from its checkpoint) adds only newer ones.
+    Of a recording not every step has profiles (`runs.slim`); where there are none, they read NaN.
     """
 
     def __init__(self) -> None:
@@ -49,6 +51,7 @@ class FrameLog:
         self._columns: dict[str, np.ndarray] = {}
         self._rows: dict[str, list[int]] = {}
         self._reach: dict[str, float] = {}
+        self._bare = np.zeros(0, int)
         self._pending = b""
         self._lock = threading.Lock()
 
@@ -124,6 +127,9 @@ class FrameLog:
                 self._extend_sparse(name, column, keep)
             else:
                 self._put(name, self.n, _numbers(column)[keep])
+                if column.null_count and name.endswith(PROFILES):
+                    nulls = column.is_null().to_numpy(zero_copy_only=False)[keep]
+                    self._bare = np.union1d(self._bare, self.n + np.flatnonzero(nulls))
         self.n += len(keep)
 
     def _extend_sparse(self, name: str, column: pa.Array, keep: np.ndarray) -> None:
@@ -190,6 +196,17 @@ class FrameLog:
         left = max(right - 1, 0)
         return left if step - steps[left] <= steps[right] - step else right
 
+    def profiled(self, rows: np.ndarray) -> np.ndarray:
+        """The rows nearest to `rows`, (k,), that have profiles, in order, each once; rows of a run
+        that has all of its profiles as they are."""
+        have = np.setdiff1d(np.arange(self.n), self._bare) if len(self._bare) else self._bare
+        if not len(have):
+            return rows
+        right = np.searchsorted(have, rows).clip(0, len(have) - 1)
+        left = (right - 1).clip(0)
+        nearer_left = rows - have[left] <= have[right] - rows
+        return np.unique(np.where(nearer_left, have[left], have[right]))
+
     def map_at(self, i: int, row: int) -> tuple[int, dict[str, np.ndarray]] | None:
         """(step, lane i's newest maps at or before `row` by name), shaped as in its frame; None
         where there are none yet."""
@@ -225,7 +242,7 @@ class FrameLog:
         return np.array(known[first:end]), loss, error
 
     def frame(self, step: int) -> Frame:
-        """The recorded frame nearest to `step`, exactly as it was measured. Needs n > 0."""
+        """The recorded frame nearest to `step`, exactly as it is stored. Needs n > 0."""
         row = self.row(step)
         lanes = tuple(self._lane_frame(i, row) for i in range(len(self.tracks)))
         return Frame(step=int(self._columns["step"][row]), lanes=lanes)
@@ -276,10 +293,16 @@ def _next_message(reader: pa.BufferReader, head: bytes) -> Any:
 
 
 def _numbers(column: pa.Array) -> np.ndarray:
-    """A column as numpy: (k,) or (k, width); a null step becomes -1."""
+    """A column as numpy: (k,) or (k, width); a null step becomes -1, a null profile NaN."""
     if pa.types.is_fixed_size_list(column.type):
-        flat = column.flatten().to_numpy(zero_copy_only=False)
-        return flat.reshape(len(column), column.type.list_size)
+        there = column.drop_null() if column.null_count else column
+        flat = there.flatten().to_numpy(zero_copy_only=False)
+        held: np.ndarray = flat.reshape(len(there), column.type.list_size)
+        if len(there) == len(column):
+            return held
+        whole = np.full((len(column), held.shape[1]), np.nan)
+        whole[column.is_valid().to_numpy(zero_copy_only=False)] = held
+        return whole
     if pa.types.is_list(column.type):  # maps, none of them null
         return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
     return column.fill_null(-1).to_numpy(zero_copy_only=False)

@@ -177,6 +177,8 @@ class Manager(Dispatcher):
         known = measure.kept(run.folder, key, options, turn)
         if known is not None:
             return known
+        if self.store.is_recorded(run_id):
+            raise SpecError(f"probe {show(key)}: a recording has no weights; train its scene")
         with self._lock:
             self._jobs_so_far += 1
             job = measure.Job(self._jobs_so_far, run.folder, key, options, turn)

@@ -214,6 +214,7 @@ def _pack(
     kind: int, log: FrameLog, rows: tuple[int, int], points: np.ndarray, columns: np.ndarray,
     held: np.ndarray = _NONE,
 ) -> bytes:  # fmt: skip
+    columns = log.profiled(columns)
     parts = [_HEAD.pack(kind, len(log.tracks), len(held), *rows, len(points), len(columns))]
     parts.append(log.column("step", points).astype("<u4").tobytes())
     for i in range(len(log.tracks)):

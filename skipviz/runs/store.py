@@ -5,6 +5,8 @@
 <id>/status.json       state, last step, message, worker process; replaced as a whole, never half
 <id>/machine.json      versions and hardware
 <id>/checkpoint.pt     weights, optimiser state, step
+
+Beside them are the recordings that come with the program (`runs.recordings`): read, never written.
 """
 
 from __future__ import annotations
@@ -25,11 +27,18 @@ STATES = ("queued", "running", "finished", "stopped", "interrupted", "failed")
 ENDED = STATES[2:]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_RECORDED = re.compile(r"recorded\.([a-z0-9_]{1,40})\.([a-z0-9_]{1,40})")
 
 
 def default_root() -> Path:
     """Where runs are kept: the environment's SKIPVIZ_RUNS, else `runs` beside app.py."""
     return Path(os.environ.get("SKIPVIZ_RUNS") or Path(__file__).resolve().parents[2] / "runs")
+
+
+def shipped_root() -> Path:
+    """Where recordings lie: the environment's SKIPVIZ_RECORDINGS, else `assets/recordings`."""
+    given = os.environ.get("SKIPVIZ_RECORDINGS")
+    return Path(given or Path(__file__).resolve().parents[2] / "assets" / "recordings")
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -49,10 +58,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 class Store:
-    """The folder of all runs. Paths are made from checked ids alone."""
+    """The folder of all runs, and that of the recordings. Paths are made from checked ids alone."""
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, recordings: Path | None = None) -> None:
         self.root = root or default_root()
+        self.recordings = recordings or shipped_root()
 
     @staticmethod
     def new_id() -> str:
@@ -61,11 +71,18 @@ class Store:
 
     @staticmethod
     def is_id(name: str) -> bool:
-        """Can this be the id of a run?"""
+        """Can this be the id of a run that was made here?"""
         return bool(_ID.fullmatch(name))
+
+    @staticmethod
+    def is_recorded(run_id: str) -> bool:
+        """Is this the id of a recording: "recorded.<scene>.<name of the run>"?"""
+        return bool(_RECORDED.fullmatch(run_id))
 
     def folder(self, run_id: str) -> Path:
         """The folder of a run, there or not; SpecError for what cannot be an id."""
+        if isinstance(run_id, str) and (found := _RECORDED.fullmatch(run_id)):
+            return self.recordings / found[1] / found[2]
         if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
             raise SpecError(
                 f"run '{str(run_id)[:40]}': there is no such run; its address may be cut"
@@ -73,7 +90,10 @@ class Store:
         return self.root / run_id
 
     def create(self, run_id: str, experiment: Experiment) -> Path:
-        """Makes the folder of a new run and writes its experiment."""
+        """Makes the folder of a new run and writes its experiment. SpecError for a recording's
+        id."""
+        if self.is_recorded(run_id):
+            raise SpecError(f"run '{run_id}': a recording is not written to; start another run")
         folder = self.folder(run_id)
         folder.mkdir(parents=True)
         (folder / "experiment.json").write_text(experiment.to_json())

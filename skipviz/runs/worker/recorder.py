@@ -1,6 +1,6 @@
 """Makes the recording of a scene: trains it, keeps what can be shown of it, and reads that again.
 
-    record(key, seeds) -> Recorded
+record(key, seeds) -> Recorded
 """
 
 from __future__ import annotations
@@ -67,10 +67,16 @@ def record(
         verdicts = tuple(judge(expectation, kept) for expectation in scene.expects)
         _same(scene, kept, done.evidence, (verdicts, done.verdicts))
         place = store.recordings / key
+        for path in _files(Path(half)):
+            path.chmod(0o644)  # for whoever reads it, not only for who recorded it
         shutil.rmtree(place, ignore_errors=True)
         os.replace(Path(half) / key, place)
-    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in _files(place))
     return Recorded(place, size, done.seconds, verdicts)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None:
