@@ -1,0 +1,144 @@
+"""A scene as it was performed on this machine: the runs that are shown of it, by whoever began
+them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from skipviz import discover
+from skipviz.figures.charts import draw
+from skipviz.knob import show
+from skipviz.runs import manager
+from skipviz.runs.evidence import of_stored
+from skipviz.runs.live import Run
+from skipviz.scene import Scene
+from skipviz.spec import SpecError
+from skipviz.ui import findings
+
+KEPT = 96
+"""So many figures, and so many findings, are kept for all viewers."""
+HEIGHT_PX = 400
+WIDE_PX = 1000
+"""A figure over the page's whole width has at least so many pixels for its legend."""
+NARROW_WORDS = 3
+"""So many words on an axis can be read in half of the page's width."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure, and the words that stand above and below it on the page, where they can wrap."""
+
+    figure: Any
+    title: str = ""
+    note: str = ""
+    wide: bool = True
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A scene and those of its runs that there are, by their names."""
+
+    key: str
+    scene: Scene
+    runs: Mapping[str, Run]
+
+    @property
+    def waiting(self) -> list[Run]:
+        """The runs that are not over yet."""
+        return [run for run in self.runs.values() if not run.ended]
+
+    @property
+    def broken(self) -> list[Run]:
+        """The runs that ended before their last step."""
+        return [
+            run for run in self.runs.values() if run.ended and run.status()["state"] != "finished"
+        ]
+
+    @property
+    def complete(self) -> bool:
+        """Has every run of the scene gone to its end?"""
+        return len(self.runs) == len(self.scene.runs) and not self.waiting and not self.broken
+
+    @property
+    def ids(self) -> tuple[tuple[str, str], ...]:
+        """The runs by name and id: what its findings are kept by."""
+        return tuple((name, run.id) for name, run in self.runs.items())
+
+
+def declared(key: str) -> Scene:
+    """The scene of this key; SpecError where there is none."""
+    found: Scene | None = discover.scenes().get(key)
+    if found is None:
+        raise SpecError(f"scene {show(key)}: there is no such scene")
+    return found
+
+
+def of(key: str) -> Performance:
+    """What is shown of a scene: the runs that this viewer began; else finished ones of exactly the
+    same experiments, anybody's; else those that train now."""
+    owner, scene = manager.current(), declared(key)
+    mine: dict[str, str] = st.session_state.get(f"performed_{key}", {})
+    runs = {}
+    for name, experiment in scene.runs.items():
+        run = owner.find(mine[name]) if name in mine else None
+        run = run or owner.finished(experiment) or owner.under_way(experiment)
+        if run is not None:
+            runs[name] = run
+    return Performance(key, scene, runs)
+
+
+def begin(key: str, again: bool = False) -> None:
+    """Starts the runs of a scene that are not there, all of them `again`; a run of the same
+    experiment that is under way is joined. SpecError where one cannot be."""
+    owner, scene = manager.current(), declared(key)
+    mine: dict[str, str] = {}
+    for name, experiment in scene.runs.items():
+        ready = None if again else owner.finished(experiment)
+        mine[name] = ready.id if ready is not None else owner.join(experiment)
+    st.session_state[f"performed_{key}"] = mine
+
+
+def age(run: Run) -> str:
+    """How long ago a run ended, in words."""
+    if run.folder is None:
+        return "now"
+    minutes = (time.time() - (run.folder / "status.json").stat().st_mtime) / 60
+    if minutes < 1:
+        return "just now"
+    if minutes < 90:
+        return f"{minutes:.0f} min ago"
+    return f"{minutes / 60:.0f} h ago" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days ago"
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Measuring …", show_time=True)
+def findings_of(key: str, ids: tuple[tuple[str, str], ...]) -> findings.Findings:
+    """What finished runs of a scene showed: measured once for all viewers. SpecError."""
+    scene = declared(key)
+    return findings.found(scene, of_stored(scene, dict(ids), manager.current()))
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Measuring …", show_time=True)
+def figure_of(key: str, ids: tuple[tuple[str, str], ...], number: int, dark: bool) -> Drawn:
+    """A figure of finished runs, drawn once for all viewers. SpecError."""
+    scene = declared(key)
+    figure, evidence = scene.figures[number], of_stored(scene, dict(ids), manager.current())
+    if figure.chart is None:
+        return Drawn(findings.drawn(scene, figure, evidence, dark))
+    chart = figure.chart(evidence)
+    made = draw(replace(chart, title="", note=""), dark, height=HEIGHT_PX)
+    words = {x for series in chart.series for x in series.x if isinstance(x, str)}
+    wide = len(words) > NARROW_WORDS
+    names = sum(9 * len(series.label) + 60 for series in chart.series) if _named(made) else 0
+    rows = math.ceil(names / (WIDE_PX if wide else WIDE_PX / 2))
+    made.update_layout(margin_t=24 + 24 * rows)
+    return Drawn(made, chart.title, chart.note, wide)
+
+
+def _named(figure: Any) -> bool:
+    return bool(figure.layout.showlegend)
