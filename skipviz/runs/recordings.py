@@ -13,6 +13,7 @@ there but by `python -m skipviz record KEY`.
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from skipviz import discover
@@ -59,7 +60,7 @@ def fault(key: str, store: Store | None = None) -> str:
         return f"recording '{key}': its runs are of different seeds; {again}"
     ((_, count),) = seeds
     for ask in scene.asks:
-        if any(_answer(key, ask, turn, store) is None for turn in range(count)):
+        if not all(_place(key, ask, turn, store).is_file() for turn in range(count)):
             return f"recording '{key}': '{ask.name}' is not answered for every seed; {again}"
     return ""
 
@@ -71,8 +72,9 @@ def evidence(key: str, store: Store | None = None) -> Gathered:
         raise SpecError(wrong)
 
     def answer(ask: Ask, turn: int) -> dict[str, Any]:
-        found = _answer(key, ask, turn, store)
-        assert found is not None  # else there had been a fault
+        found = read_json(_place(key, ask, turn, store))
+        if not found:
+            raise SpecError(f"recording '{key}': the answer to '{ask.name}' cannot be read")
         return found
 
     folders = {name: store.folder(id_of(key, name)) for name in scene.runs}
@@ -94,6 +96,7 @@ def _scene(key: str) -> Scene:
     return found
 
 
-def _answer(key: str, ask: Ask, turn: int, store: Store) -> dict[str, Any] | None:
+def _place(key: str, ask: Ask, turn: int, store: Store) -> Path:
+    """Where the answer to an ask is kept."""
     folder = store.folder(id_of(key, ask.run))
-    return measure.kept(folder, ask.probe, probe(ask.probe).options(ask.options), turn)
+    return measure.place(folder, ask.probe, probe(ask.probe).options(ask.options), turn)

@@ -48,11 +48,13 @@ def drawn(scene: Scene, figure: Figure, evidence: Gathered, dark: bool) -> Any:
     return answers.of(ask.probe)(evidence.ask(ask.name), lanes, dark)
 
 
-def verdict(of: Verdict) -> str:
-    """One verdict as a row: whether it shows here, the sentence, what was expected and measured."""
+def verdict(of: Verdict, recorded: bool = False) -> str:
+    """One verdict as a row: whether it shows here (or in the recording), the sentence, what was
+    expected and measured."""
     values = ", ".join(f"{value:.3g}" for value in of.measured)
     unit = f" {of.unit}" if of.unit else ""
-    state, word = ("met", "✓ shows here") if of.met else ("missed", "✗ did not show here")
+    where = "in the recording" if recorded else "here"
+    state, word = ("met", f"✓ shows {where}") if of.met else ("missed", f"✗ did not show {where}")
     seeds = "1 seed" if len(of.measured) == 1 else f"{len(of.measured)} seeds"
     return (
         f'<div class="skip-verdict" data-state="{state}"><b>{word}</b>'

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from skipviz.runs import manager
+from skipviz.runs import manager, recordings
 from skipviz.runs.evidence import Gathered, of_stored, told
 from skipviz.runs.live import Run
 from skipviz.runs.rooms import Room
@@ -17,7 +17,7 @@ from skipviz.runs.store import write_json
 from skipviz.runs.tracks import labels
 from skipviz.scene import Figure, Scene
 from skipviz.spec import SpecError
-from skipviz.ui import findings, votes
+from skipviz.ui import findings, replay, votes
 from skipviz.ui.lanes import is_dark
 from skipviz.ui.lecture import Phase, Place, phases, room_of, to_address
 from skipviz.ui.notes import complain
@@ -34,6 +34,7 @@ def play(place: Place) -> None:
     room.show(place.key, is_open=phase.kind == "question" and not runs)
     to_address(place)
     _bar(place, room, runs)
+    replay.told(runs)
     if phase.kind == "question":
         votes.question(place.key, scene, room)
     elif phase.kind == "figure":
@@ -77,8 +78,11 @@ def _bar(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
     if boxes[3].button("Run", icon=":material/play_arrow:", shortcut="Enter", type="primary",
                        disabled=not ready, key="player_run", width="stretch"):  # fmt: skip
         _run(place, room)
-    if boxes[4].button("Reset", icon=":material/restart_alt:", shortcut="X",
-                       disabled=ready, key="player_reset", width="stretch"):  # fmt: skip
+    if ready and recordings.of(place.key):
+        if ids := replay.button(boxes[4], place.key):
+            _show(place, room, ids)
+    elif boxes[4].button("Reset", icon=":material/restart_alt:", shortcut="X",
+                         disabled=ready, key="player_reset", width="stretch"):  # fmt: skip
         for run in runs.values():
             manager.current().stop(run.id)
         room.forget(place.key)
@@ -95,8 +99,7 @@ def _go(place: Place) -> None:
 
 
 def _run(place: Place, room: Room) -> None:
-    """Submits the scene's runs and goes to the first figure; a recording stands in where one is
-    chosen."""
+    """Submits the scene's runs and goes to the first figure."""
     owner = manager.current()
     ids: dict[str, str] = {}
     try:
@@ -107,12 +110,18 @@ def _run(place: Place, room: Room) -> None:
             owner.stop(run_id)
         complain(error)
         return
+    _show(place, room, ids)
+
+
+def _show(place: Place, room: Room, ids: dict[str, str]) -> None:
+    """Shows these runs of the scene, by name, from its first figure on."""
     room.played(place.key, ids)
     _go(replace(place, phase=max(1, place.phase)))
 
 
 def _empty(place: Place) -> None:
-    st.info("Nothing has run yet: press **Run** (or the Enter key).", icon=":material/play_arrow:")
+    recorded = ", or **Replay** (P) for a recording" if recordings.of(place.key) else ""
+    st.info(f"Nothing has run yet: press **Run** (Enter){recorded}.", icon=":material/play_arrow:")
 
 
 def _pending(place: Place, runs: Mapping[str, Run]) -> bool:
@@ -148,7 +157,7 @@ def _figure(place: Place, figure: Figure, runs: Mapping[str, Run]) -> None:
     if figure.kind == "live":
         panels = ("header", *figure.panels) if "header" not in figure.panels else figure.panels
         run = runs[figure.run]
-        charts(run, key=f"player_{place.key}_{run.id}", panels=panels, quantity=figure.quantity)
+        charts(run, panels=panels, quantity=figure.quantity, **replay.options(run))
         return
     if _pending(place, runs):
         return
@@ -179,7 +188,8 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
     left, aside = st.columns([6, 4], gap="large")
     with left:
         st.html(f'<p class="skip-saw">{html.escape(shown.saw)}</p>')
-        st.html("".join(findings.verdict(verdict) for verdict in shown.verdicts))
+        recorded = replay.is_recorded(runs["main"])
+        st.html("".join(findings.verdict(verdict, recorded) for verdict in shown.verdicts))
     counts, right = room.counts(place.key, len(scene.choices)), shown.right
     _keep_votes(runs["main"], scene, counts, right)
     with aside:
@@ -192,8 +202,9 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
 
 
 def _keep_votes(run: Run, scene: Scene, counts: list[int], right: int) -> None:
-    """The room's prediction, kept in the main run's folder: counts, no names."""
-    if run.folder is None or not sum(counts):
+    """The room's prediction, kept in the main run's folder: counts, no names. With a recording it
+    is kept in the room's own file alone."""
+    if run.folder is None or not sum(counts) or replay.is_recorded(run):
         return
     value = {"question": scene.question, "choices": list(scene.choices), "counts": counts,
              "shown": right}  # fmt: skip
