@@ -3,6 +3,8 @@
 icon: home
 """
 
+import math
+
 import streamlit as st
 
 from skipviz.ui import home
@@ -36,10 +38,20 @@ seconds.
         label="**Lab**: up to four architectures side by side",
         icon=":material/science:",
     )
+    st.page_link(
+        "pages/1_start/02_lecture.py",
+        label="**Lecture**: scenes that ask the room first, for a projector",
+        icon=":material/slideshow:",
+    )
+    st.page_link(
+        "pages/4_learn/01_why_depth.py",
+        label="**Lessons**: the story in short pages, from why depth to what we got wrong",
+        icon=":material/school:",
+    )
     st.caption(
         f"The picture: a residual net of {home.DEPTH} layers and its plain twin, the same layers"
         " with the same first weights, trained on 8×8 handwritten digits when this server started."
-        " Guessing among ten digits costs a loss of ln 10 = 2.30."
+        f" Guessing among ten digits costs a loss of ln 10 = {math.log(10):.2f}."
     )
 with right:
     run = home.picture()

@@ -20,10 +20,10 @@ of small nets and small pictures, in seconds.
 
 #### The first try: just stack
 
-Juliani (2016, on going deeper naively) tells it as most textbooks do. The gradient comes from the
-loss and passes every layer on its way back; each layer makes it a little smaller; of a few dozen
-factors below one nothing remains. If each of 50 layers passed on nine tenths, then
-$0.9^{50} \\approx 0.005$ of it would arrive.
+Most textbooks tell it like this (so does Juliani 2016, Why Naively Going Deeper Doesn't Work).
+The gradient comes from the loss and passes every layer on its way back; each layer makes it a
+little smaller; of a few dozen factors below one nothing remains. If each of 50 layers passed on
+nine tenths, then $0.9^{50} \\approx 0.005$ of it would arrive.
 
 That is a sentence about a number, and a number can be measured. The next figures show the
 gradient at every layer of nets that have just been made, before any training. Look for a line
@@ -46,8 +46,9 @@ of it:
 - a **highway** unit mixes it in by a gate that it learns: $y = H(x)\\,T(x) + x\\,(1 - T(x))$
 - a **dense** unit appends it: $y = [x, H(x)]$
 
-Juliani trained one net of each kind, and a plain one, on CIFAR-10. Here is the same comparison in
-small: one task, one depth, nearly as many parameters, each family at its own best learning rate.
+One net of each kind was trained on CIFAR-10, beside a plain one (Juliani 2016, last section).
+Here is the same comparison in small: one task, one depth, nearly as many parameters, each family
+at its own best learning rate.
 """)
 lesson.scene("four_families", figures=(1,))
 

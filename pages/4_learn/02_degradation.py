@@ -13,8 +13,8 @@ the higher test error, and the higher *training* error as well (He et al. 2015, 
 it the **degradation problem**.
 
 Say first what it is not. A net that overfits is good on its training data and bad elsewhere: more
-layers would lower its training error, and a regulariser would help. Shorten (2019) argues just
-so. Both halves of the argument can be tried.
+layers would lower its training error, and a regulariser would help. That is a good argument
+(Shorten 2019, on the deeper CNN). Both halves of the argument can be tried.
 """)
 lesson.scene("degradation", figures=(1, 2))
 
@@ -39,7 +39,8 @@ identity instead (He et al. 2015, section 3.1), the subject of the next page.
 
 Here the sources part ways.
 
-- The signal disappears on its way back: so says Juliani (2016), and many with him.
+- The signal all but disappears on its way back (Juliani 2016, Why Naively Going Deeper Doesn't
+  Work).
 - With BatchNorm the gradients have healthy norms, and the difficulty is another one (He et al.
   2015, section 4.1).
 - At init, BatchNorm makes the gradients of deep plain nets *explode* (Yang et al. 2019,
@@ -53,8 +54,8 @@ lesson.scene("vanishing_or_not", figures=(1, 2, 3))
 
 lesson.text("""
 **Degradation** is a statement about training error; **vanishing** is one about gradients. The
-first can be there without the second. A net can also vanish without BatchNorm, and that is shown
-too.
+first can be there without the second. What a plain net without BatchNorm does is in the last
+verdict.
 """)
 lesson.end(
     __file__,

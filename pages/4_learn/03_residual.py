@@ -41,8 +41,8 @@ section 3.3 and Table 3):
 - **B**: a 1 × 1 convolution where the shape changes (He et al. 2015, section 3.3)
 - **C**: a 1 × 1 convolution on every shortcut (He et al. 2015, Table 3)
 
-Shorten (2019) shows the projection alone, and readers may conclude that a shortcut has to be
-learned.
+Introductions often show the projection alone (Shorten 2019), and readers may conclude that a
+shortcut has to be learned.
 """)
 lesson.scene("shortcut_options", figures=(1, 2))
 

@@ -17,9 +17,10 @@ $T$ is a layer of its own with a sigmoid, so it lies between 0 and 1 and reaches
 (Srivastava et al. 2015, Highway Networks, section 2). The idea comes from the gates of LSTM
 cells. Its bias starts negative: the unit begins by carrying.
 
-Two corrections before we begin. Juliani (2016) presents highway nets as an extension of ResNets:
-they came first, in May 2015, and the ResNet paper discusses them (He et al. 2015, section 2). And
-with $T$ and $1 - T$ it is the two *weights* that sum to one, not the activation.
+Two corrections before we begin. Highway nets are often presented as an extension of ResNets
+(Juliani 2016, Highway Network). They came first (Srivastava et al. 2015, Highway Networks), and
+the ResNet paper discusses them (He et al. 2015, section 2). And with $T$ and $1 - T$ it is the
+two *weights* that sum to one, not the activation.
 
 #### Depth without tears
 

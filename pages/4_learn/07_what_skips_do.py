@@ -14,8 +14,8 @@ of its own. They do not exclude each other, and none of them is the whole story.
 #### Look one: take a layer out
 
 In a plain net each layer works on what the one before it made, so it should break when a layer
-goes missing. Veit et al. (2016, section 4.1) removed single units of a trained ResNet and found
-that hardly anything happened. Their reading: the net behaves like many shorter nets at once.
+goes missing. When single units of a trained ResNet were removed, hardly anything happened (Veit
+et al. 2016, section 4.1). Their reading: the net behaves like many shorter nets at once.
 """)
 lesson.scene("lesion", figures=(1, 3))
 

@@ -22,8 +22,8 @@ lesson.text("""
 
 Some sentences need no experiment, only a second look at the sources.
 
-- *Highway nets build on ResNets.* They came first, in May 2015, with gates; the ResNet paper
-  compares itself with them (He et al. 2015, section 2).
+- *Highway nets build on ResNets.* They came first (Srivastava et al. 2015, Highway Networks), and
+  the ResNet paper compares itself with them (He et al. 2015, section 2).
 - *With T and 1 − T the activation sums to one.* The two weights do, not the activation
   (Srivastava et al. 2015, Highway Networks, section 2).
 - *A dense net connects every layer with every other.* Within a block, and forwards only (Huang et

@@ -92,26 +92,24 @@ def _head(shown: Performance) -> None:
     with right:
         run_button(shown)
     if shown.complete:
-        when = performed.age(shown.runs["main"])
-        seeds = shown.scene.experiment.seeds
-        st.caption(f"Trained on this machine {when}, with {seeds} seeds.")
+        st.caption(shown.origin)
 
 
 def run_button(shown: Performance) -> None:
     """Run, or run again; everybody who presses it meanwhile waits for the same runs."""
-    label = "Run again" if shown.complete else "Run"
+    label = "Run again" if shown.measured else "Run"
     pressed = st.button(
         f"{label} · about {shown.scene.seconds:.0f} s",
         key=f"run_{shown.key}",
         type="secondary" if shown.complete or shown.waiting else "primary",
-        icon=":material/replay:" if shown.complete else ":material/play_arrow:",
+        icon=":material/replay:" if shown.measured else ":material/play_arrow:",
         disabled=bool(shown.waiting),
         width="stretch",
         help="Trains the scene's nets on this machine; all who press it now share the runs.",
     )
     if pressed:
         try:
-            performed.begin(shown.key, again=shown.complete)
+            performed.begin(shown.key, again=shown.measured)
         except SpecError as error:
             complain(error)
             return
@@ -194,7 +192,7 @@ def _figure(shown: Performance, number: int) -> None:
     st.html(f'<p class="skip-look">{html.escape(figure.says)}</p>')
     if figure.kind == "live":
         run = shown.runs[figure.run]
-        key = f"figure_{shown.key}_{number}_{run.id}"
+        key = f"figure_{shown.key}_{number}_{run.id.replace('.', '_')}"
         charts(run, key=key, panels=figure.panels, quantity=figure.quantity)
         return
     drawn = performed.figure_of(shown.key, shown.ids, number, is_dark())
@@ -213,7 +211,7 @@ def _numbers(shown: Performance) -> None:
     st.html(
         f'<p class="skip-look">These runs answer: {answer}</p>'
         f'<p class="skip-told">{html.escape(told.saw)}</p>'
-        + "".join(findings.verdict(verdict) for verdict in told.verdicts)
+        + "".join(findings.verdict(verdict, shown.recorded) for verdict in told.verdicts)
     )
     st.html(f'<p class="skip-but"><b>But:</b> {html.escape(shown.scene.caveat)}</p>')
     sources = "; ".join(f"{source}, {where}" for source, where in shown.scene.sources)

@@ -26,7 +26,7 @@ def table() -> None:
 
 def _all(shown: list[Performance]) -> None:
     """How many sentences are measured; the button for the others, or how far they are."""
-    left = [each for each in shown if not each.complete]
+    left = [each for each in shown if not each.measured]
     queue: list[str] = st.session_state.setdefault(_QUEUE, [])
     if queue:
         _measuring(len(shown))
@@ -55,10 +55,10 @@ def _measuring(total: int) -> None:
         if not queue:
             st.rerun()
         shown = performed.of(queue[0])
-        if shown.complete:
+        if shown.measured:
             queue.pop(0)
             st.rerun()
-        done = sum(performed.of(key).complete for key in discover.scenes())
+        done = sum(performed.of(key).measured for key in discover.scenes())
         said = lesson.progress(shown) if shown.waiting else "begins"
         st.progress(done / total, text=f"{done} of {total}. {shown.scene.title}: {said}")
         if st.button("Stop after this one", icon=":material/stop:", key="measure_stop"):
@@ -109,13 +109,15 @@ def _measured(shown: Performance) -> None:
     missed = [verdict for verdict in told.verdicts if not verdict.met]
     met = len(told.verdicts) - len(missed)
     state = "met" if not missed else "missed"
-    word = "✓ so measured here" if not missed else "✗ not all of it shows here"
+    word = "✓ measured" if not missed else "✗ not all of it"
     st.html(
         f'<div class="skip-verdict" data-state="{state}"><b>{word}</b><span>{met} of'
-        f" {len(told.verdicts)} expectations against the sentence show here, trained"
-        f" {performed.age(shown.runs['main'])}</span></div>"
+        f" {len(told.verdicts)} expectations show. {html.escape(shown.origin)}</span></div>"
         f'<p class="skip-but">{html.escape(told.saw)}</p>'
-        + "".join(findings.verdict(verdict) for verdict in missed)
+        + "".join(findings.verdict(verdict, shown.recorded) for verdict in missed)
     )
     with st.expander(f"All {len(told.verdicts)} expectations with their numbers"):
-        st.html("".join(findings.verdict(verdict) for verdict in told.verdicts))
+        rows = (findings.verdict(verdict, shown.recorded) for verdict in told.verdicts)
+        st.html("".join(rows))
+    if shown.recorded:
+        lesson.run_button(shown)

@@ -14,9 +14,10 @@ import streamlit as st
 from skipviz import discover
 from skipviz.figures.charts import draw
 from skipviz.knob import show
-from skipviz.runs import manager
+from skipviz.runs import manager, recordings
 from skipviz.runs.evidence import of_stored
 from skipviz.runs.live import Run
+from skipviz.runs.store import Store
 from skipviz.scene import Scene
 from skipviz.spec import SpecError
 from skipviz.ui import findings
@@ -56,9 +57,7 @@ class Performance:
     @property
     def broken(self) -> list[Run]:
         """The runs that ended before their last step."""
-        return [
-            run for run in self.runs.values() if run.ended and run.status()["state"] != "finished"
-        ]
+        return [run for run in self.runs.values() if _broken(run)]
 
     @property
     def complete(self) -> bool:
@@ -66,9 +65,33 @@ class Performance:
         return len(self.runs) == len(self.scene.runs) and not self.waiting and not self.broken
 
     @property
+    def recorded(self) -> bool:
+        """Are these runs the recording that comes with the program, and not of this machine?"""
+        return all(Store.is_recorded(run.id) for run in self.runs.values()) and bool(self.runs)
+
+    @property
+    def measured(self) -> bool:
+        """Is the scene complete on this machine?"""
+        return self.complete and not self.recorded
+
+    @property
+    def origin(self) -> str:
+        """Where these runs come from, and when."""
+        main = self.runs["main"]
+        seeds = f"{main.experiment.seeds} seeds"
+        if self.recorded:
+            about = recordings.about(main.id, manager.current().store)
+            return f"Not of this machine: {about}, with {seeds}."
+        return f"Trained on this machine {age(main)}, with {seeds}."
+
+    @property
     def ids(self) -> tuple[tuple[str, str], ...]:
         """The runs by name and id: what its findings are kept by."""
         return tuple((name, run.id) for name, run in self.runs.items())
+
+
+def _broken(run: Run) -> bool:
+    return run.ended and run.status()["state"] != "finished"
 
 
 def declared(key: str) -> Scene:
@@ -81,16 +104,29 @@ def declared(key: str) -> Scene:
 
 def of(key: str) -> Performance:
     """What is shown of a scene: the runs that this viewer began; else finished ones of exactly the
-    same experiments, anybody's; else those that train now."""
+    same experiments, anybody's; else those that train now; else the recording, where there is
+    one."""
     owner, scene = manager.current(), declared(key)
     mine: dict[str, str] = st.session_state.get(f"performed_{key}", {})
     runs = {}
     for name, experiment in scene.runs.items():
-        run = owner.find(mine[name]) if name in mine else None
-        run = run or owner.finished(experiment) or owner.under_way(experiment)
+        own = owner.find(mine[name]) if name in mine else None
+        whole = own if own is not None and not _broken(own) else None
+        run = whole or owner.finished(experiment) or owner.under_way(experiment) or own
         if run is not None:
             runs[name] = run
-    return Performance(key, scene, runs)
+    here = Performance(key, scene, runs)
+    if not here.complete and not here.waiting and not mine:
+        found = {name: owner.find(run_id) for name, run_id in _recorded(key).items()}
+        runs = {name: run for name, run in found.items() if run is not None}
+        return Performance(key, scene, runs or here.runs)
+    return here
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def _recorded(key: str) -> dict[str, str]:
+    """The recorded runs of a scene by name: looked up once a minute, for it reads many files."""
+    return recordings.of(key, manager.current().store)
 
 
 def begin(key: str, again: bool = False) -> None:

@@ -1,0 +1,100 @@
+"""The lesson pages in a real browser: every page opens, a run is shared and found again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from skipviz import discover
+from skipviz.ui.frame import pages
+from tests.browser.serving import Server, serving
+from tests.browser.test_app import WAIT_MS, settled
+from tests.test_lessons import LESSONS, embedded
+
+PAGES = {found.path.name: found for found in pages() if found.chapter == "learn"}
+SCENES = discover.scenes()
+QUICK, FILE = min(
+    ((key, path.name) for path in LESSONS for key, _ in embedded(path)),
+    key=lambda found: SCENES[found[0]].seconds,
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    nothing = str(tmp_path_factory.mktemp("recordings"))
+    with serving(tmp_path_factory.mktemp("runs"), SKIPVIZ_RECORDINGS=nothing) as started:
+        yield started
+
+
+def open_lesson(page: Page, server: Server, file: str) -> None:
+    page.goto(f"{server.url}/{PAGES[file].slug}")
+    settled(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[file].title, timeout=WAIT_MS)
+
+
+def no_trouble(page: Page) -> None:
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.locator("[data-testid=stAlertContentError]")).to_have_count(0)
+
+
+def card(page: Page, key: str) -> Locator:
+    return page.locator(f".st-key-scene_{key}")
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: str(path.stem))
+def test_a_lesson_opens_and_says_what_to_press(server: Server, page: Page, path: Path) -> None:
+    open_lesson(page, server, path.name)
+    for key, _ in embedded(path):
+        expect(card(page, key)).to_contain_text(SCENES[key].question)
+        expect(card(page, key)).to_contain_text("Not trained on this machine yet")
+        expect(card(page, key).get_by_role("button", name="Run")).to_be_enabled()
+    no_trouble(page)
+    number = list(PAGES).index(path.name)
+    expect(page.get_by_text(f"Lesson {number + 1} of {len(PAGES)}")).to_be_visible()
+
+
+def test_viewers_who_press_run_share_it_and_later_ones_find_it(
+    server: Server, new_page: Callable[..., Page]
+) -> None:
+    scene, first, second = SCENES[QUICK], new_page(), new_page()
+    for page in (first, second):
+        open_lesson(page, server, FILE)
+    for page in (first, second):
+        button = card(page, QUICK).get_by_role("button", name="Run")
+        if button.is_enabled():
+            button.focus()
+            page.keyboard.press("Enter")
+    expect(card(first, QUICK).locator(".sv-live")).to_be_visible(timeout=WAIT_MS)
+    for page in (first, second):
+        verdicts = card(page, QUICK).locator(".skip-verdict")
+        expect(verdicts).to_have_count(len(scene.expects), timeout=3 * WAIT_MS)
+        expect(card(page, QUICK)).to_contain_text("Trained on this machine")
+        expect(card(page, QUICK).get_by_role("button", name="Run again")).to_be_enabled()
+        no_trouble(page)
+    assert len(list(server.runs.glob("*/experiment.json"))) == len(scene.runs)
+
+    later = new_page()
+    open_lesson(later, server, FILE)
+    expect(card(later, QUICK).locator(".skip-verdict")).to_have_count(len(scene.expects))
+    shown = card(first, QUICK).locator(".skip-told").inner_text()
+    expect(card(later, QUICK).locator(".skip-told")).to_have_text(shown)
+    _stands_among_the_sentences(server, later)
+
+
+def _stands_among_the_sentences(server: Server, page: Page) -> None:
+    """What was measured stands beside its sentence; the others can be measured."""
+    open_lesson(page, server, "08_what_we_got_wrong.py")
+    row = page.locator(f".st-key-wrong_{QUICK}")
+    met = row.locator(".skip-verdict").first
+    expect(met).to_contain_text(f"of {len(SCENES[QUICK].expects)} expectations show")
+    expect(page.get_by_text(f"1 of {len(SCENES)} sentences are measured")).to_be_visible()
+    empty = page.get_by_text("Not measured on this machine yet")
+    expect(empty).to_have_count(len(SCENES) - 1)
+    page.get_by_role("button", name="Measure the other").click()
+    expect(page.get_by_role("progressbar").first).to_be_visible(timeout=WAIT_MS)
+    page.get_by_role("button", name="Stop after this one").click()
+    expect(page.get_by_text("Training now")).to_have_count(1, timeout=WAIT_MS)
+    no_trouble(page)
