@@ -97,10 +97,11 @@ export function header(id) {
   return { box, chip, facts, link, bar, progress, message };
 }
 
-export function showHeader(parts, { status, step, total, linked, seeds }) {
+/** `replays`: a run that is over is drawn again, and stands at `step` just now. */
+export function showHeader(parts, { status, step, total, linked, seeds, replays }) {
   const runs = status.state === "running", paused = runs && Boolean(status.paused);
   const [icon, words] = paused ? ["❚❚", `paused at step ${status.step}`]
-    : STATES[status.state] ?? STATES.loading;
+    : replays ? ["▶", "replay"] : STATES[status.state] ?? STATES.loading;
   parts.chip.dataset.state = paused ? "paused" : status.state;
   if (parts.chip.dataset.words !== words) {
     parts.chip.dataset.words = words;

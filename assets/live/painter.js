@@ -92,7 +92,8 @@ export class Painter {
     const total = history?.whole ?? status.steps ?? 0;
     root.dataset.state = status.state;
     root.dataset.paused = Boolean(status.paused);
-    if (live.headline) showHeader(live.headline, { status, step, total, linked, seeds: history?.seeds });
+    const seeds = history?.seeds, replays = live.limit < Infinity;
+    if (live.headline) showHeader(live.headline, { status, step, total, linked, seeds, replays });
     showLegend(live.legend, live.lanes, history?.diverged ?? [], (lane) => live.toggle(lane));
     live.slider.show(live.pinned ?? step, step, live.pinned !== null);
     const vacant = status.state === "missing" ? status.message

@@ -12,6 +12,8 @@ from skipviz.runs.evidence import Gathered
 from skipviz.runs.tracks import families, labels
 from skipviz.scene import Figure, Scene, Verdict, judge
 
+_HERE = "shows here", "did not show here"
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -53,8 +55,8 @@ def verdict(of: Verdict, recorded: bool = False) -> str:
     expected and measured."""
     values = ", ".join(f"{value:.3g}" for value in of.measured)
     unit = f" {of.unit}" if of.unit else ""
-    where = "in the recording" if recorded else "here"
-    state, word = ("met", f"✓ shows {where}") if of.met else ("missed", f"✗ did not show {where}")
+    met, missed = ("recorded: shows", "recorded: not so") if recorded else _HERE
+    state, word = ("met", f"✓ {met}") if of.met else ("missed", f"✗ {missed}")
     seeds = "1 seed" if len(of.measured) == 1 else f"{len(of.measured)} seeds"
     return (
         f'<div class="skip-verdict" data-state="{state}"><b>{word}</b>'

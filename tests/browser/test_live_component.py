@@ -266,6 +266,7 @@ def test_a_finished_run_is_drawn_again_when_asked(page: Page, server: str, ask: 
     drawn(page, 1)
     first = int(page.locator(".sv-live").get_attribute("data-step") or 0)
     assert first < 399
+    expect(page.locator(".sv-chip")).to_contain_text("replay")
     drawn(page, 399)
     expect(page.locator(".sv-chip")).to_contain_text("finished")
 
