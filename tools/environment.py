@@ -87,7 +87,8 @@ class Environment:
         if not os.access(self.uv, os.X_OK):
             subprocess.run([*pip, "install", "--quiet", "uv"])
         quiet = [] if sys.stdout.isatty() else ["--quiet"]  # a person wants to see it advance
-        with_uv = [self.uv, "pip", "install", *quiet, "--python", self.python]
+        # compiled now: every worker would wait for it at its first start, some forever anew
+        with_uv = [self.uv, "pip", "install", "--compile-bytecode", *quiet, "--python", self.python]
         with_pip = [*pip, "install"]
         print(f"Installing {requirements.name} (the first time takes some minutes) ...", flush=True)
         for command, force in ((with_uv, "--reinstall"), (with_pip, "--force-reinstall")):
