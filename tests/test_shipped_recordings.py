@@ -1,0 +1,63 @@
+"""The recordings that ship: of the scenes as they are, complete, small, and they show it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from skipviz import discover
+from skipviz.figures import charts
+from skipviz.runs import recordings
+from skipviz.runs.store import Store
+from skipviz.scene import Scene, judge
+
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = ROOT / "assets" / "recordings"
+SCENES: dict[str, Scene] = discover.scenes()
+RECORDED = sorted(path.name for path in SHIPPED.iterdir())
+MOST_BYTES = 20_000_000
+
+
+@pytest.mark.parametrize("key", RECORDED)
+def test_a_recording_is_of_the_scene_as_it_is_and_shows_what_it_expects(key: str) -> None:
+    assert key in SCENES, f"{key}: there is no such scene any more; take its recording away"
+    store, scene = Store(recordings=SHIPPED), SCENES[key]
+    assert not recordings.fault(key, store)
+    evidence = recordings.evidence(key, store)
+    for expectation in scene.expects:
+        assert judge(expectation, evidence).met, f"{key}: {expectation.text}"
+    assert 0 <= scene.answer(evidence) < len(scene.choices)
+    assert "{" not in scene.saw.format(**scene.numbers(evidence))
+    for figure in scene.figures:
+        if figure.chart is not None:
+            assert charts.draw(figure.chart(evidence), dark=True).data
+    assert {path.name for path in (SHIPPED / key).iterdir()} == set(scene.runs)
+    assert recordings.about(recordings.id_of(key, "main"), store).startswith("recorded on ")
+
+
+def test_all_of_them_are_small_and_plain_files() -> None:
+    there = list(SHIPPED.rglob("*"))
+    files = [path for path in there if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= MOST_BYTES
+    assert {path.suffix for path in files} == {".json", ".arrow"}
+    assert not any(path.is_symlink() for path in there)
+
+
+@pytest.mark.parametrize("key", SCENES)
+def test_a_scene_and_its_runs_can_be_recorded_under_their_names(key: str) -> None:
+    assert all(Store.is_recorded(recordings.id_of(key, run)) for run in SCENES[key].runs)
+
+
+def test_a_recording_is_judged_without_torch() -> None:
+    code = (
+        "import sys; from skipviz import discover; from skipviz.runs import recordings;"
+        " from skipviz.scene import judge;"
+        f" key = {RECORDED[0]!r}; scene, found = discover.scenes()[key], recordings.evidence(key);"
+        " assert all(judge(expectation, found).measured for expectation in scene.expects);"
+        " assert not {'torch', 'streamlit'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
