@@ -45,7 +45,7 @@ seconds.
     )
     st.page_link(
         "pages/4_learn/01_why_depth.py",
-        label="**Lessons**: the story in short pages, from why depth to what we got wrong",
+        label="**Lessons**: the whole story, in short pages",
         icon=":material/school:",
     )
     st.caption(

@@ -189,15 +189,15 @@ def _row(shown: Performance, numbers: Sequence[int]) -> None:
 
 def _figure(shown: Performance, number: int) -> None:
     figure = shown.scene.figures[number]
-    st.html(f'<p class="skip-look">{html.escape(figure.says)}</p>')
+    says = html.escape(figure.says)
     if figure.kind == "live":
+        st.html(f'<p class="skip-look">{says}</p>')
         run = shown.runs[figure.run]
         key = f"figure_{shown.key}_{number}_{run.id.replace('.', '_')}"
         charts(run, key=key, panels=figure.panels, quantity=figure.quantity)
         return
     drawn = performed.figure_of(shown.key, shown.ids, number, is_dark())
-    if drawn.title:
-        st.caption(drawn.title)
+    st.html(f'<p class="skip-look">{says}<small>{html.escape(drawn.title)}</small></p>')
     st.plotly_chart(drawn.figure, theme=None, key=f"figure_{shown.key}_{number}")
     if drawn.note:
         st.caption(drawn.note)

@@ -109,10 +109,12 @@ def _measured(shown: Performance) -> None:
     missed = [verdict for verdict in told.verdicts if not verdict.met]
     met = len(told.verdicts) - len(missed)
     state = "met" if not missed else "missed"
-    word = "✓ measured" if not missed else "✗ not all of it"
+    where = "in the recording" if shown.recorded else "here"
+    word = f"✓ shows {where}" if not missed else f"✗ not all shows {where}"
     st.html(
         f'<div class="skip-verdict" data-state="{state}"><b>{word}</b><span>{met} of'
-        f" {len(told.verdicts)} expectations show. {html.escape(shown.origin)}</span></div>"
+        f" {len(told.verdicts)} expectations behind the correction."
+        f" {html.escape(shown.origin)}</span></div>"
         f'<p class="skip-but">{html.escape(told.saw)}</p>'
         + "".join(findings.verdict(verdict, shown.recorded) for verdict in missed)
     )

@@ -27,8 +27,8 @@ KEPT = 96
 HEIGHT_PX = 400
 WIDE_PX = 1000
 """A figure over the page's whole width has at least so many pixels for its legend."""
-NARROW_WORDS = 3
-"""So many words on an axis can be read in half of the page's width."""
+NARROW_CHARACTERS = 45
+"""Words of so many characters on an axis can be read in half of the page's width."""
 
 
 @dataclass(frozen=True)
@@ -169,12 +169,13 @@ def figure_of(key: str, ids: tuple[tuple[str, str], ...], number: int, dark: boo
     chart = figure.chart(evidence)
     made = draw(replace(chart, title="", note=""), dark, height=HEIGHT_PX)
     words = {x for series in chart.series for x in series.x if isinstance(x, str)}
-    wide = len(words) > NARROW_WORDS
-    names = sum(9 * len(series.label) + 60 for series in chart.series) if _named(made) else 0
-    rows = math.ceil(names / (WIDE_PX if wide else WIDE_PX / 2))
-    made.update_layout(margin_t=24 + 24 * rows)
+    wide = sum(map(len, words)) > NARROW_CHARACTERS
+    made.update_layout(margin_t=24 + 24 * _legend_rows(made, WIDE_PX if wide else WIDE_PX / 2))
     return Drawn(made, chart.title, chart.note, wide)
 
 
-def _named(figure: Any) -> bool:
-    return bool(figure.layout.showlegend)
+def _legend_rows(figure: Any, width: float) -> int:
+    """About how many rows the legend of a figure of this width takes."""
+    if not figure.layout.showlegend:
+        return 0
+    return math.ceil(sum(8 * len(trace.name or "") + 50 for trace in figure.data) / width)

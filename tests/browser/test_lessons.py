@@ -89,7 +89,7 @@ def _stands_among_the_sentences(server: Server, page: Page) -> None:
     open_lesson(page, server, "08_what_we_got_wrong.py")
     row = page.locator(f".st-key-wrong_{QUICK}")
     met = row.locator(".skip-verdict").first
-    expect(met).to_contain_text(f"of {len(SCENES[QUICK].expects)} expectations show")
+    expect(met).to_contain_text(f"of {len(SCENES[QUICK].expects)} expectations behind")
     expect(page.get_by_text(f"1 of {len(SCENES)} sentences are measured")).to_be_visible()
     empty = page.get_by_text("Not measured on this machine yet")
     expect(empty).to_have_count(len(SCENES) - 1)
