@@ -3,11 +3,14 @@ of its own.
 
 A graph repeats kernels on the very memory that they were recorded with, and nothing of Python runs
 meanwhile (PyTorch, "CUDA semantics", section "CUDA graphs"). So what changes from step to step
-stands in tensors that are written to before each replay: the batch, which is cut and mirrored on
-the device before, the learning rate, the step. A net whose loss is not finite is stopped on the
-device, and the host learns of it with the next reading. The first steps run eagerly, on the streams
-that are recorded later: libraries choose their kernels and autograd remembers its streams. If
-recording fails, all steps do.
+stands in tensors that are written to before each replay: what chance decides of the batches, the
+learning rate, the step. The graph picks, cuts and mirrors the batches, and makes forward pass,
+backward pass, norms, clipping and update. Readings go to a table on the device, which the host
+reads when it is full or somebody wants to see: it does not wait in between. A net whose loss is not
+finite is stopped on the device.
+
+The first steps run the same code eagerly, on the streams that are recorded later: libraries choose
+their kernels and autograd remembers its streams. If recording fails, all steps do.
 """
 
 from __future__ import annotations
@@ -19,10 +22,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from skipviz.engine.optimise import Sgd, gradients
-from skipviz.spec import Experiment
+from skipviz.engine.feed import Feed
+from skipviz.engine.optimise import Adam, clip
 
 if TYPE_CHECKING:
     from skipviz.engine.training import Pupil
@@ -30,66 +33,92 @@ if TYPE_CHECKING:
 WARM_STEPS = 4
 """Eager steps before the recording; PyTorch asks for three."""
 
+ROWS = 25
+"""Steps whose readings the table holds: so many may be under way before the host waits."""
+
 Result = TypeVar("Result")
 Body = Callable[[], None]
-Batch = tuple[Tensor, Tensor]
-"""Images (B, C, H, W) and labels (B,) of one seed."""
 
 
-def claims(experiment: Experiment, device: torch.device) -> bool:
-    """Can steps be recorded? On CUDA, by SGD: Adam's corrections change with every step, and the
-    norm that clipping compares must not leave the device."""
-    by_sgd = experiment.optimiser in ("sgd", "nesterov") and not experiment.clip
-    return device.type == "cuda" and by_sgd
+def claims(device: torch.device) -> bool:
+    """Can steps be recorded?"""
+    return device.type == "cuda"
 
 
 class Captured:
-    """Steps of several nets, each on the batch of its seed. `failure` says why they run eagerly."""
+    """Steps of several nets, each on the batch of its seed. `failure` says why they run eagerly.
+
+    drawn   (S, 1 or 4, B) what chance decides of each seed's batch, as `Feed.drawn` gives it
+    table   (ROWS, n) float64: of each measured step every net's loss, error and reading
+    ended   (N,) the step at which each net's loss was no longer finite, else -1
+    """
 
     def __init__(
-        self, pupils: Sequence[Pupil], record: Callable[[Body], Body] | None = None
+        self, pupils: Sequence[Pupil], feed: Feed, record: Callable[[Body], Body] | None = None
     ) -> None:
         """record: makes of a step what repeats it; by default a CUDA graph."""
-        self.pupils, self.record = list(pupils), record or recorded
+        self.pupils, self.feed, self.record = list(pupils), feed, record or recorded
         self.failure = ""
-        self.steps = 0
-        device = next(self.pupils[0].net.parameters()).device
+        self.steps = self.rows = 0
+        of, device = feed.experiment, feed.device
+        self.seeds = range(of.seed, of.seed + of.seeds)
         on_cuda = device.type == "cuda"
         self.streams = [torch.cuda.Stream(device) if on_cuda else None for _ in self.pupils]
+        self.drawn = torch.stack([feed.drawn(0, seed) for seed in self.seeds])
+        self.lr = torch.zeros((), dtype=torch.float32, device=device)
+        self.step = torch.zeros((), dtype=torch.int64, device=device)
+        self.row = torch.zeros(1, dtype=torch.int64, device=device)
+        self.ended = torch.full((len(self.pupils),), -1, device=device)
+        self.widths = [2 + pupil.instruments.size for pupil in self.pupils]
+        self.table = torch.zeros(ROWS, sum(self.widths), dtype=torch.float64, device=device)
         self._replay: Body | None = None
 
     @property
     def captured(self) -> bool:
         return self._replay is not None
 
-    def learn(self, batches: Sequence[Batch], step: int, measure: bool) -> list[np.ndarray | None]:
-        """One update of every net on the batch of its turn; where measured, its reading."""
+    @property
+    def full(self) -> bool:
+        """Must the readings be taken before another step is measured?"""
+        return self.rows == ROWS
+
+    def learn(self, step: int, measure: bool) -> None:
+        """One update of every net on the batch of its turn; where measured, its reading is kept for
+        `readings()`."""
+        if not self.steps:  # a run may go on with nets that had ended before
+            before = [-1 if p.diverged_at is None else p.diverged_at for p in self.pupils]
+            self.ended.copy_(torch.tensor(before))
         self.steps += 1
+        self._tell(step)
         if self._replay is None and self.steps > WARM_STEPS and not self.failure:
-            self._capture(batches)
-        if self._replay is None:
-            # measured in any case: a reading makes tensors that the recording must find
-            jobs = [partial(p.learn, *batches[p.turn], step, True) for p in self.pupils]
-            reads = apart(self.streams, jobs)
-            return reads if measure else [None] * len(reads)
-        for (x, y), (new_x, new_y) in zip(self.batches, batches, strict=True):
-            x.copy_(new_x)
-            y.copy_(new_y)
+            self._capture()
+        (self._replay or self._body)()
+        self.rows += measure
+
+    def readings(self) -> list[list[np.ndarray]]:
+        """Of each step that was measured since the last time: each net's loss, error and
+        instruments' reading. The only place where the host waits."""
+        for pupil, step in zip(self.pupils, self.ended.tolist(), strict=True):
+            if step >= 0:
+                pupil.diverged_at = step
+        found = self.table[: self.rows].cpu().numpy()
+        self.rows = 0
+        ends = np.cumsum(self.widths)[:-1]
+        return [np.split(row, ends) for row in found]
+
+    def _tell(self, step: int) -> None:
+        """Writes all that is new in a step to where the recorded kernels look for it."""
+        self.drawn.copy_(torch.stack([self.feed.drawn(step, seed) for seed in self.seeds]))
         self.lr.fill_(self.pupils[0].optimiser.lr)
         self.step.fill_(step)
-        self._replay()
-        return self._readings() if measure else [None] * len(self.pupils)
+        self.row.fill_(self.rows)
+        for pupil in self.pupils:
+            if isinstance(pupil.optimiser, Adam):
+                pupil.optimiser.steps = step + 1
 
     # --- what is recorded
 
-    def _capture(self, batches: Sequence[Batch]) -> None:
-        device = batches[0][0].device
-        self.batches = [(x.clone(), y.clone()) for x, y in batches]
-        self.lr = torch.zeros((), device=device)
-        self.step = torch.zeros((), dtype=torch.int64, device=device)
-        never = [-1 if p.diverged_at is None else p.diverged_at for p in self.pupils]
-        self.ended = list(torch.tensor(never, device=device).unbind())
-        self.reads: list[Tensor] = [torch.empty(0)] * len(self.pupils)
+    def _capture(self) -> None:
         try:
             self._replay = self.record(self._body)
         except RuntimeError as error:
@@ -100,50 +129,27 @@ class Captured:
 
     def _body(self) -> None:
         """A step of all nets, on nothing but tensors that stay where they are."""
-        apart(self.streams, [partial(self._step, i, p) for i, p in enumerate(self.pupils)])
+        batches = [
+            self.feed.made(drawn, seed) for drawn, seed in zip(self.drawn, self.seeds, strict=True)
+        ]
+        places = self.table.split(self.widths, 1)
+        jobs = [
+            partial(self._step, pupil, *batches[pupil.turn], self.ended[i], places[i])
+            for i, pupil in enumerate(self.pupils)
+        ]
+        apart(self.streams, jobs)
 
-    def _step(self, i: int, pupil: Pupil) -> None:
-        x, y = self.batches[pupil.turn]
+    def _step(self, pupil: Pupil, x: Tensor, y: Tensor, ended: Tensor, place: Tensor) -> None:
         pupil.instruments.watch()
-        x = x.contiguous(memory_format=pupil.layout)
-        # casts that autocast kept from an eager step would be recorded as constants
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=pupil.half, cache_enabled=False):
-            logits = pupil.net(x)
-            loss = nn.functional.cross_entropy(logits, y)
-        pupil.net.zero_grad(set_to_none=True)
-        loss.backward()
-        error = (logits.argmax(1) != y).double().mean()
-        loss = loss.detach()
-        ends = (self.ended[i] < 0) & ~loss.isfinite()
-        self.ended[i].copy_(torch.where(ends, self.step, self.ended[i]))
-        reading = pupil.instruments.reading()
-        head = torch.stack([self.ended[i].double(), loss.double(), error])
-        self.reads[i] = torch.cat([head, reading])
-        assert isinstance(pupil.optimiser, Sgd)
-        update(pupil.optimiser, self.lr, self.ended[i] < 0)
-
-    def _readings(self) -> list[np.ndarray | None]:
-        """Each net's loss, error and reading: the only place where the host waits."""
-        rows = torch.cat(self.reads).cpu().numpy()
-        found = np.split(rows, np.cumsum([len(read) for read in self.reads])[:-1])
-        for pupil, row in zip(self.pupils, found, strict=True):
-            if row[0] >= 0 and pupil.diverged_at is None:
-                pupil.diverged_at = int(row[0])
-        return [row[1:] for row in found]
-
-
-@torch.no_grad()
-def update(optimiser: Sgd, lr: Tensor, alive: Tensor) -> None:
-    """The update of optimise.Sgd with the learning rate in a tensor; where not `alive`, none."""
-    weights, velocity = optimiser.weights, optimiser.velocity
-    grads = gradients(weights, optimiser.weight_decay)
-    torch._foreach_mul_(velocity, optimiser.momentum)
-    torch._foreach_add_(velocity, grads)
-    ahead = velocity
-    if optimiser.nesterov:
-        ahead = list(torch._foreach_add(grads, velocity, alpha=optimiser.momentum))
-    for weight, direction in zip(weights, ahead, strict=True):
-        weight.copy_(torch.where(alive, weight - lr * direction, weight))
+        # casts that autocast keeps from an eager step would be recorded as constants
+        logits, loss = pupil.differentiate(x, y, keep_casts=False)
+        ends = (ended < 0) & ~loss.isfinite()
+        ended.copy_(torch.where(ends, self.step, ended))
+        place.index_copy_(0, self.row, pupil.reading(loss, logits, y)[None])
+        optimiser, most = pupil.optimiser, pupil.experiment.clip
+        if most:
+            clip(optimiser.weights, most)
+        optimiser.update(self.lr, (self.step + 1).float(), (ended >= 0).float())
 
 
 def apart(

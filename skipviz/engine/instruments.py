@@ -108,6 +108,11 @@ class Instruments:
         for i, gate in enumerate(wiring.gates):
             net.get_submodule(gate.path).register_forward_hook(partial(self._saw_gate, i))
 
+    @property
+    def size(self) -> int:
+        """The numbers of a reading."""
+        return 2 * len(self.wiring.points) + len(self.weights) + len(self.wiring.gates)
+
     def watch(self) -> None:
         self.on = True
 

@@ -2,6 +2,9 @@
 tensors of a net at once.
 
 The same arithmetic as torch.optim (a test compares them), without its start-up of seconds.
+
+`step()` is told by the host; `update()` by tensors alone, in torch's own fused kernels: a CUDA
+graph may hold it.
 """
 
 from __future__ import annotations
@@ -56,6 +59,16 @@ class Sgd:
         ahead = self.momentum if self.nesterov else 1.0
         torch._foreach_add_(self.weights, self.velocity, alpha=-self.lr * ahead)
 
+    @torch.no_grad()
+    def update(self, lr: torch.Tensor, taken: torch.Tensor, ended: torch.Tensor) -> None:
+        """`step()` at the rate `lr`, or nothing where `ended` is 1; both float32 on the device of
+        the weights, and so is `taken`, the steps with this one, which only Adam asks for."""
+        torch._fused_sgd_(
+            self.weights, gradients(self.weights, 0.0), self.velocity if self.momentum else [],
+            weight_decay=self.weight_decay, momentum=self.momentum, lr=lr, dampening=0.0,
+            nesterov=self.nesterov, maximize=False, is_first_step=False, found_inf=ended,
+        )  # fmt: skip
+
     def state(self) -> dict[str, Any]:
         return {"velocity": self.velocity}
 
@@ -97,6 +110,17 @@ class Adam:
         torch._foreach_div_(below, scale)
         torch._foreach_add_(below, self.EPSILON)
         torch._foreach_addcdiv_(self.weights, self.mean, below, -self.lr / (1 - first**self.steps))
+
+    @torch.no_grad()
+    def update(self, lr: torch.Tensor, taken: torch.Tensor, ended: torch.Tensor) -> None:
+        """As `Sgd.update()`. The host's count of `steps` is left to the caller."""
+        fused = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
+        fused(
+            self.weights, gradients(self.weights, 0.0), self.mean, self.square, [],
+            [taken] * len(self.weights), lr=lr, beta1=self.BETAS[0], beta2=self.BETAS[1],
+            weight_decay=self.weight_decay, eps=self.EPSILON, amsgrad=False, maximize=False,
+            found_inf=ended,
+        )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
         return {"mean": self.mean, "square": self.square, "steps": self.steps}

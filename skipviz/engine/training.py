@@ -31,7 +31,8 @@ from skipviz.engine.maps import Chain, Maps
 from skipviz.engine.nets import make_net
 from skipviz.engine.optimise import Adam, Sgd, clip, optimiser
 from skipviz.engine.stacked import Shape, Stack, shape_of
-from skipviz.frame import Frame, LaneFrame
+from skipviz.engine.unread import Unread
+from skipviz.frame import Frame
 from skipviz.schedule import changed, merged, rate
 from skipviz.spec import Experiment, Lane, SpecError, architecture
 
@@ -73,13 +74,8 @@ class Pupil:
         """
         if measure:
             self.instruments.watch()
-        x = x.contiguous(memory_format=self.layout)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
-            logits = self.net(x)
-            loss = nn.functional.cross_entropy(logits, y)
-        self.net.zero_grad(set_to_none=True)
-        loss.backward()
-        read = self._read(loss, logits, y) if measure else None
+        logits, loss = self.differentiate(x, y)
+        read = self.reading(loss, logits, y).cpu().numpy() if measure else None
         finite = math.isfinite(read[0]) if read is not None else bool(loss.isfinite())
         if not finite and self.diverged_at is None:
             self.diverged_at = step
@@ -89,11 +85,26 @@ class Pupil:
             self.optimiser.step()
         return read
 
-    def _read(self, loss: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> np.ndarray:
+    def differentiate(
+        self, x: torch.Tensor, y: torch.Tensor, keep_casts: bool = True
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits and loss on a batch; the weights hold its gradients. `keep_casts`: autocast keeps
+        what it has cast until the pass is over."""
+        x = x.contiguous(memory_format=self.layout)
+        kind, half = x.device.type, self.half
+        with torch.autocast(kind, torch.bfloat16, enabled=half, cache_enabled=keep_casts):
+            logits = self.net(x)
+            loss = nn.functional.cross_entropy(logits, y)
+        self.net.zero_grad(set_to_none=True)
+        loss.backward()
+        return logits, loss.detach()
+
+    def reading(self, loss: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Loss, error and the instruments' reading, float64, where the instruments have it."""
         error = (logits.argmax(1) != y).float().mean()
         instruments = self.instruments.reading()
-        head = torch.stack([loss.detach(), error]).to(instruments.device).to(instruments.dtype)
-        return torch.cat([head, instruments]).cpu().numpy()
+        head = torch.stack([loss, error]).to(instruments.device).to(instruments.dtype)
+        return torch.cat([head, instruments])
 
     def state(self) -> dict[str, Any]:
         """Weights and optimiser state: tensors and numbers only."""
@@ -114,6 +125,9 @@ class Pupil:
 class Training:
     """An experiment under way. `frames()` yields what is recorded; `state()` and `load()` carry it
     over a break.
+
+    Where steps are recorded in a CUDA graph, frames come some steps late, many at once: `read()`
+    gives those that are still to come.
 
     step      updates that were made
     spent_s   seconds that the steps took, without what whoever takes the frames does in between
@@ -142,21 +156,25 @@ class Training:
         stacked = {pupil for _, members in self.stacks for pupil in members}
         self._alone = [pupil for pupils in self.lanes for pupil in pupils if pupil not in stacked]
         self._abreast = Abreast([pupil.net for pupil in self._alone], devices.threads(experiment))
-        recordable = self._alone and captured.claims(experiment, self.device)
-        self._captured = captured.Captured(self._alone) if recordable else None
+        recordable = self._alone and captured.claims(self.device)
+        self._captured = captured.Captured(self._alone, self.feed) if recordable else None
+        self._unread: list[Unread] = []
+        self._ready: list[Frame] = []
         self._maps = Maps(experiment, self.feed)
         self._examiner = Examiner(self.feed)
 
     @property
     def engines(self) -> list[str]:
         """What trains each lane: the "fused" kernel, the "stacked" engine, a "CUDA graph" of the
-        modules that the app shows, or those "modules" themselves."""
+        modules that the app shows, or those "modules" themselves, and why if a graph failed."""
+        alone = "modules" if self._captured is None else "CUDA graph"
+        if self._captured and self._captured.failure:
+            alone = f"modules (no CUDA graph: {self._captured.failure})"
         found = []
         for pupils in self.lanes:
             inside = [stack for stack, members in self.stacks if pupils[0] in members]
             kinds = ["fused" if isinstance(stack, FusedStack) else "stacked" for stack in inside]
-            recorded = self._captured is not None and not self._captured.failure
-            found.append(kinds[0] if kinds else "CUDA graph" if recorded else "modules")
+            found.append(kinds[0] if kinds else alone)
         return found
 
     def change(self, lr: float) -> None:
@@ -175,31 +193,38 @@ class Training:
 
     def frames(self) -> Iterator[Frame]:
         """Every recorded step from the present one on."""
-        return (frame for frame in self.steps() if frame is not None)
+        return (frame for frames in self.steps() for frame in frames)
 
-    def steps(self) -> Iterator[Frame | None]:
-        """Every step from the present one on: its frame, or None where it is not recorded. After
-        the last one the nets are settled."""
+    def steps(self) -> Iterator[list[Frame]]:
+        """Every step from the present one on: the frames that are ready; of a step that is not
+        recorded, or whose frame comes later, none. After the last one the nets are settled."""
         threads = torch.get_num_threads()
         torch.set_num_threads(devices.threads(self.experiment))
         try:
             with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
                 while not self.over:
                     began = time.perf_counter()
-                    frame = self._advance()
+                    frames = self._advance()
                     self.spent_s += time.perf_counter() - began
-                    yield frame
+                    yield frames
                 self.settle()
         finally:
             torch.set_num_threads(threads)
+
+    def read(self) -> list[Frame]:
+        """The frames of all recorded steps that have not come yet; waits for the device."""
+        began = time.perf_counter()
+        self._collect()
+        self.spent_s += time.perf_counter() - began
+        return self._taken()
 
     @property
     def _time_is_up(self) -> bool:
         """Is the budget in seconds spent? The step that follows is the last: it is measured."""
         return 0 < self.experiment.seconds <= self.spent_s
 
-    def _advance(self) -> Frame | None:
-        """One step of every net; the frame where the step is recorded."""
+    def _advance(self) -> list[Frame]:
+        """One step of every net; the frames that are ready."""
         step = self.step
         self._pace(rate(self.experiment, step))
         last = step == self.experiment.steps - 1 or self._time_is_up
@@ -208,25 +233,39 @@ class Training:
         record = regular or bool(held)
         maps = regular and self._maps.due(step, last, self.spent_s)
         drawn = self._drawn() if maps else [{} for _ in self.lanes]
-        batches = [self.feed.batch(step, seed) for seed in self._seeds]
-        reads = self._learn_stacked(batches, record)
-        jobs = [partial(pupil.learn, *batches[pupil.turn], step, record) for pupil in self._alone]
-        found = (
-            self._captured.learn(batches, step, record)
-            if self._captured
-            else self._abreast.results(jobs)
-        )
-        reads |= zip(self._alone, found, strict=True)
+        reads = self._learn(record)
         self.step, self.over = step + 1, last
-        if not record:
-            return None
-        lanes = [
-            self._lane_frame(pupils, [reads[pupil] for pupil in pupils], maps_of)
-            for pupils, maps_of in zip(self.lanes, drawn, strict=True)
+        if record:
+            self._unread.append(Unread(step, reads, drawn, held))
+        if self._captured is None or self._captured.full or last:
+            self._collect()
+        return self._taken()
+
+    def _learn(self, record: bool) -> dict[Pupil, Any]:
+        """An update of every net; where recorded, the readings that are there at once."""
+        by_hand = self._captured is None or self.stacks
+        batches = [self.feed.batch(self.step, seed) for seed in self._seeds] if by_hand else []
+        reads = self._learn_stacked(batches, record)
+        if self._captured:
+            self._captured.learn(self.step, record)
+            return reads
+        jobs = [
+            partial(pupil.learn, *batches[pupil.turn], self.step, record) for pupil in self._alone
         ]
-        if held:
-            lanes = [replace(lane, **found) for lane, found in zip(lanes, held, strict=True)]
-        return Frame(step=step, lanes=tuple(lanes))
+        return reads | dict(zip(self._alone, self._abreast.results(jobs), strict=True))
+
+    def _collect(self) -> None:
+        """Reads what was measured; makes the frames that waited for it."""
+        if self._captured:
+            rows = self._captured.readings()
+            for unread, row in zip(self._unread, rows, strict=True):
+                unread.reads.update(zip(self._alone, row, strict=True))
+        self._ready += [unread.frame(self.lanes) for unread in self._unread]
+        self._unread = []
+
+    def _taken(self) -> list[Frame]:
+        ready, self._ready = self._ready, []
+        return ready
 
     def _held_out(self, last: bool) -> list[dict[str, Any]]:
         """The held-out loss and error of every lane before the present step's update; nothing on
@@ -299,31 +338,10 @@ class Training:
                 stack.write()
         return pupil
 
-    def _lane_frame(
-        self, pupils: list[Pupil], reads: list[Any], drawn: dict[str, Any]
-    ) -> LaneFrame:
-        one = self.experiment.seeds == 1
-        parts = [
-            pupil.instruments.split(read[2:]) for pupil, read in zip(pupils, reads, strict=True)
-        ]
-        fields = {
-            name: parts[0][name] if one else np.stack([p[name] for p in parts]) for name in parts[0]
-        }
-        loss, error = (
-            float(reads[0][i]) if one else np.array([read[i] for read in reads]) for i in range(2)
-        )
-        diverged = [pupil.diverged_at for pupil in pupils if pupil.diverged_at is not None]
-        return LaneFrame(
-            loss=loss,
-            error=error,
-            diverged_at=min(diverged, default=None),
-            **fields,
-            **drawn,
-        )
-
     def state(self) -> dict[str, Any]:
         """Everything needed to go on, as tensors, numbers and strings (loadable with torch's
         weights_only)."""
+        self._collect()
         for stack, _ in self.stacks:
             stack.write()
         return {
@@ -332,6 +350,7 @@ class Training:
             "over": self.over,
             "experiment": self.experiment.to_json(),
             "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
             "stacks": [stack.state() for stack, _ in self.stacks],
             "lanes": [[pupil.state() for pupil in pupils] for pupils in self.lanes],
         }
@@ -343,6 +362,8 @@ class Training:
         self.over = state.get("over", self.step >= self.experiment.steps)
         self.experiment = merged(self.experiment, Experiment.from_json(state["experiment"]))
         torch.set_rng_state(state["random"])
+        if self.device.type == "cuda" and state.get("random_cuda") is not None:
+            torch.cuda.set_rng_state(state["random_cuda"].cpu())
         for pupils, states in zip(self.lanes, state["lanes"], strict=True):
             for pupil, saved in zip(pupils, states, strict=True):
                 pupil.load(saved)

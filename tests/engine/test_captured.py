@@ -11,45 +11,96 @@ import torch
 
 from skipviz import engine
 from skipviz.engine import captured
-from skipviz.engine.captured import WARM_STEPS, Captured
-from skipviz.engine.optimise import Sgd
+from skipviz.engine.captured import ROWS, WARM_STEPS, Captured
+from skipviz.frame import Frame
 from skipviz.spec import Experiment, Lane
 
+PLAIN = Lane(family="plain", knobs={"backbone": "cifar", "depth": 8})
 RESNET = Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8})
+DENSENET = Lane(family="densenet", knobs={"backbone": "cifar", "depth": 10})
 HIGHWAY = Lane(family="highway", knobs={"backbone": "cifar", "depth": 10})
+BRIEF = [RESNET, HIGHWAY]
 STEPS = WARM_STEPS + 4
+LR = 2.0**-6
+"""A learning rate that float32 holds exactly, as the device holds it."""
+
+WAYS: list[dict[str, Any]] = [
+    {},
+    {"optimiser": "nesterov", "weight_decay": 0.01},
+    {"momentum": 0.0},
+    {"optimiser": "adam", "weight_decay": 0.01, "lr": 2.0**-10},
+    {"optimiser": "adamw", "weight_decay": 0.1, "lr": 2.0**-10, "clip": 0.5},
+    {"clip": 0.5},
+    {"seeds": 2, "label_noise": 0.3},
+    {"augment": "both"},
+    {"record_every": 3},
+]
 
 
 def experiment(**fields: Any) -> Experiment:
-    values = {"lanes": [RESNET, HIGHWAY], "steps": STEPS, "batch_size": 16, "device": "cpu"}
-    return Experiment(**(values | {"lr": 0.02} | fields))
-
-
-def run(record: Callable[[captured.Body], captured.Body] | None, **fields: Any) -> tuple[Any, Any]:
-    """Losses of each lane, (steps, lanes), and the training."""
-    training = engine.Training(experiment(**fields))
-    if record is not None:
-        training._captured = Captured(training._alone, record)
-    frames = list(training.frames())
-    return np.array([[np.ravel(lane.loss) for lane in f.lanes] for f in frames]), training
+    values = {"lanes": BRIEF, "steps": STEPS, "batch_size": 16, "device": "cpu", "lr": LR}
+    return Experiment(**(values | fields))
 
 
 def same(body: captured.Body) -> captured.Body:
     return body
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [{}, {"optimiser": "nesterov", "weight_decay": 0.01}, {"seeds": 2}, {"schedule": "cosine"}],
-)
-def test_a_recorded_step_gives_the_numbers_of_the_eager_one(fields: dict[str, Any]) -> None:
-    expected, eager = run(None, **fields)
-    found, training = run(same, **fields)
-    assert training._captured.captured
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-    for ours, theirs in zip(training._alone, eager._alone, strict=True):
-        for name, value in ours.net.state_dict().items():
-            torch.testing.assert_close(value, theirs.net.state_dict()[name], rtol=1e-4, atol=1e-5)
+def made(
+    record: Callable[[captured.Body], captured.Body] | None = None, **fields: Any
+) -> engine.Training:
+    """A training whose module lanes are recorded by `record`, or not at all."""
+    training = engine.Training(experiment(**fields))
+    training._captured = record and Captured(training._alone, training.feed, record)
+    return training
+
+
+def exact(training: engine.Training) -> engine.Training:
+    """The same in float64, from the same first weights."""
+    for pupil in training._alone:
+        pupil.net.double()
+        vars(pupil).pop("optimiser", None)  # made anew of these weights
+    single = training.feed.standardise
+    training.feed.standardise = lambda images: single(images).double()  # type: ignore[method-assign]
+    return training
+
+
+def losses(frames: list[Frame]) -> np.ndarray:
+    """(steps, lanes, seeds)."""
+    return np.array([[np.ravel(lane.loss) for lane in frame.lanes] for frame in frames])
+
+
+def agree(ours: engine.Training, theirs: engine.Training, *, to: float) -> None:
+    for mine, other in zip(ours._alone, theirs._alone, strict=True):
+        for name, value in mine.net.state_dict().items():
+            torch.testing.assert_close(value, other.net.state_dict()[name], rtol=to, atol=to)
+
+
+@pytest.mark.parametrize("fields", WAYS, ids=str)
+def test_a_recorded_step_gives_the_numbers_of_the_eager_one_to_nine_digits(
+    fields: dict[str, Any],
+) -> None:
+    eager, training = exact(made(**fields)), exact(made(same, **fields))
+    expected, found = list(eager.frames()), list(training.frames())
+    assert training._captured is not None and training._captured.captured
+    assert [frame.step for frame in found] == [frame.step for frame in expected]
+    np.testing.assert_allclose(losses(found), losses(expected), rtol=1e-9)
+    for ours, theirs in zip(found, expected, strict=True):
+        for lane, other in zip(ours.lanes, theirs.lanes, strict=True):
+            np.testing.assert_array_equal(lane.error, other.error)
+            for name in ("signal_gradient_norm", "weight_gradient_norm", "activation_scale"):
+                np.testing.assert_allclose(getattr(lane, name), getattr(other, name), rtol=1e-8)
+    agree(training, eager, to=1e-9)
+
+
+@pytest.mark.parametrize("lane", [PLAIN, RESNET, DENSENET, HIGHWAY], ids=lambda lane: lane.family)
+def test_every_family_is_recorded_with_a_learning_rate_that_changes(lane: Lane) -> None:
+    fields = {"lanes": [lane], "schedule": "cosine"}
+    eager, training = exact(made(**fields)), exact(made(same, **fields))
+    np.testing.assert_allclose(  # the device holds the rate in float32
+        losses(list(training.frames())), losses(list(eager.frames())), rtol=1e-6
+    )
+    agree(training, eager, to=1e-6)
 
 
 def test_nothing_is_given_to_a_recorded_step_but_through_its_tensors() -> None:
@@ -58,73 +109,184 @@ def test_nothing_is_given_to_a_recorded_step_but_through_its_tensors() -> None:
     addresses: list[tuple[int, ...]] = []
 
     def record(body: captured.Body) -> captured.Body:
-        made = body.__self__  # type: ignore[attr-defined]
+        of: Captured = body.__self__  # type: ignore[attr-defined]
 
         def replay() -> None:
-            held = [made.lr, made.step, *made.ended, *(t for pair in made.batches for t in pair)]
-            addresses.append(tuple(t.data_ptr() for t in held))
+            held = (of.drawn, of.lr, of.step, of.row, of.table, of.ended)
+            weights = [w for p in of.pupils for w in p.net.parameters()]
+            addresses.append(tuple(t.data_ptr() for t in (*held, *weights)))
             body()
 
         return replay
 
-    run(record)
+    list(made(record, augment="both", seeds=2).frames())
     assert len(addresses) == STEPS - WARM_STEPS and len(set(addresses)) == 1
 
 
-def test_a_recording_that_fails_leaves_the_eager_steps_and_says_why() -> None:
+def test_the_host_reads_many_steps_at_once_and_every_frame_comes_in_its_turn() -> None:
+    training = made(same, steps=2 * ROWS + 3, lanes=[RESNET], batch_size=4)
+    told = [[frame.step for frame in frames] for frames in training.steps()]
+    assert [len(steps) for steps in told if steps] == [ROWS, ROWS, 3]
+    assert sum(told, []) == list(range(2 * ROWS + 3))
+
+
+def test_who_wants_to_see_is_shown_all_steps_that_were_made() -> None:
+    training = made(same, lanes=[RESNET])
+    steps = training.steps()
+    assert [next(steps) for _ in range(3)] == [[], [], []]
+    assert [frame.step for frame in training.read()] == [0, 1, 2]
+    assert training.read() == []
+    next(steps)
+    training.state()  # looks at the nets; the frame is kept
+    assert [frame.step for frame in training.read()] == [3]
+    assert [frame.step for frames in steps for frame in frames] == [4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("fields", [{}, {"optimiser": "adam", "lr": 2.0**-10}], ids=str)
+def test_a_recorded_run_goes_on_where_its_checkpoint_was_made(fields: dict[str, Any]) -> None:
+    whole = list(made(same, **fields).frames())
+    first, second = made(same, **fields), made(same, **fields)
+    steps = first.steps()
+    for _ in range(5):
+        next(steps)
+    second.load(first.state())
+    np.testing.assert_array_equal(
+        losses(whole), losses([*first.read(), *(f for fs in second.steps() for f in fs)])
+    )
+
+
+def test_a_recording_that_fails_leaves_the_same_steps_to_run_eagerly_and_says_why() -> None:
     def fails(body: captured.Body) -> captured.Body:
         body_of_a_graph = "operation not permitted when stream is capturing"
         raise RuntimeError(f"{body_of_a_graph}\nmore of it")
 
-    expected, _ = run(None)
+    expected = losses(list(made(same).frames()))
+    training = made(fails)
+    assert training.engines == ["CUDA graph", "CUDA graph"]
     with pytest.warns(UserWarning, match="CUDA graph: operation not permitted"):
-        found, training = run(fails)
-    assert not training._captured.captured
-    assert training._captured.failure == "operation not permitted when stream is capturing"
+        found = losses(list(training.frames()))
+    assert training._captured is not None and not training._captured.captured
     np.testing.assert_array_equal(found, expected)
-    assert training.engines == ["modules", "modules"]
+    why = "operation not permitted when stream is capturing"
+    assert training.engines == [f"modules (no CUDA graph: {why})"] * 2
 
 
-def test_a_net_that_diverges_in_a_recorded_step_keeps_its_weights() -> None:
-    training = engine.Training(experiment(lanes=[RESNET]))
-    training._captured = Captured(training._alone, same)
-    frames, (pupil,) = training.frames(), training._alone
+def test_lanes_beside_stacked_ones_see_the_same_batches() -> None:
+    dense = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})
+    eager, training = made(lanes=[dense, RESNET]), made(same, lanes=[dense, RESNET])
+    expected, found = losses(list(eager.frames())), losses(list(training.frames()))
+    np.testing.assert_array_equal(found[:, 0], expected[:, 0])
+    np.testing.assert_allclose(found[:, 1], expected[:, 1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_a_net_that_diverges_in_a_recorded_step_keeps_its_weights(optimiser: str) -> None:
+    training = made(same, lanes=[RESNET], optimiser=optimiser)
+    (pupil,), steps = training._alone, training.steps()
     for _ in range(WARM_STEPS + 2):
-        next(frames)
+        next(steps)
     with torch.no_grad():
         pupil.net.get_parameter("head.classifier.weight").fill_(float("inf"))
     before = [weight.clone() for weight in pupil.net.parameters()]
-    assert not np.isfinite(next(frames).lanes[0].loss)
-    assert next(frames).lanes[0].diverged_at == WARM_STEPS + 2
+    frames = [frame for frames in steps for frame in frames]
+    ends = [frame.lanes[0].diverged_at for frame in frames]
+    assert ends == [None] * (WARM_STEPS + 2) + [WARM_STEPS + 2] * 2
+    assert not np.isfinite(frames[-1].lanes[0].loss)
     for weight, kept in zip(pupil.net.parameters(), before, strict=True):
         torch.testing.assert_close(weight, kept, rtol=0, atol=0)
+    again = made(same, lanes=[RESNET], optimiser=optimiser)
+    again.load(training.state() | {"over": False, "step": STEPS - 1})
+    assert [frame.lanes[0].diverged_at for frame in again.frames()] == [WARM_STEPS + 2]
 
 
-def test_where_the_net_no_longer_learns_no_weight_moves() -> None:
-    weight = torch.ones(3, requires_grad=True)
-    weight.grad = torch.tensor([1.0, float("nan"), 2.0])
-    optimiser = Sgd([weight], 0.1, 0.0, 0.9)
-    captured.update(optimiser, torch.tensor(0.1), torch.tensor(False))
-    assert weight.tolist() == [1, 1, 1]
+def test_on_cuda_every_optimiser_is_recorded_and_on_the_cpu_none() -> None:
+    assert captured.claims(torch.device("cuda"))
+    assert not captured.claims(torch.device("cpu")) and not captured.claims(torch.device("mps"))
 
 
-def test_adam_and_clipping_are_not_recorded() -> None:
-    cuda = torch.device("cuda")
-    assert captured.claims(experiment(), cuda)
-    assert not captured.claims(experiment(), torch.device("cpu"))
-    assert not captured.claims(experiment(optimiser="adam"), cuda)
-    assert not captured.claims(experiment(clip=1.0), cuda)
+# --- on CUDA
+
+gpu = pytest.mark.gpu
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("fields", [{}, {"seeds": 2}, {"schedule": "cosine", "augment": "both"}])
-def test_a_cuda_graph_gives_the_numbers_of_the_eager_steps(fields: dict[str, Any]) -> None:
-    found, training = run(None, device="cuda", **fields)
+def on_cuda(eager: bool = False, **fields: Any) -> tuple[list[Frame], engine.Training]:
+    training = engine.Training(experiment(**({"device": "cuda", "steps": 20} | fields)))
+    if eager:
+        training._captured = None
+    return list(training.frames()), training
+
+
+@gpu
+@needs_cuda
+@pytest.mark.parametrize("fields", [*WAYS, {"schedule": "cosine"}], ids=str)
+@pytest.mark.parametrize(
+    "lane", [PLAIN, RESNET, DENSENET, HIGHWAY], ids=lambda lane: str(lane.family)
+)
+def test_a_cuda_graph_gives_the_numbers_of_the_eager_steps(
+    lane: Lane, fields: dict[str, Any]
+) -> None:
+    frames, training = on_cuda(lanes=[lane], **fields)
+    assert training._captured is not None
     assert training._captured.captured, training._captured.failure
-    again, _ = run(None, device="cuda", **fields)
-    np.testing.assert_array_equal(found, again)
-    eager = engine.Training(experiment(device="cuda", **fields))
-    eager._captured = None
-    expected = [[np.ravel(lane.loss) for lane in frame.lanes] for frame in eager.frames()]
-    np.testing.assert_allclose(found, np.array(expected), rtol=1e-3)
+    expected, eager = on_cuda(eager=True, lanes=[lane], **fields)
+    assert [frame.step for frame in frames] == [frame.step for frame in expected]
+    np.testing.assert_allclose(losses(frames), losses(expected), rtol=2e-3)
+    agree(training, eager, to=5e-3)
+
+
+@gpu
+@needs_cuda
+@pytest.mark.parametrize("fields", WAYS, ids=str)
+def test_two_runs_in_cuda_graphs_are_identical_and_lanes_do_not_touch_each_other(
+    fields: dict[str, Any],
+) -> None:
+    together, again = on_cuda(**fields)[0], on_cuda(**fields)[0]
+    np.testing.assert_array_equal(losses(together), losses(again))
+    alone, _ = on_cuda(lanes=[RESNET], **fields)
+    np.testing.assert_array_equal(losses(alone)[:, 0], losses(together)[:, 0])
+
+
+@gpu
+@needs_cuda
+def test_held_out_looks_between_replays_leave_no_trace() -> None:
+    looked, training = on_cuda(evaluate_every=5)
+    assert training._captured is not None and training._captured.captured
+    np.testing.assert_array_equal(losses(looked), losses(on_cuda()[0]))
+    assert looked[5].lanes[0].held_out_loss is not None
+
+
+@gpu
+@needs_cuda
+def test_a_recorded_step_does_not_wait_for_the_device() -> None:
+    training = engine.Training(experiment(device="cuda", steps=4 * ROWS, augment="both"))
+    steps = training.steps()
+    for _ in range(ROWS + 1):
+        next(steps)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(5):  # no new epoch, no new throws, and the table is not full
+            assert next(steps) == []
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@gpu
+@needs_cuda
+def test_what_cannot_be_recorded_runs_eagerly_on_cuda_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = Captured._body
+
+    def waits(self: Captured) -> None:
+        body(self)
+        if torch.cuda.is_current_stream_capturing():
+            self.lr.item()
+
+    expected, _ = on_cuda()
+    monkeypatch.setattr(Captured, "_body", waits)
+    with pytest.warns(UserWarning, match="CUDA graph"):
+        frames, training = on_cuda()
+    assert training._captured is not None and training._captured.failure
+    assert training.engines[0].startswith("modules (no CUDA graph")
+    np.testing.assert_allclose(losses(frames), losses(expected), rtol=1e-5)

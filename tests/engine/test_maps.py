@@ -144,7 +144,7 @@ def test_convolutional_highways_draw_one_cell_a_channel_and_narrow_units_end_wit
         for t in (True, False)
     ]
     few = Experiment(lanes=lanes, steps=1, batch_size=8, device="cpu")
-    twin, lane = engine.Training(few)._advance().lanes  # type: ignore[union-attr]
+    twin, lane = next(engine.train(few)).lanes
     assert lane.gate_map is not None and lane.gate_map.shape == (10, 6, 64)
     assert twin.output_map is not None and twin.output_map.shape == (10, 6, 64)
     assert np.isnan(lane.gate_map[:, :2, 16:]).all()

@@ -46,6 +46,37 @@ def test_twenty_steps_equal_those_of_torch(name: str, weight_decay: float) -> No
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("name", ["no momentum", *FIELDS["optimiser"].choices])
+def test_an_update_told_by_tensors_equals_the_step_told_by_the_host(name: str) -> None:
+    torch.manual_seed(0)
+    ours, theirs = twins()
+    by_tensors, by_host = pair(name, 0.01, ours, theirs)[0], pair(name, 0.01, theirs, ours)[0]
+    for step in range(20):
+        rate = 2.0 ** -(6 + step % 3)  # float32 holds it exactly
+        by_host.lr = rate
+        for weights in (ours, theirs):
+            for weight in weights:
+                weight.grad = None
+            sum((w.sin() * w).sum() for w in weights).backward()
+        by_tensors.update(torch.tensor(rate), torch.tensor(step + 1.0), torch.tensor(0.0))
+        by_host.step()
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["no momentum", *FIELDS["optimiser"].choices])
+def test_where_a_net_has_ended_no_update_moves_its_weights_or_their_averages(name: str) -> None:
+    weights, other = twins()
+    made = pair(name, 0.01, weights, other)[0]
+    for weight in weights:
+        weight.grad = torch.full_like(weight, float("nan"))
+    made.update(torch.tensor(0.1), torch.tensor(1.0), torch.tensor(1.0))
+    for a, b in zip(weights, other, strict=True):
+        assert torch.equal(a, b)
+    kept = [value for value in made.state().values() if isinstance(value, list)]
+    assert kept and all(not tensor.any() for tensors in kept for tensor in tensors)
+
+
 @pytest.mark.parametrize("most", [1e-3, 0.5, 1e6])
 def test_a_clipped_gradient_equals_that_of_torch_and_is_left_alone_below_the_bound(
     most: float,

@@ -88,15 +88,15 @@ class Session:
     def _train(self) -> None:
         self.training = self._begin()
         self.status["device"] = str(self.training.device)
-        self.status["engines"] = self.training.engines
         self.clock = Clock(self._open())
+        self.clocked = self.clock.read()
         self.clock.speed(self.training.step)
         self.status["began"] = time.time() - self.clock.read()
         self._tell()
         self.flushed = self.saved = self.let_go = time.monotonic()
         if self._obey():
-            for frame in self.training.steps():
-                self._record(frame)
+            for frames in self.training.steps():
+                self._record(frames)
                 if self.training.over:
                     self._flush()  # before the nets are settled, which may take a second
                 elif not self._obey():
@@ -138,18 +138,25 @@ class Session:
         self._send(b"A", head)
         return so_far
 
-    def _record(self, frame: Frame | None) -> None:
-        """Keeps a frame back for a moment, so that there are ten messages a second; saves the
+    def _record(self, frames: list[Frame]) -> None:
+        """Keeps frames back for a moment, so that there are ten messages a second; saves the
         weights every few seconds."""
         now = time.monotonic()
-        if frame is not None:
-            self.waiting.append(frame)
-            self.times.append(self.clock.read())
+        self._keep(frames)
         if now - self.flushed >= FLUSH_S or self.training.step == 1:
             self._flush()
         if now - self.saved >= CHECKPOINT_S:
             self._flush()
             self._checkpoint()
+
+    def _keep(self, frames: list[Frame]) -> None:
+        """Frames that come together are spread over the time since those before them."""
+        if frames:
+            now = self.clock.read()
+            share = (now - self.clocked) / len(frames)
+            self.times += [now - share * k for k in range(len(frames) - 1, -1, -1)]
+            self.clocked = now
+            self.waiting += frames
 
     def _obey(self) -> bool:
         """Between two steps: does what was ordered, and waits while the run is paused and for its
@@ -169,7 +176,7 @@ class Session:
                 self.control.wait(None)
                 continue
             if not told:
-                self._tell()
+                self._show()
             patience = self.let_go + 1 / wish.pace - time.monotonic() if wish.pace else 0.0
             if patience <= 0:
                 break
@@ -194,12 +201,17 @@ class Session:
 
     def _rest(self, save: bool) -> None:
         """The run stands still: all that is known of it is shown and saved."""
+        self._show()
+        if save:
+            self._checkpoint()
+
+    def _show(self) -> None:
+        """Tells how far the run is, after the frames until there."""
+        self._keep(self.training.read())
         if self.waiting:
             self._flush()
         else:
             self._tell()
-        if save:
-            self._checkpoint()
 
     def _outcome(self) -> tuple[str, str]:
         step = self.training.step
@@ -220,6 +232,7 @@ class Session:
 
     def _flush(self) -> None:
         """Writes the frames kept back: to the file, then to the server."""
+        self._keep(self.training.read())
         self.flushed = time.monotonic()
         if not self.waiting:
             return
@@ -241,6 +254,7 @@ class Session:
         step = self.training.step
         changes = [change.model_dump() for change in self.experiment.changes]
         self.status |= {"step": step, "lr": base(self.experiment, step), "changes": changes}
+        self.status["engines"] = self.training.engines
         if self.experiment.seconds:
             spent_s = round(self.training.spent_s, 1)
             self.status |= {"seconds": self.experiment.seconds, "spent_s": spent_s}
