@@ -138,6 +138,8 @@ def measured(args: argparse.Namespace) -> int:
     declared = probe(args.probe)
     options = declared.options(_knobs(args.options))
     store.experiment(args.run)
+    if store.is_recorded(args.run):
+        raise SpecError(f"run '{args.run}': a recording has no weights; train its scene")
     from skipviz.engine.trained import load
 
     value = load(store.folder(args.run), args.turn).asked(declared, options)

@@ -122,6 +122,7 @@ export function showHeader(parts, { status, step, total, linked, seeds, replays 
   const engines = [...new Set(status.engines ?? [])].map((name) => ENGINES[name] ?? name);
   const by = engines.length ? `, ${engines.join(" and ")}` : "";
   if (status.device) facts.push(String(status.device).toUpperCase() + by);
+  if (status.recorded) facts.push(`recorded ${status.recorded}`);
   parts.facts.textContent = facts.join("  ·  ");
   const share = Math.max(total ? done / total : 0, budget > 0 ? Math.min(1, spent / budget) : 0);
   parts.bar.style.width = `${100 * share}%`;

@@ -86,3 +86,4 @@ def test_a_scene_without_a_recording_offers_none(
 def test_a_recorded_run_opens_in_the_lab_like_any_other(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/lab?run=recorded.{KEY}.main")
     expect(page.locator(".sv-chip")).to_contain_text("finished", timeout=WAIT_MS)
+    expect(page.locator(".sv-facts")).to_contain_text(re.compile(r"recorded \d{4}-\d\d-\d\d"))

@@ -72,6 +72,8 @@ def test_a_recording_is_an_ordinary_run_without_weights_or_pickles(made: Store) 
     assert {path.suffix for path in files} == {".json", ".arrow"}
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o644 for path in files)
     machine = json.loads((folder / "machine.json").read_text())
+    status = json.loads((folder / "status.json").read_text())
+    assert status["state"] == "finished" and status["recorded"] == machine["recorded"][:10]
     assert {"processor", "torch", "numpy", "python", "cores", "memory", "recorded"} <= set(machine)
     assert list(made.recordings.iterdir()) == [made.recordings / "tiny"]  # nothing half is left
 
@@ -150,6 +152,8 @@ def test_the_command_records_and_judges_recordings(
     (expectation,) = result["expectations"]
     assert result["state"] == "recorded" and expectation["showed"] and not expectation["met"]
     assert len(expectation["measured"]) == 1
+    assert main(["probe", "predictions", MAIN]) == 2
+    assert "a recording has no weights" in capsys.readouterr().err
     monkeypatch.setattr("skipviz.performing.missing", lambda data: f"data {data}: not here")
     assert main(["scene", "tiny", "--json"]) == 1  # it cannot be trained here: its recording shows
     assert json.loads(capsys.readouterr().out)["scenes"][0]["state"] == "recorded"

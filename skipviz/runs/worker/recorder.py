@@ -86,8 +86,8 @@ def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None
     folder.mkdir(parents=True)
     (folder / "experiment.json").write_text(experiment.to_json())
     (folder / "frames.arrow").write_bytes(slim(log, maps="gates" in shown))
-    seconds = float(log.column("time_s")[-1])
-    steps = log.last_step + 1
+    seconds, steps = float(log.column("time_s")[-1]), log.last_step + 1
+    about = _machine(experiment) | {"seconds": round(seconds, 2)}
     status = {
         "state": "finished",
         "message": "",
@@ -95,9 +95,10 @@ def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None
         "steps": experiment.steps,
         "steps_per_s": round(steps / max(seconds, 1e-3), 1),
         "device": str(devices.pick(experiment.device)),
+        "recorded": about["recorded"][:10],
     }
     write_json(folder / "status.json", status)
-    write_json(folder / "machine.json", _machine(experiment) | {"seconds": round(seconds, 2)})
+    write_json(folder / "machine.json", about)
 
 
 def _machine(experiment: Experiment) -> dict[str, Any]:
