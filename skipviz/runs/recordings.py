@@ -43,12 +43,13 @@ def fault(key: str, store: Store | None = None) -> str:
     """One sentence that says why the recording of a scene cannot be shown; empty where it can: its
     experiments are the scene's but for the seeds, and every ask is answered."""
     store, scene = store or Store(), _scene(key)
-    again = f"record it again with `python -m skipviz record {key}`"
+    command = f"with `python -m skipviz record {key}`"
+    again = f"record it again {command}"
     seeds = set()
     for name, wanted in scene.runs.items():
         folder = store.folder(id_of(key, name))
         if not (folder / "frames.arrow").is_file():
-            return f"recording '{key}': run '{name}' is not there; {again}"
+            return f"recording '{key}': run '{name}' is not there; record it {command}"
         try:
             found = store.experiment(id_of(key, name))
         except SpecError as error:

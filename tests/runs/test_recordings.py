@@ -141,7 +141,7 @@ def test_the_command_records_and_judges_recordings(
 ) -> None:
     monkeypatch.setenv("SKIPVIZ_RECORDINGS", str(tmp_path / "recordings"))
     assert main(["scene", "tiny", "--recorded"]) == 2
-    assert "record it again with `python -m skipviz record tiny`" in capsys.readouterr().err
+    assert "record it with `python -m skipviz record tiny`" in capsys.readouterr().err
     assert main(["record", "tiny", "--seeds", "1"]) == 0
     assert f"in {tmp_path / 'recordings' / 'tiny'}" in capsys.readouterr().out
     assert main(["scene", "tiny", "--recorded"]) == 1  # recorded is not met
