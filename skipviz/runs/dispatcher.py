@@ -18,6 +18,8 @@ from skipviz.runs.store import ENDED, write_json
 
 KEPT = 64
 """So many runs stay in memory; an older one is read from its folder again when somebody asks."""
+KEPT_BYTES = 64 * 2**20
+"""The frames of finished runs take no more: those of runs asked for longest ago rest on disk."""
 
 
 class Dispatcher:
@@ -86,6 +88,17 @@ class Dispatcher:
         ended = [other.id for other in self._runs.values() if other.ended]
         for run_id in ended[: max(0, len(self._runs) - KEPT)]:
             del self._runs[run_id]
+        self._lighten()
+
+    def _lighten(self) -> None:
+        """Lets the runs that were asked for longest ago rest, while all take too much memory."""
+        taken = sum(run.nbytes for run in self._runs.values())
+        for run in list(self._runs.values())[:-1]:
+            if taken <= KEPT_BYTES:
+                return
+            had = run.nbytes
+            run.rest()
+            taken -= had - run.nbytes
 
     def _status(self, run: Run, **status: Any) -> None:
         """Changes a run's status, on disk too where it is stored."""

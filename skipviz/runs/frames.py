@@ -71,6 +71,11 @@ class FrameLog:
         return log
 
     @property
+    def nbytes(self) -> int:
+        """The memory that its numbers take."""
+        return sum(held.nbytes for held in list(self._columns.values()))
+
+    @property
     def experiment_json(self) -> str:
         """The experiment that the frames belong to; empty until the schema is here."""
         if self.schema is None:

@@ -29,7 +29,8 @@ class Run:
         self.id = run_id
         self.experiment = experiment
         self.folder = folder
-        self.log = log if log is not None else FrameLog()
+        self._log: FrameLog | None = log if log is not None else FrameLog()
+        self._opening = threading.Lock()
         self.version = 0
         self.stopping = False
         self.breaks = self.orders = 0
@@ -46,6 +47,27 @@ class Run:
     @property
     def ended(self) -> bool:
         return self.status()["state"] in ENDED
+
+    @property
+    def log(self) -> FrameLog:
+        """The frames so far; those of a run that rests are read from its folder again."""
+        with self._opening:
+            if self._log is None:
+                assert self.folder is not None
+                self._log = FrameLog.open(self.folder / "frames.arrow")
+            return self._log
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that its frames take just now."""
+        log = self._log
+        return log.nbytes if log is not None else 0
+
+    def rest(self) -> None:
+        """Lets go of the frames of a stored run that has finished: they lie in its folder."""
+        if self.folder is not None and self.status()["state"] == "finished":
+            with self._opening:
+                self._log = None
 
     def tell(self, **status: Any) -> None:
         """Changes the status and rings."""

@@ -154,6 +154,7 @@ class Manager(Dispatcher):
             run = self._runs.get(run_id)
             if run is not None:
                 self._runs.move_to_end(run_id)
+                self._lighten()
                 return run
         try:
             experiment = self.store.experiment(run_id)

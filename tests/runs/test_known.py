@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from skipviz.runs import dispatcher
 from skipviz.runs.known import Known
 from skipviz.runs.manager import Manager
 from skipviz.runs.store import Store, write_json
@@ -100,3 +101,29 @@ def test_a_finished_run_is_found_again_by_another_server(manager: Manager) -> No
     later = Manager(manager.store)
     newest = later.finished(short)
     assert newest is not None and newest.id == again and newest.log.n == short.steps
+
+
+def test_frames_of_finished_runs_rest_on_disk_until_somebody_asks(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [manager.submit(experiment(seed=seed)) for seed in (11, 12)]
+    until(lambda: all(manager.find(run_id).ended for run_id in ids))  # type: ignore[union-attr]
+    older, newer = (manager.find(run_id) for run_id in ids)
+    assert older is not None and newer is not None and older.nbytes and newer.nbytes
+    loss = older.log.column("lane0_loss").copy()
+    monkeypatch.setattr(dispatcher, "KEPT_BYTES", newer.nbytes)
+    assert manager.find(ids[1]) is newer and older.nbytes == 0 and newer.nbytes
+    assert (older.log.column("lane0_loss") == loss).all() and older.nbytes
+
+
+def test_frames_of_a_run_that_was_broken_off_stay_in_memory(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = manager.find(manager.submit(experiment(steps=100_000, seed=13)))
+    assert run is not None
+    until(lambda: run.log.n > 0)
+    monkeypatch.setattr(dispatcher, "KEPT_BYTES", 0)
+    assert manager.find(manager.shared(experiment(seed=14))) is not None and run.nbytes
+    manager.stop(run.id)
+    until(lambda: run.ended)
+    assert manager.find(manager.shared(experiment(seed=14))) is not None and run.nbytes
