@@ -167,9 +167,9 @@ export class GatesPanel {
     const wide = this.figures.clientWidth, columns = wide >= 880 ? 4 : wide >= 420 ? 2 : 1;
     this.figures.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     const width = Math.floor((wide - (columns - 1) * 10) / columns);
-    const looks = this.looks(track, theme);
+    const looks = this.looks(track, theme, values.samples ?? track.averaged);
     const now = [...MAPS.map((name) => values[name]), this.mode, this.order, theme, width, innerHeight,
-      ...looks.map(({ scale }) => String(scale.ticks)), live.pinned === null, this.samples.children[0],
+      ...looks.map(({ scale, note }) => scale.ticks + note), live.pinned === null, this.samples.children[0],
       this.sample, this.store.lanes[this.lane].version];
     if (this.drawn?.every((part, i) => part === now[i])) return;
     this.drawn = now;
@@ -186,14 +186,14 @@ export class GatesPanel {
     if (live.ended()) this.need();
   }
 
-  looks(track, theme) {
+  looks(track, theme, samples) {
     const { lanes } = this.store;
     const most = round(Math.max(1e-9, lanes[this.lane].output,
       this.twin === null ? 0 : lanes[this.twin].output));
     const reach = round(Math.max(LEAST_BIAS, lanes[this.lane].bias));
     const [gate, ends] = [GATE_SCALES[this.gateScale], diverging(theme)];
     const began = track.bias === null ? "" : `, from ${String(track.bias).replace("-", "−")}`;
-    const averaged = track.averaged ? `, ${track.averaged} samples` : "";
+    const averaged = samples ? `, ${samples} samples` : "";
     const whose = this.mode === "twin" ? "twin's outputs y" : "outputs y";
     return [
       { scale: around(track.bias ?? 0, reach), colours: ends, title: "gate bias", note: began },

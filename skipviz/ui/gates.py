@@ -9,12 +9,11 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from skipviz.datafiles.find import missing
 from skipviz.runs import manager
 from skipviz.runs.live import Run
 from skipviz.spec import Experiment, Lane, SpecError
 from skipviz.ui.highway_sections import gated_lane, plain_lane
-from skipviz.ui.notes import complain
+from skipviz.ui.notes import absent, complain, marked
 
 SEEDS = (1, 3, 5)
 OWN = "as in the address"
@@ -75,7 +74,7 @@ def fits(experiment: Experiment) -> bool:
 
 def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment | None:
     """Recipe, depth, gate bias and seeds, beginning with `start`; None where they do not fit."""
-    names = [name for name, recipe in RECIPES.items() if not missing(_data(recipe))]
+    names = list(RECIPES)
     begins = next((name for name in names if _made(name, start) == start), OWN)
     names += [OWN] if begins == OWN else []
     name = boxes[0].selectbox(
@@ -83,7 +82,8 @@ def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment |
         names,
         index=names.index(begins),
         key="gates_recipe",
-        help="Measured starts. Data sets that are not here are got on the Data page.",
+        format_func=lambda name: marked(name, _data(name, start)),
+        help="Measured starts. ⤓: the data set is not on this machine yet; the Data page gets it.",
     )
     base = start if name == begins else _made(name, start)
     knobs = dict(base.lanes[1].knobs) | _knobs(name, base, boxes[1], boxes[2])
@@ -96,10 +96,11 @@ def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment |
         help="The maps are those of the first; every number below has all.",
     )
     try:
-        return base.with_(lanes=lanes(knobs), seeds=seeds, changes=())
+        made = base.with_(lanes=lanes(knobs), seeds=seeds, changes=())
     except SpecError as error:
         complain(error)
         return None
+    return None if absent(made.data) else made
 
 
 def _knobs(name: str, base: Experiment, left: DeltaGenerator, right: DeltaGenerator) -> Any:
@@ -125,8 +126,9 @@ def _knobs(name: str, base: Experiment, left: DeltaGenerator, right: DeltaGenera
     return {"depth": depth, "gate_bias": bias}
 
 
-def _data(recipe: Recipe) -> str:
-    return str(recipe.fields.get("data", "digits"))
+def _data(name: str, start: Experiment) -> str:
+    """The data set of a recipe; of one's own, that of the address."""
+    return str(RECIPES[name].fields.get("data", "digits")) if name in RECIPES else start.data
 
 
 def _made(name: str, like: Experiment) -> Experiment:
@@ -178,6 +180,7 @@ def _maps(run: Run, lane: int, sample: int, when: str) -> dict[str, Any]:
     found = manager.current().measure(run.id, "gates", options)
     return {
         "step": found["step"],
+        "samples": found["samples"],
         "image": found["image"],
         "label": found["label"],
         "bias": found["bias"],

@@ -170,6 +170,18 @@ def test_a_sample_by_its_number_is_measured_and_shown(page: Page, server: Server
     page.wait_for_function(f"() => ({PICTURE})('gate') === {now['gate']}")
 
 
+def test_a_recipe_whose_data_is_not_here_says_how_to_get_it(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/gates")
+    choose = page.get_by_test_id("stSelectbox").filter(has_text="Recipe").locator("input")
+    choose.click(timeout=WAIT_MS)
+    page.get_by_role("option", name=re.compile(r"^CIFAR-100 .* b_T = −4 ⤓$")).click()
+    note = page.get_by_test_id("stAlert")
+    expect(note).to_contain_text("Data cifar100: not on this machine yet", timeout=WAIT_MS)
+    expect(page.get_by_role("button", name=re.compile("Train")).first).to_be_disabled()
+    link = note.get_by_role("link", name="Data page")
+    expect(link).to_have_attribute("href", re.compile(r"data\?set=cifar100$"))
+
+
 def test_a_second_browser_sees_the_same_maps(
     new_page: Callable[..., Page], server: Server, tmp_path: Path
 ) -> None:
