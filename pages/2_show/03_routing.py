@@ -7,6 +7,7 @@ import streamlit as st
 
 from skipviz.ui import address, routing
 from skipviz.ui.measured import when_ended
+from skipviz.ui.notes import absent, marked
 from skipviz.ui.training import buttons, charts, foot
 
 st.title("Routing and lesions")
@@ -27,16 +28,21 @@ name = box.selectbox(
     list(recipes),
     index=list(recipes.values()).index(spelled),
     key="routing_recipe",
+    format_func=lambda name: marked(name, recipes[name].data),
+    help="⤓: the data set is not on this machine yet; the Data page gets it.",
 )
 experiment = recipes[name]
+here = not absent(experiment.data)
 if run is not None and run.ended and run.experiment != experiment:
     run = None
-run = buttons(experiment, run, "routing", boxes)
+run = buttons(experiment if here else None, run, "routing", boxes)
 
 if run is None:
-    st.info("Press **Train**: the measurements follow as soon as the run has ended.")
+    if here:
+        st.info("Press **Train**: the measurements follow as soon as the run has ended.")
 else:
-    charts(run, key="routing_charts", panels=("header",) if run.ended else ("header", "loss"))
+    if run.status()["state"] != "finished":
+        charts(run, key="routing_charts", panels=("header",) if run.ended else ("header", "loss"))
     when_ended(run, "routing", routing.views)
 foot("transform gate", "carried cell", "lesion study", "plain twin", "highway unit", "gate bias")
 address.write("routing", experiment, run.id if run else None)

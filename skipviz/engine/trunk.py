@@ -25,12 +25,14 @@ VALUES = 2**22
 """Values of all units' outputs together that one part may hold, so that they stay in the cache."""
 
 
-def evenly(trained: Trained, lane: int, samples: int = 0, passes: float = 1) -> Tensor:
+def evenly(
+    trained: Trained, lane: int, samples: int = 0, passes: float = 1, work: float = WORK
+) -> Tensor:
     """Rows (n,) of the training split, evenly chosen: at most `samples` (0: all), and no more than
-    `passes` forward passes of each can be paid for with `WORK`."""
+    `passes` forward passes of each can be paid for with `work`."""
     cost = passes * sum(unit.body.multiply_adds for unit in trained.wirings[lane].units)
     count = len(trained.feed.labels)
-    most = min(samples or count, count, max(100, int(WORK / max(cost, 1))))
+    most = min(samples or count, count, max(100, int(work / max(cost, 1))))
     rows = torch.linspace(0, count - 1, most, dtype=torch.float64).round().long()
     return rows.to(trained.device)
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 DROP = 0.05
 """A unit whose loss costs more than 5 percentage points of accuracy is counted as needed."""
 
+SECONDS = 3
+"""So long one lane of one seed may take on one core: 8000 samples of a 50-layer dense net."""
+
 HOW = {
     "gate": "gates closed: T = 0",
     "branch": "branch set to 0",
@@ -45,7 +48,8 @@ def measure(trained: Trained, lane: int, layers: str, alone: bool, samples: int)
         several = [unit for unit in units if any(depth in unit.layers for depth in depths)]
         if depths and not several and len(chosen) == 1:
             raise SpecError(f"layers '{layers}': no unit that can be taken out holds one of them")
-        rows = trunk.evenly(trained, i, samples, passes=max(1, len(units) / 2))
+        passes = max(1, len(units) / 2)
+        rows = trunk.evenly(trained, i, samples, passes, work=SECONDS * trunk.WORK)
         found = {"lane": i} | _together(trained, i, units, several, rows)
         if alone and units:
             found |= _alone(trained, i, units, rows, found["base"]["accuracy"])

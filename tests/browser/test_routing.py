@@ -73,6 +73,13 @@ def test_a_layer_that_is_clicked_is_taken_out_of_every_lane(
     )
     for lane in (1, 2):
         expect(rows.nth(lane).locator("td").last).to_contain_text("%", timeout=WAIT_MS)
+    boxes = page.locator(".js-plotly-plot .subplot.x4y4 .points path")  # the plain net, drawn
+    expect(boxes).to_have_count(5)
+    boxes.nth(3).click(force=True)
+    chosen = page.get_by_test_id("stMultiSelect")
+    expect(chosen.get_by_text("5", exact=True)).to_be_visible(timeout=WAIT_MS)
+    boxes.nth(1).click(force=True)
+    expect(chosen.get_by_text("3", exact=True)).to_have_count(0, timeout=WAIT_MS)
 
 
 def test_a_page_without_a_run_says_what_to_press(page: Page, server: Server) -> None:
