@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -18,13 +17,10 @@ from skipviz.runs.highway_sweeps import BIASES, DATA, DEPTHS, HIGHWAY_TRIES
 from skipviz.runs.live import Run
 from skipviz.runs.sweep import Sweep, best, final_losses
 from skipviz.scene import LAST
-from skipviz.spec import Experiment, Lane, dataset
+from skipviz.spec import Experiment, dataset
+from skipviz.ui import gate_bias
 from skipviz.ui.lanes import is_dark
 from skipviz.ui.sweeping import section
-from skipviz.ui.training import at_init
-
-WAIT_S = 1.5
-"""So long the page waits for one step at init, which takes a warm worker a moment."""
 
 
 def views() -> None:
@@ -43,73 +39,6 @@ def views() -> None:
     if chosen and chosen != asked:
         st.query_params["view"] = chosen
     VIEWS[chosen or names[0]][1]()
-
-
-# --- the gate bias at init
-
-
-def _lesson() -> None:
-    """What a slider for b_T does to the gradient before any training, and the calculator's word."""
-    left, right = st.columns([3, 1.3], vertical_alignment="bottom")
-    bias = left.slider("Gate bias b_T", -6.0, 2.0, -2.0, 0.25, key="lesson_bias")
-    depth = right.segmented_control("Depth", DEPTHS, default=50, key="lesson_depth", required=True)
-    lane = Lane(
-        family="highway", knobs={"backbone": "dense", "depth": int(depth or 50), "gate_bias": bias}
-    )
-    run = at_init(Experiment(lanes=[lane], seeds=3))
-    if run is None:
-        return
-    if not _measured(run):
-        _wait(run)
-        return
-    gradient = run.log.lane(0, "signal_gradient_norm")[0]  # (S, P)
-    open_share = 1 / (1 + math.exp(-bias))
-    layers = gradient.shape[1] - 1
-    predicted = layers * math.log10(1 - open_share)
-    with np.errstate(divide="ignore"):
-        measured = np.log10(gradient[:, 0]) - np.log10(gradient[:, -1])
-    said = " · ".join(_signed(v) if np.isfinite(v) else "−∞" for v in measured)
-    st.markdown(
-        f"Each gate starts at T = σ({_signed(bias)}) = **{open_share:.3f}** and carries the rest."
-        f" Over {layers} gated layers that is {layers} · log₁₀(1 − σ(b_T)) ="
-        f" **{_signed(predicted)}** powers of ten; measured at init: **{said}** (three seeds)."
-    )
-    st.plotly_chart(
-        figures.gate_bias(range(1, layers + 2), gradient, 1 - open_share, is_dark()),
-        theme=None,
-        key="lesson_chart",
-    )
-    st.caption(
-        "Before any training: the norm of dLoss/dx at each layer, and what is left of the last"
-        " layer's when each layer hands the share 1 − σ(b_T) back. The rule counts the carried path"
-        " alone: near b_T = 0 the transformations carry some of the gradient too, and more arrives"
-        " than predicted."
-    )
-
-
-def _signed(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
-
-
-def _measured(run: Run) -> bool:
-    """Waits a moment for the one step of a run at init."""
-    until = time.monotonic() + WAIT_S
-    while not run.log.n and not run.ended and time.monotonic() < until:
-        time.sleep(0.02)
-    return bool(run.log.n)
-
-
-def _wait(run: Run) -> None:
-    """Draws the page again as soon as the step is there."""
-
-    @st.fragment(run_every=0.4, key=f"lesson_wait_{run.id}")
-    def waiting() -> None:
-        if run.log.n:
-            st.rerun()
-        status = run.status()
-        st.info(status.get("message") or "Measuring the gradient at init …")
-
-    waiting()
 
 
 # --- sweeps
@@ -174,6 +103,8 @@ def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
         figures.over_epochs(curves, _chance(sweep), is_dark()),
         theme=None, key=f"figure1_curves_{sweep.id}",
     )  # fmt: skip
+    _said_of_depth({family: {d: _median(tries[0]) for d, tries in at.items()}
+                    for family, at in found.items()})  # fmt: skip
     st.caption(
         f"Dots: each seed's mean training loss of the last {LAST} steps; faint: the tries that were"
         " not the best. Right: the best tries, median over seeds, mean of the last"
@@ -181,6 +112,22 @@ def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
         f" (arXiv 1505.00387), Fig. 1. Best of {sweep.options.get('tries')} tries:"
         f" {'; '.join(lines)}."
     )
+
+
+def _median(losses: Sequence[float]) -> float:
+    return float(np.median(losses))
+
+
+def _said_of_depth(best_of: Mapping[str, Mapping[int, float]]) -> None:
+    """How much the best loss of each family grows from its shallowest net to its deepest."""
+    parts = []
+    for family, at in best_of.items():
+        if len(at) > 1:
+            first, last = min(at), max(at)
+            parts.append(f"{family} **{at[first]:.2g}** at {first} layers, **{at[last]:.2g}** at"
+                         f" {last}: × {at[last] / at[first]:.2g}")  # fmt: skip
+    if parts:
+        st.markdown(f"Median of the best try: {'; '.join(parts)}.")
 
 
 def _is(experiment: Experiment, family: str, depth: int) -> bool:
@@ -220,10 +167,18 @@ def _draw_bias(sweep: Sweep, ended: Mapping[str, Run]) -> None:
         figures.bias_map(losses, DEPTHS, BIASES, _chance(sweep), is_dark()),
         theme=None, key=f"bias_map_{sweep.id}",
     )  # fmt: skip
+    trained = {b: [d for d in DEPTHS if (d, b) in losses
+                   and _median(losses[d, b]) < _chance(sweep) / 2] for b in BIASES}  # fmt: skip
+    deepest = (f"b_T = {_short(b)}: **{max(at) if at else 'none'}**" for b, at in trained.items())
+    st.markdown(f"Deepest net whose loss falls below half of guessing: {', '.join(deepest)}.")
     st.caption(
         f"Training loss of the last {LAST} steps; {_chance(sweep):.2f} is guessing. Another"
         " learning rate or more steps move the border: the map is of this recipe."
     )
+
+
+def _short(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
 
 
 def _fixed() -> None:
@@ -259,7 +214,22 @@ def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
         " recorded; 20 layers of 50 tanh units. A loss that is not finite is left out."
     )
     if ended and len(ended) == len(sweep.experiments):
+        _best_gate(found)
         _special_case(min(ended.values(), key=_distance_from_half))
+
+
+def _best_gate(found: Sequence[tuple[str, str, Mapping[float, Sequence[float]]]]) -> None:
+    """Where each curve is lowest and highest, and whether the half-open gate is the worst."""
+    parts = []
+    for label, _, at in found:
+        losses = {gate: _median(values) for gate, values in at.items()}
+        low, high = min(losses, key=losses.__getitem__), max(losses, key=losses.__getitem__)
+        hill = losses[high] > max(losses[min(losses)], losses[max(losses)])
+        parts.append(
+            f"{label}: lowest at **T = {low:g}** ({losses[low]:.2g}), highest at **T = {high:g}**"
+            f" ({losses[high]:.2g})" + (", worse than both ends" if hill else "")
+        )
+    st.markdown(f"Median loss. {'; '.join(parts)}.")
 
 
 def _distance_from_half(run: Run) -> float:
@@ -284,7 +254,7 @@ def _special_case(run: Run) -> None:
 
 
 VIEWS: dict[str, tuple[str, Callable[[], None]]] = {
-    "bias": ("Gate bias at init", _lesson),
+    "bias": ("Gate bias at init", gate_bias.lesson),
     "figure1": ("Depth: plain against highway", _figure1),
     "map": ("Which bias trains", _bias),
     "fixed": ("T from 0 to 1", _fixed),
