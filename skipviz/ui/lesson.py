@@ -91,7 +91,9 @@ def _head(shown: Performance) -> None:
     left.html(f'<p class="skip-ask">{html.escape(shown.scene.question)}</p>')
     with right:
         run_button(shown)
-    if shown.complete:
+    if shown.recorded:
+        st.html(f'<p class="skip-recorded"><b>Recording</b> {html.escape(shown.origin)}</p>')
+    elif shown.complete:
         st.caption(shown.origin)
 
 
@@ -101,7 +103,7 @@ def run_button(shown: Performance) -> None:
     pressed = st.button(
         f"{label} · about {shown.scene.seconds:.0f} s",
         key=f"run_{shown.key}",
-        type="secondary" if shown.complete or shown.waiting else "primary",
+        type="secondary" if shown.measured or shown.waiting else "primary",
         icon=":material/replay:" if shown.measured else ":material/play_arrow:",
         disabled=bool(shown.waiting),
         width="stretch",

@@ -78,11 +78,12 @@ class Performance:
     def origin(self) -> str:
         """Where these runs come from, and when."""
         main = self.runs["main"]
-        seeds = f"{main.experiment.seeds} seeds"
+        count = main.experiment.seeds
+        seeds = "1 seed" if count == 1 else f"{count} seeds"
         if self.recorded:
             about = recordings.about(main.id, manager.current().store)
-            return f"Not of this machine: {about}, with {seeds}."
-        return f"Trained on this machine {age(main)}, with {seeds}."
+            return f"Not of this machine: {about}, {seeds}."
+        return f"Trained on this machine {age(main)}, {seeds}."
 
     @property
     def ids(self) -> tuple[tuple[str, str], ...]:
@@ -170,7 +171,8 @@ def figure_of(key: str, ids: tuple[tuple[str, str], ...], number: int, dark: boo
     made = draw(replace(chart, title="", note=""), dark, height=HEIGHT_PX)
     words = {x for series in chart.series for x in series.x if isinstance(x, str)}
     wide = sum(map(len, words)) > NARROW_CHARACTERS
-    made.update_layout(margin_t=24 + 24 * _legend_rows(made, WIDE_PX if wide else WIDE_PX / 2))
+    rows = _legend_rows(made, WIDE_PX if wide else WIDE_PX / 2)
+    made.update_layout(margin_t=24 + 24 * rows, margin_r=64 if words else 24)
     return Drawn(made, chart.title, chart.note, wide)
 
 

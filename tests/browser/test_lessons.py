@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from skipviz import discover
+from skipviz.runs.store import Store
+from skipviz.runs.worker.recorder import record
 from skipviz.ui.frame import pages
 from tests.browser.serving import Server, serving
 from tests.browser.test_app import WAIT_MS, settled
@@ -98,3 +100,22 @@ def _stands_among_the_sentences(server: Server, page: Page) -> None:
     page.get_by_role("button", name="Stop after this one").click()
     expect(page.get_by_text("Training now")).to_have_count(1, timeout=WAIT_MS)
     no_trouble(page)
+
+
+def test_a_recording_is_shown_as_such_until_somebody_trains(tmp_path: Path, page: Page) -> None:
+    recordings = tmp_path / "recordings"
+    record(QUICK, seeds=1, store=Store(recordings, recordings))
+    (tmp_path / "runs").mkdir()
+    with serving(tmp_path / "runs", SKIPVIZ_RECORDINGS=str(recordings)) as server:
+        open_lesson(page, server, FILE)
+        shown = card(page, QUICK)
+        expect(shown.locator(".skip-recorded")).to_contain_text("Not of this machine: recorded on")
+        expect(shown.locator(".skip-recorded")).to_contain_text("1 seed.")
+        verdicts = shown.locator(".skip-verdict")
+        expect(verdicts).to_have_count(len(SCENES[QUICK].expects), timeout=WAIT_MS)
+        expect(verdicts.locator("b").first).to_contain_text("recorded: ")
+        shown.get_by_role("button", name="Run").click()
+        expect(shown).to_contain_text("Trained on this machine", timeout=3 * WAIT_MS)
+        expect(shown.locator(".skip-recorded")).to_have_count(0)
+        expect(verdicts.locator("b").first).to_contain_text("here")
+        no_trouble(page)
