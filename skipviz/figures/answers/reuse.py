@@ -29,17 +29,30 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
         )
     block = found[0]
     titles = [title for _, title, _ in _PANELS]
-    made = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.11)
+    made = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.085)
     top = max(v for name in ("weight", "weight_at_init") for row in block[name] for v in row if v)
     for place, (name, title, scale) in enumerate(_PANELS, start=1):
         values = np.array(block[name], dtype=float).T
         limits = {"zmin": 0, "zmax": top} if name != "missing" else {"zmin": 0}
         made.add_heatmap(
             z=values, x=block["targets"], y=block["sources"], colorscale=scale, **limits,
-            colorbar={"x": 0.27 + 0.365 * (place - 1), "len": 0.9, "thickness": 12},
+            colorbar={"x": 1.01 if name == "missing" else 0.645, "len": 0.9, "thickness": 12},
+            showscale=name != "weight_at_init",
             hovertemplate=f"%{{y}} read by %{{x}}<br>{title} %{{z:.3g}}<extra></extra>",
             row=1, col=place,
         )  # fmt: skip
-    made = laid_out(made, dark=dark, x="read by", height=460)
-    made.update_yaxes(title_text="features of", row=1, col=1)
-    return made.update_yaxes(autorange="reversed")
+    made = laid_out(made, dark=dark, x="read by unit", height=460)
+    made.update_xaxes(**_ticks(block["targets"]), tickangle=0)
+    made.update_yaxes(**_ticks(block["sources"]), autorange="reversed", showticklabels=False)
+    return made.update_yaxes(title_text="features of unit", showticklabels=True, row=1, col=1)
+
+
+def _ticks(names: Sequence[str]) -> dict[str, list[str]]:
+    """Short words for an axis: units by their numbers, at most a dozen of them."""
+    every = max(1, len(names) // 6)
+    shown = [name for i, name in enumerate(names) if not name.startswith("unit ") or i % every == 0]
+    short = {"input": "in", "classifier": "out"}
+    return {
+        "tickvals": shown,
+        "ticktext": [short.get(name, name.removeprefix("unit ")) for name in shown],
+    }
