@@ -44,5 +44,9 @@ def _may(net: nn.Module) -> bool:
     """On the CPU, convolutional, and drawing no random numbers: one stream serves all threads."""
     on_cpu = next(net.parameters()).device.type == "cpu"
     convolutional = any(isinstance(module, nn.Conv2d) for module in net.modules())
-    draws = any(isinstance(module, nn.Dropout) and module.p > 0 for module in net.modules())
-    return on_cpu and convolutional and not draws
+    return on_cpu and convolutional and not draws(net)
+
+
+def draws(net: nn.Module) -> bool:
+    """Does its training draw random numbers?"""
+    return any(isinstance(module, nn.Dropout) and module.p > 0 for module in net.modules())

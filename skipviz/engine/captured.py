@@ -122,7 +122,7 @@ class Captured:
         try:
             self._replay = self.record(self._body)
         except RuntimeError as error:
-            self.failure = str(error).splitlines()[0]
+            self.failure = (str(error) or type(error).__name__).splitlines()[0]
             warnings.warn(f"CUDA graph: {self.failure}; training runs without it", stacklevel=2)
             for pupil in self.pupils:
                 pupil.net.zero_grad(set_to_none=True)

@@ -22,7 +22,7 @@ from torch import nn
 
 from skipviz.engine import captured
 from skipviz.engine import device as devices
-from skipviz.engine.abreast import Abreast
+from skipviz.engine.abreast import Abreast, draws
 from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
@@ -35,6 +35,9 @@ from skipviz.engine.unread import Unread
 from skipviz.frame import Frame
 from skipviz.schedule import changed, merged, rate
 from skipviz.spec import Experiment, Lane, SpecError, architecture
+
+_DROPOUT = 3
+"""Tells this random stream of a seed from those of order, label noise and augmentation."""
 
 
 class Pupil:
@@ -158,6 +161,7 @@ class Training:
         self._abreast = Abreast([pupil.net for pupil in self._alone], devices.threads(experiment))
         recordable = self._alone and captured.claims(self.device)
         self._captured = captured.Captured(self._alone, self.feed) if recordable else None
+        self._draws = any(draws(pupil.net) for pupil in self._alone)
         self._unread: list[Unread] = []
         self._ready: list[Frame] = []
         self._maps = Maps(experiment, self.feed)
@@ -243,6 +247,8 @@ class Training:
 
     def _learn(self, record: bool) -> dict[Pupil, Any]:
         """An update of every net; where recorded, the readings that are there at once."""
+        if self._draws:
+            torch.manual_seed(dropout_seed(self.experiment.seed, self.step))
         by_hand = self._captured is None or self.stacks
         batches = [self.feed.batch(self.step, seed) for seed in self._seeds] if by_hand else []
         reads = self._learn_stacked(batches, record)
@@ -349,8 +355,6 @@ class Training:
             "spent_s": self.spent_s,
             "over": self.over,
             "experiment": self.experiment.to_json(),
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
             "stacks": [stack.state() for stack, _ in self.stacks],
             "lanes": [[pupil.state() for pupil in pupils] for pupils in self.lanes],
         }
@@ -361,9 +365,6 @@ class Training:
         self.step, self.spent_s = state["step"], state.get("spent_s", 0.0)
         self.over = state.get("over", self.step >= self.experiment.steps)
         self.experiment = merged(self.experiment, Experiment.from_json(state["experiment"]))
-        torch.set_rng_state(state["random"])
-        if self.device.type == "cuda" and state.get("random_cuda") is not None:
-            torch.cuda.set_rng_state(state["random_cuda"].cpu())
         for pupils, states in zip(self.lanes, state["lanes"], strict=True):
             for pupil, saved in zip(pupils, states, strict=True):
                 pupil.load(saved)
@@ -399,6 +400,11 @@ def stacks(
         kind = FusedStack if fusible else Stack
         made.append((kind(experiment, nets, wirings, shapes), pupils))
     return made
+
+
+def dropout_seed(seed: int, step: int) -> int:
+    """What dropout starts from at a step: what it drops depends on nothing else."""
+    return int(np.random.SeedSequence([seed, step, _DROPOUT]).generate_state(1, np.uint64)[0])
 
 
 def train(experiment: Experiment) -> Iterator[Frame]:

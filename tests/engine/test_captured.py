@@ -19,6 +19,10 @@ PLAIN = Lane(family="plain", knobs={"backbone": "cifar", "depth": 8})
 RESNET = Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8})
 DENSENET = Lane(family="densenet", knobs={"backbone": "cifar", "depth": 10})
 HIGHWAY = Lane(family="highway", knobs={"backbone": "cifar", "depth": 10})
+FITNET, DROPPING = (
+    Lane(family="highway", knobs={"backbone": "fitnet", "depth": 10, "dropout": dropout})
+    for dropout in (False, True)
+)
 BRIEF = [RESNET, HIGHWAY]
 STEPS = WARM_STEPS + 4
 LR = 2.0**-6
@@ -249,6 +253,44 @@ def test_two_runs_in_cuda_graphs_are_identical_and_lanes_do_not_touch_each_other
 
 @gpu
 @needs_cuda
+def test_a_run_on_cuda_goes_on_where_its_checkpoint_was_made() -> None:
+    fields: dict[str, Any] = {"augment": "both", "lanes": [RESNET, DROPPING], "data": "shapes"}
+    whole, _ = on_cuda(**fields)
+    parts = [engine.Training(experiment(device="cuda", steps=20, **fields)) for _ in range(2)]
+    steps = parts[0].steps()
+    for _ in range(9):
+        next(steps)
+    parts[1].load(parts[0].state())
+    found = [*parts[0].read(), *parts[1].frames()]
+    np.testing.assert_array_equal(losses(found), losses(whole))
+
+
+@gpu
+@needs_cuda
+def test_dropout_is_drawn_anew_in_every_replay() -> None:
+    """Every batch is the whole set, and the weights hardly move: only dropout tells steps apart."""
+    all_of_it: dict[str, Any] = {"data": "shapes", "subset": 2, "batch_size": 20, "lr": 1e-9}
+    found, training = on_cuda(lanes=[DROPPING], **all_of_it)
+    assert training._captured is not None and training._captured.captured
+    assert len(set(losses(found).ravel()[WARM_STEPS:])) > 10
+    np.testing.assert_array_equal(losses(found), losses(on_cuda(lanes=[DROPPING], **all_of_it)[0]))
+    without = losses(on_cuda(lanes=[FITNET], **all_of_it)[0]).ravel()
+    np.testing.assert_allclose(without, without[0], rtol=1e-4)
+
+
+@gpu
+@needs_cuda
+def test_bfloat16_is_recorded_too() -> None:
+    fields: dict[str, Any] = {"precision": "bfloat16", "lanes": [RESNET, DENSENET]}
+    found, training = on_cuda(**fields)
+    assert training._captured is not None and training._captured.captured
+    np.testing.assert_array_equal(losses(found), losses(on_cuda(**fields)[0]))
+    expected = losses(on_cuda(eager=True, **fields)[0])
+    np.testing.assert_allclose(losses(found)[:5], expected[:5], rtol=0.02)
+
+
+@gpu
+@needs_cuda
 def test_held_out_looks_between_replays_leave_no_trace() -> None:
     looked, training = on_cuda(evaluate_every=5)
     assert training._captured is not None and training._captured.captured
@@ -259,7 +301,8 @@ def test_held_out_looks_between_replays_leave_no_trace() -> None:
 @gpu
 @needs_cuda
 def test_a_recorded_step_does_not_wait_for_the_device() -> None:
-    training = engine.Training(experiment(device="cuda", steps=4 * ROWS, augment="both"))
+    fields = {"lanes": [PLAIN, RESNET], "steps": 4 * ROWS, "augment": "both"}  # no maps are drawn
+    training = engine.Training(experiment(device="cuda", **fields))
     steps = training.steps()
     for _ in range(ROWS + 1):
         next(steps)

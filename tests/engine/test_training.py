@@ -255,3 +255,18 @@ def test_cuda_gives_identical_frames_and_nearly_those_of_the_cpu() -> None:
     gpu = flat(run(lane("resnet"), device="cuda"))
     np.testing.assert_array_equal(gpu, flat(run(lane("resnet"), device="cuda")))
     np.testing.assert_allclose(gpu, flat(run(lane("resnet"))), rtol=1e-3)
+
+
+def test_what_dropout_drops_depends_on_the_seed_and_the_step_alone() -> None:
+    knobs = {"backbone": "fitnet", "depth": 10, "dropout": True}
+    dropping = Lane(family="highway", knobs=knobs)
+    fields = {"data": "shapes", "batch_size": 4, "steps": 4, "lr": 1e-4, "device": "cpu"}
+    experiment = Experiment(lanes=[dropping], **fields)  # type: ignore[arg-type]
+    whole = [frame.lanes[0].loss for frame in engine.train(experiment)]
+    one, other = engine.Training(experiment), engine.Training(experiment)
+    steps = one.frames()
+    head = [next(steps).lanes[0].loss for _ in range(2)]
+    torch.rand(7)  # somebody else draws
+    other.load(one.state())
+    assert head + [frame.lanes[0].loss for frame in other.frames()] == whole
+    assert [frame.lanes[0].loss for frame in engine.train(experiment.with_(seed=1))] != whole
