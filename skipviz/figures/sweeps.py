@@ -12,6 +12,9 @@ import plotly.graph_objects as go
 from skipviz.figures import theme
 from skipviz.figures.layout import DASHES, LAYER, above, laid_out
 
+LOW_PX = 345
+"""So high that the axis below can be read on a projector of 720 lines."""
+
 
 def against_depth(
     found: Mapping[str, Mapping[int, Sequence[Sequence[float]]]],
@@ -45,7 +48,9 @@ def against_depth(
                 hovertemplate="%{x} layers, one seed: %{y:.3g}<extra></extra>",
             )  # fmt: skip
     _chance(made, chance, dark)
-    made = above(laid_out(made, dark=dark, x="depth (layers)", y="final training loss", height=430))
+    made = above(
+        laid_out(made, dark=dark, x="depth (layers)", y="final training loss", height=LOW_PX)
+    )
     made.update_xaxes(
         type="category", categoryorder="array", categoryarray=[str(d) for d in depths],
         range=[-0.4, len(depths) - 0.6],
@@ -69,7 +74,7 @@ def over_epochs(
             hovertemplate=f"{label}<br>epoch %{{x:.1f}}: %{{y:.3g}}<extra></extra>",
         )  # fmt: skip
     _chance(made, chance, dark)
-    made = above(laid_out(made, dark=dark, x="epoch", y="training loss", height=430))
+    made = above(laid_out(made, dark=dark, x="epoch", y="training loss", height=LOW_PX))
     return made.update_yaxes(type="log", exponentformat="power", dtick=1)
 
 
@@ -95,7 +100,10 @@ def bias_map(
             hovertemplate="%{y} layers, b_T = %{x}: median loss %{z:.3f}<extra></extra>",
         )
     )  # fmt: skip
-    made = laid_out(made, dark=dark, x="gate bias b_T at the start", y="depth (layers)", height=430)
+    made = laid_out(
+        made, dark=dark, x="gate bias b_T at the start", y="depth (layers)", height=LOW_PX
+    )
+    made.update_layout(margin={"t": 10})
     made.update_xaxes(type="category")
     return made.update_yaxes(type="category")
 
@@ -119,9 +127,11 @@ def over_gates(
             hovertemplate="T = %{x}, one seed: %{y:.3g}<extra></extra>",
         )  # fmt: skip
     _chance(made, chance, dark)
-    made = laid_out(made, dark=dark, x="transform gate T, fixed", y="final training loss")
+    made = laid_out(made, dark=dark, x="transform gate T, fixed", y="final training loss",
+                   height=LOW_PX)  # fmt: skip
     made.update_xaxes(range=[-0.03, 1.04])
-    return above(made).update_yaxes(type="log", exponentformat="power", dtick=1)
+    made = above(made).update_layout(margin={"t": 35})
+    return made.update_yaxes(type="log", exponentformat="power", dtick=1)
 
 
 def gate_bias(
@@ -145,7 +155,9 @@ def gate_bias(
             line={"color": theme.colour("highway", dark=dark), "width": 2}, marker={"size": 6},
             hovertemplate="layer %{x}: measured %{y:.3g}<extra></extra>",
         )  # fmt: skip
-    made = above(laid_out(made, dark=dark, x=LAYER, y="signal gradient ‖dLoss/dx‖"))
+    y = "signal gradient ‖dLoss/dx‖"
+    made = above(laid_out(made, dark=dark, x=LAYER, y=y, height=LOW_PX))
+    made.update_layout(margin={"t": 35})
     return made.update_yaxes(type="log", exponentformat="power", dtick=1)
 
 

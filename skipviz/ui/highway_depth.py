@@ -219,17 +219,15 @@ def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
 
 
 def _best_gate(found: Sequence[tuple[str, str, Mapping[float, Sequence[float]]]]) -> None:
-    """Where each curve is lowest and highest, and whether the half-open gate is the worst."""
-    parts = []
-    for label, _, at in found:
-        losses = {gate: _median(values) for gate, values in at.items()}
-        low, high = min(losses, key=losses.__getitem__), max(losses, key=losses.__getitem__)
-        hill = losses[high] > max(losses[min(losses)], losses[max(losses)])
-        parts.append(
-            f"{label}: lowest at **T = {low:g}** ({losses[low]:.2g}), highest at **T = {high:g}**"
-            f" ({losses[high]:.2g})" + (", worse than both ends" if hill else "")
-        )
-    st.markdown(f"Median loss. {'; '.join(parts)}.")
+    """Is the half-open gate the worst, and which one is the best where the carry gate is 1?"""
+    coupled, uncoupled = ({t: _median(at[t]) for t in sorted(at)} for _, _, at in found)
+    shown = ", ".join(f"{coupled[t]:.2g} at T = {t:g}" for t in (min(coupled), 0.5, max(coupled)))
+    worst, lowest = max(coupled, key=coupled.__getitem__), min(uncoupled, key=uncoupled.__getitem__)
+    half = "the worst of all" if worst == 0.5 else f"not the worst, which is T = {worst:g}"
+    st.markdown(
+        f"Median loss, coupled: {shown}: the half-open gate is **{half}**. Uncoupled, the lowest is"
+        f" {uncoupled[lowest]:.2g} at **T = {lowest:g}**."
+    )
 
 
 def _distance_from_half(run: Run) -> float:
