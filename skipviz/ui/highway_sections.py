@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from skipviz.declarations import probe
-from skipviz.probes.claims import CLAIMS
+from skipviz.probes.claims import CLAIMS, holds
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import families, labels
 from skipviz.ui.measured import answers
@@ -77,7 +77,8 @@ def verdicts(run: Run) -> None:
     lines = []
     for key, (text, bound) in CLAIMS.items():
         said = [claim[key] for claim in found]
-        mark = _mark([claim["holds"] for claim in said])
+        before = [holds(key, claim["init"]) for claim in said]
+        mark = _mark([claim["holds"] for claim in said], before)
         now = seeds([claim["value"] for claim in said], ".2f")
         init = seeds([claim["init"] for claim in said], ".2f")
         lines.append(f"- {mark} “{text}”  \n  **{now}** now, {init} at init :small[({bound})]")
@@ -85,11 +86,13 @@ def verdicts(run: Run) -> None:
     st.caption(f"Source: {probe('claims').source}. *Caveat:* {probe('claims').caveat}")
 
 
-def _mark(holds: Sequence[bool | None]) -> str:
-    """In how many seeds a sentence holds."""
-    count, of = sum(each is True for each in holds), len(holds)
-    if all(each is None for each in holds):
+def _mark(now: Sequence[bool | None], init: Sequence[bool | None]) -> str:
+    """In how many seeds a sentence holds now, and whether it held before any training."""
+    count, of = sum(each is True for each in now), len(now)
+    if all(each is None for each in now):
         return ":gray[**–** no number here:]"
+    if count == of and all(init):
+        return ":green[**✓** shows here,] and did at init:"
     if count == of:
         return ":green[**✓** shows here:]"
     return (
