@@ -44,7 +44,7 @@ def gate_maps(run: Run) -> None:
         for depth, maps in zip(found["depth"], found.get("maps", ()), strict=False)
     ]
     st.html(
-        f'<div class="skip-maps"><b>{name}</b>{picture(found["image"], MAP_PX, name)}</div>'
+        f'<div class="skip-maps"><b>class {name}</b>{picture(found["image"], MAP_PX, name)}</div>'
         + "".join(rows)
     )
     st.caption(

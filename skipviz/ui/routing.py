@@ -42,6 +42,16 @@ def _three() -> list[Lane]:
     ]
 
 
+def _graded() -> list[Lane]:
+    """Nets of 20 layers after the first in which some layers matter more than others."""
+    normed = DENSE | {"depth": 21, "norm": "batch", "init": "he"}
+    return [
+        _highway(21, -1.0),
+        Lane(family="resnet", knobs=normed),
+        Lane(family="resnet", knobs=normed | {"variant": "full_preact"}),
+    ]
+
+
 def recipes() -> dict[str, Experiment]:
     """Experiments by name, three seeds each."""
     return {
@@ -50,6 +60,9 @@ def recipes() -> dict[str, Experiment]:
         ),
         "Lesions: highway, residual, plain": Experiment(
             lanes=_three(), lr=0.03, steps=600, seeds=3
+        ),
+        "Lesions that hurt: b_T = −1, residual with BatchNorm, pre-activated": Experiment(
+            lanes=_graded(), lr=0.1, steps=300, record_every=5, seeds=3
         ),
         "MNIST at 14×14: 50 highway layers, b_T = −2": Experiment(
             lanes=[_highway(51, -2.0)], lr=0.3, **MNIST

@@ -39,6 +39,7 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
             go.Heatmap(
                 z=[[*row, *[None] * (cells - len(row))] for row in answer[name]],
                 y=answer["depth"],
+                x0=1,
                 colorscale=scale,
                 zmin=limits[0] if limits else None,
                 zmax=limits[1] if limits else None,

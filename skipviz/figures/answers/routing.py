@@ -60,6 +60,7 @@ def multiples(
         made.add_heatmap(
             z=each,
             y=list(depth),
+            x0=1,
             coloraxis="coloraxis",
             hovertemplate=f"{title}<br>layer %{{y}}, cell %{{x}}: %{{z:+.3f}}<extra></extra>",
             row=place // columns + 1,
