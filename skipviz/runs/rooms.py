@@ -1,7 +1,8 @@
 """Lecture rooms: what the room is asked just now, and how it voted. No names are kept.
 
 <store>/rooms/<id>.json   {"scene", "open", "runs": {scene: {name of the run: id}},
-                          "votes": {scene: {voter: choice}}, "hands": {scene: [count, …]}}
+                          "votes": {scene: {voter: choice}}, "hands": {scene: [count, …]},
+                          "shown": {scene: the choice that the run showed}}
 A voter is a random word in the address of that phone's page: a second vote replaces the first.
 """
 
@@ -105,11 +106,21 @@ class Room:
                 total[choice] += 1
         return total
 
+    def reveal(self, scene: str, choice: int) -> None:
+        """Remembers which choice the scene's run showed."""
+        if self.shown(scene) != choice:
+            self._change(lambda kept: kept.setdefault("shown", {}).update({scene: choice}))
+
+    def shown(self, scene: str) -> int | None:
+        """Which choice the scene's run showed; None before the room has seen it."""
+        choice: int | None = read_json(self._path).get("shown", {}).get(scene)
+        return choice
+
     def forget(self, scene: str) -> None:
-        """Takes the votes, hands and runs of a scene back."""
+        """Takes the votes, hands, runs and result of a scene back."""
 
         def drop(kept: dict[str, Any]) -> None:
-            for of in ("votes", "hands", "runs"):
+            for of in ("votes", "hands", "runs", "shown"):
                 kept.get(of, {}).pop(scene, None)
 
         self._change(drop)

@@ -20,7 +20,7 @@ SEEDS = 3
 @dataclass(frozen=True)
 class Phase:
     """One thing on the screen: "question", "figure" (number `figure` of the scene), "numbers",
-    "caveat" or "sources"."""
+    "caveat", "sources" or, at the end of a lecture, "summary"."""
 
     kind: str
     title: str
@@ -50,11 +50,17 @@ class Place:
     @property
     def last(self) -> bool:
         """Is this the lecture's last page?"""
-        return self.at == len(self.scenes) - 1 and self.phase == len(phases(self.scene)) - 1
+        return self.at == len(self.scenes) - 1 and self.phase == len(self.phases) - 1
+
+    @property
+    def phases(self) -> list[Phase]:
+        """The pages of this scene; a lecture of several ends with how the room did."""
+        ends = len(self.scenes) > 1 and self.at == len(self.scenes) - 1
+        return phases(self.scene) + ([Phase("summary", "how the room did")] if ends else [])
 
     def next(self) -> Place:
         """One page on; the last page stays."""
-        if self.phase + 1 < len(phases(self.scene)):
+        if self.phase + 1 < len(self.phases):
             return replace(self, phase=self.phase + 1)
         return self if self.last else replace(self, at=self.at + 1, phase=0)
 
@@ -65,7 +71,7 @@ class Place:
         if not self.at:
             return self
         before = replace(self, at=self.at - 1)
-        return replace(before, phase=len(phases(before.scene)) - 1)
+        return replace(before, phase=len(before.phases) - 1)
 
 
 def phases(scene: Scene) -> list[Phase]:
@@ -96,7 +102,7 @@ def from_address() -> Place:
     )
     at = min(max(_number("at", 1), 1), len(place.scenes)) - 1
     place = replace(place, at=at)
-    last = len(phases(place.scene)) - 1
+    last = len(place.phases) - 1
     return replace(place, phase=min(max(_number("phase", 0), 0), last))
 
 

@@ -17,9 +17,9 @@ from skipviz.runs.store import write_json
 from skipviz.runs.tracks import labels
 from skipviz.scene import Figure, Scene
 from skipviz.spec import SpecError
-from skipviz.ui import findings, replay, votes
+from skipviz.ui import findings, replay, summary, votes
 from skipviz.ui.lanes import is_dark
-from skipviz.ui.lecture import Phase, Place, phases, room_of, to_address
+from skipviz.ui.lecture import Phase, Place, room_of, to_address
 from skipviz.ui.notes import complain
 from skipviz.ui.training import charts
 from skipviz.ui.worksheet import worksheet
@@ -29,12 +29,13 @@ def play(place: Place) -> None:
     """The page of a lecture at one place."""
     room = room_of(place)
     place = replace(place, room=room.id)
-    scene, phase = place.scene, phases(place.scene)[place.phase]
+    scene, phase = place.scene, place.phases[place.phase]
     runs = found(room, place.key)
     room.show(place.key, is_open=phase.kind == "question" and not runs)
     to_address(place)
     _bar(place, room, runs)
-    replay.told(runs)
+    if phase.kind != "summary":
+        replay.told(runs)
     if phase.kind == "question":
         votes.question(place.key, scene, room)
     elif phase.kind == "figure":
@@ -43,6 +44,8 @@ def play(place: Place) -> None:
         _numbers(place, room, runs)
     elif phase.kind == "caveat":
         _caveat(scene)
+    elif phase.kind == "summary":
+        summary.summary(place, room)
     else:
         _sources(scene)
 
@@ -56,15 +59,17 @@ def found(room: Room, key: str) -> dict[str, Run]:
 
 def _bar(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
     """The scene's name and where we are in it; back, next, run, reset."""
-    scene, shown = place.scene, phases(place.scene)
+    scene, shown = place.scene, place.phases
     dots = "".join(
         f'<i title="{html.escape(phase.title)}"{" data-here" if i == place.phase else ""}></i>'
         for i, phase in enumerate(shown)
     )
+    here = shown[place.phase]
+    title = "The end of the lecture" if here.kind == "summary" else scene.title
     boxes = st.columns([4.4, 1.35, 1.35, 1.45, 1.35, 0.8], vertical_alignment="center")
     boxes[0].html(
         f'<div class="skip-place"><small>Scene {place.at + 1} of {len(place.scenes)} ·'
-        f" {html.escape(shown[place.phase].title)}</small><b>{html.escape(scene.title)}</b>"
+        f" {html.escape(here.title)}</small><b>{html.escape(title)}</b>"
         f"<span>{dots}</span></div>"
     )
     at_start = not (place.at or place.phase)
@@ -191,6 +196,7 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
         recorded = replay.is_recorded(runs["main"])
         st.html("".join(findings.verdict(verdict, recorded) for verdict in shown.verdicts))
     counts, right = room.counts(place.key, len(scene.choices)), shown.right
+    room.reveal(place.key, right)
     _keep_votes(runs["main"], scene, counts, right)
     with aside:
         st.markdown("**What the room predicted**")

@@ -70,8 +70,19 @@ def test_three_scenes_by_keyboard_with_a_vote_and_a_reload(
             assert page.url == before
         while place(page)[0] == str(number) and not _at_the_end(page):
             press(page, "ArrowRight")
-    expect(page.get_by_text("Worksheet to print")).to_be_visible()
+            if number == len(QUICK) and "sources" in page.locator(".skip-place small").inner_text():
+                expect(page.get_by_text("Worksheet to print")).to_be_visible()
+    _the_room_is_told_how_it_did(page)
     _votes_are_kept_without_names(server)
+
+
+def _the_room_is_told_how_it_did(page: Page) -> None:
+    said = page.locator(".skip-question").inner_text()
+    assert re.fullmatch(r"[01] of 1 predictions were right", said)
+    rows = page.locator(".skip-sum > div")
+    expect(rows).to_have_count(len(QUICK))
+    assert re.fullmatch(r"[01] of 1", rows.first.locator("em").inner_text())
+    expect(page.locator(".skip-sum strong").nth(1)).to_contain_text("✓")
 
 
 def _at_the_end(page: Page) -> bool:

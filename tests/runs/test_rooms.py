@@ -32,8 +32,11 @@ def test_hands_are_counted_beside_phones(room: Room) -> None:
     assert room.counts("stripes", 2) == [4, 2]
     room.played("stripes", {"main": "id"})
     assert room.runs("stripes") == {"main": "id"} and room.runs("lesion") == {}
+    assert room.shown("stripes") is None
+    room.reveal("stripes", 1)
+    assert room.shown("stripes") == 1 and room.shown("lesion") is None
     room.forget("stripes")
-    assert room.runs("stripes") == {}
+    assert room.runs("stripes") == {} and room.shown("stripes") is None
     assert room.counts("stripes", 2) == [0, 0]
 
 
