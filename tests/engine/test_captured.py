@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from skipviz import engine
 from skipviz.engine import captured
 from skipviz.engine.captured import ROWS, WARM_STEPS, Captured
+from skipviz.engine.instruments import Instruments
 from skipviz.frame import Frame
 from skipviz.spec import Experiment, Lane
 
@@ -125,6 +129,61 @@ def test_nothing_is_given_to_a_recorded_step_but_through_its_tensors() -> None:
 
     list(made(record, augment="both", seeds=2).frames())
     assert len(addresses) == STEPS - WARM_STEPS and len(set(addresses)) == 1
+
+
+class Stays(TorchDispatchMode):
+    """Carries every operation out on a device without data, those of the backward pass too: what
+    asks it for a number fails there, as it would while a graph is recorded. `left`: operations that
+    had a tensor elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count, self.left = 0, set[str]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        fused = str(func).startswith("aten._fused")  # torch has none without data
+        found = None if fused else func(*args, **(kwargs or {}))
+        tensors = [t for t in tree_leaves((args, kwargs, found)) if isinstance(t, torch.Tensor)]
+        if {t.device.type for t in tensors} - {"meta"}:
+            self.left.add(str(func))
+        self.count += 1
+        return found
+
+
+@pytest.mark.parametrize("fields", WAYS, ids=str)
+def test_a_recorded_step_asks_the_device_for_nothing_and_takes_nothing_from_the_host(
+    fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = made(lanes=[PLAIN, RESNET, DENSENET, HIGHWAY], **fields)
+    feed, nowhere = training.feed, torch.device("meta")
+    feed._noisy = {seed: feed.taught(seed).to(nowhere) for seed in range(feed.experiment.seeds)}
+    feed.device = nowhere
+    for name in ("images", "labels", "mean", "std"):
+        setattr(feed, name, getattr(feed, name).to(nowhere))
+    for pupil in training._alone:
+        pupil.net.to(nowhere)
+        pupil.instruments = Instruments(pupil.net, pupil.instruments.wiring)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no such place
+    step = Captured(training._alone, feed, same)
+    with Stays():
+        step._tell(0)
+        step._body()  # the first finds what readings are divided by
+    with Stays() as seen:
+        step._body()
+    assert seen.count > 500 and not seen.left
+
+
+def test_what_looks_on_sees_a_number_that_is_asked_for_and_a_tensor_of_the_host() -> None:
+    nowhere = torch.zeros(3, device="meta")
+    with Stays() as seen:
+        nowhere.sum()
+        assert not seen.left
+        nowhere.mul_(torch.tensor(2.0))
+        assert "aten.mul_.Tensor" in seen.left
+        with pytest.raises(RuntimeError, match="item"):
+            nowhere.sum().item()
+        with pytest.raises(RuntimeError, match="no data"):
+            nowhere.cpu()
 
 
 def test_the_host_reads_many_steps_at_once_and_every_frame_comes_in_its_turn() -> None:
@@ -274,6 +333,8 @@ def test_dropout_is_drawn_anew_in_every_replay() -> None:
     assert training._captured is not None and training._captured.captured
     assert len(set(losses(found).ravel()[WARM_STEPS:])) > 10
     np.testing.assert_array_equal(losses(found), losses(on_cuda(lanes=[DROPPING], **all_of_it)[0]))
+    eager, _ = on_cuda(eager=True, lanes=[DROPPING], **all_of_it)
+    np.testing.assert_allclose(losses(found), losses(eager), rtol=1e-3)
     without = losses(on_cuda(lanes=[FITNET], **all_of_it)[0]).ravel()
     np.testing.assert_allclose(without, without[0], rtol=1e-4)
 
