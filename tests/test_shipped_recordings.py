@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from skipviz import discover
-from skipviz.figures import charts
 from skipviz.runs import recordings
 from skipviz.runs.store import Store
 from skipviz.scene import Scene, judge
+from skipviz.ui import findings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "assets" / "recordings"
@@ -32,8 +32,8 @@ def test_a_recording_is_of_the_scene_as_it_is_and_shows_what_it_expects(key: str
     assert 0 <= scene.answer(evidence) < len(scene.choices)
     assert "{" not in scene.saw.format(**scene.numbers(evidence))
     for figure in scene.figures:
-        if figure.chart is not None:
-            assert charts.draw(figure.chart(evidence), dark=True).data
+        if figure.kind != "live":
+            assert findings.drawn(scene, figure, evidence, dark=True).data
     assert {path.name for path in (SHIPPED / key).iterdir()} == set(scene.runs)
     assert recordings.about(recordings.id_of(key, "main"), store).startswith("recorded on ")
 
