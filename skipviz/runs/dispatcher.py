@@ -18,7 +18,7 @@ from skipviz.runs.store import ENDED, write_json
 
 KEPT = 64
 """So many runs stay in memory; an older one is read from its folder again when somebody asks."""
-KEPT_BYTES = 64 * 2**20
+KEPT_BYTES = 8 * 2**20
 """The frames of finished runs take no more: those of runs asked for longest ago rest on disk."""
 
 

@@ -126,12 +126,14 @@ class FrameLog:
         steps = table.column("step").to_numpy()
         newest = np.maximum.accumulate(np.concatenate([[self.last_step], steps]))
         keep = np.flatnonzero(steps > newest[:-1])
+        whole = len(keep) == len(steps)
         for name in table.column_names:
             column = table.column(name).combine_chunks()
             if name.endswith(SPARSE):
                 self._extend_sparse(name, column, keep)
             else:
-                self._put(name, self.n, _numbers(column)[keep])
+                values = _numbers(column)
+                self._put(name, self.n, values if whole else values[keep])
                 if column.null_count and name.endswith(PROFILES):
                     nulls = column.is_null().to_numpy(zero_copy_only=False)[keep]
                     self._bare = np.union1d(self._bare, self.n + np.flatnonzero(nulls))

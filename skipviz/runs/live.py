@@ -18,18 +18,24 @@ class Run:
 
     Written by the thread that reads the worker's pipe; read by pages and by the event loop.
 
+    rests    whether its frames are read from its folder only when somebody wants them
     breaks   how often it was broken off and went on
     orders   how many it was given since; its status says how many its worker has `heard`
     told     orders that it was given in the queue
     """
 
     def __init__(
-        self, run_id: str, experiment: Experiment, folder: Path | None, log: FrameLog | None = None
+        self,
+        run_id: str,
+        experiment: Experiment,
+        folder: Path | None,
+        log: FrameLog | None = None,
+        rests: bool = False,
     ) -> None:
         self.id = run_id
         self.experiment = experiment
         self.folder = folder
-        self._log: FrameLog | None = log if log is not None else FrameLog()
+        self._log = None if rests else log or FrameLog()
         self._opening = threading.Lock()
         self.version = 0
         self.stopping = False

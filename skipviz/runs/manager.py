@@ -234,9 +234,13 @@ class Manager(Dispatcher):
     def _load(self, run_id: str, experiment: Experiment) -> Run:
         folder = self.store.folder(run_id)
         frames = folder / "frames.arrow"
-        log = FrameLog.open(frames) if frames.is_file() and frames.stat().st_size else FrameLog()
-        run = Run(run_id, experiment, folder, log)
-        run.tell(**self.store.status(run_id))
+        status = self.store.status(run_id)
+        there = frames.is_file() and frames.stat().st_size > 0
+        if there and status["state"] == "finished":
+            run = Run(run_id, experiment, folder, rests=True)
+        else:
+            run = Run(run_id, experiment, folder, FrameLog.open(frames) if there else None)
+        run.tell(**status)
         with self._lock:
             known = self._runs.get(run_id)
             if known is None:

@@ -3,11 +3,14 @@ workers."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pyarrow as pa
 import streamlit as st
 from anyio import to_thread
 from streamlit.runtime.pages_manager import PagesManager
@@ -26,9 +29,26 @@ ROUTES = routes(
 )
 
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+_LARGE_BYTES = 64 * 2**10
+
+
+def _give_memory_back() -> None:
+    """Frames that are let go go back to the system: Arrow's own pool keeps what it once had, and
+    glibc learns to keep ever larger pieces unless it is told a size. Elsewhere this does nothing.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+            mallopt(_M_TRIM_THRESHOLD, 2 * _LARGE_BYTES)
+
+
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Starts the workers, takes what start-up made off the garbage collector, ends the workers."""
+    _give_memory_back()
     home.picture()
     frame.pages()
     gc.collect()
