@@ -159,6 +159,29 @@ def test_gates_that_are_not_learned_have_no_biases() -> None:
     np.testing.assert_allclose(lane.gate_map, 0.25)
 
 
+def test_gates_that_are_fixed_are_drawn_as_they_are_where_a_stack_trains_them() -> None:
+    """Their maps come from the module, which must have the weights of the stack."""
+    knobs = {"backbone": "dense", "depth": 4, "width": 8, "gate": 0.25, "carry": 1.0}
+    training = engine.Training(
+        Experiment(lanes=[Lane(family="highway", knobs=knobs)], steps=12, lr=0.1, device="cpu")
+    )
+    assert training.stacks[0][0].shape.fixed == (0.25, 1.0)
+    lane = list(training.frames())[-1].lanes[0]
+    assert lane.gate_map is not None and (lane.gate_map == 0.25).all()
+    np.testing.assert_allclose(lane.gate_mean, 0.25, rtol=1e-6)
+    again = engine.Training(training.experiment)  # the last maps are those before the last update
+    for _ in zip(range(11), again.frames(), strict=False):
+        pass
+    again.state()
+    net: Any = again.lanes[0][0].net
+    rows = shown(again.experiment, 10)[0]
+    with torch.no_grad():
+        x = net.stem(again.feed.pictures(torch.from_numpy(rows)))
+        for row, unit in enumerate(net.stages[0]):
+            x = unit.transform(x) * 0.25 + x
+            np.testing.assert_allclose(lane.output_map[:, row], x, atol=2e-3)
+
+
 def test_lanes_without_gates_are_drawn_only_beside_gated_ones() -> None:
     assert pictures(experiment(True)) == [None]
     pair = pictures(experiment(True, False))
