@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.serving import Server, serving
 
-WAIT_MS = 40_000
+WAIT_MS = 60_000
 KNOBS = "highway:backbone=dense,depth=11,gate_bias=-2.0"
 ADDRESS = f"gates?lane={KNOBS},plain_twin=true&lane={KNOBS}&lr=0.3&steps="
 
