@@ -51,7 +51,8 @@ def shape_of(lane: Lane, experiment: Experiment) -> Shape | None:
     """The shape of a lane that this engine can train; None: the module engine has to.
 
     It trains dense nets without normalisation: plain ones, original residual units, highway units
-    with a learned coupled gate or with fixed gates, and the plain twins of both.
+    with a learned coupled gate or with fixed gates, residual units that equal such, and the plain
+    twins of all but the last.
     """
     settings = lane.settings(experiment.dataset)
     wiring: Wiring = architecture(lane.family).wiring(settings)
@@ -60,7 +61,8 @@ def shape_of(lane: Lane, experiment: Experiment) -> Shape | None:
     twin = settings.get("plain_twin", False)
     fixed = None if twin else _fixed(settings)
     if lane.family == "resnet":
-        fits = settings["variant"] == "original" and (twin or settings["branch_scale"] == "one")
+        original = settings["variant"] == "original"
+        fits = fixed or original and (twin or settings["branch_scale"] == "one")
     elif lane.family == "highway":
         fits = twin or fixed or (settings["gate"], settings["carry"]) == ("learned", "coupled")
     else:
@@ -74,13 +76,17 @@ def shape_of(lane: Lane, experiment: Experiment) -> Shape | None:
         classes=settings["num_classes"],
         activation=settings["activation"],
         gated=bool(wiring.gates) and not fixed,
-        skips=_skips(wiring),
+        skips=_skips(wiring) if not fixed else (-1,) * len(wiring.layers),
         fixed=fixed,
     )
 
 
 def _fixed(settings: Mapping[str, Any]) -> tuple[float, float] | None:
-    """T and C of highway units, where both are numbers."""
+    """T and C of highway units, where both are numbers; 1 and 1 of the residual units that are the
+    same: one layer, activated before the addition."""
+    branch = [settings.get(name) for name in ("variant", "branch_layers", "branch_scale")]
+    if branch == ["relu_before_add", 1, "one"]:
+        return 1.0, 1.0
     gate, carry = settings.get("gate", "learned"), settings.get("carry", "learned")
     if gate == "learned" or carry == "learned":
         return None

@@ -37,6 +37,10 @@ CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "highway twin": [("highway", {"plain_twin": True})],
     "gates half open": [("highway", {"gate": 0.5}), ("highway", {"gate": 0.5, "gate_bias": 1.0})],
     "gates fixed, relu": [("highway", {"gate": 0.3, "carry": 1.0, "activation": "relu"})],
+    "a residual net as highway": [
+        ("highway", {"gate": 1.0, "carry": 1.0, "init": "glorot"}),
+        ("resnet", {"variant": "relu_before_add", "branch_layers": 1, "activation": "tanh"}),
+    ],
     "one layer": [("plain", {"depth": 1})],
 }
 
