@@ -15,11 +15,14 @@ from tests.browser.serving import Server, serving
 WAIT_MS = 60_000
 
 FORBIDDEN = ("torch", "torchvision", "sklearn")
+MOST_MB = {"pages": 250, "recordings": 300}
+"""What the web process may take: every page shown, and with every recording drawn as well."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("runs")) as started:
+    nothing = str(tmp_path_factory.mktemp("recordings"))
+    with serving(tmp_path_factory.mktemp("runs"), SKIPVIZ_RECORDINGS=nothing) as started:
         yield started
 
 
@@ -162,7 +165,17 @@ def test_every_page_loads_no_torch_into_the_server_and_keeps_it_small(
     assert not [name for name in mapped if name.startswith(("libtorch", "libc10", "_sklearn"))]
     folders = [entry.path for entry in process.memory_maps()]
     assert not [p for p in folders if any(f"site-packages/{name}/" in p for name in FORBIDDEN)]
-    assert process.memory_info().rss < 250 * 2**20
+    assert process.memory_info().rss < MOST_MB["pages"] * 2**20
+
+
+def test_the_server_stays_small_when_every_recording_is_drawn(tmp_path: Path, page: Page) -> None:
+    with serving(tmp_path) as full:
+        for found in pages():
+            if found.chapter == "learn":
+                open_page(page, full, found.slug)
+                expect(page.get_by_role("heading", level=1).first).to_be_visible(timeout=WAIT_MS)
+                expect(page.get_by_text("Words on this page")).to_be_visible(timeout=WAIT_MS)
+        assert psutil.Process(full.process.pid).memory_info().rss < MOST_MB["recordings"] * 2**20
 
 
 @pytest.mark.parametrize("slug", [found.slug for found in pages()])
