@@ -124,8 +124,11 @@ def _said_of_depth(best_of: Mapping[str, Mapping[int, float]]) -> None:
     for family, at in best_of.items():
         if len(at) > 1:
             first, last = min(at), max(at)
-            parts.append(f"{family} **{at[first]:.2g}** at {first} layers, **{at[last]:.2g}** at"
-                         f" {last}: × {at[last] / at[first]:.2g}")  # fmt: skip
+            times = at[last] / at[first]
+            parts.append(
+                f"{family} **{at[first]:.2g}** at {first} layers, **{at[last]:.2g}** at {last}:"
+                f" {times:.{0 if times > 10 else 1}f} times as much"
+            )
     if parts:
         st.markdown(f"Median of the best try: {'; '.join(parts)}.")
 
