@@ -64,6 +64,7 @@ def _scales(figure: go.Figure, chart: Chart) -> None:
     elif words := _words(chart):
         wrapped = [_wrapped(chart, word) for word in words]
         figure.update_xaxes(type="category", tickangle=0, tickvals=words, ticktext=wrapped)
+        figure.update_xaxes(range=[-0.5, len(words) - 0.5])  # room for the outer words
     if chart.log_y:
         _log_y(figure, chart)
 

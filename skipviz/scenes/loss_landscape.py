@@ -12,9 +12,9 @@ from skipviz.spec import Experiment, Lane
 
 DEPTH = 21
 _DEEP = DENSE | {"depth": DEPTH}
-_NAMES = ("plain ReLU, He", "plain tanh, Glorot", "residual", "highway")
-_FAMILIES = ("plain", "plain", "resnet", "highway")
-_RELU, _TANH, _RESIDUAL, _HIGHWAY = range(4)
+_NAMES = ("plain ReLU, He", "plain tanh, Glorot", "residual")
+_FAMILIES = ("plain", "plain", "resnet")
+_RELU, _TANH, _RESIDUAL = range(3)
 
 
 def _read(lane: int, name: str) -> Callable[[Evidence], list[float]]:
@@ -48,7 +48,7 @@ def _answer(evidence: Evidence) -> int:
 
 def _numbers(evidence: Evidence) -> dict[str, float]:
     found: dict[str, float] = {}
-    for lane, name in enumerate(("relu", "tanh", "residual", "highway")):
+    for lane, name in enumerate(("relu", "tanh", "residual")):
         found[name] = round(100 * float(np.median(_read(lane, "worse")(evidence))))
         found[f"{name}_sharp"] = float(np.median(_read(lane, "sharpest")(evidence)))
     return found
@@ -56,10 +56,10 @@ def _numbers(evidence: Evidence) -> dict[str, float]:
 
 SCENE = Scene(
     title="Loss landscape",
-    question="Take four trained nets and walk away from their weights in a random plane. Whose "
+    question="Take three trained nets and walk away from their weights in a random plane. Whose "
     "valley is wider?",
     choices=(
-        "the nets with skips sit in wider valleys",
+        "the net with skips sits in the widest valley",
         "they are about the same",
         "the plain nets sit in wider valleys",
     ),
@@ -70,7 +70,6 @@ SCENE = Scene(
                 Lane(family="plain", knobs=_DEEP | {"init": "he"}),
                 Lane(family="plain", knobs=_DEEP | {"init": "glorot", "activation": "tanh"}),
                 Lane(family="resnet", knobs=_DEEP),
-                Lane(family="highway", knobs=_DEEP | {"gate_bias": -1.0}),
             ],
             steps=400,
             lr=0.01,
@@ -116,9 +115,8 @@ SCENE = Scene(
         ),
     ),  # fmt: skip
     saw="Worse than guessing on {relu} % of the plane around the plain ReLU net, {tanh} % around "
-    "the plain tanh net, {residual} % around the residual, {highway} % around the highway net. "
-    "Largest eigenvalue of the Hessian: {relu_sharp}, {tanh_sharp}, {residual_sharp} and "
-    "{highway_sharp}.",
+    "the plain tanh net, {residual} % around the residual net. Largest eigenvalue of the "
+    "Hessian: {relu_sharp}, {tanh_sharp} and {residual_sharp}.",
     numbers=_numbers,
     misconception="“This is the loss landscape.” It is one plane through a space of tens of "
     "thousands of directions.",
@@ -131,11 +129,11 @@ SCENE = Scene(
         ("Li et al. 2018, Visualizing the Loss Landscape of Neural Nets", "section 5, Fig. 5"),
     ),
     seconds=25,
-    notes="Train the four nets first. Then choose two random directions, each filter as long as "
+    notes="Train the three nets first. Then choose two random directions, each filter as long as "
     "the net's own, and draw the training loss on that plane; the net we trained sits in the "
-    "middle. All four share one colour scale. Let the room say what it sees before you do: a small "
-    "dark spot against a broad one. Then take the picture apart again. It is two directions of "
-    "many thousands; the plain nets had not finished; and width is not the same as error on new "
+    "middle. All three share one colour scale. Let the room say what it sees before you do: a "
+    "small dark spot against a broad one. Then take the picture apart again. It is two directions "
+    "of many thousands; the plain nets had not finished; and width is not the same as error on new "
     "pictures. What one may say: a random step of this size ruins the plain net and not the "
     "residual one. That is why its training forgives larger learning rates.",
     exercises=(

@@ -172,7 +172,11 @@ def _figure(place: Place, figure: Figure, runs: Mapping[str, Run]) -> None:
     except SpecError as error:
         complain(error)
         return
-    st.plotly_chart(chart, theme=None, key=f"player_{place.key}_{place.phase}")
+    chart.update_layout(height=None)
+    with st.container(key="player_figure"):  # as high as the screen allows
+        st.plotly_chart(
+            chart, theme=None, height="stretch", key=f"player_{place.key}_{place.phase}"
+        )
 
 
 def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
