@@ -42,11 +42,11 @@ def _three() -> list[Lane]:
     ]
 
 
-def _graded() -> list[Lane]:
-    """Nets of 20 layers after the first in which some layers matter more than others."""
-    normed = DENSE | {"depth": 21, "norm": "batch", "init": "he"}
+def _graded(depth: int, bias: float) -> list[Lane]:
+    """Nets in which some layers matter more than others, and a highway net."""
+    normed = DENSE | {"depth": depth, "norm": "batch", "init": "he"}
     return [
-        _highway(21, -1.0),
+        _highway(depth, bias),
         Lane(family="resnet", knobs=normed),
         Lane(family="resnet", knobs=normed | {"variant": "full_preact"}),
     ]
@@ -62,7 +62,10 @@ def recipes() -> dict[str, Experiment]:
             lanes=_three(), lr=0.03, steps=600, seeds=3
         ),
         "Lesions that hurt: b_T = −1, residual with BatchNorm, pre-activated": Experiment(
-            lanes=_graded(), lr=0.1, steps=300, record_every=5, seeds=3
+            lanes=_graded(21, -1.0), lr=0.1, steps=300, record_every=5, seeds=3
+        ),
+        "Lesions at 50 layers: idle ones (b_T = −4), residual with BatchNorm": Experiment(
+            lanes=_graded(51, -4.0), lr=0.1, steps=300, record_every=10, seeds=3
         ),
         "MNIST at 14×14: 50 highway layers, b_T = −2": Experiment(
             lanes=[_highway(51, -2.0)], lr=0.3, **MNIST
