@@ -98,11 +98,13 @@ def _head(shown: Performance) -> None:
 
 
 def run_button(shown: Performance) -> None:
-    """Run, or run again; everybody who presses it meanwhile waits for the same runs."""
-    label = "Run again" if shown.measured else "Run"
+    """Run, or run again; everybody who presses it meanwhile waits for the same runs. Who presses
+    the Run of a page that has not heard yet that somebody's runs are over is shown these: the two
+    are two widgets, and a click on one that is gone does nothing."""
+    label, kind = ("Run again", "again") if shown.measured else ("Run", "run")
     pressed = st.button(
         f"{label} · about {shown.scene.seconds:.0f} s",
-        key=f"run_{shown.key}",
+        key=f"{kind}_{shown.key}",
         type="secondary" if shown.measured or shown.waiting else "primary",
         icon=":material/replay:" if shown.measured else ":material/play_arrow:",
         disabled=bool(shown.waiting),
