@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import chromium
 
-# A browser that neither asks anything nor calls home; Playwright gives each start a new profile.
+# A browser that neither asks anything nor calls home, and whose camera sees a test picture;
+# Playwright gives each start a new profile.
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -20,6 +21,8 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )
 
 

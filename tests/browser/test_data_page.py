@@ -193,3 +193,25 @@ def test_pictures_that_are_drawn_class_by_class_become_a_set_that_trains(
     assert "data=own-my-strokes" in page.url
     page.get_by_role("button", name="Train").click()
     expect(page).to_have_url(re.compile("run="), timeout=WAIT_MS)
+
+
+def test_a_photograph_becomes_a_picture_of_its_class(server: Server, page: Page) -> None:
+    open_set(page, server, "digits")
+    page.get_by_text("Camera", exact=True).click()
+    name, tiles = page.get_by_role("textbox", name="Class", exact=True), page.locator(".skip-drawn")
+    for turn, label in enumerate(("wall", "door"), start=1):
+        name.fill(label)
+        name.press("Tab")
+        add = page.get_by_role("button", name=f"Add to “{label}”")
+        expect(add).to_be_disabled(timeout=WAIT_MS)
+        for shot in (1, 2):
+            page.get_by_role("button", name="Take Photo").click(timeout=WAIT_MS)
+            expect(add).to_be_enabled(timeout=WAIT_MS)
+            add.click()
+            expect(tiles).to_have_count(turn, timeout=WAIT_MS)
+            expect(tiles.last.locator("img")).to_have_count(shot, timeout=WAIT_MS)
+    seen = "img => { const c = document.createElement('canvas'); c.width = c.height = 8;"
+    seen += " const d = c.getContext('2d'); d.drawImage(img, 0, 0, 8, 8);"
+    seen += " return new Set(d.getImageData(0, 0, 8, 8).data).size; }"
+    assert tiles.first.locator("img").first.evaluate(seen) > 2  # not all of one colour
+    expect(page.get_by_role("button", name="Make the data set")).to_be_enabled()
