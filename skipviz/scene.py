@@ -35,8 +35,8 @@ class Evidence(Protocol):
         """The depth of each number of a field of LaneFrame: 1 is nearest the input."""
 
     def history(self, field: str, lane: int, run: str = "main") -> np.ndarray:
-        """A field of LaneFrame over the recorded steps: (T, S, width); loss and error have width
-        1."""
+        """A field of LaneFrame over the recorded steps: (T, S, width); losses and errors have
+        width 1, held-out ones are NaN on steps without an evaluation."""
 
     def final(self, field: str, lane: int, run: str = "main") -> list[float]:
         """The mean of `loss` or `error` over the last `LAST` recorded steps, of each seed; a loss

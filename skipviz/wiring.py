@@ -152,7 +152,7 @@ class Body:
         """What one sample leaves behind for the way back: (input kept, bytes inside, output kept).
 
         A factor is kept for the other factor's gradient; fixed gates need none, and neither does
-        the input of the net, so that a stem's dropout keeps no mask.
+        the input of the net, so that a dropout right behind it keeps no mask.
         """
         root = {INPUT: INPUT}
         kept: set[str] = set()
@@ -170,7 +170,8 @@ class Body:
         inside = sum(
             prod(op.shape) * FLOAT_BYTES for op in self.ops if op.name in kept and op.name != out
         )
-        extra = sum(op.kept for op in self.ops if self.kind != "stem" or op.kind != "dropout")
+        bare = self.kind == "stem" and [op.kind for op in self.ops[:1]] == ["dropout"]
+        extra = sum(op.kept for op in self.ops[1 if bare else 0 :])
         return INPUT in kept, inside + extra, out in kept
 
 

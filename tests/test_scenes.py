@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from skipviz import discover
@@ -165,6 +166,17 @@ def test_a_rehearsal_trains_asks_and_judges(tiny: Rehearsed) -> None:
     verdict = tiny.verdicts[0]
     assert verdict.met and len(verdict.measured) == 2
     assert verdict.measured[0] == pytest.approx(evidence.history("loss", 0)[-25:, 0].mean())
+
+
+def test_what_was_not_evaluated_is_no_number() -> None:
+    runs = {name: run.with_(evaluate_every=20) for name, run in told(TINY, seeds=2).items()}
+    evidence = rehearse(TINY, runs).evidence
+    for field in ("held_out_loss", "held_out_error"):
+        held = evidence.history(field, 0)[:, :, 0]
+        assert held.shape == (30, 2)
+        there = np.isfinite(held).all(axis=1)
+        assert there[-1] and (there == np.isfinite(held).any(axis=1)).all() and there.sum() < 4
+    assert ((0 <= held[there]) & (held[there] <= 1)).all()
 
 
 def test_a_scene_that_does_not_tell_its_own_numbers_breaks_off() -> None:

@@ -50,13 +50,14 @@ class Shape:
 def shape_of(lane: Lane, experiment: Experiment) -> Shape | None:
     """The shape of a lane that this engine can train; None: the module engine has to.
 
-    It trains dense nets without normalisation: plain ones, original residual units, highway units
-    with a learned coupled gate or with fixed gates, residual units that equal such, and the plain
-    twins of all but the last.
+    It trains dense nets without normalisation and dropout: plain ones, original residual units,
+    highway units with a learned coupled gate or with fixed gates, residual units that equal such,
+    and the plain twins of all but the last.
     """
     settings = lane.settings(experiment.dataset)
     wiring: Wiring = architecture(lane.family).wiring(settings)
-    if settings["backbone"] != "dense" or settings["norm"] != "none":
+    dropped = settings.get("drop_rate", 0.0)
+    if settings["backbone"] != "dense" or settings["norm"] != "none" or dropped:
         return None
     twin = settings.get("plain_twin", False)
     fixed = None if twin else _fixed(settings)

@@ -48,7 +48,7 @@ class Pupil:
 
     def __init__(self, experiment: Experiment, lane: Lane, turn: int, device: torch.device) -> None:
         self.turn = turn
-        seed = experiment.seed + turn
+        self.seed = seed = experiment.seed + turn
         settings = lane.settings(experiment.dataset)
         wiring = architecture(lane.family).wiring(settings)
         self.half = settings["backbone"] != "dense" and experiment.precision == "bfloat16"
@@ -57,6 +57,7 @@ class Pupil:
             self.layout = devices.layout(device, gated=bool(wiring.gates), half=self.half)
         net = make_net(lane, experiment.dataset, seed)
         self.net = net.to(device).to(memory_format=self.layout)
+        self.draws = draws(net)
         self.instruments = Instruments(self.net, wiring)
         self.experiment = experiment
         self.diverged_at: int | None = None
@@ -73,8 +74,10 @@ class Pupil:
         instruments' reading.
 
         A net whose loss is not finite is left as it is: it learns no more, and its readings stay
-        as they come.
+        as they come. What dropout drops does not depend on what is trained beside the net.
         """
+        if self.draws:
+            torch.manual_seed(dropout_seed(self.seed, step))
         if measure:
             self.instruments.watch()
         logits, loss = self.differentiate(x, y)
@@ -247,12 +250,12 @@ class Training:
 
     def _learn(self, record: bool) -> dict[Pupil, Any]:
         """An update of every net; where recorded, the readings that are there at once."""
-        if self._draws:
-            torch.manual_seed(dropout_seed(self.experiment.seed, self.step))
         by_hand = self._captured is None or self.stacks
         batches = [self.feed.batch(self.step, seed) for seed in self._seeds] if by_hand else []
         reads = self._learn_stacked(batches, record)
         if self._captured:
+            if self._draws:
+                torch.manual_seed(dropout_seed(self.experiment.seed, self.step))
             self._captured.learn(self.step, record)
             return reads
         jobs = [

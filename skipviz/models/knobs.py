@@ -78,6 +78,17 @@ ACTIVATION = Knob(
     "relu",
     ("relu", "tanh", "sigmoid"),
 )
+DROP_RATE = Knob(
+    "drop_rate",
+    "float",
+    "Dropout",
+    "The share of values that is dropped behind every activation while training (Srivastava et al. "
+    "2014, Dropout).",
+    0.0,
+    low=0.0,
+    high=0.9,
+    backbones=("dense",),
+)
 INIT = Knob(
     "init",
     "choice",

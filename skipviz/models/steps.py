@@ -40,11 +40,13 @@ Chain = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class Style:
-    """What all layers of a net share: flat or image signals, normalised or not, the activation."""
+    """What all layers of a net share: flat or image signals, normalised or not, the activation,
+    and the share of values that is dropped behind it."""
 
     flat: bool
     norm: bool
     activation: str
+    drop_rate: float = 0.0
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Style:
@@ -52,6 +54,7 @@ class Style:
             flat=settings["backbone"] == "dense",
             norm=settings["norm"] == "batch",
             activation=settings["activation"],
+            drop_rate=settings.get("drop_rate", 0.0),
         )
 
     def weight(
@@ -88,6 +91,8 @@ class Style:
                 step = Step(self.activation, "act", channels, channels)
             counts[letter] += 1
             steps.append(replace(step, name=f"{step.name}{counts[letter]}"))
+            if letter == "A" and self.drop_rate:
+                steps.append(Step("dropout", f"dropout{counts['A']}", value=self.drop_rate))
         assert not left, f"{len(left)} weight layers too many for {order}"
         return tuple(steps)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skipviz.runs.columns import HELD_OUT
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.tracks import labels, tracks
 from skipviz.scene import LAST, Ask, Scene
@@ -68,7 +69,13 @@ class Gathered:
         return [depth for _, depth in axes.get(field, track.points)]
 
     def history(self, field: str, lane: int, run: str = "main") -> np.ndarray:
-        return self.log(run).lane(lane, field)
+        log = self.log(run)
+        if field not in HELD_OUT:
+            return log.lane(lane, field)
+        rows, *held = log.held_out(lane, 0, log.n)
+        whole = np.full((log.n, log.tracks[lane].seeds, 1), np.nan)
+        whole[rows, :, 0] = held[HELD_OUT.index(field)]
+        return whole
 
     def final(self, field: str, lane: int, run: str = "main") -> list[float]:
         last = self.history(field, lane, run)[-LAST:, :, 0].mean(axis=0)

@@ -178,7 +178,10 @@ class FrameLog:
         return int(self._columns["step"][self.n - 1]) if self.n else -1
 
     def column(self, name: str, rows: Any = slice(None)) -> np.ndarray:
-        """Rows of a column: (k,) for `step` and `time_s`, (k, width) for lanes' columns."""
+        """Rows of a column: (k,) for `step` and `time_s`, (k, width) for lanes' columns. Not of
+        those that are rare: `held_out` and `map_at` read these."""
+        if name.endswith(SPARSE):
+            raise KeyError(name)
         n = self.n
         if name not in self._columns:
             return np.zeros((0, 0))

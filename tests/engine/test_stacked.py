@@ -130,6 +130,7 @@ def compare(experiment: Experiment) -> np.ndarray:
         ("highway", {"carry": "learned"}),
         ("highway", {"gate": 0.5, "carry": "learned"}),
         ("densenet", {}),
+        ("plain", {"drop_rate": 0.1}),
         ("resnet", {"backbone": "cifar", "depth": 8}),
     ],
 )

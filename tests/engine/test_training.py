@@ -270,3 +270,15 @@ def test_what_dropout_drops_depends_on_the_seed_and_the_step_alone() -> None:
     other.load(one.state())
     assert head + [frame.lanes[0].loss for frame in other.frames()] == whole
     assert [frame.lanes[0].loss for frame in engine.train(experiment.with_(seed=1))] != whole
+
+
+def test_what_a_lane_drops_does_not_depend_on_what_is_trained_beside_it() -> None:
+    knobs = {"backbone": "dense", "depth": 4, "norm": "batch"}
+    lanes = [Lane(family="plain", knobs=knobs | {"drop_rate": rate}) for rate in (0.1, 0.3)]
+    fields = {"data": "digits", "batch_size": 16, "steps": 4, "lr": 0.01, "device": "cpu"}
+    pair = list(engine.train(Experiment(lanes=lanes, seeds=2, **fields)))  # type: ignore[arg-type]
+    for i, lane_alone in enumerate(lanes):
+        alone = list(engine.train(Experiment(lanes=[lane_alone], **fields)))  # type: ignore[arg-type]
+        assert [frame.lanes[i].loss[0] for frame in pair] == [
+            frame.lanes[0].loss for frame in alone
+        ]

@@ -70,6 +70,7 @@ def _variants() -> list[Case]:
         ("resnet", {**dense, "depth": 5, "branch_layers": 1, "variant": "full_preact"}),
         ("resnet", {"depth": 14, "plain_twin": True, **SMALL_IMAGE}),
         ("plain", {"backbone": "dense", "depth": 1, "input_shape": (16,)}),
+        ("plain", {**dense, "depth": 6, "drop_rate": 0.2}),
         ("resnet", {**dense, "depth": 1, "variant": "full_preact"}),
         ("resnet", {**dense, "depth": 2, "variant": "full_preact"}),
         ("highway", {"depth": 6, "carry": "learned", "norm": "batch", "input_shape": (1, 8, 8)}),

@@ -8,7 +8,7 @@ from typing import Any
 from skipviz.models import knobs, plans
 from skipviz.models.plans import ChainPlan, NetPlan
 from skipviz.models.steps import Step, Style
-from skipviz.spec import Architecture
+from skipviz.spec import Architecture, SpecError
 from skipviz.wiring import Wiring
 
 _CODE = "skipviz.models.plain.net:PlainUnit"
@@ -22,6 +22,7 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     on = {**chosen, **given}.get("backbone", "cifar")
     return {
         **knobs.common(on),
+        "drop_rate": 0.0,
         "depth": {"imagenet": 18, "uniform": plans.uniform_depth(1)}.get(on, 20),
         "base_channels": 64 if on == "imagenet" else 16,
         **chosen,
@@ -30,6 +31,8 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def check(settings: Mapping[str, Any]) -> None:
     knobs.check_input(settings)
+    if settings["drop_rate"] and settings["backbone"] != "dense":
+        raise SpecError("drop_rate: only the dense backbone drops values; set it to 0")
     if settings["backbone"] == "cifar":
         knobs.check_linear_depth(settings["depth"], 6, 2, "a plain CIFAR net")
     elif settings["backbone"] == "imagenet":
@@ -40,7 +43,8 @@ def check(settings: Mapping[str, Any]) -> None:
 
 def name(settings: Mapping[str, Any]) -> str:
     wide = f"×{settings['widen']}" if settings["widen"] > 1 else ""
-    return f"Plain-{settings['depth']}{wide}"
+    drops = f" (dropout {settings['drop_rate']:g})" if settings["drop_rate"] else ""
+    return f"Plain-{settings['depth']}{wide}{drops}"
 
 
 def _unit(style: Style, weight: Step) -> ChainPlan:
@@ -103,7 +107,7 @@ ARCHITECTURE = Architecture(
     paper="He et al. 2015, Deep Residual Learning for Image Recognition (arXiv 1512.03385), "
     "sections 3.3 and 4: the plain baselines.",
     departures="None on cifar and imagenet. The dense net is Srivastava et al. 2015's (section 3.1)"
-    " with the width as a knob.",
+    " with the width as a knob, and dropout as another.",
     knobs=(
         knobs.backbone("cifar", "dense", "imagenet", "uniform", default="cifar"),
         knobs.depth("cifar: 6n+2. imagenet: 18 or 34. uniform: 32. dense: any."),
@@ -112,6 +116,7 @@ ARCHITECTURE = Architecture(
         knobs.BASE_CHANNELS,
         knobs.ACTIVATION,
         knobs.NORM,
+        knobs.DROP_RATE,
         knobs.INIT,
         knobs.preset(*_PRESETS),
         knobs.NUM_CLASSES,
