@@ -11,8 +11,12 @@ from skipviz.scene import Chart, Evidence, Expectation, Figure, Scene, Series, c
 from skipviz.spec import Experiment, Lane
 
 SHALLOW, DEEP = 20, 56
+DROP_RATE = 0.1
 _NORM = DENSE | {"norm": "batch", "init": "he"}
 _PLAIN = tuple(Lane(family="plain", knobs=_NORM | {"depth": depth}) for depth in (SHALLOW, DEEP))
+_DROPPED = tuple(
+    Lane(family="plain", knobs=lane.knobs | {"drop_rate": DROP_RATE}) for lane in _PLAIN
+)
 _RESIDUAL = tuple(
     Lane(family="resnet", knobs=_NORM | {"depth": depth}) for depth in (SHALLOW, DEEP)
 )
@@ -28,10 +32,10 @@ def _times(above: int, below: int, run: str = "main") -> Callable[[Evidence], li
 
 def _curves(evidence: Evidence) -> Chart:
     lanes = (
-        (0, f"plain-{SHALLOW}", "plain", True),
-        (1, f"plain-{DEEP}", "plain", False),
-        (2, f"residual-{SHALLOW}", "resnet", True),
-        (3, f"residual-{DEEP}", "resnet", False),
+        (0, f"plain-{SHALLOW}", "plain", False),
+        (1, f"plain-{DEEP}", "plain", True),
+        (2, f"residual-{SHALLOW}", "resnet", False),
+        (3, f"residual-{DEEP}", "resnet", True),
     )
     series = [
         curve(evidence, "loss", lane, label=label, family=family, dashed=dashed)
@@ -42,14 +46,21 @@ def _curves(evidence: Evidence) -> Chart:
         "step",
         "training loss (nats)",
         series,
-        note="solid: deep, dashed: shallow; median over seeds, mean of ten recorded steps",
+        note="dashed: deep, solid: shallow; median over seeds, mean of ten recorded steps",
     )
 
 
-def _decayed(evidence: Evidence) -> Chart:
-    """The final losses without and with weight decay, a dot for each seed."""
-    rows = [("main", 0), ("decay", 0), ("main", 1), ("decay", 1)]
-    names = [f"plain-{depth}{more}" for depth in (SHALLOW, DEEP) for more in ("", " + decay")]
+def _held_out(evidence: Evidence) -> list[float]:
+    """The share of the held-out split that the deep net with dropout gets wrong at the end, when
+    nothing is dropped."""
+    return [float(error) for error in evidence.history("held_out_error", 1, "dropout")[-1, :, 0]]
+
+
+def _regularised(evidence: Evidence) -> Chart:
+    """The final losses without a regulariser and with one, a dot for each seed."""
+    runs = {"": "main", " + decay": "decay", " + dropout": "dropout"}
+    rows = [(run, lane) for lane in range(2) for run in runs.values()]
+    names = [f"plain-{depth}{more}" for depth in (SHALLOW, DEEP) for more in runs]
     series = [
         Series("", [name] * len(losses), losses, "plain", "dots")
         for name, losses in zip(
@@ -58,7 +69,12 @@ def _decayed(evidence: Evidence) -> Chart:
     ]
     guess = float(np.log(evidence.experiment().dataset.num_classes))
     series.append(Series("guessing", names, [guess] * len(names), dashed=True))
-    return Chart("Without and with weight decay", "net", "training loss (nats)", series)
+    return Chart(
+        "Without a regulariser, with weight decay, with dropout",
+        "net",
+        "training loss (nats)",
+        series,
+    )
 
 
 def _answer(evidence: Evidence) -> int:
@@ -74,6 +90,8 @@ def _numbers(evidence: Evidence) -> dict[str, float]:
         "residual_shallow": round(loss[2], 2),
         "residual_deep": round(loss[3], 2),
         "decayed": round(float(np.median(evidence.final("loss", 1, "decay"))), 2),
+        "dropped": round(float(np.median(evidence.final("loss", 1, "dropout"))), 2),
+        "held_out": round(100 * float(np.median(_held_out(evidence)))),
         "error": round(100 * float(np.median(evidence.final("error", 1)))),
     }
 
@@ -87,11 +105,12 @@ SCENE = Scene(
     runs={
         "main": Experiment(lanes=[*_PLAIN, *_RESIDUAL], **_BUDGET),
         "decay": Experiment(lanes=_PLAIN, **_BUDGET, weight_decay=1e-3),
+        "dropout": Experiment(lanes=_DROPPED, **_BUDGET, evaluate_every=_BUDGET["steps"]),
     },
     figures=(
         Figure("live", "which of the two plain curves falls first?", panels=("loss",)),
-        Figure("chart", "the solid plain curve stays above the dashed one", chart=_curves),
-        Figure("chart", "the deep net's dots stay up with weight decay", chart=_decayed),
+        Figure("chart", "the dashed plain curve stays above the solid one", chart=_curves),
+        Figure("chart", "the deep net's dots stay up, whatever is tried", chart=_regularised),
     ),
     expects=(
         Expectation(
@@ -128,29 +147,47 @@ SCENE = Scene(
             over="every",
             unit="×",
         ),
+        Expectation(
+            "Nor does dropout lower the deep plain net's training loss",
+            lambda evidence: ratio(evidence.final("loss", 1, "dropout"), evidence.final("loss", 1)),
+            at_least=0.9,
+            over="every",
+            unit="×",
+        ),
+        Expectation(
+            "Held out, and with nothing dropped, the deep plain net with dropout still errs on "
+            "most pictures",
+            _held_out,
+            at_least=0.7,
+            over="every",
+        ),
     ),
     saw="Training loss at the end: plain-20 {shallow}, plain-56 {deep}; with shortcuts "
-    "{residual_shallow} and {residual_deep}. With weight decay plain-56 ends at {decayed}. It "
-    "gets {error} % of its own training batches wrong: that is not overfitting.",
+    "{residual_shallow} and {residual_deep}. With weight decay plain-56 ends at {decayed}, "
+    "with dropout at {dropped} (and gets {held_out} % of the held-out pictures wrong, when nothing "
+    "is dropped). Without either it gets {error} % of its own training batches wrong: that is not "
+    "overfitting.",
     numbers=_numbers,
     misconception="“The deeper net is worse because it overfits.” Then its training loss would be "
     "lower, and a regulariser would help. Neither is so.",
     caveat="A short run at one learning rate: the deep plain net would go on falling slowly. The "
     "papers' nets are convolutional and trained to the end, and there the gap stays (He et al. "
     "2015, Fig. 1). In this dense net the deep residual curve lies a little above the shallow "
-    "one: shortcuts remove most of the degradation here, not all of it.",
+    "one: shortcuts remove most of the degradation here, not all of it. A training loss with "
+    "dropout is that of the thinned net and says little by itself: hence the held-out error.",
     sources=(
         ("He et al. 2015, Deep Residual Learning", "Fig. 1 and section 4.2"),
         ("Srivastava et al. 2015, Training Very Deep Networks", "section 3.1"),
     ),
-    seconds=35,
+    seconds=40,
     notes="Hands up: who says that the deeper net has the lower training loss? It contains the "
     "shallow one, so it can represent everything that the shallow one can. Run. The two orange "
     "curves are the plain nets, and the deeper one stays up. Say the word: training loss. Nobody "
     "has looked at a test set yet, so this cannot be overfitting. Now the blue pair: the same "
     "layers with an addition around every two of them, and depth no longer hurts much. Second "
-    "figure: the usual medicine against overfitting is weight decay. It changes nothing, because "
-    "it treats another illness. That is what He and colleagues called degradation: the solution "
+    "figure: the usual medicines against overfitting are weight decay and dropout. They do not "
+    "help, because they treat another illness; look what dropout does to the shallow net, which "
+    "was well. That is what He and colleagues called degradation: the solution "
     "exists, the optimiser does not find it. Next question: is it the gradient?",
     exercises=(
         (

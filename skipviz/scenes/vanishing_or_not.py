@@ -24,8 +24,8 @@ from skipviz.spec import Experiment, Lane
 SHALLOW, DEEP = 20, 56
 _NORM = {"backbone": "cifar"}
 _LANES = (
-    (0, f"plain-{SHALLOW}", "plain", True),
-    (1, f"plain-{DEEP}", "plain", False),
+    (0, f"plain-{SHALLOW}", "plain", False),
+    (1, f"plain-{DEEP}", "plain", True),
     (2, f"residual-{DEEP}", "resnet", False),
 )
 
