@@ -106,11 +106,11 @@ def _under_way(run: Run, key: str) -> None:
 
 def _pace(run: Run, status: dict[str, Any], key: str, row: DeltaGenerator) -> None:
     pace = float(status.get("pace", 0.0))
-    widget = f"{key}_pace"
-    _show(widget, pace)
+    widget = _fresh(f"{key}_pace", pace)
     row.segmented_control(
         "Speed",
         PACES if pace in PACES else (*PACES, pace),
+        default=pace,
         format_func=lambda value: f"{value:g} steps/s" if value else "full speed",
         key=widget,
         required=True,
@@ -122,13 +122,13 @@ def _pace(run: Run, status: dict[str, Any], key: str, row: DeltaGenerator) -> No
 
 def _rate(run: Run, status: dict[str, Any], key: str, row: DeltaGenerator) -> None:
     lr, most = float(status.get("lr", run.experiment.lr)), float(FIELDS["lr"].high or 0)
-    widget = f"{key}_lr"
-    _show(widget, lr)
+    widget = _fresh(f"{key}_lr", lr)
     row.markdown("Learning rate", width="content")
     for name, label, value in (("less", "÷ 10", lr / 10), ("more", "× 10", min(10 * lr, most))):
         if name == "more":
             row.number_input(
                 "Learning rate now",
+                value=lr,
                 min_value=0.0,
                 max_value=most,
                 step=10.0 ** math.floor(math.log10(lr)) if lr else 0.01,
@@ -141,22 +141,36 @@ def _rate(run: Run, status: dict[str, Any], key: str, row: DeltaGenerator) -> No
             )
         row.button(
             label,
-            key=f"{widget}_{name}",
+            key=f"{key}_lr_{name}",
             on_click=_ask,
             args=(run.id, key, "lr", float(f"{value:.6g}")),
         )
 
 
-def _show(widget: str, value: float) -> None:
-    """Lets a widget show what the run has now, where that is news: somebody else may have changed
-    it, and what this browser asked for may still be on its way."""
-    seen = f"{widget}_seen"
-    if widget not in st.session_state or st.session_state.get(seen) != value:
-        st.session_state[seen] = st.session_state[widget] = value
+def _fresh(name: str, value: float) -> str:
+    """The key of a widget that shows what the run has: another one where that is news to it.
+
+    Somebody else may have changed it, and what this browser asked for may still be on its way. A
+    slow browser goes on sending what its widget showed before; that is no wish, and `_ask_value`
+    knows it by its key.
+    """
+    seen = f"{name}_seen"
+    st.session_state.setdefault(f"{name}_turn", 0)
+    if st.session_state.get(seen) != value:
+        st.session_state[seen] = value
+        if st.session_state.get(_now(name), value) != value:
+            st.session_state[f"{name}_turn"] += 1
+    return _now(name)
+
+
+def _now(name: str) -> str:
+    """The key that the widget of this name has now."""
+    return f"{name}_{st.session_state[f'{name}_turn']}"
 
 
 def _ask_value(run_id: str, key: str, action: str, widget: str) -> None:
-    _ask(run_id, key, action, st.session_state[widget])
+    if widget == _now(f"{key}_{action}"):
+        _ask(run_id, key, action, st.session_state[widget])
 
 
 def _ask(run_id: str, key: str, action: str, value: float | None = None) -> None:

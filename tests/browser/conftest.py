@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import chromium
 
@@ -24,6 +24,9 @@ FLAGS = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )
+
+
+expect.set_options(timeout=30_000)  # a busy machine takes its time; nothing is asserted about it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

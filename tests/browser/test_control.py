@@ -54,7 +54,7 @@ def test_a_run_is_paused_stepped_changed_reloaded_and_finished_from_the_page(
     address: str, server: Server, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()
-    open_page(page, server, f"{address}?{NETS}&steps=5000&lr=0.03")
+    open_page(page, server, f"{address}?{NETS}&steps=3000&lr=0.03")
     press(page, "Train")
     expect(page.get_by_role("button", name="Pause")).to_be_enabled(timeout=WAIT_MS)
     wait_for_step(page, 0)
@@ -92,7 +92,7 @@ def test_a_run_is_paused_stepped_changed_reloaded_and_finished_from_the_page(
     of = store.experiment(run_id)
     assert [(change.step, change.lr) for change in of.changes] == [(step + 1, 0.003)]
     log = FrameLog.open(store.folder(run_id) / "frames.arrow")
-    assert log.n == 5000 and Experiment.from_json(log.experiment_json) == of
+    assert log.n == 3000 and Experiment.from_json(log.experiment_json) == of
     page.get_by_role("button", name="Leave the changes out").click()
     expect(page.get_by_text("changed by hand")).to_have_count(0, timeout=WAIT_MS)
 

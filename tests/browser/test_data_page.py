@@ -205,6 +205,8 @@ def test_a_photograph_becomes_a_picture_of_its_class(server: Server, page: Page)
         add = page.get_by_role("button", name=f"Add to “{label}”")
         expect(add).to_be_disabled(timeout=WAIT_MS)
         for shot in (1, 2):
+            settled(page)  # a new camera for each picture; it needs a moment until it sees
+            page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
             page.get_by_role("button", name="Take Photo").click(timeout=WAIT_MS)
             expect(add).to_be_enabled(timeout=WAIT_MS)
             add.click()
