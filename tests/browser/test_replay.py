@@ -14,7 +14,7 @@ from skipviz.runs.store import Store
 from skipviz.runs.worker.recorder import record
 from tests.browser.serving import Server, serving
 from tests.browser.test_app import WAIT_MS, settled
-from tests.browser.test_lecture import place, press, to_numbers
+from tests.browser.test_lecture import onward, place, press, to_numbers
 
 KEY = "class_routing"
 SCENE = discover.scenes()[KEY]
@@ -56,7 +56,7 @@ def test_a_recording_is_replayed_by_keyboard_and_labelled_on_every_page(
     expect(label).to_be_visible(timeout=WAIT_MS)
     settled(page)
     while not page.get_by_role("button", name="Next").is_disabled():
-        press(page, "ArrowRight")
+        onward(page)
         expect(label).to_be_visible()
     assert {path: path.read_bytes() for path in assets.rglob("*") if path.is_file()} == before
     assert not list(server.runs.glob("*/frames.arrow"))  # nothing was trained
