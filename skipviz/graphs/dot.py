@@ -109,7 +109,12 @@ def _text(text: str) -> str:
 
 
 def _lines(title: str) -> str:
-    """A frame's title, what follows its colon on short lines: beside the arrow, not on it."""
+    """A frame's title, what follows its colon on short lines: beside the arrow, not on it.
+
+    The layout takes the letters for narrower than browsers draw them: two spaces make up for it.
+    """
     name, _, note = title.partition(": ")
     lines = [name, *wrap(note, NOTE_LETTERS)]
-    return "".join(f"{graphviz.escape(line)}\\l" for line in lines)
+    return "".join(
+        f"{graphviz.escape(line)}\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}\\l" for line in lines
+    )

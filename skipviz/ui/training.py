@@ -83,7 +83,7 @@ def buttons(
         icon=":material/stop:",
         shortcut="Escape",
         width="stretch",
-        disabled=run is None and not train,
+        disabled=(run is None or run.ended) and not train,
     )
     if stop and run is not None:
         owner.stop(run.id)
