@@ -27,15 +27,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def settled(page: Page) -> None:
-    """Waits until the page is connected, its script has run and what it made is there.
+    """Waits until the page is connected, its script has run and all of what it made is there.
 
-    A change is sent a moment after it was made, and only then does the script state change.
+    A change is sent a moment after it was made, and only then does the script state change. The
+    code of a widget is fetched when it is first needed; a grey bar stands in its place meanwhile.
     """
     page.wait_for_timeout(200)
     app = page.locator("[data-testid=stApp]")
     expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=WAIT_MS)
-    expect(app.get_by_test_id("stElementContainer").first).to_be_attached(timeout=WAIT_MS)
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=WAIT_MS)
+    expect(app.get_by_test_id("stSkeleton")).to_have_count(0, timeout=WAIT_MS)
 
 
 def drawn_step(page: Page) -> int:
