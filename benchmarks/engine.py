@@ -365,9 +365,8 @@ def machine(method: str) -> dict[str, Any]:
     import torch
 
     info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if "model name" in line] if (
-        info.exists()
-    ) else []  # fmt: skip
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line for line in lines if "model name" in line]
     return {
         "processor": names[0].partition(":")[2].strip() if names else platform.processor(),
         "cores": os.cpu_count(),
@@ -376,7 +375,7 @@ def machine(method: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "peak": method,
-        "load_at_start": [round(load, 2) for load in os.getloadavg()],
+        "load_at_start": [round(load, 2) for load in psutil.getloadavg()],
     }
 
 

@@ -193,7 +193,7 @@ def _compiled() -> Any:
         return None
     with tempfile.TemporaryDirectory() as folder:
         source, library = Path(folder) / "peak.c", Path(folder) / "peak.so"
-        source.write_text(PEAK_C)
+        source.write_text(PEAK_C, encoding="utf-8")
         flags = ["-O3", "-march=native", "-ffast-math", "-fPIC", "-shared"]
         done = subprocess.run(
             [compiler, *flags, str(source), "-o", str(library)], capture_output=True, check=False

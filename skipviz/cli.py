@@ -186,7 +186,11 @@ def runs(args: argparse.Namespace) -> int:
 def bench(args: argparse.Namespace) -> int:
     """Runs a benchmark and compares it with its goals; status 1 where one is missed."""
     home = Path(__file__).resolve().parents[1] / "benchmarks"
-    found = [path.stem for path in sorted(home.glob("*.py")) if "__main__" in path.read_text()]
+    found = [
+        path.stem
+        for path in sorted(home.glob("*.py"))
+        if "__main__" in path.read_text(encoding="utf-8")
+    ]
     if args.key not in found:
         there = f"must be one of {', '.join(found)}" if found else f"there is no folder {home}"
         raise SpecError(f"bench '{args.key}': {there}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import socket
 import subprocess
@@ -28,7 +29,9 @@ def _run(code: str, timeout_s: float = 120) -> tuple[bool, str]:
         done = subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env=os.environ | {"PYTHONIOENCODING": "utf-8"},
             timeout=timeout_s,
             cwd=Path(__file__).resolve().parents[1],
         )

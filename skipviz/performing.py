@@ -198,8 +198,13 @@ def _child(key: str, seeds: int | None, first_seed: int | None) -> dict[str, Any
     words = [sys.executable, "-m", "skipviz", "scene", key, "--json"]
     words += [] if seeds is None else ["--seeds", str(seeds)]
     words += [] if first_seed is None else ["--first-seed", str(first_seed)]
+    settled = {"OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
-        words, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        words,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        env=os.environ | settled,
     )
     try:
         result: dict[str, Any] = json.loads(done.stdout)["scenes"][0]

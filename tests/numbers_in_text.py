@@ -139,7 +139,7 @@ def settings(experiments: Iterable[Experiment]) -> set[float]:
 def texts(path: Path) -> Iterator[tuple[int, str]]:
     """(line, text) of every string literal of at least four words in a Python file, docstrings
     left out."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     silent = {id(doc) for doc in _docstrings(tree)}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):

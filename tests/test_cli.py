@@ -61,7 +61,7 @@ def test_a_truncated_experiment_is_one_sentence(
     whole = Experiment(lanes=[Lane(family="plain")]).to_json()
     for cut in range(0, len(whole), 7):
         path = tmp_path / "cut.json"
-        path.write_text(whole[:cut])
+        path.write_text(whole[:cut], encoding="utf-8")
         assert main(["train", str(path)]) == 2
         assert capsys.readouterr().err.count("\n") == 1
 
@@ -71,7 +71,7 @@ def test_an_experiment_too_large_for_the_machine_says_so(
 ) -> None:
     wide = Lane(family="plain", knobs={"backbone": "dense", "depth": 1202, "width": 4096})
     path = tmp_path / "wide.json"
-    path.write_text(Experiment(lanes=[wide] * 4).to_json())
+    path.write_text(Experiment(lanes=[wide] * 4).to_json(), encoding="utf-8")
     assert main(["train", str(path)]) == 2
     assert "GB of memory" in capsys.readouterr().err
 
@@ -81,7 +81,9 @@ def test_every_skip_family_at_depth_20_learns_the_digits_and_the_plain_net_does_
 ) -> None:
     lanes = [Lane(family=f, knobs={"backbone": "dense", "depth": 20}) for f in FAMILIES]
     path = tmp_path / "four.json"
-    path.write_text(Experiment(lanes=lanes, data="digits", steps=400, lr=0.1).to_json())
+    path.write_text(
+        Experiment(lanes=lanes, data="digits", steps=400, lr=0.1).to_json(), encoding="utf-8"
+    )
     rows = answer(capsys, "train", str(path))["lanes"]
     losses = {family: row["loss"] for family, row in zip(FAMILIES, rows, strict=True)}
     assert all(losses[family] < 0.1 for family in FAMILIES[1:]), losses
@@ -92,7 +94,7 @@ def test_the_module_runs_as_a_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "skipviz", "describe", "plain", "depth=3"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         cwd=Path(__file__).resolve().parents[1],
     )
     assert done.returncode == 2 and "depth 3" in done.stderr
@@ -106,12 +108,12 @@ def test_the_doctor_finds_this_machine_in_order(capsys: pytest.CaptureFixture[st
 
 def test_every_command_that_the_readme_names_exists() -> None:
     root = Path(__file__).resolve().parents[1]
-    text = (root / "README.md").read_text()
+    text = (root / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"python -m skipviz (\w+)", text))
     help_text = parser().format_help()
     assert {"families", "describe", "train", "doctor"} <= named
     assert all(f"    {name} " in help_text for name in named), help_text
-    targets = re.findall(r"^(\w+):", (root / "Makefile").read_text(), re.M)
+    targets = re.findall(r"^(\w+):", (root / "Makefile").read_text(encoding="utf-8"), re.M)
     assert set(re.findall(r"`?make (run|test|bench)\b", text)) <= set(targets)
     for path in re.findall(r"\]\((assets/[^)]+)\)", text):
         assert (root / path).is_file()

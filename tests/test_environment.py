@@ -46,21 +46,21 @@ def environment(tool: Any, bare: Path, tmp_path: Path) -> Any:
 
 
 def _program(path: Path, text: str) -> str:
-    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 
 
 def _requirements(folder: Path, name: str = "requirements.txt", text: str = "pip\n") -> Path:
     path = folder / name
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
 def _asked(environment: Any) -> list[str]:
     """What uv was asked, one line a call."""
     notes = environment.home / "asked"
-    return notes.read_text().splitlines() if notes.exists() else []
+    return notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []
 
 
 def test_a_second_call_installs_nothing(environment: Any, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_python_without_its_venv_module_gets_one_sentence(
 
 
 def test_every_requirement_that_the_app_imports_is_tried_after_installing() -> None:
-    text = (ROOT / "tools/environment.py").read_text()
+    text = (ROOT / "tools/environment.py").read_text(encoding="utf-8")
     tried = text.partition('TRIED = "import ')[2].partition('"')[0].split(", ")
     for name in tried:
         assert importlib.util.find_spec(name), name
@@ -188,8 +188,8 @@ def test_every_requirement_that_the_app_imports_is_tried_after_installing() -> N
 
 
 def test_the_two_commands_and_the_ci_entry_are_wired_up() -> None:
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     run = makefile.partition("\nrun:\n")[2].partition("\n\n")[0]
     assert run.rstrip().endswith("streamlit run app.py")
     entry = ROOT / ".ci/run"
-    assert os.access(entry, os.X_OK) and "make test" in entry.read_text()
+    assert os.access(entry, os.X_OK) and "make test" in entry.read_text(encoding="utf-8")

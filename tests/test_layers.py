@@ -131,7 +131,7 @@ def imports(path: Path) -> list[Import]:
     name = name_of(path)
     return [
         Import(name, getattr(node, "lineno", 0), target, later)
-        for node, later in _walk(ast.parse(path.read_text()))
+        for node, later in _walk(ast.parse(path.read_text(encoding="utf-8")))
         for target in _targets(node)
     ]
 
@@ -172,7 +172,7 @@ def test_only_the_user_interface_imports_streamlit() -> None:
 
 def test_no_file_imports_a_private_name_of_another() -> None:
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("skipviz"):
                 private = [a.name for a in node.names if a.name[0] == "_" and a.name[:2] != "__"]
                 assert not private, f"{name_of(path)} imports {private} of {node.module}"
@@ -210,7 +210,7 @@ print(sorted({"torch", "torchvision", "sklearn"} & set(sys.modules)))
 
 def test_what_the_web_process_imports_and_does_loads_no_torch() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WEB_PROCESS], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-c", WEB_PROCESS], capture_output=True, encoding="utf-8", cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "[]"

@@ -23,7 +23,7 @@ SCENES: dict[str, Scene] = discover.scenes()
 
 def calls(path: Path, name: str) -> Iterator[ast.Call]:
     """The calls of `lesson.<name>` in a page."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == f"lesson.{name}":
             yield node
 
@@ -82,7 +82,8 @@ def test_a_number_on_a_page_that_nothing_backs_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.py"
     page.write_text(
         'lesson.text("""\nIt is 7 times as\ndeep (He et al.\n2015, Fig. 1).\n\nAnd 9 wide.\n""")\n'
-        'lesson.scene("degradation", figures=(0, 1))\n'
+        'lesson.scene("degradation", figures=(0, 1))\n',
+        encoding="utf-8",
     )
     (wrong,) = stray(page, known(page))
     assert "9: And 9 wide." in wrong

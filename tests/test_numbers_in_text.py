@@ -62,7 +62,8 @@ def test_texts_are_collected_from_a_file_without_docstrings_and_computed_parts(
         '"""A docstring of 5 long words."""\n'
         "say('It is 7 times as deep.')\n"
         "say(f'Here it is {x:.2f} as 8 was.')\n"
-        "key = 'short'\n"
+        "key = 'short'\n",
+        encoding="utf-8",
     )
     assert list(texts(path)) == [
         (2, "It is 7 times as deep."),

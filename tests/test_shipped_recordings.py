@@ -59,5 +59,7 @@ def test_a_recording_is_judged_without_torch() -> None:
         " assert all(judge(expectation, found).measured for expectation in scene.expects);"
         " assert not {'torch', 'streamlit'} & set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=ROOT
+    )
     assert done.returncode == 0, done.stderr

@@ -164,7 +164,7 @@ def test_highway_gates_start_as_ours_do() -> None:
 
 def test_the_file_runs_in_a_python_that_knows_no_skipviz(tmp_path: Path) -> None:
     lane = Lane(family="resnext", knobs={"depth": 11, "cardinality": 2, "base_width": 4})
-    (tmp_path / standalone.filename(lane)).write_text(standalone.module(lane))
+    (tmp_path / standalone.filename(lane)).write_text(standalone.module(lane), encoding="utf-8")
     code = f"""
 import sys, torch
 sys.path.insert(0, {str(tmp_path)!r})
@@ -174,7 +174,7 @@ print(Net()(torch.zeros(2, 3, 32, 32)).shape)
     done = subprocess.run(
         [sys.executable, "-I", "-c", code],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
@@ -183,12 +183,12 @@ print(Net()(torch.zeros(2, 3, 32, 32)).shape)
 
 def test_the_texts_are_as_the_formatter_would_write_them(tmp_path: Path) -> None:
     for i, lane in enumerate(CASES):
-        (tmp_path / f"net{i}.py").write_text(standalone.module(lane))
+        (tmp_path / f"net{i}.py").write_text(standalone.module(lane), encoding="utf-8")
     for command in (["check", "--select", "E,F,I,B,UP"], ["format", "--check", "--diff"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--isolated", "--line-length=100", "."],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             cwd=tmp_path,
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-500:]

@@ -23,7 +23,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def _functions(path: Path) -> list[Function]:
     return [
         node
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
 
@@ -34,7 +34,7 @@ def _where(path: Path) -> str:
 
 @pytest.mark.parametrize("path", OURS, ids=_where)
 def test_a_file_says_first_what_it_is_for(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     assert ast.get_docstring(tree) or not tree.body
 
 
@@ -48,7 +48,7 @@ def test_a_function_has_at_most_40_lines_beside_its_docstring(path: Path) -> Non
 
 @pytest.mark.parametrize("path", PAGES, ids=_where)
 def test_a_page_is_short_and_begins_with_its_title(path: Path) -> None:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     title = (ast.get_docstring(ast.parse(text)) or "").splitlines()[0]
     assert 2 < len(title) < 60 and not title.endswith(".")
     assert len(text.splitlines()) <= 150
@@ -70,12 +70,12 @@ def test_nothing_is_left_for_later() -> None:
     later = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError|pytest\.mark\.xfail")
     mine = [*OURS, *SCRIPTS, *(path for path in TESTS if path != Path(__file__).resolve())]
     for path in [*mine, ROOT / "Makefile", *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
-        assert not later.search(path.read_text()), path
+        assert not later.search(path.read_text(encoding="utf-8")), path
 
 
 def test_source_is_not_run_from_text_and_errors_are_not_swallowed() -> None:
     for path in OURS:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in ("exec", "eval", "breakpoint"), path
             if isinstance(node, ast.ExceptHandler):
@@ -88,7 +88,7 @@ def test_source_is_not_run_from_text_and_errors_are_not_swallowed() -> None:
 def test_only_the_command_line_prints() -> None:
     for path in OURS:
         if path.stem not in ("cli", "__main__", "doctor", "performing"):
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 called = isinstance(node, ast.Call) and ast.unparse(node.func)
                 assert called != "print", f"{path}: prints"
 
@@ -96,7 +96,7 @@ def test_only_the_command_line_prints() -> None:
 def _assigned(path: Path) -> list[str]:
     """The names in capitals that a file's top level assigns."""
     names = []
-    for node in ast.parse(path.read_text()).body:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
         targets = node.targets if isinstance(node, ast.Assign) else []
         targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
         names += [target.id for target in targets if isinstance(target, ast.Name)]
@@ -125,7 +125,9 @@ def test_every_file_of_a_discovered_room_holds_its_one_constant(room: str, const
 
 def test_a_family_begins_with_its_formula() -> None:
     for path in ROOT.glob("skipviz/models/*/family.py"):
-        first = (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()[0]
+        first = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[
+            0
+        ]
         assert "=" in first, f"{path}: {first}"
 
 
@@ -138,7 +140,7 @@ def test_the_names_of_tests_are_sentences(path: Path) -> None:
 
 @pytest.mark.parametrize("path", TESTS, ids=_where)
 def test_every_test_can_fail(path: Path) -> None:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     helpers = {f.name for f in _functions(path) if "assert" in ast.unparse(f)}
     for function in _functions(path):
         if function.name.startswith("test_"):

@@ -59,7 +59,10 @@ def test_the_words_to_avoid_are_avoided_in_pages_and_declarations() -> None:
     assert files
     for path in files:
         for word in (word for term in TERMS for word in term.avoid):
-            assert not re.search(rf"\b{word}\b", path.read_text(), re.IGNORECASE), (path, word)
+            assert not re.search(rf"\b{word}\b", path.read_text(encoding="utf-8"), re.IGNORECASE), (
+                path,
+                word,
+            )
 
 
 def test_the_main_word_of_every_family_is_explained() -> None:
@@ -72,7 +75,7 @@ def test_the_main_word_of_every_family_is_explained() -> None:
 def test_every_term_that_a_page_or_widget_asks_for_exists() -> None:
     asked = 0
     for path in [*ROOT.glob("pages/**/*.py"), *ROOT.glob("skipviz/**/*.py")]:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and _called(node) in ("explain", "words", "foot"):
                 for name in (each.value for each in node.args if isinstance(each, ast.Constant)):
                     assert name in terms.TERMS, f"{path}: {name!r}"

@@ -108,7 +108,11 @@ class Environment:
     def has(self, requirements: Path) -> bool:
         """Whether all of `requirements`, as it reads now, was installed before."""
         stamp = self.stamp(requirements)
-        return stamp.is_file() and stamp.read_text() == _text(requirements) and self.runs("-c", "")
+        return (
+            stamp.is_file()
+            and stamp.read_text(encoding="utf-8") == _text(requirements)
+            and self.runs("-c", "")
+        )
 
     def provide(self, requirements: Path) -> None:
         """The environment with all of `requirements`, made, completed or repaired as needed."""
@@ -125,20 +129,20 @@ class Environment:
                 f'("{complaint}"): remove it with make clean and try again'
             )
         for file in _files(requirements):
-            self.stamp(file).write_text(_text(file))
+            self.stamp(file).write_text(_text(file), encoding="utf-8")
 
 
 def _files(requirements: Path) -> list[Path]:
     """`requirements` and the files that it includes."""
     files = [requirements]
-    for line in requirements.read_text().splitlines():
+    for line in requirements.read_text(encoding="utf-8").splitlines():
         if line.startswith("-r "):
             files += _files(requirements.parent / line[3:].strip())
     return files
 
 
 def _text(requirements: Path) -> str:
-    return "".join(file.read_text() for file in _files(requirements))
+    return "".join(file.read_text(encoding="utf-8") for file in _files(requirements))
 
 
 if __name__ == "__main__":

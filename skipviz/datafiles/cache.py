@@ -93,7 +93,7 @@ def keep_linear(key: str, result: dict[str, Any]) -> None:
     kept."""
     folder = entry(key, dataset(key))
     if folder is not None:
-        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as half:
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as half:
             json.dump(result, half)
         os.replace(half.name, folder / "linear.json")
 
@@ -130,7 +130,7 @@ def store(folder: Path, loaded: Arrays, **more: Any) -> None:
             "train_counts": np.bincount(loaded[1], minlength=classes).tolist(),
             "test_counts": np.bincount(loaded[3], minlength=classes).tolist(),
         }
-        (half / "about.json").write_text(json.dumps(facts | more))
+        (half / "about.json").write_text(json.dumps(facts | more), encoding="utf-8")
         if not (folder / "about.json").is_file():
             shutil.rmtree(folder, ignore_errors=True)
             os.rename(half, folder)
@@ -195,7 +195,7 @@ def mapped(key: str) -> Arrays | None:
 
 def _json(path: Path) -> dict[str, Any] | None:
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None

@@ -96,7 +96,7 @@ def _alone(lock: Path) -> Iterator[None]:
 
 def _held(lock: Path) -> bool:
     try:
-        pid, started = lock.read_text().split()
+        pid, started = lock.read_text(encoding="utf-8").split()
         return abs(psutil.Process(int(pid)).create_time() - float(started)) < 1
     except (OSError, ValueError, psutil.Error):
         return False

@@ -74,7 +74,7 @@ def _declared(folder: Path) -> Dataset | None:
 def _read(folder: Path, changed: int) -> Dataset | None:
     """The declaration in a folder, read again when its file `changed`; None where it is damaged."""
     try:
-        about: dict[str, Any] = json.loads((folder / "about.json").read_text())
+        about: dict[str, Any] = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         channels, height, width = (int(side) for side in about["input_shape"])
         held_out = int(about.get("held_out", 0))
         if held_out and held_out < 2:

@@ -65,7 +65,7 @@ class Known:
         try:
             stamp = path.stat().st_mtime_ns
             if self._read[run_id][0] != stamp:
-                self._read[run_id] = (stamp, path.read_text())
+                self._read[run_id] = (stamp, path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError):
             self._read[run_id] = (0, "")
         return self._read[run_id][1]

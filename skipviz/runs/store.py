@@ -43,7 +43,7 @@ def shipped_root() -> Path:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Replaces a JSON file in one piece: a reader sees the old or the new one, never a half."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as half:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as half:
         json.dump(value, half)
     os.replace(half.name, path)
 
@@ -51,7 +51,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, empty where the file is missing or not whole."""
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
@@ -96,7 +96,7 @@ class Store:
             raise SpecError(f"run '{run_id}': a recording is not written to; start another run")
         folder = self.folder(run_id)
         folder.mkdir(parents=True)
-        (folder / "experiment.json").write_text(experiment.to_json())
+        (folder / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
         write_json(folder / "status.json", {"state": "queued", "steps": experiment.steps})
         return folder
 

@@ -154,7 +154,7 @@ class Sweeps:
         if not _ID.fullmatch(sweep_id):
             return None
         try:
-            value = json.loads(self._path(sweep_id).read_text())
+            value = json.loads(self._path(sweep_id).read_text(encoding="utf-8"))
             experiments = {
                 name: Experiment.from_json(text) for name, text in value["experiments"].items()
             }

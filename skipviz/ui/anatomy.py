@@ -112,7 +112,7 @@ def source_of(code: str) -> str:
     module, _, name = code.partition(":")
     found = find_spec(module)
     assert found is not None and found.origin is not None, module
-    text = Path(found.origin).read_text()
+    text = Path(found.origin).read_text(encoding="utf-8")
     for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return ast.get_source_segment(text, node) or ""

@@ -39,7 +39,8 @@ def pages() -> tuple[PageFile, ...]:
     """Every page, in the order of the file names: pages/<n>_<chapter>/<nn>_<slug>.py."""
     found = []
     for path in sorted((HERE / "pages").glob("*/[0-9]*.py")):
-        lines = (ast.get_docstring(ast.parse(path.read_text())) or path.stem).splitlines()
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        lines = (ast.get_docstring(tree) or path.stem).splitlines()
         icon = next((line[5:].strip() for line in lines if line.startswith("icon:")), "article")
         slug, chapter = path.stem.partition("_")[2], path.parent.name.partition("_")[2]
         hidden = "hidden" in lines

@@ -30,8 +30,8 @@ _ASSETS = HERE / "assets" / "graph"
 _component = st.components.v2.component(
     "skipviz.graph",
     html=_HTML.strip(),
-    css=(_ASSETS / "graph.css").read_text(),
-    js=(_ASSETS / "graph.js").read_text(),
+    css=(_ASSETS / "graph.css").read_text(encoding="utf-8"),
+    js=(_ASSETS / "graph.js").read_text(encoding="utf-8"),
     isolate_styles=False,
 )
 

@@ -219,7 +219,7 @@ def _keep_votes(run: Run, scene: Scene, counts: list[int], right: int) -> None:
     value = {"question": scene.question, "choices": list(scene.choices), "counts": counts,
              "shown": right}  # fmt: skip
     path = run.folder / "votes.json"
-    if not path.is_file() or json.loads(path.read_text()) != value:
+    if not path.is_file() or json.loads(path.read_text(encoding="utf-8")) != value:
         write_json(path, value)
 
 

@@ -48,7 +48,13 @@ def _starts(path: str) -> bool:
     if not (path and os.access(path, os.X_OK)):
         return False
     try:
-        told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60)
+        told = subprocess.run(
+            [path, "--version"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=60,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return told.returncode == 0 and "Chrom" in told.stdout
@@ -73,8 +79,13 @@ def _installers() -> Iterator[tuple[str, list[list[str]]]]:
 def _install(commands: list[list[str]]) -> str:
     """Runs `commands`; what went wrong, in the last line that one of them said, or nothing."""
     for command in commands:
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+        )
         if done.returncode:
             said = (done.stderr + done.stdout).strip().splitlines() or ["no message"]
             return said[-1].strip()

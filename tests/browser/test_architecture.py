@@ -184,7 +184,7 @@ def test_downloads_are_whole_pictures_and_a_module_that_runs(
     assert svg.tag.endswith("svg") and "3×3 conv, 16" in "".join(svg.itertext())
     png = (tmp_path / "PNG").read_bytes()
     assert png[:4] == b"\x89PNG" and int.from_bytes(png[16:20]) > 600
-    assert (tmp_path / "DOT").read_text().startswith("digraph")
+    assert (tmp_path / "DOT").read_text(encoding="utf-8").startswith("digraph")
 
     page.get_by_role("tab", name="Stand-alone module").click()
     expect(page.locator("code", has_text="class Net(nn.Module)").first).to_be_visible()
@@ -192,7 +192,7 @@ def test_downloads_are_whole_pictures_and_a_module_that_runs(
         page.get_by_role("button", name="Download the module").click()
     assert started.value.suggested_filename == "resnet_14_pre_act.py"
     started.value.save_as(tmp_path / "module.py")
-    _same_net((tmp_path / "module.py").read_text())
+    _same_net((tmp_path / "module.py").read_text(encoding="utf-8"))
 
 
 def _same_net(text: str) -> None:

@@ -15,7 +15,7 @@ from tests.browser import chromium
 
 
 def _script(path: Path, text: str) -> str:
-    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 
@@ -37,7 +37,9 @@ def test_a_page_has_the_size_that_was_asked_for(new_page: Callable[..., Page]) -
 
 
 def test_the_file_run_as_a_program_says_in_one_line_what_it_found() -> None:
-    told = subprocess.run([sys.executable, chromium.__file__], capture_output=True, text=True)
+    told = subprocess.run(
+        [sys.executable, chromium.__file__], capture_output=True, encoding="utf-8"
+    )
     assert told.returncode == 0
     assert told.stdout.startswith("Browser tests use /") and told.stdout.count("\n") == 1
 

@@ -119,7 +119,9 @@ def _vote_from_a_phone(page: Page, server: Server, new_page: Callable[..., Page]
 
 
 def _votes_are_kept_without_names(server: Server) -> None:
-    kept = [json.loads(path.read_text()) for path in server.runs.glob("*/votes.json")]
+    kept = [
+        json.loads(path.read_text(encoding="utf-8")) for path in server.runs.glob("*/votes.json")
+    ]
     assert len(kept) == 1
     assert set(kept[0]) == {"question", "choices", "counts", "shown"}
     assert sum(kept[0]["counts"]) == 1

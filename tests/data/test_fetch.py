@@ -292,7 +292,7 @@ def test_two_processes_do_not_download_one_set_at_a_time_and_a_dead_ones_lock_is
     lock.parent.mkdir(parents=True)
     with fetch._alone(lock):
         fails(made, "another process is fetching these files already")
-    lock.write_text("999999999 0.0")
+    lock.write_text("999999999 0.0", encoding="utf-8")
     get(made)
     assert find.missing("mnist") == "" and not lock.exists()
 

@@ -306,7 +306,7 @@ def test_a_set_of_ones_own_is_removed_and_no_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"title": 1, "input_shape": [1]}'])
 def test_a_folder_with_a_damaged_description_is_no_data_set(text: str, home: Path) -> None:
     (home / "own" / "own-x").mkdir(parents=True)
-    (home / "own" / "own-x" / "about.json").write_text(text)
+    (home / "own" / "own-x" / "about.json").write_text(text, encoding="utf-8")
     assert "own-x" not in discover.datasets()
 
 

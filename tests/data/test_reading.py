@@ -238,7 +238,7 @@ def test_a_damaged_entry_is_made_again(
 def test_a_cache_that_cannot_be_written_costs_time_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(cache, "store", _refuse)
     assert same(cache.arrays("spirals"), discover.datasets()["spirals"].load())

@@ -17,7 +17,7 @@ def test_pandas_is_whole_before_a_figure_is_drawn_in_whatever_thread() -> None:
     code = (
         "import sys, skipviz.figures.samples; print(hasattr(sys.modules.get('pandas'), 'Series'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     assert done.stdout.strip() == "True", done.stderr
 
 

@@ -211,6 +211,9 @@ def test_a_set_kept_before_the_seed_decided_still_loads_with_the_part_it_had(hom
 @pytest.mark.parametrize("share", [-3, 1, "many", None])
 def test_a_share_that_cannot_be_is_no_data_set(share: object, together: str) -> None:
     path = own.home() / together / "about.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"held_out": share}))
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"held_out": share}),
+        encoding="utf-8",
+    )
     with pytest.raises(SpecError, match="must be one of"):
         dataset(together)

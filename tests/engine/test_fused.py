@@ -309,11 +309,11 @@ def report(tmp_path: Path, script: str | None) -> tuple[str, str, Path]:
     tools, cache = tmp_path / "tools", tmp_path / "cache"
     tools.mkdir()
     if script is not None:
-        (tools / "cc").write_text(f"#!/bin/sh\n{script}\n")
+        (tools / "cc").write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
         (tools / "cc").chmod(0o755)
     done = subprocess.run(
         [sys.executable, "-c", REPORT],
-        capture_output=True, text=True, cwd=ROOT,
+        capture_output=True, encoding="utf-8", cwd=ROOT,
         env=os.environ | {"PATH": str(tools), "SKIPVIZ_CACHE": str(cache), "SKIPVIZ_FUSED": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _ in training.frames():
         pass
     path = tmp_path_factory.mktemp("run")
-    (path / "experiment.json").write_text(experiment.to_json())
+    (path / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
     torch.save(training.state(), path / "checkpoint.pt")
     return path
 

@@ -332,7 +332,7 @@ def test_a_paused_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path:
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(tmp_path), experiment(steps=100_000).to_json()],
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
     assert server.stdout is not None
     run_id, pid = server.stdout.readline().split()

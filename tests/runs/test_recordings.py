@@ -71,8 +71,8 @@ def test_a_recording_is_an_ordinary_run_without_weights_or_pickles(made: Store) 
     files = [path for path in made.recordings.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".json", ".arrow"}
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o644 for path in files)
-    machine = json.loads((folder / "machine.json").read_text())
-    status = json.loads((folder / "status.json").read_text())
+    machine = json.loads((folder / "machine.json").read_text(encoding="utf-8"))
+    status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
     assert status["state"] == "finished" and status["recorded"] == machine["recorded"][:10]
     assert {"processor", "torch", "numpy", "python", "cores", "memory", "recorded"} <= set(machine)
     assert list(made.recordings.iterdir()) == [made.recordings / "tiny"]  # nothing half is left

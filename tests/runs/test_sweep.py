@@ -83,7 +83,7 @@ def test_a_sweep_file_that_is_damaged_is_no_sweep(owner: Manager, tmp_path: Path
     sweeps = Sweeps(Manager(Store(tmp_path), running=1))
     (tmp_path / "sweeps").mkdir()
     for text in ("{", "[]", '{"kind": 1}', '{"kind":"a","options":{},"experiments":7,"runs":{}}'):
-        (tmp_path / "sweeps" / f"{'d' * 22}.json").write_text(text)
+        (tmp_path / "sweeps" / f"{'d' * 22}.json").write_text(text, encoding="utf-8")
         assert sweeps.find("d" * 22) is None
 
 

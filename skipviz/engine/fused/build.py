@@ -92,7 +92,7 @@ def _own(path: Path, kind: Callable[[int], bool]) -> bool:
 @contextmanager
 def _alone(library: Path) -> Iterator[None]:
     """One process builds, the others wait and find it done."""
-    with open(library.with_suffix(".lock"), "w") as lock:
+    with open(library.with_suffix(".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -84,7 +84,7 @@ def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None
     experiment, log = evidence.experiment(name), evidence.log(name)
     shown = {panel for figure in scene.figures if figure.run == name for panel in figure.panels}
     folder.mkdir(parents=True)
-    (folder / "experiment.json").write_text(experiment.to_json())
+    (folder / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
     (folder / "frames.arrow").write_bytes(slim(log, maps="gates" in shown))
     seconds, steps = float(log.column("time_s")[-1]), log.last_step + 1
     about = _machine(experiment) | {"seconds": round(seconds, 2)}
@@ -113,7 +113,7 @@ def _machine(experiment: Experiment) -> dict[str, Any]:
 def _processor() -> str:
     """The processor's name; empty where the system does not say it."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{names[0]}, {devices.cores()} cores" if names else platform.processor()
 
