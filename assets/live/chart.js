@@ -3,6 +3,8 @@
 
 const CONFIG = {
   displaylogo: false,
+  showSendToCloud: false, // nothing leaves this machine
+  plotlyServerURL: "",
   displayModeBar: "hover",
   responsive: false,
   doubleClick: "autosize",
@@ -70,6 +72,9 @@ export class Chart {
     window.Plotly?.purge(this.plot);
   }
 }
+
+/** Room above the plot for the toolbar: it must not lie on the newest points. */
+export const TOOLBAR_PX = 30;
 
 export function baseLayout(theme, size, margin) {
   const font = { family: theme.family, size: size.font, color: theme.text };

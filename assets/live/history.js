@@ -27,6 +27,8 @@ export class History {
     this.exact = new Map();
     this.maps = new MapStore(this.tracks);
     this.diverged = this.tracks.map(() => null);
+    this.alive = this.tracks.map(() => null); // each lane's newest profile that is all numbers
+    this.lastAsked = new Set();
   }
 
   get seeds() {
@@ -75,7 +77,25 @@ export class History {
     if (this.timed && this.step >= 0 && this.total > this.step + 1) this.stretch(this.step + 1);
   }
 
+  /** The last steps of lanes that have diverged, each named once: what is drawn of them. */
+  lastSteps() {
+    const lanes = this.diverged.flatMap((at, lane) => (at > 0 && !this.lastAsked.has(lane) ? lane : []));
+    lanes.forEach((lane) => this.lastAsked.add(lane));
+    return lanes.map((lane) => this.diverged[lane] - 1);
+  }
+
+  /** A diverged lane's gradient stays on the chart: its last one. */
+  keepAlive(profile) {
+    this.alive.forEach((known, lane) => {
+      const newer = !known || known.step < profile.step;
+      if (newer && profile.lanes[lane].signal.every((value) => value < Infinity)) {
+        this.alive[lane] = profile;
+      }
+    });
+  }
+
   addColumn(profile) {
+    this.keepAlive(profile);
     const bin = this.bin(profile.step);
     const held = this.columns[bin];
     if (!held || held.step <= profile.step) this.columns[bin] = profile;

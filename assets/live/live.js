@@ -301,6 +301,8 @@ class Live {
     else if (message.kind === EXACT) this.answered(message);
     else if (message.kind === COLUMNS) message.profiles.forEach((one) => history.addColumn(one));
     else if (!history.add(message)) this.connection.restart();
+    const last = history.lastSteps();
+    if (last.length) this.connection.profilesOf(last);
     if (ENDED.has(this.status.state)) history.end();
     if (this.replayable && history.newest) this.replay();
     this.touch();

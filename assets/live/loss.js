@@ -2,7 +2,7 @@
 // is evaluated, as in the papers' figures: training thin, held-out bold, in one colour.
 
 import { changeMarks } from "./changes.js";
-import { axis, baseLayout, Bounds } from "./chart.js";
+import { axis, baseLayout, Bounds, TOOLBAR_PX } from "./chart.js";
 import { endNames, heightOf, lines, widest } from "./names.js";
 import { fade } from "./theme.js";
 import { curveName, number, seedsHover } from "./words.js";
@@ -24,7 +24,7 @@ export class LossFigure {
 
   draw(view) {
     const { history, lanes, theme, error, chance } = view;
-    const size = { ...view.size, top: 12, bottom: view.size.font * 3.4 };
+    const size = { ...view.size, top: TOOLBAR_PX, bottom: view.size.font * 3.4 };
     const count = history.countTo(view.limit);
     const x = history.steps.slice(0, count);
     const shown = lanes.filter((lane) => !lane.hidden);

@@ -172,14 +172,14 @@ export class Painter {
       const note = history.evaluated ? this.live.options.note ?? "" : "";
       return `${lossReading(shown, { ...view, diverged: history.diverged })} ${note}`.trim();
     }
-    if (panel === "profile") return profileReading(shown, profile, quantity);
+    if (panel === "profile") return profileReading(shown, quantity);
     return heatReading(shown, profile, quantity);
   }
 
   /** A profile that stands on the screen already, in this theme and size? */
-  isDrawn(name, panel, { profile, quantity, theme, size }) {
+  isDrawn(name, panel, { history, profile, quantity, theme, size }) {
     if (panel !== "profile") return false;
-    const now = [profile, quantity, theme, size.width, size.height];
+    const now = [profile, quantity, theme, size.width, size.height, ...history.alive];
     const chart = this.live.charts[name];
     const same = chart.shows?.every((part, i) => part === now[i]);
     if (!same) chart.shows = now;

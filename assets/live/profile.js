@@ -1,18 +1,20 @@
 // One quantity over depth, at one step: all lanes on the same axes.
 
-import { axis, baseLayout, Bounds, powerTicks } from "./chart.js";
+import { axis, baseLayout, Bounds, powerTicks, TOOLBAR_PX } from "./chart.js";
 import { heightOf, startNames } from "./names.js";
+import { fade } from "./theme.js";
 import { axisOf, FLOAT32_LOG10, QUANTITIES } from "./words.js";
 
 export class ProfileFigure {
   constructor() { this.bounds = {}; }
 
   draw(view) {
-    const { history, lanes, theme, quantity, profile } = view;
-    const size = { ...view.size, top: 12, bottom: view.size.font * 3.4 };
-    const { range, lost } = this.range(lanes, quantity, profile, size);
+    const { history, theme, quantity, profile } = view;
+    const lanes = view.lanes.map((lane) => ({ ...lane, ...lastAlive(lane, history, profile) }));
+    const size = { ...view.size, top: TOOLBAR_PX, bottom: view.size.font * 3.4 };
+    const { range, lost } = this.range(lanes, quantity, size);
     const shown = lanes.filter((lane) => !lane.hidden);
-    const traces = shown.flatMap((lane) => this.traces(lane, quantity, profile, lost));
+    const traces = shown.flatMap((lane) => this.traces(lane, quantity, lost));
     const depths = lanes.flatMap(({ track }) => axisOf(track, quantity).map((at) => at[1]));
     const words = QUANTITIES[quantity];
     const left = size.font * 4.8;
@@ -28,30 +30,34 @@ export class ProfileFigure {
       type: "log", range, ...this.ticks(range, lost),
     });
     const ends = shown.map((lane) => ({
-      lane, x: axisOf(lane.track, quantity)[0][1], text: lane.label,
-      y: height(profile.lanes[lane.index][quantity][0], lost),
+      lane, x: axisOf(lane.track, quantity)[0][1],
+      text: lane.diedAt === null ? lane.label : `${lane.label}, step ${lane.shown.step}`,
+      y: height(valuesOf(lane, quantity)[0], lost),
     })).filter(({ y }) => Number.isFinite(y));
     traces.push(...startNames(ends, range, size));
-    return { traces, layout };
+    return { traces, layout, lanes };
   }
 
   /** A lane's curve; what is 0 or too small for float32 stands as triangles on the lowest line. */
-  traces(lane, quantity, profile, lostAt) {
-    const values = profile.lanes[lane.index][quantity];
+  traces(lane, quantity, lostAt) {
+    const values = valuesOf(lane, quantity);
+    const colour = lane.diedAt === null ? lane.colour : fade(lane.colour, 0.4);
+    const when = lane.diedAt === null ? ""
+      : `<br>step ${lane.shown.step}: it diverged at step ${lane.diedAt}`;
     const where = axisOf(lane.track, quantity);
     const lost = Array.from(values, (value) => value < FLOAT32_LOG10);
     const points = {
       x: where.map((at) => at[1]),
       type: "scatter",
-      hovertemplate: `<b>${lane.label}</b>, layer %{x}<br>%{text}<extra></extra>`,
+      hovertemplate: `<b>${lane.label}</b>, layer %{x}<br>%{text}${when}<extra></extra>`,
     };
     const curve = {
       ...points,
       y: Array.from(values, (value, i) => (Number.isNaN(value) || lost[i] ? null
         : 10 ** Math.min(value, 300))),
       mode: values.length <= 64 ? "lines+markers" : "lines",
-      line: { color: lane.colour, width: 3, dash: lane.dash },
-      marker: { color: lane.colour, size: 6 },
+      line: { color: colour, width: 3, dash: lane.dash },
+      marker: { color: colour, size: 6 },
       text: where.map((at, i) => `${at[0]}<br>10^${values[i].toFixed(2)}`),
     };
     if (!lost.some(Boolean)) return [curve];
@@ -59,7 +65,7 @@ export class ProfileFigure {
       ...points,
       y: lost.map((is) => (is ? 10 ** lostAt : null)),
       mode: "markers",
-      marker: { color: lane.colour, size: 11, symbol: "triangle-down" },
+      marker: { color: colour, size: 11, symbol: "triangle-down" },
       text: where.map((at) => `${at[0]}<br>0, or too small for float32`),
     };
     return [curve, triangles];
@@ -78,10 +84,10 @@ export class ProfileFigure {
 
   /** Whole decades that only grow, over all that was drawn of this quantity; and, once something
    * was lost (0, or too small for float32), the line under them where its triangles stand. */
-  range(lanes, quantity, profile, size) {
+  range(lanes, quantity, size) {
     const bounds = (this.bounds[quantity] ??= new Bounds());
     for (const lane of lanes) {
-      for (const value of profile.lanes[lane.index][quantity]) {
+      for (const value of valuesOf(lane, quantity)) {
         if (value < FLOAT32_LOG10) bounds.lost = true;
         else if (Number.isFinite(value)) bounds.grow(Math.floor(value), Math.ceil(value));
       }
@@ -93,6 +99,19 @@ export class ProfileFigure {
     const lost = bounds.lost ? low - room : null;
     return { range: [(lost ?? low) - room, low + decades], lost };
   }
+}
+
+/** What is drawn of a lane: `shown`, the profile asked for or, once the lane has diverged, its last
+ * one with numbers in it; and the step at which it diverged, null while it lives. */
+function lastAlive(lane, history, profile) {
+  const diedAt = history.diverged[lane.index];
+  const dead = diedAt !== null && profile.step >= diedAt;
+  return dead && history.alive[lane.index]
+    ? { shown: history.alive[lane.index], diedAt } : { shown: profile, diedAt: null };
+}
+
+function valuesOf(lane, quantity) {
+  return lane.shown.lanes[lane.index][quantity];
 }
 
 /** Where a value stands: a lost one on the line of the lost. */

@@ -63,15 +63,17 @@ function name(lane) {
 }
 
 /** First layer against last, for every lane that is shown. */
-export function profileReading(lanes, profile, quantity) {
+export function profileReading(lanes, quantity) {
   const said = lanes.map((lane, i) => {
-    const values = profile.lanes[lane.index][quantity];
+    const values = lane.shown.lanes[lane.index][quantity];
     const first = values[0], last = values[values.length - 1];
     const of = i === 0 ? `${QUANTITIES[quantity].of} is ` : "";
-    return `${name(lane)}: ${of}${against(first, last, i === 0)}`;
+    const dead = lane.diedAt === null ? ""
+      : `diverged at step ${lane.diedAt}; at step ${lane.shown.step} (faded) `;
+    return `${name(lane)}: ${dead}${of}${against(first, last, i === 0)}`;
   });
   const below = lanes.some((lane) =>
-    profile.lanes[lane.index][quantity].some((value) => value < FLOAT32_LOG10));
+    lane.shown.lanes[lane.index][quantity].some((value) => value < FLOAT32_LOG10));
   const note = below ? " Triangles (▼): 0, or too small for float32." : "";
   return said.length ? `${said.join("; ")}.${note}` : "";
 }

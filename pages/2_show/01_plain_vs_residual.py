@@ -6,7 +6,7 @@ icon: compare_arrows
 import streamlit as st
 
 from skipviz.ui import address, twins
-from skipviz.ui.control import controls, recorded
+from skipviz.ui.control import controls, differs, recorded
 from skipviz.ui.training import at_init, buttons, charts, foot
 
 st.title("Plain vs residual")
@@ -24,12 +24,12 @@ if not twins.is_pair(start):
     )
     start, run = twins.default(), None
 
-boxes = st.columns([3, 1.4, 1.8, 1.6, 2.3, 1.8], vertical_alignment="bottom")
-chosen = twins.controls(start.with_(changes=()), boxes[:4])
-experiment = recorded(chosen, start, "twins") or chosen
-run = buttons(experiment, run, "twins", boxes[4:])
+boxes = st.columns([1.9, 0.9, 1.2, 1.8, 1.1, 2.25, 1.4, 0.85], vertical_alignment="bottom")
+chosen = twins.controls(start.with_(changes=()), boxes[:5])
+experiment = recorded(chosen, start, run, "twins") or chosen
+run = buttons(experiment, run, "twins", boxes[5:])
 
-if run is not None and run.ended and run.experiment != experiment:
+if run is not None and run.ended and differs(run, experiment):
     run = None
 controls(run, experiment, "twins")
 if run is None:
@@ -39,7 +39,7 @@ if run is None:
         st.caption("This is the gradient **at init**. Press **Train** to watch both nets learn.")
 else:
     charts(run, key="twins_charts", panels=("header", "profile", "loss", "heat"))
-    if run.experiment != experiment:
+    if differs(run, experiment):
         st.info("The controls were changed after this run began. Press Train to see their effect.")
 foot(
     "plain twin",

@@ -23,7 +23,7 @@ if not gates.fits(start):
     st.info("This page shows one highway net beside its plain twin; others open in the Lab.")
     start, run = gates.default(), None
 
-boxes = st.columns([3.2, 0.9, 1.3, 0.8, 1.9, 1.5], vertical_alignment="bottom")
+boxes = st.columns([3.2, 0.9, 1.3, 0.8, 2.0, 1.3, 0.8], vertical_alignment="bottom")
 experiment = gates.controls(start, boxes[:4])
 run = buttons(experiment, run, "gates", boxes[4:])
 if run is not None and run.ended and run.experiment != experiment:

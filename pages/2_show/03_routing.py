@@ -18,7 +18,7 @@ st.markdown(
 address.restore("routing")
 run = address.run_in_address()
 recipes = routing.recipes()
-box, *boxes = st.columns([5, 1.4, 1.2], vertical_alignment="bottom")
+box, *boxes = st.columns([5, 1.4, 1.2, 1], vertical_alignment="bottom")
 spelled = run.experiment if run else address.experiment_in_address(next(iter(recipes.values())))
 known = [*recipes.values()]
 if spelled not in known:

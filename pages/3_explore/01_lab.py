@@ -6,7 +6,7 @@ icon: science
 import streamlit as st
 
 from skipviz.ui import address, lab
-from skipviz.ui.control import controls, recorded
+from skipviz.ui.control import controls, differs, recorded
 from skipviz.ui.inside import inside
 from skipviz.ui.training import buttons, charts, foot
 
@@ -24,7 +24,7 @@ with st.expander(
     icon=":material/account_tree:",
 ):
     experiment = lab.form(state, fields)
-experiment = recorded(experiment, run.experiment if run else state.start, "lab")
+experiment = recorded(experiment, run.experiment if run else state.start, run, "lab")
 run = buttons(experiment, run, "lab", boxes)
 controls(run, experiment, "lab")
 
@@ -33,7 +33,7 @@ if run is None:
 else:
     charts(run, key="lab_charts")
     inside(run)
-    if experiment is not None and run.experiment.with_(changes=experiment.changes) != experiment:
+    if experiment is not None and differs(run, experiment):
         st.info("The lanes were changed after this run began. Press Train to see their effect.")
 foot(
     "lane",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from skipviz.knob import Knob, SpecError, show
 from skipviz.runs.live import Run
-from skipviz.spec import FIELDS
+from skipviz.schedule import base
+from skipviz.spec import FIELDS, Change
 
 ANSWER_S = 0.3
 """Whoever asks waits so long for the worker's word; a step that takes longer answers later."""
@@ -72,6 +73,31 @@ def goes_on(run: Run) -> bool:
     status = run.status()
     broken_off = status["state"] in ("stopped", "interrupted")
     return broken_off and run.folder is not None and status.get("step", 0) < run.experiment.steps
+
+
+class Accident(NamedTuple):
+    """A lane diverged at step `diverged_at`, with the learning rate that `change` had raised by
+    hand from `before`."""
+
+    lane: int
+    diverged_at: int
+    change: Change
+    before: float
+
+
+def accident(run: Run) -> Accident | None:
+    """The first divergence under a learning rate that was raised by hand; None where there was
+    none."""
+    changes = run.experiment.changes
+    if not changes or not run.log.n:
+        return None
+    ends = [run.log.diverged_at(lane, run.log.n - 1) for lane in range(len(run.log.tracks))]
+    dead = sorted((end, lane) for lane, end in enumerate(ends) if end is not None)
+    for end, lane in dead:
+        so_far = [change for change in changes if change.step <= end]
+        if so_far and so_far[-1].lr > (before := base(run.experiment, so_far[-1].step - 1)):
+            return Accident(lane, end, so_far[-1], before)
+    return None
 
 
 def check_goes_on(run: Run) -> None:

@@ -13,8 +13,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.runs import manager
-from skipviz.runs.control import goes_on
+from skipviz.runs.control import accident, goes_on
 from skipviz.runs.live import Run
+from skipviz.runs.tracks import labels
 from skipviz.spec import FIELDS, Experiment, SpecError
 from skipviz.ui.notes import complain
 
@@ -31,7 +32,7 @@ def controls(run: Run | None, experiment: Experiment | None, key: str) -> None:
     hand, a line that says so."""
     if run is None:
         if experiment is not None and experiment.changes:
-            _changes(_a_row(), experiment, key)
+            _changes(_a_row(), experiment, experiment, key)
         return
     mine = run.id in steered() | st.session_state.get("mine", set())
     every = EVERY_S if mine and not run.ended else None
@@ -49,6 +50,8 @@ def _a_row() -> DeltaGenerator:
 
 
 def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> None:
+    if st.session_state.pop(f"{key}_shows", run.id) != run.id:
+        st.rerun()  # the whole page: it shows another run now
     under_way, trouble = f"{key}_under_way", st.session_state.pop(f"{key}_trouble", None)
     if trouble:
         complain(trouble)
@@ -57,12 +60,14 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
         if run.id in steered() and not follows:
             st.rerun()
         _under_way(run, key)
+        _accident(run, key)
         return
     # The page hears of the end, unless its controls say something else by now: it would turn to
     # that.
-    if follows and experiment is not None and _bare(experiment) == _bare(run.experiment):
+    if follows and not differs(run, experiment):
         st.rerun()
-    can, changed = goes_on(run), experiment is not None and experiment.changes
+    can = goes_on(run)
+    changed = run.experiment.changes and not differs(run, experiment)
     row = _a_row() if can or changed else None
     if row is None and st.session_state.get(under_way) == run.id:
         st.space(ROW_PX)
@@ -76,7 +81,8 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
             help="Training goes on from the last saved step as if it had never been broken off.",
         )
     if row is not None and experiment is not None and changed:
-        _changes(row, experiment, key)
+        _changes(row, experiment, run.experiment, key)
+    _accident(run, key)
 
 
 def _under_way(run: Run, key: str) -> None:
@@ -191,25 +197,84 @@ def _go_on(run_id: str, key: str) -> None:
         st.session_state[f"{key}_trouble"] = error
 
 
-def recorded(experiment: Experiment | None, source: Experiment, key: str) -> Experiment | None:
-    """The page's experiment with the learning rates that were changed by hand in `source`, which it
-    began from, where it is the same otherwise: Train then gives the same run again."""
+def recorded(
+    experiment: Experiment | None, source: Experiment, run: Run | None, key: str
+) -> Experiment | None:
+    """The page's experiment as Train will run it: with the learning rates that were changed by hand
+    in `source`, which it began from, only where that is asked for: by a click, or by an address
+    that spells the changes out."""
     if experiment is None:
         return None
-    left_out = st.session_state.get(f"{key}_left_out") == source.changes
-    if left_out or _bare(source) != _bare(experiment):
+    if not _repeats(source, key, run is None) or _bare(source) != _bare(experiment):
         return _bare(experiment)
     return experiment.with_(changes=source.changes)
+
+
+def differs(run: Run, experiment: Experiment | None) -> bool:
+    """Do the page's controls say something else than what this run was begun with?"""
+    return experiment is None or _bare(experiment) != _bare(run.experiment)
+
+
+def _repeats(source: Experiment, key: str, otherwise: bool) -> bool:
+    """Whether Train repeats these changes: as was clicked for them, else `otherwise`."""
+    changes, choice = st.session_state.get(f"{key}_repeats", ((), otherwise))
+    return bool(choice) if changes == source.changes else otherwise
 
 
 def _bare(experiment: Experiment) -> Experiment:
     return experiment.with_(changes=()) if experiment.changes else experiment
 
 
-def _changes(row: DeltaGenerator, experiment: Experiment, key: str) -> None:
-    """Says that Train will change the learning rate, and offers to leave that out."""
-    said = ", ".join(f"{change.lr:g} from step {change.step} on" for change in experiment.changes)
-    row.caption(f"Learning rate {experiment.lr:g}, changed by hand: {said}. Train repeats this.")
-    if row.button("Leave the changes out", key=f"{key}_leave_out", type="tertiary"):
-        st.session_state[f"{key}_left_out"] = experiment.changes
+def _changes(row: DeltaGenerator, experiment: Experiment, source: Experiment, key: str) -> None:
+    """Says how the learning rate was changed in `source` and whether Train will do so again, and
+    offers the other."""
+    said = ", ".join(f"{change.lr:g} from step {change.step} on" for change in source.changes)
+    repeats = bool(experiment.changes)
+    will = "Train repeats this." if repeats else f"Train keeps {source.lr:g}."
+    row.caption(f"Learning rate {source.lr:g}, changed by hand: {said}. {will}")
+    offer = "Leave the changes out" if repeats else "Repeat the changes"
+    if row.button(offer, key=f"{key}_repeat_changes", type="tertiary"):
+        st.session_state[f"{key}_repeats"] = (source.changes, not repeats)
         st.rerun()
+
+
+def _accident(run: Run, key: str) -> None:
+    """Of a lane that diverged after its learning rate was raised by hand: says so, and offers to
+    begin anew with the rate that it had."""
+    happened = accident(run)
+    if happened is None:
+        return
+    name = labels(run.experiment)[happened.lane]
+    raised = happened.change
+    row = _a_row()
+    row.warning(
+        f"**{name}** diverged at step {happened.diverged_at}: the learning rate had been raised"
+        f" from {happened.before:g} to {raised.lr:g} at step {raised.step}."
+        " What has diverged does not come back at a smaller rate.",
+        icon=":material/warning:",
+        width="stretch",
+    )
+    row.button(
+        f"Restart with {happened.before:g}",
+        key=f"{key}_restart",
+        icon=":material/restart_alt:",
+        on_click=_restart,
+        args=(run, happened.change.step, key),
+    )
+
+
+def _restart(run: Run, step: int, key: str) -> None:
+    """Begins the run anew without what was changed at this step and after it."""
+    earlier = tuple(change for change in run.experiment.changes if change.step < step)
+    owner = manager.current()
+    try:
+        new = owner.submit(run.experiment.with_(changes=earlier))
+    except SpecError as error:
+        st.session_state[f"{key}_trouble"] = error
+        return
+    mine: set[str] = st.session_state.setdefault("mine", set())
+    if run.id in mine | steered() and not run.ended:
+        owner.stop(run.id)
+    mine.add(new)
+    st.query_params["run"] = new
+    st.session_state[f"{key}_shows"] = new

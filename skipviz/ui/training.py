@@ -15,6 +15,7 @@ from skipviz.runs.live import Run
 from skipviz.runs.tracks import families, labels
 from skipviz.spec import Experiment, SpecError, dataset
 from skipviz.ui.control import steered
+from skipviz.ui.copy_link import copy_link
 from skipviz.ui.live import live
 from skipviz.ui.notes import complain, words
 
@@ -62,12 +63,12 @@ def _note(experiment: Experiment) -> str:
 def buttons(
     experiment: Experiment | None, run: Run | None, key: str, boxes: Sequence[DeltaGenerator]
 ) -> Run | None:
-    """The Train and Stop buttons in two boxes; the run to show after them.
+    """The Train, Stop and Copy link buttons in three boxes; the run to show after them.
 
     Train replaces a run that this browser started itself; somebody else's run goes on.
     """
     owner = manager.current()
-    left, right = boxes
+    left, right, last = boxes
     train = left.button(
         "Train",
         key=f"{key}_train",
@@ -85,6 +86,7 @@ def buttons(
         width="stretch",
         disabled=(run is None or run.ended) and not train,
     )
+    copy_link(last, f"{key}_copy_link")
     if stop and run is not None:
         owner.stop(run.id)
         steered().add(run.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.spec import FIELDS, Experiment, Lane
@@ -26,17 +27,10 @@ def default() -> Experiment:
 
 
 def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment:
-    """The demonstration's few knobs in four boxes, beginning with the values of `start`."""
+    """The demonstration's few knobs in five boxes, beginning with the values of `start`."""
     settings = start.lanes[-1].settings()
-    depth_box, activation_box, init_box, steps_box = boxes
-    depth = depth_box.slider(
-        "Depth: hidden layers",
-        min_value=min(3, settings["depth"]),
-        max_value=max(150, settings["depth"]),
-        value=settings["depth"],
-        key="twins_depth",
-        help="The residual net has a shortcut around every two layers after the first.",
-    )
+    slider_box, number_box, activation_box, init_box, steps_box = boxes
+    depth = _depth(settings["depth"], slider_box, number_box)
     activations = ["relu", "tanh", "sigmoid"]
     activation = activation_box.selectbox(
         "Activation",
@@ -64,6 +58,37 @@ def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment:
     chosen = {"depth": int(depth), "activation": activation, "init": init}
     knobs = {name: value for name, value in chosen.items() if settings[name] != value}
     return start.with_(lanes=pair({**start.lanes[1].knobs, **knobs}), steps=steps)
+
+
+def _depth(start: int, slider_box: DeltaGenerator, number_box: DeltaGenerator) -> int:
+    """The depth by a slider for the show, and beside it by a number for whoever wants just that."""
+    widgets = {"twins_depth": "twins_depth_number", "twins_depth_number": "twins_depth"}
+
+    def follow(moved: str) -> None:
+        st.session_state[widgets[moved]] = st.session_state[moved]
+
+    for key in widgets:
+        st.session_state.setdefault(key, start)
+    limits: dict[str, Any] = {"min_value": min(3, start), "max_value": max(150, start)}
+    slider_box.slider(
+        "Depth: hidden layers",
+        **limits,
+        key="twins_depth",
+        on_change=follow,
+        args=("twins_depth",),
+        help="The residual net has a shortcut around every two layers after the first.",
+    )
+    return int(
+        number_box.number_input(
+            "Depth",
+            **limits,
+            step=1,
+            key="twins_depth_number",
+            on_change=follow,
+            args=("twins_depth_number",),
+            label_visibility="collapsed",
+        )
+    )
 
 
 def is_pair(experiment: Experiment) -> bool:
