@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from skipviz import discover, performing
+from skipviz import console, discover, performing
 from skipviz.datafiles import cli as datafiles
 from skipviz.declarations import probe
 from skipviz.runs.store import Store
@@ -128,7 +128,8 @@ def _progress(step: int, steps: int, losses: list[float]) -> None:
         return
     filled = "█" * (30 * step // steps)
     text = "  ".join(f"{loss:.4f}" for loss in losses)
-    sys.stderr.write(f"\r{filled:30} {step}/{steps}  loss {text}\x1b[K" + "\n" * (step == steps))
+    line = f"{filled:30} {step}/{steps}  loss {text}"  # blanks: old terminals cannot clear a line
+    sys.stderr.write(f"\r{line:<78}" + "\n" * (step == steps))
     sys.stderr.flush()
 
 
@@ -252,6 +253,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; bad input ends with status 2 and one sentence on standard error."""
+    console.legible()
     args = parser().parse_args(words)
     try:
         status: int = args.call(args)

@@ -75,7 +75,8 @@ def _people(**event: Any) -> None:
         print(event["text"])
     elif "total" in event and sys.stderr.isatty():
         done, total = (places.megabytes(event[name]) for name in ("done", "total"))
-        sys.stderr.write(f"\r{done} of {total}\x1b[K" + "\n" * (event["done"] == event["total"]))
+        line = f"{done} of {total}"  # blanks: old terminals cannot clear a line
+        sys.stderr.write(f"\r{line:<30}" + "\n" * (event["done"] == event["total"]))
 
 
 def _list(args: argparse.Namespace, tell: Any) -> None:

@@ -1,0 +1,134 @@
+"""What the command line prints can be read on any code page, and never breaks off there."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from skipviz import console, engine
+from skipviz.cli import main
+from skipviz.runs.store import Store
+from skipviz.spec import Experiment, Lane
+
+ROOT = Path(__file__).parent.parent
+CODE_PAGES = ("cp1252", "cp437", "cp932", "ascii")
+LANES = [
+    Lane(family="resnet", knobs={"backbone": "dense", "depth": 5}),
+    Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8, "shortcut": "A"}),
+]
+
+COMMANDS = (
+    "--help",
+    "families",
+    "describe resnet backbone=cifar depth=20",
+    "describe resnet depth=nine",
+    "train {folder}/two×lanes.json",
+    "scene",
+    "scene gradients_at_init --recorded",
+    "scene nonesuch",
+    "record nonesuch",
+    "probe shares {run}",
+    "runs",
+    "data",
+    "bench nonesuch",
+)
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, code_page: str, words: list[str]) -> str:
+    """What a command writes to both of its streams, as a terminal of that code page shows it."""
+    streams = {name: io.BytesIO() for name in ("stdout", "stderr")}
+    with monkeypatch.context() as patch:
+        for name, raw in streams.items():
+            patch.setattr(sys, name, io.TextIOWrapper(raw, code_page, write_through=True))
+        try:
+            main(words)
+        except SystemExit as end:
+            assert end.code == 0
+        return "".join(raw.getvalue().decode(code_page) for raw in streams.values())
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A folder whose name no code page but Unicode's knows, with a run and its weights."""
+    folder = tmp_path_factory.mktemp("läufe × ✓ ℵ")
+    made = Store(folder)
+    experiment = Experiment(lanes=LANES[:1], steps=2, lr=0.01, device="cpu")
+    run = made.create(made.new_id(), experiment)
+    torch.save(engine.Training(experiment).state(), run / "checkpoint.pt")
+    text = Experiment(lanes=LANES, steps=1, data="shapes", batch_size=2, device="cpu").to_json()
+    (folder / "two×lanes.json").write_text(text, encoding="utf-8")
+    return made
+
+
+@pytest.mark.parametrize("code_page", CODE_PAGES)
+def test_every_command_prints_on_every_code_page(
+    store: Store, monkeypatch: pytest.MonkeyPatch, code_page: str
+) -> None:
+    monkeypatch.setenv("SKIPVIZ_RUNS", str(store.root))
+    (run,) = store.runs()
+    everything = ""
+    for command in COMMANDS:
+        words = [word.format(folder=store.root, run=run) for word in command.split(" ")]
+        text = printed(monkeypatch, code_page, words)
+        assert text, command
+        everything += text
+    assert "1 runs in" in everything and "laufe" in everything.replace("ä", "a")
+    assert "√" in everything or "sqrt" in everything
+
+
+def test_nothing_that_we_print_turns_into_a_question_mark() -> None:
+    for path in [*ROOT.glob("skipviz/**/*.py"), *ROOT.glob("benchmarks/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                lost = console.stand_in(node.value.replace("?", ""))
+                assert lost.isascii() and "?" not in lost, f"{path}: {node.value}"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("10⁻⁹ → 3×3 café, σ ≥ Σ", "10^-9 -> 3x3 cafe, sigma >= Sigma"),
+        ("✓ … ÷ “a” W₁", 'yes ... / "a" W1'),
+        ("学\ud800", "??"),
+    ],
+)
+def test_a_stand_in_is_what_one_would_type(text: str, wanted: str) -> None:
+    assert console.stand_in(text) == wanted
+
+
+def test_a_code_page_keeps_the_characters_that_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "cp1252", write_through=True))
+    console.legible()
+    sys.stdout.write("3×3 → ä")
+    assert raw.getvalue().decode("cp1252") == "3×3 -> ä"
+
+
+def test_what_a_user_chose_for_characters_that_are_not_there_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, "ascii", errors="replace", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    console.legible()
+    sys.stdout.write("3×3")
+    assert raw.getvalue() == b"3?3"
+
+
+def test_a_process_of_a_foreign_code_page_answers_in_json_and_in_words() -> None:
+    foreign = os.environ | {"PYTHONUTF8": "0", "PYTHONIOENCODING": "cp437", "LC_ALL": "C"}
+    for words in (["families", "--json"], ["families"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "skipviz", *words],
+            capture_output=True, encoding="cp437", cwd=ROOT, env=foreign,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "resnet" in (json.loads(done.stdout)["families"] if len(words) > 1 else done.stdout)
