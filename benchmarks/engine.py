@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.interleaved import Crew, Peak, Times, Way, busy, measure, note
 from benchmarks.tutorial_loop import Tutorial, in_turn, pictures
+from skipviz import console
 from skipviz.spec import Experiment, Lane
 
 BATCH = 128
@@ -445,6 +446,7 @@ def line(made: dict[str, Any]) -> str:
 
 
 def main() -> int:
+    console.legible()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     parser.add_argument("--cases", default="", help="only these, separated by commas")
