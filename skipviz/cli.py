@@ -6,21 +6,19 @@ Exit status 0, or 1 where something fell short, or 2 for bad input with one line
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from skipviz import console, discover, performing
+from skipviz import console, discover, performing, training_command
 from skipviz.datafiles import cli as datafiles
 from skipviz.declarations import probe
 from skipviz.runs.store import Store
 from skipviz.runs.tracks import labels
-from skipviz.spec import Experiment, SpecError, architecture, settle
+from skipviz.spec import SpecError, architecture, settle
+from skipviz.strict_json import dumps
 
 
 def families(args: argparse.Namespace) -> int:
@@ -35,7 +33,7 @@ def families(args: argparse.Namespace) -> int:
         for key, found in discover.architectures().items()
     }
     if args.json:
-        print(json.dumps({"families": table}))
+        print(dumps({"families": table}))
         return 0
     for key, entry in table.items():
         print(f"{key:10} {entry['title']}: {entry['formula']}")
@@ -50,6 +48,10 @@ def _knobs(words: Sequence[str]) -> dict[str, str]:
     wrong = next((word for word, pair in zip(words, pairs, strict=True) if not pair[1]), None)
     if wrong is not None:
         raise SpecError(f"knob '{wrong}': must be name=value, such as depth=20")
+    names = [name for name, _, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SpecError(f"knob '{twice}': given twice; give it once")
     return {name: value for name, _, value in pairs}
 
 
@@ -59,78 +61,13 @@ def describe(args: argparse.Namespace) -> int:
     found = architecture(args.family)
     counts = found.wiring(settings).describe()
     if args.json:
-        print(json.dumps({"name": found.name(settings), "settings": settings, **counts}))
+        print(dumps({"name": found.name(settings), "settings": settings, **counts}))
         return 0
     print(found.name(settings))
     for name, value in counts.items():
         shown = f"{value:,}" if isinstance(value, int) else value
         print(f"  {name.replace('_', ' '):28} {shown}")
     return 0
-
-
-def _experiment(word: str) -> Experiment:
-    """An experiment from a file, or from a scene's key."""
-    scene = discover.scenes().get(word) if not Path(word).exists() else None
-    if scene is not None:
-        experiment: Experiment = scene.experiment
-        return experiment
-    try:
-        text = Path(word).read_bytes()
-    except OSError as error:
-        why = error.strerror or "cannot be read"
-        raise SpecError(
-            f"experiment '{word}': {why.lower()}; give a file written by skipviz"
-        ) from None
-    return Experiment.from_json(text)
-
-
-def _last(values: list[float]) -> float:
-    """The mean of the last 25 losses: one batch alone is noise."""
-    return float(np.mean(values[-25:]))
-
-
-def train(args: argparse.Namespace) -> int:
-    """Trains an experiment here and prints what came of it."""
-    from skipviz.runs import capacity
-
-    experiment = _experiment(args.experiment)
-    capacity.check(experiment)
-    from skipviz import engine
-
-    losses: list[list[float]] = [[] for _ in experiment.lanes]
-    diverged: list[int | None] = [None] * len(losses)
-    steps = experiment.steps
-    for frame in engine.train(experiment):
-        steps = frame.step + 1  # fewer, where a budget in seconds is spent before
-        for i, lane in enumerate(frame.lanes):
-            losses[i].append(float(np.median(lane.loss)))
-            diverged[i] = lane.diverged_at
-        if not args.json:
-            _progress(frame.step + 1, experiment.steps, [values[-1] for values in losses])
-    names = labels(experiment)
-    rows: list[dict[str, Any]] = [
-        {"lane": name, "loss": _last(values), "diverged_at": at}
-        for name, values, at in zip(names, losses, diverged, strict=True)
-    ]
-    if args.json:
-        print(json.dumps({"lanes": rows, "steps": steps, "data": experiment.data}))
-        return 0
-    print(f"Mean training loss of the last 25 of {steps} steps on {experiment.data}:")
-    for row in rows:
-        note = "" if row["diverged_at"] is None else f"  diverged at step {row['diverged_at']}"
-        print(f"  {row['lane']:28} {row['loss']:.4f}{note}")
-    return 0
-
-
-def _progress(step: int, steps: int, losses: list[float]) -> None:
-    """A bar on standard error, where that is a terminal."""
-    if not sys.stderr.isatty() or (step % 10 and step != steps):
-        return
-    filled = "█" * (30 * step // steps)
-    text = "  ".join(f"{loss:.4f}" for loss in losses)
-    line = f"{filled:30} {step}/{steps}  loss {text}"  # blanks: old terminals cannot clear a line
-    sys.stderr.write(f"\r{line:<78}" + "\n" * (step == steps))
-    sys.stderr.flush()
 
 
 def measured(args: argparse.Namespace) -> int:
@@ -146,10 +83,10 @@ def measured(args: argparse.Namespace) -> int:
     value = load(store.folder(args.run), args.turn).asked(declared, options)
     if args.json:
         asked = {"probe": args.probe, "run": args.run, "turn": args.turn, "options": options}
-        print(json.dumps(asked | value))
+        print(dumps(asked | value))
         return 0
     print(f"{declared.question}\n{declared.definition}\n")
-    print(json.dumps(value, indent=1)[:4000])
+    print(dumps(value, indent=1)[:4000])
     print(f"\nCaveat: {declared.caveat}")
     return 0
 
@@ -175,7 +112,7 @@ def runs(args: argparse.Namespace) -> int:
             }
         )
     if args.json:
-        print(json.dumps({"runs": rows, "folder": str(store.root)}))
+        print(dumps({"runs": rows, "folder": str(store.root)}))
         return 0
     for row in rows:
         lanes = ", ".join(row["lanes"])
@@ -211,12 +148,15 @@ def doctor(args: argparse.Namespace) -> int:
         if not args.json:
             print(f"{'ok ' if finding.good else 'BAD'} {finding.what}: {finding.text}", flush=True)
     if args.json:
-        print(json.dumps({"findings": [vars(finding) for finding in findings]}))
+        print(dumps({"findings": [vars(finding) for finding in findings]}))
     return 0 if all(finding.good for finding in findings) else 1
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every command with its arguments."""
+Grammar = tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]
+
+
+def grammar() -> Grammar:
+    """The parser of the whole line, and that of each command with its arguments."""
     top = argparse.ArgumentParser(prog="python -m skipviz", description=__doc__.splitlines()[0])
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -232,7 +172,7 @@ def parser() -> argparse.ArgumentParser:
     one = add("describe", describe)
     one.add_argument("family", help="plain, resnet, …: see families")
     one.add_argument("knobs", nargs="*", metavar="knob=value")
-    one = add("train", train)
+    one = add("train", training_command.train)
     one.add_argument("experiment", metavar="EXPERIMENT.json|SCENE")
     performing.declare(add("scene", performing.scene))
     performing.declare_record(add("record", performing.record))
@@ -248,13 +188,23 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--cases", default="", help="only these rows, separated by commas")
     one.add_argument("--quick", action="store_true", help="fewer rounds, fewer nets")
     add("doctor", doctor)
-    return top
+    return top, commands.choices
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The words of a command line, in any order behind their command; options may stand before it
+    too."""
+    top, commands = grammar()
+    at = next((place for place, word in enumerate(words) if word in commands), None)
+    if at is None or any(not w.startswith("-") or w in ("-h", "--help") for w in words[:at]):
+        return top.parse_args(words)
+    return commands[words[at]].parse_intermixed_args([*words[:at], *words[at + 1 :]])
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; bad input ends with status 2 and one sentence on standard error."""
     console.legible()
-    args = parser().parse_args(words)
+    args = parsed(sys.argv[1:] if words is None else words)
     try:
         status: int = args.call(args)
     except SpecError as error:

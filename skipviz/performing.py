@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from skipviz import discover
+from skipviz import discover, final
 from skipviz.datafiles.find import missing
 from skipviz.datafiles.places import megabytes
 from skipviz.knob import show
@@ -28,6 +28,7 @@ from skipviz.runs import recordings
 from skipviz.runs.evidence import told
 from skipviz.scene import Scene, judge
 from skipviz.spec import SpecError
+from skipviz.strict_json import dumps, numbers
 
 
 def declare(command: argparse.ArgumentParser) -> None:
@@ -66,12 +67,13 @@ def scene(args: argparse.Namespace) -> int:
     short = [result["key"] for result in results if not _met(result)]
     if args.json:
         order = {key: place for place, key in enumerate(keys)}
-        print(json.dumps({"scenes": sorted(results, key=lambda r: order[r["key"]])}))
+        print(dumps({"scenes": sorted(results, key=lambda r: order[r["key"]])}))
     else:
         word = "only recorded" if args.recorded else "fell short"
         outcome = f"{word}: {', '.join(short)}" if short else "every expectation was met"
         count = f"{len(results)} scene{'s' if len(results) > 1 else ''}"
         print(f"{count} in {time.monotonic() - began:.0f} s; {outcome}")
+        print(f"final: {final.WORDS}")
     return 1 if short else 0
 
 
@@ -93,7 +95,7 @@ def record(args: argparse.Namespace) -> int:
             for text in short:
                 print(f"  FELL SHORT {text}")
     if args.json:
-        print(json.dumps({"recordings": rows}))
+        print(dumps({"recordings": rows}))
     return 1 if any(row["fell_short"] for row in rows) else 0
 
 
@@ -111,7 +113,7 @@ def _listed(found: dict[str, Scene], as_json: bool) -> int:
     """Which scenes there are."""
     if as_json:
         rows = [{"key": k, "title": s.title, "question": s.question} for k, s in found.items()]
-        print(json.dumps({"known": rows}))
+        print(dumps({"known": rows}))
         return 0
     for key, each in found.items():
         print(f"{key:22} {each.title}: {each.question}")
@@ -207,7 +209,7 @@ def _child(key: str, seeds: int | None, first_seed: int | None) -> dict[str, Any
         env=os.environ | settled,
     )
     try:
-        result: dict[str, Any] = json.loads(done.stdout)["scenes"][0]
+        result: dict[str, Any] = numbers(json.loads(done.stdout))["scenes"][0]
     except (ValueError, KeyError, IndexError):
         why = (done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"])[-1]
         return {"key": key, "state": "failed", "expectations": [], "seconds": 0.0, "why": why}
@@ -228,7 +230,7 @@ def _print(result: dict[str, Any]) -> None:
         good = "showed" if expectation.get("showed") else "met" if expectation["met"] else ""
         print(f"  {good or 'FELL SHORT':10} {expectation['text']}")
         if expectation["measured"]:
-            numbers = ", ".join(f"{float(value):.4g}" for value in expectation["measured"])
+            numbers = ", ".join(f"{value:.4g}" for value in expectation["measured"])
             unit = f" {expectation['unit']}" if expectation["unit"] else ""
             print(f"{'':13}expected {expectation['wanted']}; measured {numbers}{unit}")
     if "why" in result:

@@ -16,9 +16,6 @@ import numpy as np
 
 from skipviz.spec import Experiment
 
-LAST = 25
-"""Recorded steps whose mean stands for "the training loss at the end": one batch alone is noise."""
-
 
 class Evidence(Protocol):
     """What the runs of a scene measured. Lanes count from 0; one number for each seed."""
@@ -39,8 +36,8 @@ class Evidence(Protocol):
         width 1, held-out ones are NaN on steps without an evaluation."""
 
     def final(self, field: str, lane: int, run: str = "main") -> list[float]:
-        """The mean of `loss` or `error` over the last `LAST` recorded steps, of each seed; a loss
-        that is not finite counts as infinity."""
+        """The final `loss` or `error` of each seed (`skipviz.final`); infinity of a seed that
+        diverged."""
 
     def ask(self, name: str) -> list[dict[str, Any]]:
         """The answers to the `Ask` of this name, one for each seed."""
@@ -89,9 +86,9 @@ class Verdict:
         return float(np.median(self.measured))
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON; numbers that it lacks stand as strings."""
-        plain = [value if np.isfinite(value) else str(value) for value in self.measured]
-        return {"text": self.text, "measured": plain, "wanted": self.wanted, "met": self.met}
+        """As an object for `strict_json`."""
+        measured = list(self.measured)
+        return {"text": self.text, "measured": measured, "wanted": self.wanted, "met": self.met}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
+from skipviz import strict_json
 from skipviz.declarations import (
     Architecture,
     Dataset,
@@ -280,7 +281,11 @@ class Experiment(_Value):
     def from_json(cls, text: str | bytes) -> Experiment:
         """The inverse of `to_json`; SpecError with one sentence for anything else."""
         try:
-            value = json.loads(text)
+            value = strict_json.read(text)
+        except strict_json.KeyTwiceError as error:
+            raise SpecError(
+                f"experiment: {show(str(error))} is given twice in one object; give it once"
+            ) from None
         except (ValueError, RecursionError) as error:
             where = ""
             if isinstance(error, json.JSONDecodeError):
@@ -307,6 +312,9 @@ class Experiment(_Value):
     def from_query(cls, query: Mapping[str, list[str]]) -> Experiment:
         """The inverse of `to_query`. SpecError for unknown names and wrong values."""
         many = ("lane", "change")
+        twice = next((name for name in query if name not in many and len(query[name]) > 1), None)
+        if twice is not None:
+            raise SpecError(f"field {show(twice)}: given twice in the address; give it once")
         fields = {name: given[-1] for name, given in query.items() if name not in many and given}
         for name in many:
             if f"{name}s" in fields:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from skipviz import discover
-from skipviz.cli import main, parser
+from skipviz.cli import grammar, main, parsed
 from skipviz.spec import Experiment, Lane
 
 FAMILIES = ("plain", "resnet", "highway", "densenet")
@@ -110,7 +110,7 @@ def test_every_command_that_the_readme_names_exists() -> None:
     root = Path(__file__).resolve().parents[1]
     text = (root / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"python -m skipviz (\w+)", text))
-    help_text = parser().format_help()
+    help_text = grammar()[0].format_help()
     assert {"families", "describe", "train", "doctor"} <= named
     assert all(f"    {name} " in help_text for name in named), help_text
     targets = re.findall(r"^(\w+):", (root / "Makefile").read_text(encoding="utf-8"), re.M)
@@ -127,3 +127,36 @@ def test_bench_names_the_benchmarks_and_the_rows_that_there_are(
     assert main(["bench", "engine", "--cases", "pair-dense-21"]) == 2
     wrong = capfd.readouterr().err.strip().splitlines()
     assert len(wrong) == 1 and wrong[0].startswith("case 'pair-dense-21': must be one of pair-")
+
+
+ORDERS = (
+    ("describe resnet --json depth=20", "describe resnet depth=20 --json"),
+    ("describe --json resnet depth=20", "describe resnet depth=20 --json"),
+    ("--json describe resnet depth=20", "describe resnet depth=20 --json"),
+    ("train --json lesion", "train lesion --json"),
+    ("scene lesion --seeds 2 stripes --json", "scene lesion stripes --seeds 2 --json"),
+    ("record --seeds 2 lesion --json stripes", "record lesion stripes --seeds 2 --json"),
+    ("probe paths --turn 1 RUN --json a=3", "probe paths RUN a=3 --turn 1 --json"),
+    ("data --json get mnist", "data get mnist --json"),
+    ("data add --title x there --side 16", "data add there --title x --side 16"),
+    ("data add there --title x --json", "data --json --title x add there"),
+    ("bench --quick engine --cases a --json", "bench engine --cases a --quick --json"),
+    ("data", "data list"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "ordered"), ORDERS)
+def test_words_stand_in_any_order_behind_their_command(words: str, ordered: str) -> None:
+    assert vars(parsed(words.split())) == vars(parsed(ordered.split()))
+
+
+def test_every_command_with_words_of_its_own_is_tried_in_another_order() -> None:
+    _, commands = grammar()
+    takes = {name for name, each in commands.items() if " [--json]" in each.format_usage()
+             and len(each.format_usage().split("[--json]")[1].split()) > 0}  # fmt: skip
+    assert takes - {"families", "runs", "doctor"} <= {words.split()[0] for words, _ in ORDERS}
+
+
+def test_a_knob_given_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", "resnet", "depth=20", "depth=32"]) == 2
+    assert capsys.readouterr().err == "knob 'depth': given twice; give it once\n"

@@ -165,7 +165,7 @@ def test_a_rehearsal_trains_asks_and_judges(tiny: Rehearsed) -> None:
     assert 0 < tiny.first_s <= tiny.seconds
     verdict = tiny.verdicts[0]
     assert verdict.met and len(verdict.measured) == 2
-    assert verdict.measured[0] == pytest.approx(evidence.history("loss", 0)[-25:, 0].mean())
+    assert verdict.measured[0] == pytest.approx(evidence.history("loss", 0)[-5:, 0].mean())
 
 
 def test_what_was_not_evaluated_is_no_number() -> None:

@@ -111,7 +111,7 @@ BY_HAND = {
     "lane=resnet:depth=20,depth=32": "knob 'depth': given twice",
     "lane=resnet:depth=21": "depth 21: a CIFAR ResNet has 6n+2 layers; nearest: 20, 26",
     "lane=resnet;depth=20": "family 'resnet;depth=20': must be one of",
-    "lane=resnet&steps=400&steps=5": "",
+    "lane=resnet&steps=400&steps=5": "field 'steps': given twice in the address",
     "lane=resnet&steps=ten": "steps 'ten': must be a whole number",
     "lane=resnet&Steps=10": "field 'Steps': there is no such field",
     "lane=resnet&lanes=plain": "field 'lanes': a URL has one 'lane' for each lane",

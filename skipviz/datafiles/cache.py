@@ -26,6 +26,7 @@ import numpy as np
 from skipviz.datafiles import find, places, splitting, statistics
 from skipviz.declarations import Dataset, dataset
 from skipviz.knob import SpecError
+from skipviz.strict_json import dumps
 
 NAMES = ("train_images", "train_labels", "test_images", "test_labels")
 Arrays = tuple[Any, Any, Any, Any]
@@ -94,7 +95,7 @@ def keep_linear(key: str, result: dict[str, Any]) -> None:
     folder = entry(key, dataset(key))
     if folder is not None:
         with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as half:
-            json.dump(result, half)
+            half.write(dumps(result))
         os.replace(half.name, folder / "linear.json")
 
 
@@ -130,7 +131,7 @@ def store(folder: Path, loaded: Arrays, **more: Any) -> None:
             "train_counts": np.bincount(loaded[1], minlength=classes).tolist(),
             "test_counts": np.bincount(loaded[3], minlength=classes).tolist(),
         }
-        (half / "about.json").write_text(json.dumps(facts | more), encoding="utf-8")
+        (half / "about.json").write_text(dumps(facts | more), encoding="utf-8")
         if not (folder / "about.json").is_file():
             shutil.rmtree(folder, ignore_errors=True)
             os.rename(half, folder)

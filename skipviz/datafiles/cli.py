@@ -7,7 +7,6 @@ for a file that cannot be used, and last {"key", …} or {"error"}.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import threading
@@ -18,6 +17,7 @@ from skipviz import discover
 from skipviz.datafiles import cache, find, places
 from skipviz.declarations import dataset
 from skipviz.knob import SpecError
+from skipviz.strict_json import dumps
 
 
 def declare(command: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def _leave_with_the_server() -> None:
 
 
 def _json(**event: Any) -> None:
-    print(json.dumps(event), flush=True)
+    print(dumps(event), flush=True)
 
 
 def _people(**event: Any) -> None:

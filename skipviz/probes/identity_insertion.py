@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from skipviz import final
 from skipviz.declarations import Probe
 from skipviz.knob import Knob
 
@@ -14,8 +17,6 @@ if TYPE_CHECKING:
 
 NOISE = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)
 """Standard deviations of what is added to every weight of the inserted layers."""
-
-LAST = 25
 
 
 def measure(trained: Trained, insert: int, steps: int, samples: int) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def _lane(
         "accuracy_deeper": float((after.argmax(1) == y).float().mean()),
         "noisy": short(noisy),
         "curve": short(curve),
-        "tuned": short(sum(curve[-LAST:]) / len(curve[-LAST:])) if curve else None,
+        "tuned": short(_final(curve)) if curve else None,
     }
 
 
@@ -117,6 +118,11 @@ def _trained_on(trained: Trained, net: nn.Module, steps: int) -> list[float]:
         learner.step()
         losses.append(float(loss.detach()))
     return losses
+
+
+def _final(curve: list[float]) -> float:
+    """The loss that training on ends with."""
+    return final.mean(range(len(curve)), np.array(curve)[:, None])[0]
 
 
 PROBE = Probe(

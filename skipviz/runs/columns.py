@@ -26,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 
 from skipviz.frame import Frame
+from skipviz.strict_json import dumps
 
 Axis = Sequence[tuple[str, int]]
 
@@ -119,7 +120,7 @@ def schema(experiment_json: str, tracks: Sequence[Track]) -> pa.Schema:
         fields.append(pa.field(f"lane{i}_diverged_at", pa.int64()))
     about = {
         "skipviz.experiment": experiment_json,
-        "skipviz.tracks": json.dumps([track.to_json() for track in tracks]),
+        "skipviz.tracks": dumps([track.to_json() for track in tracks]),
     }
     return pa.schema(fields, metadata=about)
 

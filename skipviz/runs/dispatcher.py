@@ -15,6 +15,7 @@ from skipviz.runs import control, measure
 from skipviz.runs.live import Run
 from skipviz.runs.process import Worker
 from skipviz.runs.store import ENDED, write_json
+from skipviz.strict_json import numbers
 
 KEPT = 64
 """So many runs stay in memory; an older one is read from its folder again when somebody asks."""
@@ -155,7 +156,7 @@ class Dispatcher:
             return
         if kind == b"P" and worker.job is not None:
             job, worker.job = worker.job, None
-            job.end(json.loads(payload))
+            job.end(numbers(json.loads(payload)))
             self._dispatch()
             return
         run = self._runs.get(worker.run_id or "")

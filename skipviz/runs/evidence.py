@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skipviz import final
 from skipviz.runs.columns import HELD_OUT
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.tracks import labels, tracks
-from skipviz.scene import LAST, Ask, Scene
+from skipviz.scene import Ask, Scene
 from skipviz.spec import Experiment, SpecError
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ class Gathered:
         return whole
 
     def final(self, field: str, lane: int, run: str = "main") -> list[float]:
-        last = self.history(field, lane, run)[-LAST:, :, 0].mean(axis=0)
-        return [float(value) if np.isfinite(value) else float("inf") for value in last]
+        return final.mean(self.steps(run), self.history(field, lane, run)[:, :, 0])
 
     def ask(self, name: str) -> list[dict[str, Any]]:
         if name not in self._known:

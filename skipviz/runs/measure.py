@@ -13,6 +13,7 @@ from typing import Any
 
 from skipviz.declarations import Probe
 from skipviz.runs.store import read_json, write_json
+from skipviz.strict_json import numbers
 
 WAIT_S = 120.0
 
@@ -50,7 +51,7 @@ def place(folder: Path, key: str, options: dict[str, Any], turn: int) -> Path:
 
 def kept(folder: Path, key: str, options: dict[str, Any], turn: int) -> dict[str, Any] | None:
     """The answer that was kept, or None."""
-    return read_json(place(folder, key, options, turn)) or None
+    return numbers(read_json(place(folder, key, options, turn))) or None
 
 
 def keep(

@@ -40,6 +40,7 @@ from skipviz.frame import Frame
 from skipviz.runs.columns import Track
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.thinning import spread, thin
+from skipviz.strict_json import dumps
 
 UPDATE, MAPS, EXACT, COLUMNS = 1, 2, 3, 4
 
@@ -60,7 +61,7 @@ _PROFILES = ("signal_gradient_norm", "weight_gradient_norm", "activation_scale")
 
 def text(kind: str, **values: Any) -> str:
     """A text message."""
-    return json.dumps({"type": kind, **values}, separators=(",", ":"))
+    return dumps({"type": kind, **values}, separators=(",", ":"))
 
 
 def hello(run_id: str, log: FrameLog, status: dict[str, Any]) -> str:
@@ -141,7 +142,8 @@ def maps(log: FrameLog, lane: int, row: int, sample: int, parts: int = 15) -> by
 
 
 def frame_json(frame: Frame) -> str:
-    """A frame as exact JSON; numbers that JSON lacks stand as "NaN", "Infinity", "-Infinity"."""
+    """A frame as exact JSON; numbers that JSON lacks stand as "NaN", "Infinity", "-Infinity": lists
+    of hundreds of them say of each which it is."""
     lanes = [
         {name: _plain(value) for name, value in vars(lane).items() if value is not None}
         for lane in frame.lanes

@@ -6,9 +6,10 @@ bytes, the very bytes that stand in the run's frames.arrow.
 
 from __future__ import annotations
 
-import json
 import struct
 from typing import IO, Any
+
+from skipviz.strict_json import dumps
 
 _HEAD = struct.Struct("<cI")
 
@@ -20,7 +21,7 @@ def send(stream: IO[bytes], kind: bytes, payload: bytes) -> None:
 
 
 def send_json(stream: IO[bytes], kind: bytes, value: dict[str, Any]) -> None:
-    send(stream, kind, json.dumps(value).encode())
+    send(stream, kind, dumps(value).encode())
 
 
 def receive(stream: IO[bytes]) -> tuple[bytes, bytes] | None:

@@ -24,6 +24,7 @@ from skipviz.runs.frames import FrameLog
 from skipviz.runs.store import Store, read_json
 from skipviz.scene import Ask, Scene
 from skipviz.spec import SpecError
+from skipviz.strict_json import numbers
 
 
 def id_of(key: str, run: str) -> str:
@@ -73,7 +74,7 @@ def evidence(key: str, store: Store | None = None) -> Gathered:
         raise SpecError(wrong)
 
     def answer(ask: Ask, turn: int) -> dict[str, Any]:
-        found = read_json(_place(key, ask, turn, store))
+        found: dict[str, Any] = numbers(read_json(_place(key, ask, turn, store)))
         if not found:
             raise SpecError(f"recording '{key}': the answer to '{ask.name}' cannot be read")
         return found

@@ -22,6 +22,7 @@ from typing import Any
 import psutil
 
 from skipviz.spec import Experiment, SpecError
+from skipviz.strict_json import dumps
 
 STATES = ("queued", "running", "finished", "stopped", "interrupted", "failed")
 ENDED = STATES[2:]
@@ -42,9 +43,10 @@ def shipped_root() -> Path:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Replaces a JSON file in one piece: a reader sees the old or the new one, never a half."""
+    """Replaces a JSON file in one piece: a reader sees the old or the new one, never a half. What
+    is no number is null there, with a field that says why."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as half:
-        json.dump(value, half)
+        half.write(dumps(value))
     os.replace(half.name, path)
 
 

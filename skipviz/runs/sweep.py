@@ -18,11 +18,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from skipviz import final
 from skipviz.declarations import architecture
 from skipviz.runs.live import Run
 from skipviz.runs.manager import Manager
 from skipviz.runs.store import write_json
-from skipviz.scene import LAST
 from skipviz.spec import Experiment, SpecError
 
 WAITING = 1
@@ -168,13 +168,11 @@ class Sweeps:
 
 
 def final_losses(run: Run, lane: int = 0) -> list[float]:
-    """The mean training loss of what is recorded of the last 25 steps, of each seed; infinity where
-    it is not finite; empty before there is a frame."""
+    """The final training loss of each seed (`skipviz.final`); infinity of a seed that diverged;
+    empty before there is a frame."""
     if not run.log.n:
         return []
-    steps = run.log.column("step")
-    last = run.log.lane(lane, "loss")[steps > steps[-1] - LAST, :, 0].mean(axis=0)
-    return [float(value) if np.isfinite(value) else float("inf") for value in last]
+    return final.mean(run.log.column("step"), run.log.lane(lane, "loss")[:, :, 0])
 
 
 def best(losses: Mapping[str, Sequence[float]]) -> str:

@@ -6,6 +6,7 @@ import html
 from dataclasses import dataclass
 from typing import Any
 
+from skipviz import final
 from skipviz.figures import answers
 from skipviz.figures.charts import draw
 from skipviz.runs.evidence import Gathered
@@ -13,6 +14,8 @@ from skipviz.runs.tracks import families, labels
 from skipviz.scene import Figure, Scene, Verdict, judge
 
 _HERE = "shows here", "did not show here"
+
+MEANT = f"Final losses, and where a net ends: {final.WORDS}."
 
 
 @dataclass(frozen=True)

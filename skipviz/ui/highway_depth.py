@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skipviz import final
 from skipviz.datafiles.find import missing
 from skipviz.declarations import probe
 from skipviz.figures import sweeps as figures
@@ -16,7 +17,6 @@ from skipviz.runs import manager
 from skipviz.runs.highway_sweeps import BIASES, DATA, DEPTHS, HIGHWAY_TRIES
 from skipviz.runs.live import Run
 from skipviz.runs.sweep import Sweep, best, final_losses
-from skipviz.scene import LAST
 from skipviz.spec import Experiment, dataset
 from skipviz.ui import gate_bias
 from skipviz.ui.lanes import is_dark
@@ -106,9 +106,9 @@ def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
     _said_of_depth({family: {d: _median(tries[0]) for d, tries in at.items()}
                     for family, at in found.items()})  # fmt: skip
     st.caption(
-        f"Dots: each seed's mean training loss of the last {LAST} steps; faint: the tries that were"
-        " not the best. Right: the best tries, median over seeds, mean of the last"
-        f" {LAST} steps. Depth counts the input layer, as in the paper: Srivastava et al. 2015"
+        f"Dots: each seed's final training loss ({final.WORDS}); faint: the tries that were"
+        " not the best. Right: the best tries, median over seeds, running mean over a tenth of the"
+        f" steps. Depth counts the input layer, as in the paper: Srivastava et al. 2015"
         f" (arXiv 1505.00387), Fig. 1. Best of {sweep.options.get('tries')} tries:"
         f" {'; '.join(lines)}."
     )
@@ -141,9 +141,10 @@ def _is(experiment: Experiment, family: str, depth: int) -> bool:
 def _curve(run: Run) -> tuple[list[float], list[float]]:
     """Epochs and the median loss over seeds, a running mean over the last steps."""
     loss = np.median(run.log.lane(0, "loss")[:, :, 0], axis=1)
-    size = min(max(1, LAST // run.experiment.record_every), len(loss))
+    steps = run.log.column("step")
+    size = len(steps) - final.first(steps)
     smooth = np.convolve(loss, np.ones(size) / size, mode="valid")
-    steps = run.log.column("step")[size - 1 :]
+    steps = steps[size - 1 :]
     experiment = run.experiment
     epochs = (steps + 1) * experiment.batch_size / experiment.dataset.train_size
     every = max(1, len(epochs) // 100)
@@ -175,7 +176,7 @@ def _draw_bias(sweep: Sweep, ended: Mapping[str, Run]) -> None:
     deepest = (f"b_T = {_short(b)}: **{max(at) if at else 'none'}**" for b, at in trained.items())
     st.markdown(f"Deepest net whose loss falls below half of guessing: {', '.join(deepest)}.")
     st.caption(
-        f"Training loss of the last {LAST} steps; {_chance(sweep):.2f} is guessing. Another"
+        f"Final training loss: {final.WORDS}; {_chance(sweep):.2f} is guessing. Another"
         " learning rate or more steps move the border: the map is of this recipe."
     )
 
@@ -213,7 +214,7 @@ def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
         figures.over_gates(found, _chance(sweep), is_dark()), theme=None, key=f"fixed_{sweep.id}"
     )
     st.caption(
-        f"Dots: each seed's mean training loss in the last {LAST} of 300 steps; every tenth step is"
+        f"Dots: each seed's final training loss ({final.WORDS}); every tenth of 300 steps is"
         " recorded; 20 layers of 50 tanh units. A loss that is not finite is left out."
     )
     if ended and len(ended) == len(sweep.experiments):

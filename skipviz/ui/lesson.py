@@ -216,6 +216,7 @@ def _numbers(shown: Performance) -> None:
         f'<p class="skip-look">These runs answer: {answer}</p>'
         f'<p class="skip-told">{html.escape(told.saw)}</p>'
         + "".join(findings.verdict(verdict, shown.recorded) for verdict in told.verdicts)
+        + f"<small>{findings.MEANT}</small>"
     )
     st.html(f'<p class="skip-but"><b>But:</b> {html.escape(shown.scene.caveat)}</p>')
     sources = "; ".join(f"{source}, {where}" for source, where in shown.scene.sources)

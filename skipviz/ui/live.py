@@ -16,6 +16,7 @@ from skipviz import discover
 from skipviz.figures import theme
 from skipviz.runs import assets
 from skipviz.spec import SpecError
+from skipviz.strict_json import dumps
 
 PANELS = ("header", "loss", "profile", "heat", "gates")
 
@@ -85,7 +86,7 @@ def live(
         "plotly": assets.plotly_path(),
         "base": str(st.get_option("server.baseUrlPath") or "").strip("/"),
     }
-    _component(key=key, data=json.loads(json.dumps(data)))
+    _component(key=key, data=json.loads(dumps(data)))
 
 
 def _colours() -> dict[str, tuple[str, str]]:

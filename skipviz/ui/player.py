@@ -199,6 +199,7 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
         st.html(f'<p class="skip-saw">{html.escape(shown.saw)}</p>')
         recorded = replay.is_recorded(runs["main"])
         st.html("".join(findings.verdict(verdict, recorded) for verdict in shown.verdicts))
+        st.caption(findings.MEANT)
     counts, right = room.counts(place.key, len(scene.choices)), shown.right
     room.reveal(place.key, right)
     _keep_votes(runs["main"], scene, counts, right)

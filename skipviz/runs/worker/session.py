@@ -28,6 +28,7 @@ from skipviz.runs.worker.control import Clock, Control, Wish
 from skipviz.runs.worker.hello import machine
 from skipviz.schedule import base
 from skipviz.spec import Experiment, SpecError
+from skipviz.strict_json import dumps
 
 if TYPE_CHECKING:
     from skipviz.runs.worker.__main__ import Orders
@@ -263,7 +264,7 @@ class Session:
     def _report(self) -> None:
         if self.folder is not None:
             write_json(self.folder / "status.json", self.status)
-        self._send(b"S", json.dumps(self.status | {"run": self.run_id}).encode())
+        self._send(b"S", dumps(self.status | {"run": self.run_id}).encode())
 
     def _checkpoint(self) -> None:
         """Weights, optimiser and step, replaced in one piece."""
