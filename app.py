@@ -12,7 +12,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 if get_script_run_ctx(suppress_warning=True) is None:
     from skipviz.ui import server
 
-    app = st.App(__file__, routes=server.ROUTES, lifespan=server.lifespan)
+    app = st.App(
+        __file__, routes=server.ROUTES, lifespan=server.lifespan, middleware=server.MIDDLEWARE
+    )
     if __name__ == "__main__":
         app.run()
 else:

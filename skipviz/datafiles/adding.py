@@ -46,7 +46,8 @@ def add(title: str, path: Path, side: int, tell: Tell) -> str:
     with places.disk_errors(places.cache()):
         key = own.reserve(title)
         try:
-            cache.store(own.home() / key, arrays, **_about(title, path, given, share))
+            facts = _about(title, path, given, share)
+            cache.store(own.home() / key, arrays, len(given.classes), **facts)
         except BaseException:
             shutil.rmtree(own.home() / key, ignore_errors=True)
             raise

@@ -56,7 +56,7 @@ def _whole(key: str, declared: Dataset) -> Arrays:
     loaded = checked(key, declared, declared.load())
     try:
         with places.disk_errors(places.cache()):
-            store(_home() / f"{key}-{_fingerprint(key, declared)}", loaded)
+            store(_home() / f"{key}-{_fingerprint(key, declared)}", loaded, declared.num_classes)
     except SpecError:  # a cache that is full or cannot be written costs time, not the lesson
         return loaded
     return mapped(key) or loaded
@@ -118,14 +118,14 @@ def checked(key: str, declared: Dataset, loaded: Arrays) -> Arrays:
     return loaded
 
 
-def store(folder: Path, loaded: Arrays, **more: Any) -> None:
-    """Makes an entry in one piece; one that another process made meanwhile stays."""
+def store(folder: Path, loaded: Arrays, classes: int, /, **more: Any) -> None:
+    """Makes an entry in one piece, of so many classes, of which either part may lack some; one that
+    another process made meanwhile stays."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     half = Path(tempfile.mkdtemp(prefix="half-", dir=folder.parent))
     try:
         for name, values in zip(NAMES, loaded, strict=True):
             np.save(half / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
-        classes = int(np.concatenate([loaded[1], loaded[3]]).max()) + 1
         facts = {
             "histogram": statistics.histogram(loaded[0]).tolist(),
             "train_counts": np.bincount(loaded[1], minlength=classes).tolist(),

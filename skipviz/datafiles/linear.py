@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skipviz.datafiles import cache
+from skipviz.declarations import dataset
 
 ROWS = 10_000
 STEPS = 60
@@ -22,7 +23,7 @@ def fit(key: str) -> dict[str, Any]:
     import torch
 
     images, labels, held_images, held_labels = cache.arrays(key)
-    classes = int(max(labels.max(), held_labels.max())) + 1
+    classes = dataset(key).num_classes
     rows = _evenly(labels, ROWS)
     x, answers = torch.from_numpy(_flat(images[rows])), torch.from_numpy(labels[rows])
     mean, std = x.mean(0), x.std(0)

@@ -21,7 +21,7 @@ def measure(trained: Trained, pictures: int) -> dict[str, Any]:
     import torch
 
     images, labels = trained.feed.held_images, trained.feed.held_labels
-    classes = int(labels.max()) + 1
+    classes = trained.experiment.dataset.num_classes  # a split may lack one
     rows = _by_class(labels.tolist(), pictures)
     lanes = []
     for lane in range(len(trained.nets)):

@@ -13,11 +13,13 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 from anyio import to_thread
+from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
 from skipviz.runs import manager
 from skipviz.runs.stream import routes
 from skipviz.ui import frame, home
+from skipviz.ui.gone import Gone
 
 # With files in pages/, Streamlit answers the first deep link after a start with the bare page
 # file, without app.py's frame. The flag is private; a test follows a cold deep link to every page.
@@ -28,6 +30,8 @@ ROUTES = routes(
     base=str(st.get_option("server.baseUrlPath") or ""),
 )
 
+
+MIDDLEWARE = [Middleware(Gone)]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _LARGE_BYTES = 64 * 2**10

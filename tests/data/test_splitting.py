@@ -201,7 +201,7 @@ def test_a_set_kept_before_the_seed_decided_still_loads_with_the_part_it_had(hom
     images, labels = numbered(20)[:, None], np.arange(20) % 2
     parts = (images[:16], labels[:16], images[16:], labels[16:])
     facts = {"title": "Old", "classes": ["a", "b"], "input_shape": [1, 10, 10]}
-    cache.store(own.home() / key, parts, **facts, summary="Twenty.", origin="Here.")
+    cache.store(own.home() / key, parts, 2, **facts, summary="Twenty.", origin="Here.")
     assert dataset(key).held_out == 0
     for seed in (0, 1):
         assert numbers(cache.arrays(key, seed)[2]) == [16, 17, 18, 19]

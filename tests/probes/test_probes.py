@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,17 @@ def test_a_probe_says_what_it_is_and_answers_in_json_the_same_each_time(
     options = declared.options(OPTIONS.get(key, {}))
     first = json.dumps(declared.measure(trained, **options))
     assert first == json.dumps(declared.measure(trained, **options))
+
+
+def test_predictions_of_a_held_out_part_without_the_last_class(trained: Trained) -> None:
+    feed = copy.copy(trained.feed)
+    rows = feed.held_labels < 9  # the data set has ten classes; what is taken for the last counts
+    feed.held_images, feed.held_labels = feed.held_images[rows], feed.held_labels[rows]
+    value = probe("predictions").measure(replace(trained, feed=feed), pictures=25)
+    for lane in value["lanes"]:
+        assert np.array(lane["confusion"]).shape == (10, 10)
+        assert np.array(lane["confusion"]).sum() == value["held_out"] == int(rows.sum())
+        assert not any(lane["confusion"][9])
 
 
 def test_predictions_count_every_held_out_picture_once(trained: Trained) -> None:
