@@ -1,20 +1,30 @@
 # The two commands are `make run` and `make test`; each sets up what it needs the first time.
+# `make check` is all of `make test` but the browser; `make test-long` is what takes long and is left
+# out of both: long fuzzing, many random nets, planted faults.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test bench clean
+.PHONY: run check test test-long bench clean
 
 run:
 	@$(PYTHON) tools/environment.py requirements.txt
 	@exec $(BIN)/streamlit run app.py
 
-test:
+check:
 	@$(PYTHON) tools/environment.py requirements-dev.txt
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist worksteal
+
+# Two calls: processes that share tests would take the cores that the browser needs.
+test: check
 	$(BIN)/python tests/browser/chromium.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/browser
+
+test-long:
+	@$(PYTHON) tools/environment.py requirements-dev.txt
+	$(BIN)/python -m pytest --ignore=tests/browser -m long -n auto --dist worksteal
 
 bench:
 	@$(PYTHON) tools/environment.py requirements-dev.txt

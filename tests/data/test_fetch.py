@@ -216,7 +216,7 @@ def test_a_server_that_falls_silent_is_given_up(
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        over.wait(2)
+        over.wait(600)
 
     mirror.spoil = spoil
     fails(made, "127.0.0.1 sent nothing for 0.15 seconds")

@@ -7,7 +7,6 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -196,9 +195,7 @@ def test_arrays_are_mapped_from_the_cache_the_second_time(made: Made, root: Path
     assert same(cache.arrays(key), made.arrays)
     for path in root.rglob("*.gz"):
         path.unlink()  # what was read once is kept
-    began = time.monotonic()
     again = cache.arrays(key)
-    assert time.monotonic() - began < 1
     assert same(again, made.arrays) and all(isinstance(part, np.memmap) for part in again)
     assert find.missing(key) == ""
 

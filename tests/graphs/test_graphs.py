@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
 
 import pytest
@@ -43,13 +42,11 @@ def _boxes(drawing: Drawing) -> int:
 
 @every_net
 @pytest.mark.parametrize("zoom", ["net", "stage", "unit"])
-def test_a_graph_has_few_boxes_and_is_quickly_made_however_deep_the_net(
+def test_a_graph_has_few_boxes_and_a_short_text_however_deep_the_net(
     wiring: Wiring, zoom: graphs.Zoom
 ) -> None:
     assert _boxes(graphs.drawing(wiring, zoom)) <= 25
-    start = time.perf_counter()
-    graphs.net(wiring, zoom)
-    assert time.perf_counter() - start < 2
+    assert len(graphs.net(wiring, zoom).source) < 20_000
 
 
 @every_net

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,6 +14,7 @@ import numpy as np
 import psutil
 import pyarrow as pa
 import pytest
+import torch
 
 from skipviz import engine
 from skipviz.runs.control import BLOCKED, goes_on
@@ -77,26 +76,27 @@ def in_pandas_eyes(manager: Manager, run: Run) -> list[int]:
 def test_a_paused_run_stands_still_and_says_so_to_everyone_who_looks(
     manager: Manager, run: Run
 ) -> None:
+    until(lambda: (manager.store.folder(run.id) / "checkpoint.pt").is_file())
     n, status = run.log.n, run.status()
     worker = psutil.Process(worker_of(manager, run))
     busy = sum(worker.cpu_times()[:2])
-    time.sleep(0.5)
+    time.sleep(0.5)  # in which nothing happens, on any machine
     assert run.log.n == n == status["step"] == stored(manager, run).n
     assert sum(worker.cpu_times()[:2]) - busy < 0.1
     assert manager.store.status(run.id)["paused"]
-    assert (manager.store.folder(run.id) / "checkpoint.pt").is_file()
     manager.control(run.id, "resume")
     until(lambda: run.log.n > n and not run.status()["paused"])
 
 
 def test_a_single_step_gives_exactly_one_frame(manager: Manager, run: Run) -> None:
-    for _ in range(3):
-        n = run.log.n
+    n, heard = run.log.n, run.status()["heard"]
+    for count in range(1, 4):
         manager.control(run.id, "step")
-        until(lambda n=n: run.log.n > n)
-        time.sleep(0.1)
-        assert run.log.n == n + 1 == run.status()["step"]
-        assert run.status()["paused"]
+        until(lambda count=count: run.status()["step"] == n + count)
+        assert run.log.n == n + count and run.status()["paused"]
+    manager.control(run.id, "pace", value=0)  # when it answers, all steps until there are told
+    until(lambda: run.status()["heard"] == heard + 4)
+    assert run.log.n == n + 3 == run.status()["step"] and run.status()["paused"]
 
 
 def test_a_run_that_records_seldom_makes_one_step_all_the_same(manager: Manager) -> None:
@@ -106,14 +106,14 @@ def test_a_run_that_records_seldom_makes_one_step_all_the_same(manager: Manager)
     step = run.status()["step"]
     manager.control(run.id, "step")
     until(lambda: run.status()["step"] > step)
-    assert run.status()["step"] == step + 1
+    assert run.status()["step"] == step + 1 and run.status()["paused"]
     manager.stop(run.id)
     until(lambda: run.ended)
     assert run.status()["state"] == "stopped"
 
 
 def test_a_stepped_run_of_several_seeds_equals_one_that_was_left_alone(manager: Manager) -> None:
-    run_id = manager.submit(experiment(steps=1000, seeds=2))
+    run_id = manager.submit(experiment(steps=100_000, seeds=2))
     run = manager.find(run_id)
     assert run is not None
     until(lambda: run.log.n > 0)
@@ -133,11 +133,10 @@ def test_slow_motion_makes_at_most_so_many_steps_a_second(manager: Manager) -> N
     run = started(manager)
     manager.control(run.id, "pace", value=20)
     until(lambda: run.status()["pace"] == 20)
-    time.sleep(1)  # the frames of the steps before have come
-    n = run.log.n
-    until(lambda: run.log.n >= n + 20)
-    times = run.log.column("time_s")
-    assert times[n + 19] - times[n - 1] > 0.8
+    n = run.log.n  # the first frame that is made at this pace, or one soon after it
+    until(lambda: run.log.n >= n + 21)
+    between = np.diff(run.log.column("time_s")[n : n + 21])
+    assert np.median(between) > 0.03, "a step is made every 0.05 s, and one alone takes 0.003 s"
     until(lambda: run.status()["steps_per_s"] < 25)
     manager.control(run.id, "pace", value=0)
     n = run.log.n
@@ -171,10 +170,8 @@ def test_a_changed_learning_rate_is_recorded_and_gives_the_same_run_again(
 
 
 def test_a_paused_run_can_be_stopped(manager: Manager, run: Run) -> None:
-    began = time.monotonic()
     manager.stop(run.id)
     until(lambda: run.ended)
-    assert time.monotonic() - began < 1.0
     status = manager.store.status(run.id)
     assert status["state"] == "stopped" and not status["paused"]
 
@@ -212,21 +209,17 @@ def test_a_run_that_waits_behind_a_paused_one_says_so(manager: Manager, run: Run
     assert waits.status()["state"] == "finished"
 
 
-@pytest.mark.parametrize(
-    ("action", "values", "sentence"),
-    [
+def test_nonsense_is_answered_with_one_sentence(manager: Manager, run: Run) -> None:
+    cases: list[tuple[str, dict[str, Any], str]] = [
         ("hurry", {}, "control 'hurry': must be one of pause, resume"),
         ("pause", {"value": 1}, "control 'pause': takes no value"),
         ("pace", {}, "control 'pace': takes its value"),
         ("pace", {"value": -1}, "pace -1: must be a number from 0"),
         ("lr", {"value": "fast"}, "lr 'fast': must be a number"),
-    ],
-)
-def test_nonsense_is_answered_with_one_sentence(
-    action: str, values: dict[str, Any], sentence: str, manager: Manager, run: Run
-) -> None:
-    with pytest.raises(SpecError, match=sentence):
-        manager.control(run.id, action, **values)
+    ]
+    for action, values, sentence in cases:
+        with pytest.raises(SpecError, match=sentence):
+            manager.control(run.id, action, **values)
 
 
 def test_a_run_in_the_queue_begins_with_what_it_was_told_there(manager: Manager, run: Run) -> None:
@@ -260,26 +253,47 @@ def test_a_run_that_has_ended_or_is_not_there_is_not_controlled(manager: Manager
 
 def ended_early(manager: Manager, run: Run, signalled: bool) -> None:
     if signalled:
-        os.kill(worker_of(manager, run), signal.SIGKILL)
+        psutil.Process(worker_of(manager, run)).kill()
     else:
         manager.stop(run.id)
     until(lambda: run.ended)
     assert goes_on(run)
 
 
+def paused_at(manager: Manager, asked: Experiment, steps: int) -> Run:
+    """A run that stands still after so many steps, and could not have gone further."""
+    before = started(manager)
+    run = manager.find(manager.submit(asked))
+    assert run is not None
+    manager.control(run.id, "pause")  # while it is in the queue
+    manager.stop(before.id)
+    until(lambda: run.status()["state"] == "running")
+    for _ in range(steps):
+        manager.control(run.id, "step")
+    until(lambda: run.log.n == steps == run.status()["step"])
+    return run
+
+
+def with_older_checkpoint(manager: Manager, run: Run, steps: int) -> None:
+    """Lets a run that is paused make more steps than its checkpoint knows of."""
+    path = manager.store.folder(run.id) / "checkpoint.pt"
+    until(lambda: torch.load(path, weights_only=True)["step"] == run.log.n)
+    older, goal = path.read_bytes(), run.log.n + steps
+    for _ in range(steps):
+        manager.control(run.id, "step")
+    until(lambda: torch.load(path, weights_only=True)["step"] == goal == run.log.n)
+    path.write_bytes(older)
+
+
 @pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
 @pytest.mark.parametrize("same_server", [True, False], ids=["same server", "after a restart"])
 def test_a_run_that_was_broken_off_goes_on_and_ends_like_one_that_was_not(
-    manager: Manager, killed: bool, same_server: bool, tmp_path: Path
+    manager: Manager, killed: bool, same_server: bool
 ) -> None:
-    asked = experiment(steps=300, optimiser="adam", lr=0.001)
-    run = manager.find(manager.submit(asked))
-    assert run is not None
-    until(lambda: run.log.n > 0)
-    manager.control(run.id, "pause")
-    manager.control(run.id, "resume")
-    manager.control(run.id, "pace", value=100)
-    until(lambda: run.log.n > 40)
+    asked = experiment(steps=60, optimiser="adam", lr=0.001)
+    run = paused_at(manager, asked, 8)
+    if killed:
+        with_older_checkpoint(manager, run, 5)
     ended_early(manager, run, killed)
     torn = manager.store.folder(run.id) / "frames.arrow"
     if not same_server:
@@ -292,9 +306,9 @@ def test_a_run_that_was_broken_off_goes_on_and_ends_like_one_that_was_not(
     assert again is not None and (again is run) == same_server
     until(lambda: again.ended)
     assert again.status()["state"] == "finished"
-    assert in_pandas_eyes(manager, again) == list(range(300))
+    assert in_pandas_eyes(manager, again) == list(range(60))
     straight = [frame.lanes[0].loss for frame in engine.train(asked)]
-    assert losses(again.log, 300) == losses(stored(manager, again), 300) == straight
+    assert losses(again.log, 60) == losses(stored(manager, again), 60) == straight
     times = stored(manager, again).column("time_s")
     assert (np.diff(times) >= 0).all()
 
@@ -323,8 +337,10 @@ run = manager.find(manager.submit(Experiment.from_json(sys.argv[2])))
 while run.log.n < 20:
     time.sleep(0.01)
 manager.control(run.id, "pause")
+while not run.status()["paused"]:
+    time.sleep(0.01)
 print(run.id, [w.process.pid for w in manager._workers if w.run_id][0], flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -340,7 +356,7 @@ def test_a_paused_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path:
     server.kill()
     server.wait()
     server.stdout.close()
-    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 15)
+    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     status = Store(tmp_path).status(run_id)
     assert status["state"] == "interrupted" and not status["paused"]
     assert (tmp_path / run_id / "checkpoint.pt").is_file()

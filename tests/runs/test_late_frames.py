@@ -16,6 +16,7 @@ from skipviz.engine import captured
 from skipviz.runs.worker.control import Control
 from skipviz.runs.worker.session import Session
 from skipviz.spec import Experiment, Lane
+from tests.runs.test_manager import until
 
 RESNET = Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8})
 STEPS = captured.ROWS + 12
@@ -67,15 +68,11 @@ def test_a_step_made_by_hand_is_shown_at_once(tmp_path: Path) -> None:
     try:
         for n in range(1, 4):
             made.control.hear({"do": "step", "number": 1 + n})
-            deadline = threading.Event()
-            for _ in range(200):
-                if made.status["step"] == n and not made.waiting:
-                    break
-                deadline.wait(0.05)
+            until(lambda n=n: made.status["step"] == n and not made.waiting)
             assert table(tmp_path)["step"].to_pylist() == list(range(n))
     finally:
         made.control.hear({"do": "stop"})
-        thread.join(30)
+        thread.join(120)
     assert not thread.is_alive() and made.status["state"] == "stopped"
 
 

