@@ -11,10 +11,12 @@ import pytest
 MOST_PROCESSES = 4
 """Each holds torch: some hundred megabytes."""
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # The cores are shared already: threads that wait for a core take many times as long as one.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-else:
+# Set before torch is loaded. Threads that wait for a core that another process has take many times
+# as long as one thread, and the sums of a test do not depend on the machine. What trains sets its
+# own number.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if "PYTEST_XDIST_WORKER" not in os.environ:
     # One cache for all processes that share the tests: the kernel is compiled once.
     _FOLDER = tempfile.TemporaryDirectory(prefix="skipviz-tests-")
     os.environ["SKIPVIZ_CACHE"] = _FOLDER.name

@@ -26,7 +26,7 @@ from skipviz.runs.store import Store
 from skipviz.runs.tracks import tracks
 from skipviz.runs.worker.control import Clock, Control
 from skipviz.spec import Change, Experiment, SpecError
-from tests.runs.test_manager import experiment, started, until, worker_of
+from tests.runs.test_manager import experiment, gone, started, until, worker_of
 
 
 @pytest.fixture(scope="module")
@@ -356,7 +356,7 @@ def test_a_paused_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path:
     server.kill()
     server.wait()
     server.stdout.close()
-    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: gone(worker))
     status = Store(tmp_path).status(run_id)
     assert status["state"] == "interrupted" and not status["paused"]
     assert (tmp_path / run_id / "checkpoint.pt").is_file()

@@ -58,6 +58,14 @@ def worker_of(manager: Manager, run: Run) -> int:
     return next(worker.process.pid for worker in manager._workers if worker.run_id == run.id)
 
 
+def gone(process: psutil.Process) -> bool:
+    """Has it ended, whether or not anybody has taken note?"""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_a_run_ends_with_the_frames_that_the_engine_gives(manager: Manager) -> None:
     run_id = manager.submit(experiment())
     run = manager.find(run_id)
@@ -211,7 +219,7 @@ def test_a_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path: Path) 
     server.kill()
     server.wait()
     server.stdout.close()
-    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: gone(worker))
     store = Store(tmp_path)
     assert store.status(run_id)["state"] == "interrupted"
     assert FrameLog.open(store.folder(run_id) / "frames.arrow").n >= 20
