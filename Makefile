@@ -15,7 +15,7 @@ check:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist worksteal
+	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile
 
 # Two calls: processes that share tests would take the cores that the browser needs.
 test: check
@@ -24,7 +24,7 @@ test: check
 
 test-long:
 	@$(PYTHON) tools/environment.py requirements-dev.txt
-	$(BIN)/python -m pytest --ignore=tests/browser -m long -n auto --dist worksteal
+	$(BIN)/python -m pytest --ignore=tests/browser -m long -n auto --dist loadfile
 
 bench:
 	@$(PYTHON) tools/environment.py requirements-dev.txt
