@@ -1,4 +1,5 @@
-"""The command line: families, describe, train, scene, record, probe, runs, data, bench, doctor.
+"""The command line: serve, families, describe, train, scene, record, probe, runs, data, bench and
+doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -12,13 +13,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from skipviz import console, discover, performing, training_command
+from skipviz import __version__, console, discover, performing, training_command
+from skipviz.datafiles import children, places
 from skipviz.datafiles import cli as datafiles
 from skipviz.declarations import probe
 from skipviz.runs.store import Store
 from skipviz.runs.tracks import labels
 from skipviz.spec import SpecError, architecture, settle
 from skipviz.strict_json import dumps
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Opens the app in the browser and serves it until Ctrl+C; so does no command at all."""
+    from skipviz.ui.serve import serve as run
+
+    return run(args)
 
 
 def families(args: argparse.Namespace) -> int:
@@ -123,7 +132,7 @@ def runs(args: argparse.Namespace) -> int:
 
 def bench(args: argparse.Namespace) -> int:
     """Runs a benchmark and compares it with its goals; status 1 where one is missed."""
-    home = Path(__file__).resolve().parents[1] / "benchmarks"
+    home = places.shipped() / "benchmarks"
     found = [
         path.stem
         for path in sorted(home.glob("*.py"))
@@ -134,7 +143,8 @@ def bench(args: argparse.Namespace) -> int:
         raise SpecError(f"bench '{args.key}': {there}")
     words = [word for word in ("--json", "--quick") if getattr(args, word[2:])]
     words += ["--cases", args.cases] if args.cases else []
-    return subprocess.run([sys.executable, str(home / f"{args.key}.py"), *words]).returncode
+    words = children.command(str(home / f"{args.key}.py"), *words)
+    return subprocess.run(words, env=children.environment()).returncode
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -152,12 +162,22 @@ def doctor(args: argparse.Namespace) -> int:
     return 0 if all(finding.good for finding in findings) else 1
 
 
+def _declare_serve(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(call=serve)
+    command.add_argument("--address", help="listen here alone; 127.0.0.1: this machine alone")
+    command.add_argument("--port", type=int, help="listen on this port (8501, or the next free)")
+    command.add_argument("--base-path", help="what stands before every path, behind a proxy")
+    command.add_argument("--no-browser", action="store_true", help="open no browser")
+
+
 Grammar = tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]
 
 
 def grammar() -> Grammar:
     """The parser of the whole line, and that of each command with its arguments."""
-    top = argparse.ArgumentParser(prog="python -m skipviz", description=__doc__.splitlines()[0])
+    prog = "skipviz" if Path(sys.argv[0]).stem == "skipviz" else "python -m skipviz"
+    top = argparse.ArgumentParser(prog=prog, description="Without a COMMAND: serve.")
+    top.add_argument("--version", action="version", version=f"skipviz {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, call: Any) -> argparse.ArgumentParser:
@@ -168,6 +188,7 @@ def grammar() -> Grammar:
         made.set_defaults(call=call)
         return made
 
+    _declare_serve(commands.add_parser("serve", help=serve.__doc__, description=serve.__doc__))
     add("families", families)
     one = add("describe", describe)
     one.add_argument("family", help="plain, resnet, …: see families")
@@ -193,10 +214,13 @@ def grammar() -> Grammar:
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
     """The words of a command line, in any order behind their command; options may stand before it
-    too."""
+    too. No command is `serve`."""
     top, commands = grammar()
     at = next((place for place, word in enumerate(words) if word in commands), None)
-    if at is None or any(not w.startswith("-") or w in ("-h", "--help") for w in words[:at]):
+    asks = "-h", "--help", "--version"
+    if at is None and (not words or (words[0].startswith("-") and words[0] not in asks)):
+        return commands["serve"].parse_args(words)
+    if at is None or any(not w.startswith("-") or w in asks for w in words[:at]):
         return top.parse_args(words)
     return commands[words[at]].parse_intermixed_args([*words[:at], *words[at + 1 :]])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import socket
 import subprocess
@@ -10,7 +9,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+
+from skipviz.datafiles import children
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,12 @@ def _run(code: str, timeout_s: float = 120) -> tuple[bool, str]:
     """Runs code in a fresh Python: a broken torch must not take the doctor down."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code],
+            children.command("-c", code),
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+            env=children.environment(PYTHONIOENCODING="utf-8"),
             timeout=timeout_s,
-            cwd=Path(__file__).resolve().parents[1],
         )
     except subprocess.TimeoutExpired:
         return False, f"no answer within {timeout_s:g} s"

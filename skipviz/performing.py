@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from skipviz import discover, final
+from skipviz.datafiles import children, places
 from skipviz.datafiles.find import missing
 from skipviz.datafiles.places import megabytes
 from skipviz.knob import show
@@ -80,6 +81,7 @@ def scene(args: argparse.Namespace) -> int:
 def record(args: argparse.Namespace) -> int:
     """Trains lecture scenes and keeps what can be shown of them in assets/recordings."""
     found = _known(args.keys)
+    places.check_recordings_are_ours()
     for key in args.keys:
         told(found[key], args.seeds)
     from skipviz.runs.worker.recorder import record as keep
@@ -197,16 +199,15 @@ def _settle(cores: list[int]) -> None:
 
 def _child(key: str, seeds: int | None, first_seed: int | None) -> dict[str, Any]:
     """What a scene's own process says; one that breaks off has the state "failed"."""
-    words = [sys.executable, "-m", "skipviz", "scene", key, "--json"]
+    words = children.command("-m", "skipviz", "scene", key, "--json")
     words += [] if seeds is None else ["--seeds", str(seeds)]
     words += [] if first_seed is None else ["--first-seed", str(first_seed)]
-    settled = {"OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
         words,
         capture_output=True,
         encoding="utf-8",
         errors="replace",
-        env=os.environ | settled,
+        env=children.environment(OMP_NUM_THREADS="1", PYTHONIOENCODING="utf-8"),
     )
     try:
         result: dict[str, Any] = numbers(json.loads(done.stdout))["scenes"][0]

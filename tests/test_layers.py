@@ -57,11 +57,12 @@ ALLOWED: dict[str, set[str]] = {
     "training_command": PLAIN_RUNS | {"runs"},
     "pages": GROUND | {"ui"},
     "app": {"ui"},
+    "jupyter": {"datafiles"},
     "__main__": {"cli"},
 }
 LATER: dict[str, set[str]] = {
     "probes": {"engine", "nets", "families", "data"},
-    "cli": {"engine", "nets", "doctor"},
+    "cli": {"engine", "nets", "doctor", "ui"},
     "doctor": {"engine", "nets"},
     "performing": {"worker"},
     "training_command": {"engine"},

@@ -3,15 +3,13 @@
 icon: table_chart
 """
 
-from pathlib import Path
-
 import streamlit as st
 
-from skipviz.ui import reference
+from skipviz.ui import frame, reference
 from skipviz.ui.lanes import is_dark
 
 st.title("Reference tables")
-st.html(Path(__file__).resolve().parents[2] / "assets/reference.css")
+st.html(frame.HERE / "assets/reference.css")
 dark = is_dark()
 wanted = reference.controls()
 

@@ -10,13 +10,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-HOME = Path(__file__).resolve().parents[2]
+from skipviz.datafiles import children
+
 MOST = 3
 """So many errands at a time: each may hold a data set in memory."""
 
@@ -43,21 +43,11 @@ class Errand:
         self.troubles: list[str] = []
         self._clear = clear
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "skipviz",
-                "data",
-                "--json",
-                "--attended",
-                *options,
-                *words,
-            ],
+            children.command("-m", "skipviz", "data", "--json", "--attended", *options, *words),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=HOME,
-            env=os.environ | {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) - 1))},
+            env=children.environment(OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 2) - 1))),
         )
         threading.Thread(target=self._listen, daemon=True).start()
 

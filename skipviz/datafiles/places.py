@@ -1,31 +1,73 @@
-"""Where data lies: the data folders, and the cache with what skipviz makes of them.
+"""Where everything lies: what comes with skipviz, and what it writes. Nothing else answers that.
 
-SKIPVIZ_DATA    data folders, separated as in PATH; they may be read-only
-SKIPVIZ_CACHE   the cache; by default skipviz in the user's cache folder
+                     a checkout              installed
+app.py, pages, …     its top level           skipviz/shipped, read-only
+SKIPVIZ_RUNS         runs beside app.py      runs in the user's data folder
+SKIPVIZ_CACHE        skipviz in the user's cache folder
+SKIPVIZ_DATA         data folders, separated as in PATH; they may be read-only; then data in the
+                     cache
+SKIPVIZ_RECORDINGS   assets/recordings of what comes with skipviz
+
+A variable that is set goes before the table.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import platformdirs
+
 from skipviz.knob import SpecError
+
+PACKAGE = Path(__file__).resolve().parents[1]
+"""The folder of the Python package."""
+
+_USER = platformdirs.PlatformDirs("skipviz", appauthor=False)
+
+
+def installed() -> bool:
+    """Was this package made into a wheel? Then app, pages and assets lie inside it."""
+    return (PACKAGE / "shipped" / "app.py").is_file()
+
+
+def shipped() -> Path:
+    """The folder of app.py, pages, assets, benchmarks and .streamlit; never written into."""
+    return PACKAGE / "shipped" if installed() else PACKAGE.parent
+
+
+def _chosen(variable: str) -> Path | None:
+    """The folder that an environment variable names, if it names one."""
+    value = os.environ.get(variable)
+    return Path(value).expanduser() if value else None
+
+
+def runs() -> Path:
+    """The folder of runs, there or not."""
+    usual = _USER.user_data_path / "runs" if installed() else PACKAGE.parent / "runs"
+    return _chosen("SKIPVIZ_RUNS") or usual
+
+
+def recordings() -> Path:
+    """The folder of the recordings that come with skipviz."""
+    return _chosen("SKIPVIZ_RECORDINGS") or shipped() / "assets" / "recordings"
+
+
+def check_recordings_are_ours() -> None:
+    """SpecError where new recordings would go into an installed package."""
+    if installed() and not _chosen("SKIPVIZ_RECORDINGS"):
+        raise SpecError(
+            "record: what comes with an installed skipviz is never changed; set SKIPVIZ_RECORDINGS"
+            " to a folder for your own"
+        )
 
 
 def cache() -> Path:
     """The cache folder, there or not."""
-    chosen = os.environ.get("SKIPVIZ_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "skipviz"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/skipviz"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skipviz"
+    return _chosen("SKIPVIZ_CACHE") or _USER.user_cache_path
 
 
 def folders() -> list[Path]:

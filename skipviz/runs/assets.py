@@ -18,7 +18,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-ROOT = Path(__file__).resolve().parents[2] / "assets" / "live"
+from skipviz.datafiles import places
+
+ROOT = places.shipped() / "assets" / "live"
 _KINDS = {".js": "text/javascript", ".css": "text/css"}
 _FOR_GOOD = "public, max-age=31536000, immutable"
 

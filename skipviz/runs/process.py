@@ -4,15 +4,13 @@ thread."""
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
+from skipviz.datafiles import children
 from skipviz.runs import pipe
 from skipviz.runs.measure import Job
 
@@ -21,8 +19,6 @@ ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait leave the core to the web server
     "PYTHONUNBUFFERED": "1",
 }
-
-HOME = Path(__file__).resolve().parents[2]
 
 
 class Worker:
@@ -43,11 +39,10 @@ class Worker:
         self.hello: dict[str, Any] = {}
         self._on_message, self._on_end = on_message, on_end
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "skipviz.runs.worker"],
+            children.command("-m", "skipviz.runs.worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=HOME,
-            env=os.environ | ENVIRONMENT,
+            env=children.environment(**ENVIRONMENT),
         )
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()

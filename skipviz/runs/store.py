@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 
+from skipviz.datafiles import places
 from skipviz.spec import Experiment, SpecError
 from skipviz.strict_json import dumps
 
@@ -29,17 +30,6 @@ ENDED = STATES[2:]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _RECORDED = re.compile(r"recorded\.([a-z0-9_]{1,40})\.([a-z0-9_]{1,40})")
-
-
-def default_root() -> Path:
-    """Where runs are kept: the environment's SKIPVIZ_RUNS, else `runs` beside app.py."""
-    return Path(os.environ.get("SKIPVIZ_RUNS") or Path(__file__).resolve().parents[2] / "runs")
-
-
-def shipped_root() -> Path:
-    """Where recordings lie: the environment's SKIPVIZ_RECORDINGS, else `assets/recordings`."""
-    given = os.environ.get("SKIPVIZ_RECORDINGS")
-    return Path(given or Path(__file__).resolve().parents[2] / "assets" / "recordings")
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -63,8 +53,8 @@ class Store:
     """The folder of all runs, and that of the recordings. Paths are made from checked ids alone."""
 
     def __init__(self, root: Path | None = None, recordings: Path | None = None) -> None:
-        self.root = root or default_root()
-        self.recordings = recordings or shipped_root()
+        self.root = root or places.runs()
+        self.recordings = recordings or places.recordings()
 
     @staticmethod
     def new_id() -> str:

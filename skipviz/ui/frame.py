@@ -10,7 +10,9 @@ from typing import Any
 
 import streamlit as st
 
-HERE = Path(__file__).resolve().parents[2]
+from skipviz.datafiles import places
+
+HERE = places.shipped()
 START = "start"
 """The chapter whose pages stand in the bar itself; every other one is a menu of the bar."""
 

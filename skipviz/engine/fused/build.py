@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from skipviz.datafiles import places
+from skipviz.datafiles import children, places
 from skipviz.knob import SpecError
 
 SOURCE = Path(__file__).with_name("kernel.c")
@@ -103,16 +103,15 @@ def _make(library: Path, compiler: str, target: tuple[str, ...]) -> None:
         done = _run([compiler, *FLAGS, *target, "-o", str(half), str(SOURCE), "-lm"])
         if done.returncode != 0 or not half.exists():
             raise Unavailable(f"{compiler} could not build it: {_last_line(done.stderr)}")
-        tried = _run([sys.executable, "-m", "skipviz.engine.fused.trial", str(half)])
+        tried = _run(children.command("-m", "skipviz.engine.fused.trial", str(half)))
         if tried.returncode != 0:
             raise Unavailable(f"what {compiler} built failed its trial: {_last_line(tried.stderr)}")
         os.replace(half, library)
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
-    root = Path(__file__).resolve().parents[3]
     try:
-        return subprocess.run(command, capture_output=True, timeout=120, cwd=root)
+        return subprocess.run(command, capture_output=True, timeout=120, env=children.environment())
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, b"", str(error).encode())
 
