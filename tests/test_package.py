@@ -156,6 +156,6 @@ def test_the_version_is_told_and_help_is_not_the_server(capsys: pytest.CaptureFi
 def test_jupyter_starts_it_below_its_own_path() -> None:
     asked = jupyter.server()
     words = [word.format(port=7, base_url="/user/ada/") for word in asked["command"]]
-    parsed = cli.parser().parse_args(words[words.index("serve") :])
+    parsed = cli.parsed(words[words.index("serve") :])
     assert (parsed.port, parsed.base_path, parsed.no_browser) == (7, "/user/ada/skipviz", True)
     assert Path(asked["launcher_entry"]["icon_path"]).is_file()
