@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -20,6 +22,8 @@ from skipviz.runs.frames import FrameLog
 from skipviz.runs.live import Run
 from skipviz.runs.manager import Manager
 from skipviz.runs.store import Store
+from skipviz.runs.worker.control import Control
+from skipviz.runs.worker.session import Session
 from skipviz.spec import Experiment, Lane, SpecError
 
 LANE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 10})
@@ -224,6 +228,22 @@ def test_a_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path: Path) 
     assert store.status(run_id)["state"] == "interrupted"
     assert FrameLog.open(store.folder(run_id) / "frames.arrow").n >= 20
     assert (store.folder(run_id) / "checkpoint.pt").is_file()
+
+
+def test_a_run_is_saved_whose_worker_sees_the_broken_pipe_before_the_end_of_the_orders(
+    tmp_path: Path,
+) -> None:
+    asked = experiment(steps=100_000).to_json()
+    order = {"run": "r", "experiment": asked, "folder": str(tmp_path), "resume": False}
+    orders: Any = SimpleNamespace(gone=threading.Event())
+    reads, writes = os.pipe()
+    os.close(reads)
+    with open(writes, "wb", buffering=0) as out:
+        session = Session(order | {"control": Control()}, orders, out)
+        session.run()
+    assert session.status["state"] == "interrupted" and orders.gone.is_set()
+    assert (tmp_path / "checkpoint.pt").is_file()
+    assert FrameLog.open(tmp_path / "frames.arrow").n == session.training.step
 
 
 def test_a_finished_run_is_measured_by_a_worker_and_the_answer_is_kept(manager: Manager) -> None:

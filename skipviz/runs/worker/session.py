@@ -76,8 +76,6 @@ class Session:
             self._end(
                 "failed", "the device ran out of memory; take less depth, width or batch size"
             )
-        except BrokenPipeError:
-            raise
         except Exception as error:
             traceback.print_exc()
             first = (str(error) or type(error).__name__).splitlines()[0]
@@ -247,8 +245,15 @@ class Session:
         self._tell()
 
     def _send(self, kind: bytes, data: bytes) -> None:
-        if not self.orders.gone.is_set():
+        """Sends to the server. One that is gone is left at the next step, like one that said so:
+        the broken pipe may be seen before the end of the orders is."""
+        if self.orders.gone.is_set():
+            return
+        try:
             pipe.send(self.out, kind, data)
+        except BrokenPipeError:
+            self.orders.gone.set()
+            self.control.hear({"do": "leave"})
 
     def _tell(self) -> None:
         """Says how far the run is, with the learning rate that holds there and its changes."""
