@@ -84,6 +84,18 @@ def _devices() -> Finding:
     return Finding("Devices", *_run(code))
 
 
+def _placing() -> Finding:
+    """Where `auto` trains: measured here, where it was not or failed before."""
+    code = (
+        "from skipviz.engine.calibration import calibrate;"
+        "from skipviz.placing import KINDS, NETS;"
+        "known = calibrate(again=True);"
+        "print('; '.join(f'{NETS[kind]}: {known.sentence(kind)}' for kind in KINDS)"
+        " if len(known.devices) > 1 else known.sentence('thin') + ', so nothing was measured')"
+    )
+    return Finding("Device auto", *_run(code))
+
+
 def _fused() -> Finding:
     """Not having it is in order: thin dense nets then train at half the speed or less."""
     code = (
@@ -135,6 +147,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _packages,
     _pair,
     _devices,
+    _placing,
     _fused,
     _port,
     _data,

@@ -24,7 +24,9 @@ def train(args: argparse.Namespace) -> int:
     experiment = _experiment(args.experiment)
     capacity.check(experiment)
     from skipviz import engine
+    from skipviz.engine import calibration
 
+    experiment = calibration.calibrate().placed(experiment)
     losses: list[list[np.ndarray]] = [[] for _ in experiment.lanes]  # of each lane: T times (S,)
     diverged: list[int | None] = [None] * len(losses)
     steps: list[int] = []
@@ -41,9 +43,11 @@ def train(args: argparse.Namespace) -> int:
     ]
     if args.json:
         said = {"lanes": rows, "steps": steps[-1] + 1, "data": experiment.data}
-        print(dumps(said | {"final": final.WORDS}))
+        print(dumps(said | {"device": experiment.device, "final": final.WORDS}))
         return 0
-    print(f"Final training loss after {steps[-1] + 1} steps on {experiment.data}")
+    print(
+        f"Final training loss after {steps[-1] + 1} steps on {experiment.data}, {experiment.device}"
+    )
     print(f"({final.WORDS}{'; median over seeds' if experiment.seeds > 1 else ''}):")
     for each in rows:
         loss = "" if each["loss"] is None else f"{each['loss']:.4f}"

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 GROUND = {"knob", "declarations", "spec", "terms", "discover", "frame", "wiring", "scene"}
-GROUND |= {"pictured", "fields", "schedule", "final", "strict_json"}
+GROUND |= {"pictured", "fields", "schedule", "final", "strict_json", "placing"}
 PLAIN_RUNS = GROUND | {"presets", "scenes", "probes", "data", "datafiles"}
 ALLOWED: dict[str, set[str]] = {
     "skipviz": set(),
@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "discover": set(),
     "final": set(),
     "strict_json": set(),
+    "placing": {"spec"},
     "frame": set(),
     "wiring": set(),
     "declarations": {"knob", "discover"},

@@ -5,6 +5,7 @@ icon: alt_route
 
 import streamlit as st
 
+from skipviz.placing import alike
 from skipviz.ui import address, routing
 from skipviz.ui.measured import when_ended
 from skipviz.ui.notes import absent, marked
@@ -33,7 +34,7 @@ name = box.selectbox(
 )
 experiment = recipes[name]
 here = not absent(experiment.data)
-if run is not None and run.ended and run.experiment != experiment:
+if run is not None and run.ended and not alike(run.experiment, experiment):
     run = None
 run = buttons(experiment if here else None, run, "routing", boxes)
 

@@ -14,8 +14,7 @@ from skipviz.spec import Experiment, SpecError
 
 
 def available() -> list[dict[str, Any]]:
-    """Every device that can train here, the one that `auto` picks first: key, name, memory in
-    bytes."""
+    """Every device that can train here, a GPU first: key, name, memory in bytes."""
     found = []
     if torch.cuda.is_available():
         card = torch.cuda.get_device_properties(0)
@@ -31,10 +30,9 @@ def available() -> list[dict[str, Any]]:
 
 
 def pick(wanted: str) -> torch.device:
-    """The torch device for an experiment's `device`; SpecError where it is not there."""
+    """The torch device of a name; SpecError where it is not there. What `auto` means is decided by
+    `calibration.placed`."""
     keys = [device["key"] for device in available()]
-    if wanted == "auto":
-        return torch.device(keys[0])
     if wanted not in keys:
         raise SpecError(f"device '{wanted}': not found here; there is {', '.join(['auto', *keys])}")
     return torch.device(wanted)

@@ -13,6 +13,7 @@ from torch import nn
 
 from skipviz.declarations import Probe
 from skipviz.engine import device as devices
+from skipviz.engine.calibration import placed
 from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.nets import make_net
@@ -88,7 +89,7 @@ def load(folder: Path, turn: int = 0) -> Trained:
     """The newest checkpoint of a stored run, one seed of it; SpecError where there is none that can
     be read."""
     experiment = Experiment.from_json((folder / "experiment.json").read_bytes())
-    device = devices.pick(experiment.device)
+    device = devices.pick(placed(experiment).device)
     path = folder / "checkpoint.pt"
     if not path.is_file():
         raise SpecError(

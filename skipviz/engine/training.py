@@ -23,6 +23,7 @@ from torch import nn
 from skipviz.engine import captured
 from skipviz.engine import device as devices
 from skipviz.engine.abreast import Abreast, draws
+from skipviz.engine.calibration import placed
 from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
@@ -141,7 +142,7 @@ class Training:
     """
 
     def __init__(self, experiment: Experiment) -> None:
-        self.experiment = experiment
+        self.experiment = experiment = placed(experiment)
         self.device = devices.pick(experiment.device)
         if experiment.precision == "bfloat16" and not devices.bfloat16(self.device):
             raise SpecError(

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from skipviz.placing import Placing
 from skipviz.runs import control, measure
 from skipviz.runs.live import Run
 from skipviz.runs.process import Worker
@@ -80,6 +81,11 @@ class Dispatcher:
                 devices: list[dict[str, Any]] = worker.hello["devices"]
                 return devices
         return []
+
+    def placing(self) -> Placing:
+        """Where `auto` trains here, as a warm worker says; before, what holds of a CPU alone."""
+        ready = next((worker for worker in self._workers if worker.ready), None)
+        return Placing() if ready is None else Placing.from_json(ready.hello["placing"])
 
     # --- inside
 

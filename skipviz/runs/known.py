@@ -29,17 +29,17 @@ class Known:
         self._stamp = 0
         self._read: dict[str, tuple[int, str]] = {}  # id: (time stamp of its file, the JSON)
 
-    def of(self, experiment: Experiment) -> list[str]:
-        """The ids of the runs whose stored experiment is this one to the letter, newest first.
+    def of(self, *experiments: Experiment) -> list[str]:
+        """The ids of the runs whose stored experiment is one of these to the letter, newest first.
 
         A run whose learning rate was changed by hand is of another experiment, and so is one that
         another version of the program wrote with other fields.
         """
-        wanted = experiment.to_json()
+        wanted = {experiment.to_json() for experiment in experiments}
         with self._lock:
             self._list()
-            alike = [run_id for run_id, (_, text) in self._read.items() if text == wanted]
-            alike = [run_id for run_id in alike if self._text(run_id) == wanted]
+            alike = [run_id for run_id, (_, text) in self._read.items() if text in wanted]
+            alike = [run_id for run_id in alike if self._text(run_id) in wanted]
             return sorted(alike, key=lambda run_id: self._read[run_id][0], reverse=True)
 
     def _list(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from skipviz.datafiles.find import missing
 from skipviz.declarations import probe
 from skipviz.knob import show
+from skipviz.placing import alike
 from skipviz.runs import capacity, control, measure
 from skipviz.runs.dispatcher import Dispatcher
 from skipviz.runs.frames import FrameLog
@@ -39,6 +40,7 @@ class Manager(Dispatcher):
     def submit(self, experiment: Experiment) -> str:
         """Queues a stored run and returns its id. SpecError where it cannot run here."""
         self._fits(experiment)
+        experiment = self._placed(experiment)
         with self._lock:
             self._has_room()
             run_id = self.store.new_id()
@@ -79,13 +81,13 @@ class Manager(Dispatcher):
         with self._lock:
             for run in self._runs.values():
                 busy = run.folder is not None and not run.ended and not run.status().get("paused")
-                if busy and run.experiment == experiment:
+                if busy and alike(run.experiment, experiment):
                     return run
         return None
 
     def finished(self, experiment: Experiment) -> Run | None:
         """The newest stored run of exactly this experiment that went to its end."""
-        for run_id in self._known_runs.of(experiment):
+        for run_id in self._known_runs.of(experiment, self._placed(experiment)):
             run = self._runs.get(run_id)
             status = run.status() if run is not None else self.store.status(run_id)
             if status["state"] == "finished":
@@ -218,13 +220,18 @@ class Manager(Dispatcher):
         if len(self._queue) >= QUEUE:
             raise SpecError(f"queue: {QUEUE} runs are waiting already; try again in a minute")
 
+    def _placed(self, experiment: Experiment) -> Experiment:
+        """The experiment with the device that `auto` means here; while no worker is warm as it is:
+        the worker that trains it decides."""
+        return self.placing().placed(experiment) if self.ready else experiment
+
     def _fits(self, experiment: Experiment) -> None:
         absent = missing(experiment.data)
         if absent:
             raise SpecError(absent)
         devices = {device["key"]: device for device in self.devices()}
-        wanted = next(iter(devices), "cpu") if experiment.device == "auto" else experiment.device
-        if devices and wanted not in devices:
+        wanted = self._placed(experiment).device
+        if devices and wanted not in devices and wanted != "auto":
             raise SpecError(
                 f"device '{wanted}': not found here; there is {', '.join(['auto', *devices])}"
             )

@@ -56,7 +56,8 @@ def fault(key: str, store: Store | None = None) -> str:
         except SpecError as error:
             return f"recording '{key}': run '{name}' cannot be read ({error}); {again}"
         seeds.add((found.seed, found.seeds))
-        if found.with_(seed=wanted.seed, seeds=wanted.seeds) != wanted:
+        found = found.with_(seed=wanted.seed, seeds=wanted.seeds, device=wanted.device)
+        if found != wanted:
             return f"recording '{key}': run '{name}' is not the scene's any more; {again}"
     if len(seeds) != 1:
         return f"recording '{key}': its runs are of different seeds; {again}"

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from skipviz import discover
 from skipviz.datafiles.find import missing
 from skipviz.declarations import viewed
+from skipviz.placing import kind
 from skipviz.presets import PRESETS
 from skipviz.runs import manager
 from skipviz.runs.tracks import labels
@@ -135,6 +136,7 @@ def _rarer(start: Experiment, steps: int, key: str) -> dict[str, Any]:
         for i, name in enumerate(ADVANCED):
             with columns[i % 2]:
                 values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
+        st.caption(f"Device auto {manager.current().placing().sentence(kind(start))}.")
     return values
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.figures import theme
+from skipviz.placing import KINDS, Placing
 from skipviz.runs import manager
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import families, labels
@@ -165,4 +166,11 @@ def device_line() -> None:
         f" {device['free'] / 2**30:.1f} of {device['memory'] / 2**30:.1f} GB free"
         for device in devices
     )
-    st.caption("Trains on: " + "; ".join(found))
+    st.caption("Trains on: " + "; ".join(found) + f". {placed(owner.placing())}")
+
+
+def placed(known: Placing) -> str:
+    """Where `auto` trains which nets, and why, in a sentence."""
+    if len(known.devices) < 2:
+        return f"Device auto {known.sentence('thin')}."
+    return f"Device auto {'; '.join(known.sentence(kind) for kind in KINDS)}."

@@ -10,18 +10,20 @@ from typing import Any
 import psutil
 
 from skipviz import engine
+from skipviz.engine import calibration
 from skipviz.engine import device as devices
 from skipviz.spec import Experiment, Lane
 
 
 def hello() -> dict[str, Any]:
-    """Warms up (the first step of any optimiser imports lazily for a second) and says what is
-    here."""
+    """Warms up (the first step of any optimiser imports lazily for a second), measures where `auto`
+    trains if that is not known of this machine, and says what is here."""
     devices.keep_memory()
     lane = Lane(family="plain", knobs={"backbone": "dense", "depth": 2})
     for _ in engine.train(Experiment(lanes=[lane], steps=2, device="cpu")):
         pass
-    return {"devices": devices.available(), "machine": machine()}
+    placing = calibration.calibrate().to_json()
+    return {"devices": devices.available(), "machine": machine(), "placing": placing}
 
 
 def machine() -> dict[str, Any]:

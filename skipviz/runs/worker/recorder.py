@@ -18,6 +18,7 @@ from typing import Any
 from skipviz import discover
 from skipviz.declarations import probe
 from skipviz.engine import device as devices
+from skipviz.engine.calibration import placed
 from skipviz.runs import measure, recordings
 from skipviz.runs.evidence import Gathered, told
 from skipviz.runs.slim import slim
@@ -94,7 +95,7 @@ def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None
         "step": steps,
         "steps": experiment.steps,
         "steps_per_s": round(steps / max(seconds, 1e-3), 1),
-        "device": str(devices.pick(experiment.device)),
+        "device": placed(experiment).device,
         "recorded": about["recorded"][:10],
     }
     write_json(folder / "status.json", status)
@@ -104,7 +105,7 @@ def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None
 def _machine(experiment: Experiment) -> dict[str, Any]:
     """Versions, hardware and time; `processor` is what these nets were trained on."""
     found = machine()
-    kind = devices.pick(experiment.device).type
+    kind = placed(experiment).device
     name = next(each["name"] for each in found["devices"] if each["key"] == kind)
     when = datetime.now(UTC).isoformat(timespec="seconds")
     return found | {"processor": _processor() or name if kind == "cpu" else name, "recorded": when}

@@ -14,6 +14,7 @@ from typing import Any
 from skipviz import engine
 from skipviz.datafiles.find import missing
 from skipviz.declarations import probe
+from skipviz.engine import calibration
 from skipviz.engine.trained import restored
 from skipviz.runs import capacity
 from skipviz.runs.evidence import Gathered
@@ -66,6 +67,7 @@ def trained(
         raise SpecError(absent)
     capacity.check(experiment)
     training = engine.Training(experiment)
+    experiment = training.experiment
     writer = Writer(schema(experiment.to_json(), tracks(experiment)))
     log = FrameLog()
     log.append_bytes(writer.start())
@@ -91,6 +93,7 @@ def rehearse(
     say           told one line when a run has ended
     SpecError where a run or a probe cannot be.
     """
+    calibration.calibrate()
     clock = _Clock()
     trainings: dict[str, engine.Training] = {}
     states: dict[str, dict[str, Any]] = {}

@@ -111,6 +111,9 @@ class Session:
         Where there is no whole checkpoint it begins again: the frames come out the same.
         """
         training = engine.Training(self.experiment)
+        if training.experiment != self.experiment and self.folder is not None:  # it said `auto`
+            write_json(self.folder / "experiment.json", json.loads(training.experiment.to_json()))
+        self.experiment = training.experiment
         if self.resumes and self.folder is not None:
             try:
                 state = torch.load(self.folder / "checkpoint.pt", "cpu", weights_only=True)

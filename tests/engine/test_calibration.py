@@ -1,0 +1,186 @@
+"""Where `auto` trains: decided by measured steps, once for a machine, and kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from skipviz import engine
+from skipviz.engine import calibration
+from skipviz.engine import device as devices
+from skipviz.placing import KINDS, Placing, alike, kind
+from skipviz.runs.store import Store
+from skipviz.spec import Experiment, Lane
+
+TWO = ("cuda", "cpu")
+
+
+def lane(family: str = "resnet", **knobs: Any) -> Lane:
+    return Lane(family=family, knobs={"backbone": "dense", "depth": 6} | knobs)
+
+
+THIN, WIDE, CONV = lane(), lane(width=256), Lane(family="plain")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def asked() -> list[tuple[str, str]]:
+    return []
+
+
+def pretend(asked: list[tuple[str, str]], **steps: tuple[float, float]) -> Callable[..., float]:
+    """A measurement of a second device beside this one's: seconds (cuda, cpu) of each kind."""
+
+    def measure(kind: str, device: str, until: float) -> float:
+        asked.append((kind, device))
+        return steps[kind][TWO.index(device)]
+
+    return measure
+
+
+USUAL = {"thin": (0.004, 0.001), "wide": (0.002, 0.003), "convolutional": (0.01, 0.09)}
+
+
+@pytest.mark.parametrize(
+    ("lanes", "wanted"),
+    [([THIN], "thin"), ([WIDE], "wide"), ([CONV], "convolutional"),
+     ([THIN, CONV], "convolutional"), ([THIN, WIDE], "wide")],
+)  # fmt: skip
+def test_the_kind_of_an_experiment_is_that_of_its_heaviest_net(
+    lanes: list[Lane], wanted: str
+) -> None:
+    assert kind(Experiment(lanes=lanes)) == wanted
+
+
+def test_the_faster_device_is_chosen_for_each_kind_and_the_sentence_says_by_how_much(
+    asked: list[tuple[str, str]],
+) -> None:
+    found = calibration.calibrate(pretend(asked, **USUAL), TWO)
+    assert {kind: found.choice(kind) for kind in KINDS} == {
+        "thin": "cpu", "wide": "cuda", "convolutional": "cuda",
+    }  # fmt: skip
+    assert found.sentence("thin").startswith("trains on the CPU: 4× as fast as the GPU on dense")
+    assert found.sentence("wide").startswith("trains on the GPU: 1.5× as fast as the CPU on dense")
+    assert found.placed(Experiment(lanes=[THIN])).device == "cpu"
+    assert found.placed(Experiment(lanes=[CONV])).device == "cuda"
+    assert found.placed(Experiment(lanes=[THIN], device="cuda")).device == "cuda"
+
+
+def test_it_is_measured_once_and_anew_where_torch_driver_or_hardware_changed(
+    asked: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = pretend(asked, **USUAL)
+    first = calibration.calibrate(measure, TWO)
+    assert len(asked) == 6 and calibration.calibrate(measure, TWO) == first and len(asked) == 6
+    for name, value in (("_driver", lambda: "999.9"), ("platform", None)):
+        if value is None:
+            monkeypatch.setattr(torch, "__version__", "99.0")
+        else:
+            monkeypatch.setattr(calibration, name, value)
+        before = len(asked)
+        calibration.calibrate(measure, TWO)
+        assert len(asked) == before + 6
+    monkeypatch.setattr(devices, "cores", lambda: 77)
+    calibration.calibrate(measure, TWO)
+    assert len(asked) == 24
+
+
+def test_what_could_not_be_measured_has_a_default_by_kind_and_is_not_tried_again(
+    asked: list[tuple[str, str]],
+) -> None:
+    def broken(kind: str, device: str, until: float) -> float:
+        asked.append((kind, device))
+        if device == "cuda":
+            raise RuntimeError("CUDA error: out of memory\nlong story")
+        return 0.001
+
+    found = calibration.calibrate(broken, TWO)
+    assert [found.choice(kind) for kind in KINDS] == ["cpu", "cuda", "cuda"]
+    assert "not measured: CUDA error: out of memory)" in found.sentence("thin")
+    before = len(asked)
+    assert calibration.calibrate(broken, TWO) == found and len(asked) == before
+    mended = calibration.calibrate(pretend(asked, **USUAL), TWO, again=True)
+    assert mended.why == "" and calibration.calibrate(broken, TWO) == mended
+
+
+def test_a_device_that_hangs_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "BUDGET_S", 0.2)
+
+    def hangs(kind: str, device: str, until: float) -> float:
+        time.sleep(60 if device == "cuda" else 0)
+        return 0.001
+
+    found = calibration.calibrate(hangs, TWO)
+    assert [found.choice(kind) for kind in KINDS] == ["cpu", "cuda", "cuda"]
+    assert "not done within" in found.why
+
+
+def test_without_another_device_nothing_is_measured_and_the_sentence_says_so(
+    asked: list[tuple[str, str]], cache: Path
+) -> None:
+    found = calibration.calibrate(pretend(asked, **USUAL), ("cpu",))
+    assert not asked and not list(cache.iterdir())
+    assert found.sentence("convolutional") == "trains on the CPU: there is no other device here"
+
+
+def test_a_stored_file_that_is_damaged_is_measured_again(
+    asked: list[tuple[str, str]], cache: Path
+) -> None:
+    calibration.calibrate(pretend(asked, **USUAL), TWO)
+    path = cache / "devices.json"
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    for damaged in ("", "[]", json.dumps(whole | {"placing": {"devices": ["abacus"]}})):
+        path.write_text(damaged, encoding="utf-8")
+        before = len(asked)
+        assert calibration.calibrate(pretend(asked, **USUAL), TWO).why == ""
+        assert len(asked) == before + 6
+
+
+def test_a_cache_that_cannot_be_written_costs_a_measurement_and_nothing_else(
+    asked: list[tuple[str, str]], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cache / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("SKIPVIZ_CACHE", str(cache / "file"))
+    assert calibration.calibrate(pretend(asked, **USUAL), TWO).choice("wide") == "cuda"
+
+
+def test_the_real_measurement_times_real_steps_and_gives_the_threads_back() -> None:
+    before = torch.get_num_threads()
+    for each in KINDS:
+        assert 0 < calibration.seconds(each, "cpu", time.monotonic() + 60) < 60
+    assert torch.get_num_threads() == before
+    with pytest.raises(TimeoutError):
+        calibration.seconds("thin", "cpu", time.monotonic() - 1)
+
+
+def test_a_training_says_which_device_auto_was(tmp_path: Path) -> None:
+    training = engine.Training(Experiment(lanes=[THIN], steps=2))
+    assert training.experiment.device == training.device.type != "auto"
+    stored = Placing(("cuda", "cpu")).placed(Experiment(lanes=[CONV]))
+    assert alike(stored, Experiment(lanes=[CONV])) and stored.device == "cuda"
+    assert not alike(stored, Experiment(lanes=[CONV], device="cpu"))
+    assert not alike(stored, Experiment(lanes=[CONV], seed=1)) and not alike(stored, None)
+    old = Store(tmp_path).create(Store.new_id(), Experiment(lanes=[THIN], steps=2))  # says auto
+    kept = Experiment.from_json((old / "experiment.json").read_bytes())
+    assert calibration.placed(kept).device == training.experiment.device
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_real_gpu_one_calibration_takes_three_seconds_at_most() -> None:
+    began = time.monotonic()
+    found = calibration.calibrate()
+    assert time.monotonic() - began < calibration.BUDGET_S + 20  # CUDA's own start is not ours
+    assert len(found.devices) > 1 and found.choice("convolutional") != "cpu"
+    assert calibration.placing() == found
