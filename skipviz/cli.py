@@ -19,7 +19,7 @@ from skipviz.datafiles import cli as datafiles
 from skipviz.declarations import probe
 from skipviz.runs.store import Store
 from skipviz.runs.tracks import labels
-from skipviz.spec import SpecError, architecture, settle
+from skipviz.spec import SpecError, architecture, refuse_idle, settle
 from skipviz.strict_json import dumps
 
 
@@ -66,7 +66,9 @@ def _knobs(words: Sequence[str]) -> dict[str, str]:
 
 def describe(args: argparse.Namespace) -> int:
     """Counts a net without building it."""
-    settings = settle(args.family, _knobs(args.knobs))
+    knobs = _knobs(args.knobs)
+    settings = settle(args.family, knobs)
+    refuse_idle(args.family, knobs)
     found = architecture(args.family)
     counts = found.wiring(settings).describe()
     if args.json:

@@ -186,6 +186,22 @@ def settle(family: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
     return {knob.name: settings[knob.name] for knob in declared.knobs}
 
 
+def refuse_idle(family: str, knobs: Mapping[str, Any]) -> None:
+    """SpecError for a knob that changes nothing on the chosen backbone, where somebody asks for a
+    net by hand: what was stored or linked before goes on being read. Its default is no wish."""
+    settings, declared = settle(family, knobs), architecture(family)
+    for knob in declared.knobs:
+        if knob.name not in knobs or not knob.backbones:
+            continue
+        others = {name: value for name, value in settings.items() if name != knob.name}
+        idle = settings["backbone"] not in knob.backbones
+        if idle and settings[knob.name] != declared.defaults(others).get(knob.name):
+            raise SpecError(
+                f"knob {show(knob.name)}: changes nothing on the backbone"
+                f" '{settings['backbone']}'; it is for {listed(knob.backbones)}: leave it out"
+            )
+
+
 def parsed(declared: Architecture, family: str, knobs: Any) -> dict[str, Any]:
     """The given knobs alone, read and in the declaration's order, or SpecError."""
     if not isinstance(knobs, Mapping):

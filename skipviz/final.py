@@ -3,11 +3,13 @@ run's steps, at least five of its readings, because one batch alone is noise.
 
     first(steps)           the first reading that counts
     mean(steps, values)    the final value of each seed
+    median(values, axis)   over the seeds that live
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +43,20 @@ def mean(steps: Sequence[int] | np.ndarray, values: np.ndarray) -> list[float]:
 def living(values: Sequence[float]) -> list[float]:
     """The values of the seeds that did not diverge."""
     return [value for value in values if np.isfinite(value)]
+
+
+def median(values: Any, axis: int = 0) -> np.ndarray:
+    """The median along the axis of the seeds, of those that live: whose value is finite; infinity
+    where none does."""
+    read = np.moveaxis(np.asarray(values, float), axis, 0)
+    alive = np.isfinite(read)
+    count = alive.sum(axis=0)
+    ordered = np.sort(np.where(alive, read, np.inf), axis=0)
+    low, high = np.maximum(count - 1, 0) // 2, count // 2
+    with np.errstate(invalid="ignore"):
+        edges = [np.take_along_axis(ordered, at[None], axis=0)[0] for at in (low, high)]
+        middle: np.ndarray = np.where(count > 0, (edges[0] + edges[1]) / 2, np.inf)
+    return middle
 
 
 def dead(diverged: int, seeds: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from skipviz import final
 from skipviz.spec import Experiment
 
 
@@ -225,9 +226,10 @@ def profile(
     row: int = 0,
     dashed: bool = False,
 ) -> Series:
-    """A field of LaneFrame over the depth, at one recorded row (0: at init): median over seeds."""
+    """A field of LaneFrame over the depth, at one recorded row (0: at init): median over the
+    seeds that live."""
     x = evidence.axis(values, lane, run)
-    y = np.median(evidence.history(values, lane, run)[row], axis=0)
+    y = final.median(evidence.history(values, lane, run)[row])
     return Series(label, x, [float(v) for v in y], family, dashed=dashed)
 
 
@@ -243,8 +245,8 @@ def curve(
     dashed: bool = False,
 ) -> Series:
     """Loss or error over the steps: the mean of the last `window` recorded steps up to each of
-    them, median over seeds."""
-    each = np.median(evidence.history(values, lane, run)[:, :, 0], axis=1)
+    them, median over the seeds that live."""
+    each = final.median(evidence.history(values, lane, run)[:, :, 0], axis=1)
     with np.errstate(invalid="ignore"):
         y = [float(each[max(0, i - window + 1) : i + 1].mean()) for i in range(len(each))]
     return Series(label, [int(v) for v in evidence.steps(run)], y, family, dashed=dashed)

@@ -24,6 +24,7 @@ from skipviz.declarations import (
     dataset,
     listed,
     parsed,
+    refuse_idle,
     settle,
     viewed,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "SpecError",
     "architecture",
     "dataset",
+    "refuse_idle",
     "settle",
     "twin",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 
 from skipviz import discover, final
 from skipviz.runs.tracks import labels
-from skipviz.spec import Experiment, SpecError
+from skipviz.spec import Experiment, SpecError, refuse_idle
 from skipviz.strict_json import dumps
 
 
@@ -78,17 +78,16 @@ def row(name: str, losses: Sequence[float], diverged_at: int | None) -> dict[str
 
 
 def median(losses: Sequence[float] | np.ndarray) -> float:
-    """The median over the seeds that live; NaN where none does."""
-    living = final.living(list(losses))
-    return float(np.median(living)) if living else float("nan")
+    """The median over the seeds that live; infinity where none does."""
+    return float(final.median(losses))
 
 
 def _experiment(word: str) -> Experiment:
     """An experiment from a file, or from a scene's key."""
     scene = discover.scenes().get(word) if not Path(word).exists() else None
     if scene is not None:
-        experiment: Experiment = scene.experiment
-        return experiment
+        known: Experiment = scene.experiment
+        return known
     try:
         text = Path(word).read_bytes()
     except OSError as error:
@@ -96,7 +95,10 @@ def _experiment(word: str) -> Experiment:
         raise SpecError(
             f"experiment '{word}': {why.lower()}; give a file written by skipviz"
         ) from None
-    return Experiment.from_json(text)
+    experiment = Experiment.from_json(text)
+    for lane in experiment.lanes:
+        refuse_idle(lane.family, lane.knobs)
+    return experiment
 
 
 def _progress(step: int, steps: int, losses: list[float]) -> None:

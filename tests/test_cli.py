@@ -13,7 +13,7 @@ import pytest
 
 from skipviz import discover
 from skipviz.cli import grammar, main, parsed
-from skipviz.spec import Experiment, Lane
+from skipviz.spec import Experiment, Lane, SpecError, refuse_idle
 
 FAMILIES = ("plain", "resnet", "highway", "densenet")
 
@@ -160,3 +160,50 @@ def test_every_command_with_words_of_its_own_is_tried_in_another_order() -> None
 def test_a_knob_given_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["describe", "resnet", "depth=20", "depth=32"]) == 2
     assert capsys.readouterr().err == "knob 'depth': given twice; give it once\n"
+
+
+def test_a_knob_that_changes_nothing_on_the_backbone_is_refused_and_stored_runs_still_load(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = (
+        "knob 'width': changes nothing on the backbone 'cifar'; it is for dense: leave it out\n"
+    )
+    assert main(["describe", "resnet", "backbone=cifar", "width=80"]) == 2
+    assert capsys.readouterr().err == sentence
+    assert main(["describe", "resnet", "backbone=cifar", "width=50"]) == 0  # its default
+    assert main(["describe", "resnet", "backbone=dense", "width=80"]) == 0
+    idle = Experiment(lanes=[Lane(family="resnet", knobs={"backbone": "cifar", "width": 80})])
+    path = tmp_path / "idle.json"
+    path.write_text(idle.to_json(), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["train", str(path)]) == 2
+    assert capsys.readouterr().err == sentence
+    assert Experiment.from_json(idle.to_json()) == idle  # as a run of an earlier version says it
+
+
+def test_every_knob_for_some_backbones_alone_is_refused_on_the_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tried = 0
+    for family, declared in discover.architectures().items():
+        backbones = next(knob for knob in declared.knobs if knob.name == "backbone").choices
+        for knob in (knob for knob in declared.knobs if knob.backbones):
+            for on in set(backbones) - set(knob.backbones):
+                for value in _values(knob):
+                    said = _refusal(family, {"backbone": on, knob.name: value})
+                    tried += said.startswith(f"knob '{knob.name}': changes nothing on")
+    assert tried >= 20
+
+
+def _values(knob: Any) -> list[Any]:
+    if knob.choices:
+        return list(knob.choices)
+    return [True, False] if knob.kind == "bool" else [knob.low, knob.high]
+
+
+def _refusal(family: str, knobs: dict[str, Any]) -> str:
+    try:
+        refuse_idle(family, knobs)
+    except SpecError as error:
+        return str(error)
+    return ""

@@ -95,3 +95,12 @@ def test_nobody_averages_the_end_of_a_run_by_himself() -> None:
         if window.search(path.read_text(encoding="utf-8"))
     ]
     assert not found
+
+
+def test_a_median_is_of_the_seeds_that_live() -> None:
+    nan, inf = np.nan, np.inf
+    assert final.median([nan, nan, 0.3, nan, inf]) == pytest.approx(0.3)
+    assert final.median([0.1, nan, 0.3]) == pytest.approx(0.2)
+    assert final.median([nan, inf]) == inf
+    random = np.random.default_rng(0).random((4, 5, 3))
+    np.testing.assert_allclose(final.median(random, axis=1), np.median(random, axis=1))

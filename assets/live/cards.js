@@ -138,15 +138,14 @@ function duration(seconds) {
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-/** One button for each lane: a sample of its line, its name, and whether it diverged. */
-export function showLegend(box, lanes, diverged, toggle) {
+/** One button for each lane: a sample of its line, its name, and how many of its seeds diverged. */
+export function showLegend(box, lanes, fates, toggle) {
   const key = JSON.stringify([lanes.map(({ label, colour, dash, hidden }) =>
-    [label, colour, dash, hidden]), diverged]);
+    [label, colour, dash, hidden]), fates]);
   if (box.dataset.key === key) return;
   box.dataset.key = key;
   const focused = [...box.children].indexOf(document.activeElement);
   box.replaceChildren(...lanes.map((lane, i) => {
-    const at = diverged[i];
     const button = element("button", {
       type: "button", "aria-pressed": !lane.hidden, title: lane.hidden ? "Show" : "Hide",
       onclick: () => toggle(i),
@@ -154,7 +153,7 @@ export function showLegend(box, lanes, diverged, toggle) {
     const pattern = PATTERNS[lane.dash] ?? "";
     button.innerHTML = `<svg width="38" height="12" aria-hidden="true"><line x1="1" x2="37" y1="6"
       y2="6" stroke="${lane.colour}" stroke-width="4" stroke-dasharray="${pattern}" /></svg>
-      <span>${plain(lane.label)}</span>${at === null ? "" : `<em>diverged at step ${at}</em>`}`;
+      <span>${plain(lane.label)}</span>${fates[i] ? `<em>${fates[i]}</em>` : ""}`;
     return button;
   }));
   if (focused >= 0) box.children[focused]?.focus();

@@ -2,6 +2,7 @@
 // the exact profiles that were asked for, and gate maps.
 
 import { MapStore } from "./mapstore.js";
+import { fateText } from "./words.js";
 
 const MOST_POINTS = 2400, KEPT_POINTS = 1600, MOST_BINS = 120, MOST_KEPT = 60,
   FIRST_TOTAL = 100;
@@ -75,6 +76,25 @@ export class History {
   /** The run is over: what its seconds left of the axis empty is taken away. */
   end() {
     if (this.timed && this.step >= 0 && this.total > this.step + 1) this.stretch(this.step + 1);
+  }
+
+  /** How many of a lane's seeds have diverged: their newest loss is no number. */
+  dead(lane) {
+    const { seeds } = this.tracks[lane];
+    if (this.diverged[lane] === null || seeds === 1) return this.diverged[lane] === null ? 0 : 1;
+    const gone = Array.from({ length: seeds }, (_, seed) => this.curves[lane][`loss${seed}`])
+      .filter((values) => values.length && !Number.isFinite(values[values.length - 1]));
+    return Math.max(1, gone.length);
+  }
+
+  /** The step at which a lane of which no seed lives any more diverged; null while one does. */
+  ended(lane) {
+    return this.dead(lane) === this.tracks[lane].seeds ? this.diverged[lane] : null;
+  }
+
+  /** What is said of a lane of which a seed has diverged; "" while all live. */
+  fate(lane) {
+    return fateText(this.diverged[lane], this.dead(lane), this.tracks[lane].seeds);
   }
 
   /** The last steps of lanes that have diverged, each named once: what is drawn of them. */

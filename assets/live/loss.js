@@ -57,7 +57,7 @@ export class LossFigure {
   curve(history, lane, { error, limit }, count) {
     const training = drawn(history.curves[lane.index], error, count);
     const mean = runningMean(history.steps, training.y, history.total / 60, !error);
-    const diverged = history.diverged[lane.index] !== null;
+    const diverged = history.ended(lane.index) !== null;
     const known = history.countTo(limit, history.heldSteps);
     const held = known ? drawn(history.held[lane.index], error, known) : null;
     if (held) held.x = history.heldSteps.slice(0, known);

@@ -94,7 +94,8 @@ export class Painter {
     root.dataset.paused = Boolean(status.paused);
     const seeds = history?.seeds, replays = live.limit < Infinity;
     if (live.headline) showHeader(live.headline, { status, step, total, linked, seeds, replays });
-    showLegend(live.legend, live.lanes, history?.diverged ?? [], (lane) => live.toggle(lane));
+    const fates = live.lanes.map((lane) => history?.fate(lane.index) ?? "");
+    showLegend(live.legend, live.lanes, fates, (lane) => live.toggle(lane));
     live.slider.show(live.pinned ?? step, step, live.pinned !== null);
     const vacant = status.state === "missing" ? status.message
       : live.run ? "One moment: the first step is on its way."
@@ -170,7 +171,7 @@ export class Painter {
     const shown = lanes.filter((one) => !one.hidden);
     if (panel === "loss") {
       const note = history.evaluated ? this.live.options.note ?? "" : "";
-      return `${lossReading(shown, { ...view, diverged: history.diverged })} ${note}`.trim();
+      return `${lossReading(shown, view)} ${note}`.trim();
     }
     if (panel === "profile") return profileReading(shown, quantity);
     return heatReading(shown, profile, quantity);

@@ -104,7 +104,7 @@ export class ProfileFigure {
 /** What is drawn of a lane: `shown`, the profile asked for or, once the lane has diverged, its last
  * one with numbers in it; and the step at which it diverged, null while it lives. */
 function lastAlive(lane, history, profile) {
-  const diedAt = history.diverged[lane.index];
+  const diedAt = history.ended(lane.index);
   const dead = diedAt !== null && profile.step >= diedAt;
   return dead && history.alive[lane.index]
     ? { shown: history.alive[lane.index], diedAt } : { shown: profile, diedAt: null };

@@ -103,14 +103,21 @@ export function seedsHover(first, count, error) {
   return count ? `<br>seeds ${first} to ${first + count - 1}:<br>${rows.join("<br>")}` : "";
 }
 
+/** How many of so many seeds have diverged, the first of them at a step; "" where none has. */
+export function fateText(at, dead, seeds) {
+  if (!dead) return "";
+  if (seeds === 1) return `diverged at step ${at}`;
+  return `${dead} of ${seeds} seeds diverged${dead > 1 ? ", the first" : ""} at step ${at}`;
+}
+
 export function lossReading(lanes, view) {
-  const { step, values, stuck, error, diverged, held, heldAt, history } = view;
+  const { step, values, stuck, error, held, heldAt, history } = view;
   const shown = (value) => (error ? `${value.toFixed(0)} %` : number(value));
   const said = lanes.map((lane, i) => {
-    if (diverged[lane.index] !== null) {
-      return `${name(lane)} diverged at step ${diverged[lane.index]}`;
-    }
-    return `${name(lane)} ${shown(values[i])}${stuck[i] ? " (no better than guessing)" : ""}`;
+    const fate = history.fate(lane.index);
+    if (history.ended(lane.index) !== null) return `${name(lane)} ${fate}`;
+    const notes = [stuck[i] ? "no better than guessing" : "", fate].filter(Boolean).join("; ");
+    return `${name(lane)} ${shown(values[i])}${notes ? ` (${notes})` : ""}`;
   });
   const what = error ? "wrong on the training batches" : "training loss";
   const training = `After ${step} ${step === 1 ? "step" : "steps"}, ${what}: ${said.join(", ")}`;

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from skipviz import final
 from skipviz.figures import theme
 from skipviz.figures.layout import DASHES, LAYER, above, laid_out
 
@@ -30,7 +31,7 @@ def against_depth(
         colour = theme.colour(family, dark=dark)
         there = [depth for depth in depths if at.get(depth)]
         made.add_scatter(
-            x=[str(depth) for depth in there], y=[float(np.median(at[d][0])) for d in there],
+            x=[str(depth) for depth in there], y=[float(final.median(at[d][0])) for d in there],
             name=labels[family], mode="lines", line={"color": colour, "width": 3},
             hovertemplate="%{x} layers: median of the best %{y:.3g}<extra></extra>",
         )  # fmt: skip
@@ -88,7 +89,7 @@ def bias_map(
     """Median final loss for each (depth, bias): the darker, the better it trains. Cells that are
     still to come are empty."""
     values = [
-        [float(np.median(losses[d, b])) if (d, b) in losses else math.nan for b in biases]
+        [float(final.median(losses[d, b])) if (d, b) in losses else math.nan for b in biases]
         for d in depths
     ]
     texts = [["" if math.isnan(v) else f"{v:.2f}" for v in row] for row in values]
@@ -118,7 +119,7 @@ def over_gates(
         colour = theme.colour(family, dark=dark)
         at = sorted(losses)
         made.add_scatter(
-            x=at, y=[float(np.median(losses[t])) for t in at], name=label, mode="lines",
+            x=at, y=[float(final.median(losses[t])) for t in at], name=label, mode="lines",
             line={"color": colour, "width": 3}, hovertemplate="T = %{x}: %{y:.3g}<extra></extra>",
         )  # fmt: skip
         made.add_scatter(

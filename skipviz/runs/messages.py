@@ -23,7 +23,8 @@ S seeds; lane axes as in the hello.
                              65535: not a finite number
 
 Logarithms are taken in float64, so that 1e-300 arrives as -300; a norm of exactly 0 arrives as
--Infinity, one that is not a number as NaN. With several seeds the values are medians over seeds.
+-Infinity, one that is not a number as NaN. With several seeds the values are medians over the
+seeds that live.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from typing import Any
 
 import numpy as np
 
+from skipviz import final
 from skipviz.frame import Frame
 from skipviz.runs.columns import Track
 from skipviz.runs.frames import FrameLog
@@ -165,11 +167,8 @@ def _plain(value: Any) -> Any:
 
 
 def _over_seeds(values: np.ndarray) -> np.ndarray:
-    """The median over axis 1; a seed that is no longer a number counts as the worst."""
-    if values.shape[1] == 1:
-        return values[:, 0]
-    middle: np.ndarray = np.median(np.where(np.isnan(values), np.inf, values), axis=1)
-    return middle
+    """The median over axis 1 of the seeds that live; infinity where none does."""
+    return values[:, 0] if values.shape[1] == 1 else final.median(values, axis=1)
 
 
 def _loss_curves(log: FrameLog, start: int, stop: int) -> np.ndarray:
@@ -190,10 +189,10 @@ def _log10(values: np.ndarray) -> np.ndarray:
 
 def _scores(loss: np.ndarray, error: np.ndarray) -> list[bytes]:
     """Losses and errors (k, S) as the scores of k steps."""
-    parts = [_f32(_over_seeds(loss)), _f32(_over_seeds(error))]
-    if loss.shape[1] == 1:
-        return parts
     finite = np.isfinite(loss)
+    if loss.shape[1] == 1:
+        return [_f32(loss[:, 0]), _f32(error[:, 0])]
+    parts = [_f32(_over_seeds(loss)), _f32(_over_seeds(np.where(finite, error, np.nan)))]
     low, high = (
         np.where(finite.any(axis=1), edge, np.nan)
         for edge in (

@@ -115,7 +115,7 @@ def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
 
 
 def _median(losses: Sequence[float]) -> float:
-    return float(np.median(losses))
+    return float(final.median(losses))
 
 
 def _said_of_depth(best_of: Mapping[str, Mapping[int, float]]) -> None:
@@ -140,7 +140,7 @@ def _is(experiment: Experiment, family: str, depth: int) -> bool:
 
 def _curve(run: Run) -> tuple[list[float], list[float]]:
     """Epochs and the median loss over seeds, a running mean over the last steps."""
-    loss = np.median(run.log.lane(0, "loss")[:, :, 0], axis=1)
+    loss = final.median(run.log.lane(0, "loss")[:, :, 0], axis=1)
     steps = run.log.column("step")
     size = len(steps) - final.first(steps)
     smooth = np.convolve(loss, np.ones(size) / size, mode="valid")

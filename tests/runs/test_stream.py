@@ -144,6 +144,8 @@ def test_a_seed_that_is_no_number_any_more_is_told_and_leaves_the_band_to_the_ot
     np.testing.assert_allclose(got["losses"][3], [1e-8, 1, 1], rtol=1e-4)
     np.testing.assert_array_equal(got["low"][:2], [0.5, 3.0])
     np.testing.assert_allclose(got["errors"], 0.25, atol=1e-5)
+    np.testing.assert_allclose(got["loss"], [1.25, 3.0, np.inf, 1.0])  # of those that live
+    np.testing.assert_allclose(got["error"], [0.25, 0.25, np.inf, 0.25])
 
 
 def test_norms_outside_float32_survive_and_zero_is_told_from_nothing() -> None:
