@@ -1,4 +1,4 @@
-"""Makes a data set of one's own from a folder, a zip archive or an .npz of pictures.
+"""Makes a data set of one's own from a folder, an archive or an .npz of pictures.
 
 A set that brings a test part keeps it. Any other keeps all its pictures together: the experiment's
 seed holds out one in five of each class (`splitting`).
@@ -6,16 +6,30 @@ seed holds out one in five of each class (`splitting`).
 
 from __future__ import annotations
 
+import math
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from skipviz.datafiles import archives, cache, own, pictures, places, splitting
-from skipviz.datafiles.archives import Item, Trouble
+from skipviz import discover
+from skipviz.datafiles import (
+    archives,
+    arrays,
+    cache,
+    layout,
+    names,
+    own,
+    pictures,
+    places,
+    splitting,
+)
+from skipviz.datafiles.archives import Source, Trouble
+from skipviz.datafiles.layout import Survey
 from skipviz.knob import SpecError, show
 
 SIDE = 32
@@ -23,69 +37,83 @@ SIDES = (8, 128)
 MOST_CLASSES = 200
 MOST_RESULT = 10**9
 HELD_OUT = 5
+DARK = 0.25
+"""A set of 16-bit pictures whose largest value is below this share is called dark."""
 
 
 class Tell(Protocol):
-    """Hears how far it is, and of every file that cannot be used."""
+    """Hears how far it is, of every file that cannot be used, and what was understood."""
 
     def __call__(self, **event: Any) -> None: ...
 
 
-def add(title: str, path: Path, side: int, tell: Tell) -> str:
-    """The key of the new set. `side` 0: as stored in an .npz of small squares, else 32.
+def add(title: str, path: Path, side: int, tell: Tell, stretch: float = 1.0) -> str:
+    """The key of the new set. `side` 0: as stored in an .npz of small squares, else 32. `stretch`
+    multiplies the values of 16-bit pictures, all by the same.
 
     SpecError where no set can be made of it; a file that cannot be used is told and left out.
     """
-    title = archives.printable(title)
-    if not title:
+    if not names.printable(title):
         raise SpecError("name: must have at least one letter or digit")
     if side and not SIDES[0] <= side <= SIDES[1]:
         raise SpecError(f"side {side}: must be a whole number from {SIDES[0]} to {SIDES[1]}")
-    given = _usable(_collected(path, side, tell), tell)
-    arrays, share = _parts(given)
+    if not pictures.STRETCHES[0] <= stretch <= pictures.STRETCHES[1]:
+        least, most = pictures.STRETCHES
+        raise SpecError(f"stretch {stretch:g}: must be a number from {least:g} to {most:g}")
+    given = _usable(_collected(path, side, stretch, tell), tell)
+    for note in given.notes:
+        tell(note=note)
+    loaded, share = _parts(given)
     with places.disk_errors(places.cache()):
+        [title] = names.distinct([title], {each.title for each in discover.datasets().values()})
         key = own.reserve(title)
         try:
             facts = _about(title, path, given, share)
-            cache.store(own.home() / key, arrays, len(given.classes), **facts)
+            cache.store(own.home() / key, loaded, len(given.classes), **facts)
         except BaseException:
             shutil.rmtree(own.home() / key, ignore_errors=True)
             raise
     return key
 
 
-class Given(NamedTuple):
+@dataclass(frozen=True)
+class Given:
     """What was given, before it is a data set.
 
     images   (N, C, side, side) uint8
     labels   the class number of each
     held     is it in the test part that the set brought?
     classes  their names
+    notes    what was understood and what was done, in sentences
     """
 
     images: np.ndarray
     labels: np.ndarray
     held: np.ndarray
     classes: tuple[str, ...]
+    notes: list[str] = field(default_factory=list)
 
     @property
     def brings_a_test_part(self) -> bool:
         return bool(self.held.any() and not self.held.all())
 
 
-def _collected(path: Path, side: int, tell: Tell) -> Given:
-    if path.is_dir():
-        return _pictures(archives.folder(path), side or SIDE, tell)
-    if not path.is_file():
-        raise SpecError(f"{show(str(path))}: there is no such file or folder")
-    if path.suffix.lower() == ".zip":
-        return _pictures(archives.archive(path), side or SIDE, tell)
-    if path.suffix.lower() != ".npz":
-        raise SpecError(f"{path.name}: must be a folder, a .zip or an .npz")
-    return _arrays(archives.npz(path), side)
+def _collected(path: Path, side: int, stretch: float, tell: Tell) -> Given:
+    try:
+        path.stat()
+    except OSError as error:
+        why = archives.reason(error)
+        raise SpecError(f"{show(str(path))}: cannot be read ({why})") from None
+    kind = archives.ending(path.name)
+    if not path.is_dir() and not kind:
+        wanted = "must be a folder, a .zip, a .tar, a .tar.gz or an .npz"
+        raise SpecError(f"{path.name}: {wanted}")
+    if path.is_dir() or kind != ".npz":
+        return _pictures(archives.source(path), side or SIDE, stretch, tell)
+    return _arrays(arrays.npz(path, stretch), side, stretch)
 
 
-def _arrays(stored: archives.Stored, side: int) -> Given:
+def _arrays(stored: arrays.Stored, side: int, stretch: float) -> Given:
     height, width = stored.images.shape[2:]
     small = height == width and SIDES[0] <= height <= SIDES[1]
     side = side or (height if small else SIDE)
@@ -93,10 +121,10 @@ def _arrays(stored: archives.Stored, side: int) -> Given:
     if (height, width) != (side, side):
         _affordable(len(images), images.shape[1], side)
         images = pictures.resized(images, side)
-    numbers = {name: number for number, name in enumerate(stored.classes)}
-    labels = np.array([numbers[label] for label in stored.labels], dtype=np.int64)
-    held = np.arange(len(labels)) >= len(labels) - stored.tests
-    return Given(images, labels, held, stored.classes)
+    held = np.arange(len(stored.labels)) >= len(stored.labels) - stored.tests
+    deepest = [] if stored.deepest is None else [stored.deepest]
+    notes = [*stored.notes, *_depth(deepest, stretch)]
+    return Given(images, stored.labels, held, tuple(stored.classes), notes)
 
 
 def _affordable(count: int, channels: int, side: int) -> None:
@@ -107,39 +135,82 @@ def _affordable(count: int, channels: int, side: int) -> None:
         )
 
 
-def _pictures(pieces: Iterable[Item | Trouble], side: int, tell: Tell) -> Given:
-    found: list[np.ndarray] = []
-    names: list[str] = []
-    held: list[bool] = []
-    for picture, item in _decoded(pieces, side, tell):
-        found.append(picture)
-        names.append(item.label)
-        held.append(item.held)
-        _affordable(len(found), 3, side)
-        tell(done=len(found))
-    if not found:
-        raise SpecError("no picture could be used; classes are folders with pictures in them")
-    colour = any(len(picture) == 3 for picture in found)
-    same = [np.repeat(p, 3, axis=0) if colour and len(p) == 1 else p for p in found]
-    classes = tuple(sorted(set(names)))
-    labels = np.array([classes.index(name) for name in names], dtype=np.int64)
-    return Given(np.stack(same), labels, np.array(held), classes)
+def _pictures(source: Source, side: int, stretch: float, tell: Tell) -> Given:
+    survey = layout.survey(source)
+    for trouble in survey.troubles:
+        tell(trouble=f"{trouble.name}: {trouble.why}")
+    read: dict[int, np.ndarray] = {}
+    clear, deepest = 0, []
+    for place, one, cut in _decoded(survey, source, side, stretch, tell):
+        read[place] = cut
+        clear += one.clear
+        deepest += [] if one.deepest is None else [one.deepest]
+        _affordable(len(read), 3, side)
+        tell(done=len(read))
+    if not read:
+        raise SpecError(_nothing(survey))
+    picks = [survey.picks[place] for place in sorted(read)]
+    made = [read[place] for place in sorted(read)]
+    colour = any(len(picture) == 3 for picture in made)
+    same = [np.repeat(p, 3, axis=0) if colour and len(p) == 1 else p for p in made]
+    classes = tuple(sorted({pick.label for pick in picks}, key=names.natural))
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = np.array([numbers[pick.label] for pick in picks], dtype=np.int64)
+    held = np.array([pick.held for pick in picks])
+    ground = [f"{_count(clear)} with clear parts laid on white"] if clear else []
+    notes = [*survey.notes, *ground, *_depth(deepest, stretch)]
+    return Given(np.stack(same), labels, held, classes, notes)
+
+
+def _count(count: int) -> str:
+    return f"{count:,} picture{'s' * (count != 1)}"
+
+
+def _nothing(survey: Survey) -> str:
+    """The sentence for a folder or an archive without a picture that could be used."""
+    said = "; ".join(survey.notes[:2])
+    return "no picture could be used; classes are folders with pictures in them" + (
+        f" ({said})" if said else ""
+    )
+
+
+def _depth(deepest: list[float], stretch: float) -> list[str]:
+    """What is to be said of pictures with more than 8 bits: a sentence, or none."""
+    if not deepest:
+        if stretch != 1:
+            raise SpecError(f"stretch {stretch:g}: none of these pictures has 16 bits; leave it 1")
+        return []
+    high = max(deepest)
+    said = f"{len(deepest):,} pictures" if len(deepest) > 1 else "values"
+    first = f"{said} of 16 bits or with a point divided by their format's largest value"
+    if stretch != 1:
+        lost = "; brighter values became white" if high * stretch > 1 + 1 / 255 else ""
+        return [f"{first} and multiplied by {stretch:g}, the same for all{lost}"]
+    if high >= DARK or high == 0:
+        return [first]
+    factor = 2 ** math.floor(math.log2(1 / high))
+    return [
+        f"{first}; all are dark, the brightest value is {high:.1%} of it: add them again with"
+        f" stretch {min(factor, int(pictures.STRETCHES[1]))} to use the whole range"
+    ]
 
 
 def _decoded(
-    pieces: Iterable[Item | Trouble], side: int, tell: Tell
-) -> Iterator[tuple[np.ndarray, Item]]:
+    survey: Survey, source: Source, side: int, stretch: float, tell: Tell
+) -> Iterator[tuple[int, pictures.Decoded, np.ndarray]]:
+    """Every picture that can be read: its place among the picks, and what was made of it."""
     cut = pictures.cutter(side)
-    for piece in pieces:
-        if isinstance(piece, Trouble):
-            tell(trouble=f"{piece.name}: {piece.why}")
+    wanted = [pick.entry for pick in survey.picks]
+    places_of = {id(entry): place for place, entry in enumerate(wanted)}
+    for entry, data in source.contents(wanted):
+        if isinstance(data, Trouble):
+            tell(trouble=f"{data.name}: {data.why}")
             continue
         try:
-            picture = cut(pictures.decode(piece.data))
+            one = pictures.decode(data, stretch)
+            yield places_of[id(entry)], one, cut(one.image)
         except SpecError as error:
-            tell(trouble=f"{piece.name}: {error}")
-            continue
-        yield picture, piece
+            tell(trouble=f"{archives.said(entry.path)}: {error}")
 
 
 def _usable(given: Given, tell: Tell) -> Given:
@@ -150,7 +221,8 @@ def _usable(given: Given, tell: Tell) -> Given:
     kept = []
     for number, name in enumerate(given.classes):
         if counts[number] < 2:
-            tell(trouble=f"class {show(name)}: has one picture, needs two or more")
+            has = "one picture" if counts[number] else "no picture"
+            tell(trouble=f"class {show(name)}: has {has}, needs two or more")
         elif given.brings_a_test_part and not train[number]:
             tell(trouble=f"class {show(name)}: is in the test part alone")
         else:
@@ -159,12 +231,20 @@ def _usable(given: Given, tell: Tell) -> Given:
         raise SpecError(
             f"{len(kept)} classes with two pictures or more, must be 2 to {MOST_CLASSES}"
         )
-    names = [archives.printable(given.classes[number]) for number in kept]
-    alike = len(set(names)) < len(names) or "" in names
-    names = [f"{name} ({number})" for number, name in enumerate(names, 1)] if alike else names
+    called = [given.classes[number] for number in kept]
+    shown = names.distinct(called)
+    numbered = [
+        text
+        for name, text in zip(called, shown, strict=True)
+        if text[-1:] == ")" and text not in (name, names.printable(name))
+    ]
+    notes = []
+    if numbered:
+        notes = [f"classes whose names look alike have a number: {', '.join(numbered[:3])}"]
     rows = np.flatnonzero(np.isin(given.labels, kept))
     labels = np.searchsorted(kept, given.labels[rows]).astype(np.int64)
-    return Given(given.images[rows], labels, given.held[rows], tuple(names))
+    notes = [*given.notes, *notes]
+    return Given(given.images[rows], labels, given.held[rows], tuple(shown), notes)
 
 
 def _parts(given: Given) -> tuple[cache.Arrays, int]:
@@ -191,6 +271,7 @@ def _about(title: str, path: Path, given: Given, share: int) -> dict[str, Any]:
         "input_shape": [channels, height, width],
         "summary": f"{count} pictures of your own in {len(given.classes)} classes, {height}×{width}"
         f" pixels {colour}; {said}.",
+        "notes": given.notes[:20],
         "origin": f"Added here from {kind} on {date.today().isoformat()}.",
     }
     if not share:

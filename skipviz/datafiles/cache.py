@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import sys
 import tempfile
@@ -94,9 +95,13 @@ def keep_linear(key: str, result: dict[str, Any]) -> None:
     kept."""
     folder = entry(key, dataset(key))
     if folder is not None:
-        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as half:
-            half.write(dumps(result))
-        os.replace(half.name, folder / "linear.json")
+        half = folder / f"half-{secrets.token_hex(8)}.json"
+        try:
+            with places.disk_errors(folder):
+                half.write_text(dumps(result), encoding="utf-8")
+                os.replace(half, folder / "linear.json")
+        finally:
+            half.unlink(missing_ok=True)
 
 
 def checked(key: str, declared: Dataset, loaded: Arrays) -> Arrays:

@@ -1,7 +1,7 @@
 """`python -m skipviz data`: lists data sets, gets one, prepares it, adds and removes one's own.
 
 With --json every line is an event for machines: {"done", "total"} while it goes on, {"trouble"}
-for a file that cannot be used, and last {"key", …} or {"error"}.
+for a file that cannot be used, {"note"} for what was understood, and last {"key", …} or {"error"}.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from skipviz import discover
-from skipviz.datafiles import cache, find, places
+from skipviz.datafiles import archives, cache, find, places
 from skipviz.declarations import dataset
 from skipviz.knob import SpecError
 from skipviz.strict_json import dumps
@@ -28,11 +28,14 @@ def declare(command: argparse.ArgumentParser) -> None:
         default="list",
         choices=("list", "get", "prepare", "add", "remove"),
         help="get: downloads a set's files; prepare: reads them, fits the linear model; add: a"
-        " folder, .zip or .npz of your own; remove: one of your own",
+        " folder, .zip, .tar.gz or .npz of your own; remove: one of your own",
     )
     command.add_argument("what", nargs="?", help="a data set's key; add: what to make it of")
     command.add_argument("--title", help="add: what to call it")
     command.add_argument("--side", type=int, default=0, help="add: pixels a side, 8 to 128")
+    command.add_argument(
+        "--stretch", type=float, default=1.0, help="add: multiplies the values of 16-bit pictures"
+    )
     command.add_argument(
         "--attended", action="store_true", help="end when standard input ends (for the server)"
     )
@@ -43,12 +46,13 @@ def data(args: argparse.Namespace) -> int:
     if args.attended:
         threading.Thread(target=_leave_with_the_server, daemon=True).start()
     if args.do == "add" and not args.what:
-        raise SpecError("data add: give a folder, a .zip or an .npz")
+        raise SpecError("data add: give a folder, a .zip, a .tar.gz or an .npz")
     if args.do != "list" and not args.what:
         raise SpecError(f"data {args.do}: which one? `python -m skipviz data` lists them")
     tell = _json if args.json else _people
     try:
-        _DO[args.do](args, tell)
+        with places.disk_errors(places.cache()):
+            _DO[args.do](args, tell)
     except SpecError as error:
         if not args.json:
             raise
@@ -71,6 +75,8 @@ def _people(**event: Any) -> None:
     """Progress on standard error where that is a terminal; everything else on standard output."""
     if "trouble" in event:
         print(f"left out: {event['trouble']}")
+    elif "note" in event:
+        print(f"note: {event['note']}")
     elif "text" in event:
         print(event["text"])
     elif "total" in event and sys.stderr.isatty():
@@ -136,8 +142,14 @@ def _add(args: argparse.Namespace, tell: Any) -> None:
     from skipviz.datafiles.adding import add
 
     path = Path(args.what)
-    key = add(args.title or path.stem, path, args.side, tell)
+    key = add(args.title or _title(path), path, args.side, tell, args.stretch)
     tell(key=key, text=f"added as {key}: {dataset(key).summary}")
+
+
+def _title(path: Path) -> str:
+    """What a set is called that was given no name: as its folder or file, without the ending."""
+    name = path.resolve().name
+    return (name if path.is_dir() else name[: len(name) - len(archives.ending(name))]) or "Pictures"
 
 
 def _remove(args: argparse.Namespace, tell: Any) -> None:

@@ -30,6 +30,7 @@ class Errand:
     done, total   how far it is; total 0: unknown
     stage     what it does, in the command's own word; empty at the beginning
     troubles  the files that cannot be used, and why; `more` further ones are only counted
+    notes     what was understood of it
     key       the data set that came of it
     error     one sentence, where it failed
     """
@@ -41,6 +42,7 @@ class Errand:
         self.state, self.stage, self.key, self.error = "running", "", "", ""
         self.done = self.total = self.more = 0
         self.troubles: list[str] = []
+        self.notes: list[str] = []
         self._clear = clear
         self._process = subprocess.Popen(
             children.command("-m", "skipviz", "data", "--json", "--attended", *options, *words),
@@ -78,6 +80,8 @@ class Errand:
             full = len(self.troubles) >= MOST_TROUBLES
             self.more += full
             self.troubles += [] if full else [event["trouble"]]
+        if "note" in event:
+            self.notes.append(event["note"])
         self.done = event.get("done", self.done)
         self.total = event.get("total", self.total)
         self.stage = event.get("stage", self.stage)

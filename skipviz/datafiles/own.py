@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import shutil
 import unicodedata
 from functools import lru_cache, partial
@@ -31,8 +32,10 @@ def home() -> Path:
 
 def datasets() -> dict[str, Dataset]:
     """Every set of the user's own that can be read, by key."""
-    folder = home()
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    try:
+        found = sorted(home().iterdir())
+    except OSError:  # none yet, or a cache that cannot be read: the Data page says which
+        found = []
     sets = {path.name: _declared(path) for path in found if is_key(path.name)}
     return {key: declared for key, declared in sets.items() if declared is not None}
 
@@ -60,7 +63,20 @@ def remove(key: str) -> None:
     """Deletes a set of the user's own. SpecError for any other key."""
     if key not in datasets():
         raise SpecError(f"data {show(key)}: there is no such set of your own")
-    shutil.rmtree(home() / key)
+    with places.disk_errors(home()):
+        going = home() / f"going-{secrets.token_hex(8)}"  # no key: half a set is never seen
+        (home() / key).rename(going)
+        shutil.rmtree(going, ignore_errors=True)
+
+
+def trouble() -> str:
+    """Why the user's own sets cannot be read, in one sentence; empty where they can."""
+    try:
+        with places.disk_errors(home()):
+            next(home().iterdir(), None)
+    except SpecError as error:
+        return "" if isinstance(error.__cause__, FileNotFoundError) else str(error)
+    return ""
 
 
 def _declared(folder: Path) -> Dataset | None:

@@ -87,7 +87,8 @@ def writable() -> Path:
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turns a full disk or a folder that cannot be written into one sentence."""
+    """Turns a full disk, a folder that cannot be written, and whatever else a disk refuses into
+    one sentence."""
     try:
         yield
     except OSError as error:
@@ -95,12 +96,18 @@ def disk_errors(folder: Path) -> Iterator[None]:
             raise SpecError(f"disk full: nothing more fits into {folder}; free some space") from (
                 error
             )
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
+            raise SpecError(
+                f"folder {folder}: is a file, or lies below one, or is gone; set SKIPVIZ_DATA or"
+                " SKIPVIZ_CACHE to a folder"
+            ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise SpecError(
                 f"folder {folder}: cannot be written; set SKIPVIZ_DATA or SKIPVIZ_CACHE to one"
                 " that can"
             ) from error
-        raise
+        why = error.strerror or "not all could be written; is the disk full?"  # as NumPy says it
+        raise SpecError(f"folder {folder}: cannot be used ({why.lower()})") from error
 
 
 def megabytes(count: float) -> str:

@@ -59,7 +59,8 @@ def read(files: Files) -> Arrays:
     """Images uint8 (N, C, H, W) and labels int64 (N,) of both parts. SpecError where the files are
     missing or not what they should be; a broken copy is passed over where there is a whole one."""
     trouble = SpecError(f"{files.torchvision}: not here; put {find.by_hand(files)}")
-    places.cache().mkdir(parents=True, exist_ok=True)
+    with places.disk_errors(places.cache()):
+        places.cache().mkdir(parents=True, exist_ok=True)
     for found in find.candidates(files):
         with (
             places.disk_errors(places.cache()),

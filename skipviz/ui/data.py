@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -18,6 +19,9 @@ from skipviz.ui.notes import complain
 def choose() -> str:
     """The data set that the page shows; its key stands in the address."""
     sets = discover.datasets()
+    unreadable = own.trouble()
+    if unreadable:
+        complain(SpecError(f"your own pictures: {unreadable}"))
     asked = st.query_params.get("set", "")
     if "set" not in st.session_state or st.session_state["set"] not in sets:
         st.session_state["set"] = asked if asked in sets else next(iter(sets))
@@ -61,6 +65,7 @@ def show(key: str) -> None:
     if not ready or about is None:
         return
     with left:
+        taken(about)
         contents.yardstick(key, declared)
         contents.train(key, declared)
         remove(key)
@@ -173,6 +178,14 @@ def _how_far(errand: Errand) -> tuple[float, str]:
     if errand.stage == "linear":
         return 1.0, "Fitting the linear model …"
     return 0.0, "Reading the files and comparing checksums, once …"
+
+
+def taken(about: dict[str, Any]) -> None:
+    """What was understood of one's own pictures, and what was done to them."""
+    notes = about.get("notes")
+    if isinstance(notes, list) and notes:
+        rows = "".join(f"<li>{escape(str(note))}</li>" for note in notes)
+        st.html(f'<div class="skip-facts"><b>How they were taken</b><ul>{rows}</ul></div>')
 
 
 def remove(key: str) -> None:

@@ -6,7 +6,7 @@ made into a data set is taken off.
 
 from __future__ import annotations
 
-import re
+import json
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ import streamlit as st
 from PIL import Image
 
 from skipviz.datafiles import pictures
-from skipviz.datafiles.archives import printable
+from skipviz.datafiles.layout import NAMES
+from skipviz.datafiles.names import printable
 from skipviz.knob import SpecError
 from skipviz.ui.draw import draw_many
 from skipviz.ui.notes import complain
@@ -116,7 +117,7 @@ def _keep(label: str, files: list[tuple[str, bytes]]) -> bool:
 def _tile(data: bytes) -> str:
     """A small picture of the file, cut as the data set will cut it."""
     try:
-        picture = pictures.decode(data)
+        picture = pictures.decode(data).image
     except SpecError:
         return ""
     side = min(picture.size)
@@ -197,8 +198,12 @@ def take_off(made: Iterable[Gathered]) -> None:
 
 
 def pack(path: Path, found: Iterable[Gathered]) -> None:
-    """Writes pictures as an archive with a folder for each class."""
+    """Writes pictures as an archive with a numbered folder for each class; their names stand in a
+    file beside them, so that none has to be changed to be a folder's."""
+    gathered_pictures = list(found)
+    labels = list(dict.fromkeys(one.label for one in gathered_pictures))
     with zipfile.ZipFile(path, "w") as archive:
-        for number, one in enumerate(found):
-            folder = re.sub(r"[/\\:]", " ", one.label).strip(". ") or "class"
-            archive.writestr(f"{folder}/{number} {one.name}", one.data)
+        archive.writestr(NAMES, json.dumps({str(n): label for n, label in enumerate(labels)}))
+        for number, one in enumerate(gathered_pictures):
+            ending = PurePath(one.name).suffix
+            archive.writestr(f"{labels.index(one.label)}/{number}{ending}", one.data)

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from skipviz import discover
-from skipviz.datafiles import errands, places
+from skipviz.datafiles import archives, errands, pictures, places
 from skipviz.datafiles.errands import Errand
 from skipviz.knob import SpecError
 from skipviz.ui import contents, gather
@@ -19,7 +19,7 @@ from skipviz.ui.notes import complain
 
 SIZES = {"As it is (pictures: 32×32)": 0, "16×16": 16, "28×28": 28, "32×32": 32, "64×64": 64}
 MOST_MB = 100
-ARCHIVE = "A .zip or .npz"
+ARCHIVE = "An archive or .npz"
 
 
 def form() -> str | None:
@@ -39,6 +39,8 @@ def form() -> str | None:
         )
     title = middle.text_input("Name of the data set", "My pictures", max_chars=60, key="own_title")
     side = SIZES[str(right.selectbox("Size", list(SIZES), key="own_side"))]
+    if way in (ARCHIVE, gather.FILES):
+        _stretch()
     if way == ARCHIVE:
         _archive(title, side)
     else:
@@ -46,12 +48,29 @@ def form() -> str | None:
     return made
 
 
+def _stretch() -> None:
+    """One factor for all 16-bit pictures that are dark as they are."""
+    least, most = pictures.STRETCHES
+    st.number_input(
+        "Stretch 16-bit pictures",
+        least,
+        most,
+        least,
+        help="16-bit values are divided by 65535, whatever a picture's own largest value is. Where"
+        " a camera fills only a part of this range (12 bits: 4095), all pictures are dark: this"
+        " factor (12 bits: 16) multiplies the values of every picture of the set.",
+        key="own_stretch",
+        width=240,
+    )
+
+
 def _archive(title: str, side: int) -> None:
     given = st.file_uploader(
-        "A .zip with a folder of pictures for each class (inside `train` and `test` where you have"
-        " both), or an .npz with the arrays `images` (N×H×W, N×H×W×C or N×C×H×W, uint8), `labels`"
-        " and, if you like, `classes`, `test_images` and `test_labels`",
-        type=["zip", "npz"],
+        "A .zip or .tar.gz with a folder of pictures for each class (inside `train` and `test`"
+        " where you have both), or an .npz with the arrays `images` (N×H×W, N×H×W×C or N×C×H×W;"
+        " bytes, or values from 0 to 1), `labels` and, if you like, `classes`, `test_images` and"
+        " `test_labels`",
+        type=[each[1:] for each in (".zip", ".npz", *archives.TARS, ".gz", ".bz2", ".xz")],
         max_upload_size=MOST_MB,
         key="own_archive",
     )
@@ -59,7 +78,10 @@ def _archive(title: str, side: int) -> None:
         "Make the data set", type="primary", disabled=given is None or _busy(), key="own_make"
     ):
         assert given is not None
-        ending = ".npz" if given.name.lower().endswith(".npz") else ".zip"
+        ending = archives.ending(given.name)
+        if not ending:
+            complain(SpecError(f"{given.name}: must be a .zip, a .tar, a .tar.gz or an .npz"))
+            return
         data = given.getbuffer()
         _start(ending, lambda path: path.write_bytes(data), title, side)
 
@@ -114,7 +136,8 @@ def _start(
         complain(error)
         return
     words = ("add", str(folder / f"upload{ending}"))
-    options = (f"--title={title or 'My pictures'}", f"--side={side}")
+    stretch = st.session_state.get("own_stretch", 1.0)
+    options = (f"--title={title or 'My pictures'}", f"--side={side}", f"--stretch={stretch}")
     if errands.start(*words, options=options, clear=folder) is None:
         shutil.rmtree(folder, ignore_errors=True)
         complain(SpecError("three data sets are being read already; try again in a moment"))
@@ -164,6 +187,9 @@ def _outcome() -> str | None:
 
 
 def _troubles(errand: Errand) -> None:
+    if errand.notes:
+        with st.expander(f"{len(errand.notes)} said about them", icon=":material/info:"):
+            st.code("\n".join(errand.notes), language=None, wrap_lines=True)
     count = len(errand.troubles) + errand.more
     if count:
         with st.expander(f"{count} left out, and why", icon=":material/warning:"):

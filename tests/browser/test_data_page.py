@@ -97,7 +97,7 @@ def test_an_archive_of_pictures_becomes_a_set_that_the_lab_offers(
 ) -> None:
     open_set(page, server, "digits")
     (tmp_path / "pets.zip").write_bytes(_pets())
-    page.get_by_text("A .zip or .npz", exact=True).click()
+    page.get_by_text("An archive or .npz", exact=True).click()
     settled(page)
     page.get_by_role("textbox", name="Name of the data set").fill("My <b>pets</b>")
     page.locator("input[type=file]").first.set_input_files(tmp_path / "pets.zip")

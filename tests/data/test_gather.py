@@ -111,12 +111,12 @@ def test_gathered_pictures_take_the_checked_way_of_all_archives(
         keep(label, 5)
     gather.pack(tmp_path / "x.zip", gather.gathered())
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
-        assert len(set(archive.namelist())) == 15
+        assert len(set(archive.namelist())) == 16
     told: list[Any] = []
     key = adding.add("Drawn", tmp_path / "x.zip", 0, lambda **event: told.append(event))
     assert not [event for event in told if "trouble" in event]
     declared = dataset(key)
     assert declared.input_shape == (1, adding.SIDE, adding.SIDE)
-    assert declared.classes == ("Tasse", "a b", "up")
+    assert declared.classes == ("../up", "Tasse", "a/b")
     assert (declared.train_size, declared.test_size) == (12, 3)
     assert len(cache.arrays(key, 4)[0]) == 12

@@ -141,13 +141,13 @@ def test_an_npz_of_any_layout_is_resized_when_a_side_is_given(
 
 HUGE = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
 BAD_FILES: dict[str, tuple[str, bytes, str]] = {
-    "text": ("cat/a.png", b"not a picture", "not a whole PNG, JPEG, GIF, BMP, WEBP picture"),
+    "text": ("cat/a.png", b"not a picture", "not a whole PNG, JPEG, GIF, BMP, WEBP, TIFF picture"),
     "empty": ("cat/a.png", b"", "the file is empty"),
     "cut short": ("cat/a.png", picture(size=(90, 90))[:2000], "not a whole"),
     "a bomb": ("cat/a.png", HUGE + bytes(4), "pixels|not a whole"),
     "a sliver": ("cat/a.png", picture(size=(400, 5)), "too narrow to cut a square from"),
     "a dot": ("cat/a.png", picture(size=(2, 2)), "must be at least 4×4"),
-    "another format": ("cat/a.png", picture("TIFF"), "not a whole"),
+    "another format": ("cat/a.png", picture("PPM"), "not a whole"),
     "another ending": ("cat/a.exe", picture(), "must end in .png, .jpg"),
     "no class": ("a.png", picture(), "lies in no folder that names its class"),
     "a way out": ("../../cat/a.png", picture(), "its name leads out of the archive"),
@@ -189,7 +189,7 @@ BAD_SETS: dict[str, tuple[str, bytes, str]] = {
     "other names": ("x.npz", _npz(x=IMAGES, y=LABELS), "must hold the arrays images and labels"),
     "a pickle": ("x.npz", _npz(images=np.array([{}, None]), labels=LABELS), "array images: object"),
     "labels as objects": ("x.npz", _npz(images=IMAGES, labels=LABELS.astype(object)), "labels: ob"),
-    "floats": ("x.npz", _npz(images=IMAGES / 2, labels=LABELS), "array images: float64"),
+    "floats": ("x.npz", _npz(images=IMAGES - 0.5, labels=LABELS), "array images: float64"),
     "five channels": (
         "x.npz",
         _npz(images=np.zeros((8, 5, 9, 9), np.uint8), labels=LABELS),
@@ -198,7 +198,7 @@ BAD_SETS: dict[str, tuple[str, bytes, str]] = {
     "large values": (
         "x.npz",
         _npz(images=IMAGES.astype(int) + 300, labels=LABELS),
-        "values must be whole numbers from 0 to 255",
+        "or whole numbers from 0 to 255",
     ),
     "too few labels": ("x.npz", _npz(images=IMAGES, labels=LABELS[:5]), "8 images and 5 labels"),
     "one class": ("x.npz", _npz(images=IMAGES, labels=LABELS * 0), "1 classes with two pictures"),
@@ -208,7 +208,8 @@ BAD_SETS: dict[str, tuple[str, bytes, str]] = {
         _npz(images=IMAGES, labels=LABELS, classes=np.array(["a"])),
         "has no name among 1 classes",
     ),
-    "another ending": ("x.tar", b"", "must be a folder, a .zip or an .npz"),
+    "another ending": ("x.rar", b"", "must be a folder, a .zip, a .tar, a .tar.gz or an .npz"),
+    "no tar": ("x.tar", b"", "is not a whole tar archive"),
 }
 
 

@@ -1,0 +1,298 @@
+"""Which class each file of a folder or archive is of, and which part, by the folders it lies in.
+
+The class is the first folder, as in torchvision's ImageFolder. Folders that hold everything else
+are passed through; above the classes may stand the parts of a set: train and test by any of their
+usual names. A part without class folders may name its classes in `val_annotations.txt`, as Tiny
+ImageNet does; `classes.json` ({folder: name}) gives classes other names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from skipviz.datafiles import archives, names
+from skipviz.datafiles.archives import Entry, Listing, Source, Trouble
+from skipviz.datafiles.pictures import ENDINGS
+from skipviz.declarations import listed
+from skipviz.knob import SpecError
+
+ANNOTATIONS, NAMES = "val_annotations.txt", "classes.json"
+_EACH = 3
+"""Files of one ending, or of one folder, that are named one by one; more are counted."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A file that may be a picture, its class, and whether it lies in the test part."""
+
+    entry: Entry
+    label: str
+    held: bool
+
+
+@dataclass
+class Survey:
+    """What will be read, what will not, and what was understood of it."""
+
+    picks: list[Pick] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+Inner = tuple[tuple[str, ...], Entry]
+"""A file, and the folders and name that are left of its path."""
+
+
+def survey(source: Source) -> Survey:
+    """What a folder or an archive holds. SpecError where its classes cannot be told."""
+    listing = source.listing()
+    made = Survey(troubles=list(listing.troubles))
+    _said(listing, made)
+    entries = sorted(listing.entries, key=lambda entry: names.natural(str(entry.path)))
+    kept = _without_litter(entries, made)
+    inner = _pictures(kept, made)
+    _classes(_unwrapped(inner), made, source, [e for e in kept if e.path.name == ANNOTATIONS])
+    _spellings(made)
+    _named(made, source, [entry for entry in kept if entry.path.name == NAMES])
+    made.picks.sort(key=lambda pick: (names.natural(pick.label), pick.held, pick.entry.path))
+    return made
+
+
+def _said(listing: Listing, made: Survey) -> None:
+    if listing.links:
+        made.notes.append(
+            f"{_count(len(listing.links), 'link')} not followed ({_some(listing.links)}):"
+            " put the files themselves there"
+        )
+    if listing.page:
+        foreign = [str(e.path) for e in listing.entries if not str(e.path).isascii()]
+        made.notes.append(
+            f"names that are not UTF-8 were read as code page {listing.page}, a guess"
+            f" ({archives.said(foreign[0]) if foreign else '?'})"
+        )
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def _some(texts: Iterable[str]) -> str:
+    """The first three, and that there are more."""
+    first = list(dict.fromkeys(texts))
+    return ", ".join(first[:3]) + (" …" if len(first) > 3 else "")
+
+
+def _without_litter(entries: Sequence[Entry], made: Survey) -> list[Entry]:
+    kept: list[Entry] = []
+    litter: Counter[str] = Counter()
+    for entry in entries:
+        name = next((part for part in entry.path.parts if names.is_litter(part)), "")
+        if name:
+            litter[archives.said(name)] += 1
+        else:
+            kept.append(entry)
+    if litter:
+        count = _count(sum(litter.values()), "file")
+        made.notes.append(f"{count} of systems and programs passed over ({_some(litter)})")
+    return kept
+
+
+def _pictures(entries: Sequence[Entry], made: Survey) -> list[Inner]:
+    inner: list[Inner] = []
+    others: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        path = entry.path
+        if path.suffix.lower() in ENDINGS:
+            inner.append((tuple(names.same(part) for part in path.parts), entry))
+        elif path.name not in (ANNOTATIONS, NAMES):
+            others[path.suffix.lower()].append(entry)
+    for files in others.values():
+        _leave(files, f"must end in {', '.join(ENDINGS)}", made)
+    return inner
+
+
+def _leave(entries: Sequence[Entry], why: str, made: Survey) -> None:
+    """Leaves files out, each by its name where they are few."""
+    if len(entries) <= _EACH:
+        made.troubles += [Trouble(archives.said(entry.path), why) for entry in entries]
+    elif entries:
+        first = archives.said(entries[0].path)
+        made.troubles.append(Trouble(f"{first} and {len(entries) - 1:,} more", why))
+
+
+# --- Folders -----------------------------------------------------------------------------------
+
+
+def _tops(inner: Iterable[Inner]) -> dict[str, list[Inner]]:
+    """Files that lie in a folder, by the first folder, which is taken off their paths."""
+    tops: dict[str, list[Inner]] = defaultdict(list)
+    for parts, entry in inner:
+        if len(parts) > 1:
+            tops[parts[0]].append((parts[1:], entry))
+    return dict(tops)
+
+
+def _unwrapped(inner: list[Inner]) -> list[Inner]:
+    """Without the folders that hold everything, as archives have them around their content."""
+    tops = _tops(inner)
+    if len(tops) == 1:
+        [within] = tops.values()
+        below = _tops(within)
+        alone = len(below) == 1 and all(len(parts) > 1 for parts, _ in within)
+        if len(below) > 1 or alone:
+            loose = [(parts, entry) for parts, entry in inner if len(parts) == 1]
+            return loose + _unwrapped(within)
+    return inner
+
+
+def _classes(
+    inner: list[Inner], made: Survey, source: Source, annotations: Sequence[Entry]
+) -> None:
+    """Finds the parts and the classes."""
+    loose = [entry for parts, entry in inner if len(parts) == 1]
+    _leave(loose, "lies in no folder that names its class", made)
+    tops = _tops(inner)
+    train = [name for name in tops if names.part(name) == "train"]
+    tests = [name for name in tops if names.part(name) == "test"]
+    taught = {label for name in train for label in _tops(_unwrapped(tops[name]))}
+    if not train and tests:  # a test part beside the folders of the classes
+        siblings = {name: tops[name] for name in tops if name not in tests}
+        if any(set(_tops(_unwrapped(tops[name]))) & set(siblings) for name in tests):
+            _take(siblings, False, made)
+            _test_parts({name: tops[name] for name in tests}, set(siblings), made, source, ())
+            return
+    if not tests or not taught:
+        _first_level(tops, made)
+        return
+    for name in train:
+        _part(name, tops[name], False, made)
+    _test_parts({name: tops[name] for name in tests}, taught, made, source, annotations)
+    for name in set(tops) - set(train) - set(tests):
+        _leave(_entries(tops[name]), f"lies beside the parts {_shown([*train, *tests])}", made)
+
+
+def _first_level(tops: dict[str, list[Inner]], made: Survey) -> None:
+    """Every top folder is a class, unless the same classes plainly lie below several of them."""
+    below = {name: set(_tops(within)) for name, within in tops.items()}
+    counts = Counter(label for labels in below.values() for label in labels)
+    shared = [label for label, count in counts.items() if count > 1]
+    deep = all(len(parts) > 1 for within in tops.values() for parts, _ in within)
+    if len(tops) > 1 and deep and len(shared) > 1:
+        raise SpecError(
+            f"the folders {_shown(shared)} lie in {_shown(tops)}: call the parts train and test,"
+            " or give the folder of the classes alone"
+        )
+    parts = [name for name in tops if names.part(name) and not below[name]]
+    if parts:
+        made.notes.append(
+            f"{_shown(parts)} taken as {'a class' if len(parts) == 1 else 'classes'}, not as parts:"
+            " pictures lie in them, not folders of classes"
+        )
+    _take(tops, False, made)
+
+
+def _take(tops: dict[str, list[Inner]], held: bool, made: Survey) -> None:
+    """Each folder is a class; says where its pictures lie deeper."""
+    for label, within in tops.items():
+        made.picks += [Pick(entry, label, held) for _, entry in within]
+    deeper = {name: within for name, within in tops.items() if any(len(p) > 1 for p, _ in within)}
+    if deeper:
+        folders = [f"{name}/{p[0]}" for name, within in deeper.items() for p, _ in within if p[1:]]
+        count = _count(sum(len(p) > 1 for within in deeper.values() for p, _ in within), "picture")
+        made.notes.append(
+            f"{count} in folders below a class ({_some(map(archives.said, folders))}):"
+            " the class is the first folder"
+        )
+
+
+def _part(name: str, within: list[Inner], held: bool, made: Survey) -> None:
+    tops = _tops(_unwrapped(within))
+    of_classes = {id(entry) for files in tops.values() for _, entry in files}
+    loose = [entry for _, entry in within if id(entry) not in of_classes]
+    _leave(loose, f"lies in no class of {archives.said(name)}", made)
+    _take(tops, held, made)
+
+
+def _test_parts(
+    tests: dict[str, list[Inner]],
+    taught: set[str],
+    made: Survey,
+    source: Source,
+    annotations: Sequence[Entry],
+) -> None:
+    """The test parts: with class folders like those that are trained on, or with a list."""
+    taken = []
+    for name, within in tests.items():
+        inside = {entry.path for _, entry in within}
+        texts = [e for e in annotations if any(e.path.parent in path.parents for path in inside)]
+        if texts:
+            _annotated(within, texts[0], made, source)
+        elif taught & set(_tops(_unwrapped(within))):
+            _part(name, within, True, made)
+        else:
+            _leave(_entries(within), f"{archives.said(name)} names no class for it", made)
+            continue
+        taken.append(name)
+    if taken:
+        made.notes.append(f"held out: the pictures in {_shown(taken)}")
+
+
+def _annotated(within: list[Inner], text: Entry, made: Survey, source: Source) -> None:
+    """Pictures whose classes stand in lines of file name, tab, class."""
+    rows = [line.split("\t") for line in _text(source, text).splitlines()]
+    labels = {row[0]: names.same(row[1]) for row in rows if len(row) > 1}
+    lost = [entry for _, entry in within if entry.path.name not in labels]
+    _leave(lost, f"is not in {archives.said(text.path)}", made)
+    for _, entry in within:
+        if entry.path.name in labels:
+            made.picks.append(Pick(entry, labels[entry.path.name], True))
+
+
+def _text(source: Source, entry: Entry) -> str:
+    for _, data in source.contents([entry]):
+        if isinstance(data, bytes):
+            return data.decode("utf-8", "replace")
+        raise SpecError(f"{data.name}: {data.why}")
+    return ""
+
+
+def _entries(within: Iterable[Inner]) -> list[Entry]:
+    return [entry for _, entry in within]
+
+
+def _shown(texts: Iterable[str]) -> str:
+    first = [archives.said(text) for text in texts]
+    return listed(first[:4]) + (" …" if len(first) > 4 else "")
+
+
+# --- Names -------------------------------------------------------------------------------------
+
+
+def _spellings(made: Survey) -> None:
+    """Says which classes two folders make whose names have the same letters, composed or not."""
+    raw: dict[str, set[str]] = defaultdict(set)
+    for pick in made.picks:
+        raw[pick.label] |= {p for p in pick.entry.path.parts if names.same(p) == pick.label}
+    double = [archives.said(label) for label, spelled in raw.items() if len(spelled) > 1]
+    if double:
+        made.notes.append(f"{_some(double)}: folders of the same letters are one class")
+
+
+def _named(made: Survey, source: Source, files: Sequence[Entry]) -> None:
+    """Gives classes the names of `classes.json`."""
+    if not files:
+        return
+    shortest = min(files, key=lambda entry: len(entry.path.parts))
+    try:
+        given = json.loads(_text(source, shortest))
+        texts = {names.same(key): text for key, text in given.items() if isinstance(text, str)}
+    except (ValueError, AttributeError, RecursionError):
+        made.notes.append(f"{archives.said(shortest.path)}: is not of the form {{folder: name}}")
+        return
+    labels = sorted({pick.label for pick in made.picks}, key=names.natural)
+    wanted = [texts.get(label, label) for label in labels]
+    told_apart = dict(zip(labels, names.distinct(wanted), strict=True))
+    made.picks = [Pick(p.entry, told_apart[p.label], p.held) for p in made.picks]
