@@ -149,7 +149,7 @@ def test_an_npz_with_a_test_part_keeps_it_for_every_seed(tmp_path: Path) -> None
     [
         ({"test_images": numbered(4), "test_labels": np.arange(3)}, "4 test_images and 3 test_lab"),
         ({"test_images": numbered(4)[:, :8], "test_labels": np.arange(4)}, "not like the others"),
-        ({"test_images": numbered(4) / 2, "test_labels": np.arange(4)}, "array test_images: float"),
+        ({"test_images": numbered(4) / 2, "test_labels": np.arange(4)}, "not like the others"),
     ],
 )
 def test_a_test_part_that_does_not_fit_is_refused_in_one_sentence(
