@@ -187,8 +187,8 @@ def _outcome() -> str | None:
 
 
 def _troubles(errand: Errand) -> None:
-    if errand.notes:
-        with st.expander(f"{len(errand.notes)} said about them", icon=":material/info:"):
+    if errand.notes and errand.state == "failed":  # else they stand beside the set
+        with st.expander("How they were taken", icon=":material/info:"):
             st.code("\n".join(errand.notes), language=None, wrap_lines=True)
     count = len(errand.troubles) + errand.more
     if count:
