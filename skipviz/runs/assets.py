@@ -1,6 +1,7 @@
-"""The live component's own files, and the plotly.js that the plotly package ships.
+"""The files of the components that load by address, and the plotly.js that its package ships.
 
-/assets/{version}/live.js …    version: a hash over all of them, so browsers keep them for good
+/assets/{version}/live.js …    of assets/live/ and assets/keys/; version: a hash over all of them,
+                               so browsers keep them for good
 /vendor/plotly.min.js?v=…      one copy for all charts, compressed once; no network needed
 """
 
@@ -20,7 +21,8 @@ from starlette.routing import BaseRoute, Route
 
 from skipviz.datafiles import places
 
-ROOT = places.shipped() / "assets" / "live"
+ROOT = places.shipped() / "assets"
+_FOLDERS = ("keys", "live")
 _KINDS = {".js": "text/javascript", ".css": "text/css"}
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
@@ -35,20 +37,21 @@ def routes(base: str = "") -> list[BaseRoute]:
 
 
 def _files() -> list[Path]:
-    return sorted(path for path in ROOT.iterdir() if path.suffix in _KINDS)
+    found = (path for folder in _FOLDERS for path in (ROOT / folder).iterdir())
+    return sorted(path for path in found if path.suffix in _KINDS)
 
 
 def version() -> str:
-    """A hash over the component's files as they are now: they are small, and an edit must show."""
+    """A hash over the files as they are now: they are small, and an edit must show."""
     of = hashlib.sha256()
     for path in _files():
         of.update(path.name.encode() + path.read_bytes())
     return of.hexdigest()[:12]
 
 
-def script_path() -> str:
-    """Where the component's main module is, below the app's address."""
-    return f"assets/{version()}/live.js"
+def script_path(name: str = "live.js") -> str:
+    """Where a component's main module is, below the app's address."""
+    return f"assets/{version()}/{name}"
 
 
 def plotly_path() -> str:

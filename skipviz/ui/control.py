@@ -17,6 +17,7 @@ from skipviz.runs.control import accident, goes_on
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import labels
 from skipviz.spec import FIELDS, Experiment, SpecError
+from skipviz.ui import keys
 from skipviz.ui.notes import complain
 
 EVERY_S = 1.0
@@ -93,7 +94,7 @@ def _under_way(run: Run, key: str) -> None:
         "Resume" if paused else "Pause",
         key=f"{key}_pause",
         icon=":material/play_arrow:" if paused else ":material/pause:",
-        shortcut="P",
+        shortcut=keys.PAUSE,
         on_click=_ask,
         args=(run.id, key, "resume" if paused else "pause"),
     )
@@ -101,7 +102,7 @@ def _under_way(run: Run, key: str) -> None:
         "Step",
         key=f"{key}_step",
         icon=":material/skip_next:",
-        shortcut="N",
+        shortcut=keys.STEP,
         on_click=_ask,
         args=(run.id, key, "step"),
         help="Exactly one more step of every lane, then the run is paused.",

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from skipviz.datafiles import places
+from skipviz.ui import keys
 
 HERE = places.shipped()
 START = "start"
@@ -55,6 +56,7 @@ def navigate() -> None:
     st.set_page_config(page_title="skipviz", page_icon=str(HERE / "assets/logo.svg"), layout="wide")
     st.logo(str(HERE / "assets/wordmark.svg"), size="large")
     st.html(HERE / "assets/style.css")
+    keys.listen()
     menus: dict[str, list[Any]] = {}
     for i, page in enumerate(pages()):
         made = st.Page(

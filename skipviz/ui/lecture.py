@@ -12,6 +12,7 @@ from skipviz.runs import manager
 from skipviz.runs.rooms import Room, word
 from skipviz.scene import Scene
 from skipviz.spec import SpecError
+from skipviz.ui import keys
 from skipviz.ui.notes import complain
 
 SEEDS = 3
@@ -141,7 +142,7 @@ def contents() -> None:
     scenes, seeds = _picked(place, left, middle)
     place = replace(place, scenes=scenes, seeds=seeds, playing=False)
     begin = right.button(
-        "Begin", type="primary", icon=":material/slideshow:", shortcut="Enter", width="stretch"
+        "Begin", type="primary", icon=":material/slideshow:", shortcut=keys.RUN, width="stretch"
     )
     if begin:
         to_address(replace(place, playing=True, at=0, phase=0, room=word()))

@@ -17,6 +17,7 @@ from skipviz.figures import theme
 from skipviz.runs import assets
 from skipviz.spec import SpecError
 from skipviz.strict_json import dumps
+from skipviz.ui import served
 
 PANELS = ("header", "loss", "profile", "heat", "gates")
 
@@ -27,11 +28,7 @@ _HTML = '<div class="sv-live" data-state="loading"></div>'
 _JS = """
 const going = new WeakMap();
 export default function ({ parentElement, data }) {
-  const script = document.querySelector('script[src*="static/js/"]');
-  const near = new URL("./", document.baseURI).pathname;
-  const base = data.base ? `/${data.base}/` :
-    script ? new URL(script.src).pathname.replace(/static\\/js\\/.*$/, "") : near;
-  const home = new URL(base, location.origin).href;
+  const home = homeOf(data.base);
   const root = parentElement.querySelector(".sv-live");
   const go = (going.get(parentElement) ?? Promise.resolve())
     .then(() => import(home + data.script))
@@ -43,7 +40,7 @@ export default function ({ parentElement, data }) {
 """
 
 _component = st.components.v2.component(
-    "skipviz.live", html=_HTML, js=_JS.strip(), isolate_styles=False
+    "skipviz.live", html=_HTML, js=served.HOME_JS + _JS.strip(), isolate_styles=False
 )
 
 
@@ -84,7 +81,7 @@ def live(
         "options": {"colours": _colours(), **(options or {})},
         "script": assets.script_path(),
         "plotly": assets.plotly_path(),
-        "base": str(st.get_option("server.baseUrlPath") or "").strip("/"),
+        "base": served.base(),
     }
     _component(key=key, data=json.loads(dumps(data)))
 

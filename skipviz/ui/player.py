@@ -17,7 +17,7 @@ from skipviz.runs.store import write_json
 from skipviz.runs.tracks import labels
 from skipviz.scene import Figure, Scene
 from skipviz.spec import SpecError
-from skipviz.ui import findings, replay, summary, votes
+from skipviz.ui import findings, keys, replay, summary, votes
 from skipviz.ui.lanes import is_dark
 from skipviz.ui.lecture import Phase, Place, room_of, to_address
 from skipviz.ui.notes import complain
@@ -73,20 +73,20 @@ def _bar(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
         f"<span>{dots}</span></div>"
     )
     at_start = not (place.at or place.phase)
-    if boxes[1].button("Back", icon=":material/arrow_back:", shortcut="Left", disabled=at_start,
+    if boxes[1].button("Back", icon=":material/arrow_back:", shortcut=keys.BACK, disabled=at_start,
                        key="player_back", width="stretch"):  # fmt: skip
         _go(place.back())
-    if boxes[2].button("Next", icon=":material/arrow_forward:", shortcut="Right",
+    if boxes[2].button("Next", icon=":material/arrow_forward:", shortcut=keys.NEXT,
                        disabled=place.last, key="player_next", width="stretch"):  # fmt: skip
         _go(place.next())
     ready = not runs
-    if boxes[3].button("Run", icon=":material/play_arrow:", shortcut="Enter", type="primary",
+    if boxes[3].button("Run", icon=":material/play_arrow:", shortcut=keys.RUN, type="primary",
                        disabled=not ready, key="player_run", width="stretch"):  # fmt: skip
         _run(place, room)
     if ready and recordings.of(place.key):
         if ids := replay.button(boxes[4], place.key):
             _show(place, room, ids)
-    elif boxes[4].button("Reset", icon=":material/restart_alt:", shortcut="X",
+    elif boxes[4].button("Reset", icon=":material/restart_alt:", shortcut=keys.RESET,
                          disabled=ready, key="player_reset", width="stretch"):  # fmt: skip
         for run in runs.values():
             manager.current().stop(run.id)

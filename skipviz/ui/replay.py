@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from skipviz.runs import recordings
 from skipviz.runs.live import Run
 from skipviz.runs.store import Store
+from skipviz.ui import keys
 
 REPLAY_S = 8.0
 """A recorded run is drawn again within so many seconds: long enough to see one curve leave the
@@ -23,7 +24,7 @@ def button(box: DeltaGenerator, key: str) -> dict[str, str]:
     pressed = box.button(
         "Replay",
         icon=":material/replay:",
-        shortcut="P",  # R is Streamlit's own
+        shortcut=keys.REPLAY,
         key="player_replay",
         width="stretch",
         help="Shows the recording of this scene: nothing is trained.",

@@ -13,6 +13,7 @@ from skipviz.runs import sweep as sweeps
 from skipviz.runs.live import Run
 from skipviz.runs.sweep import Sweep
 from skipviz.spec import Experiment, SpecError
+from skipviz.ui import keys
 from skipviz.ui.notes import complain
 
 REFRESH_S = 0.7
@@ -34,12 +35,12 @@ def section(
     left, right = boxes
     begin = left.button(
         f"Run {count(planned)} nets", type="primary", icon=":material/play_arrow:", width="stretch",
-        key=f"sweep_start_{kind}", shortcut="Mod+Enter",
+        key=f"sweep_start_{kind}", shortcut=keys.TRAIN,
     )  # fmt: skip
     busy = shown is not None and not owner.ended(shown)
     stop = right.button(
         "Stop", icon=":material/stop:", width="stretch", key=f"sweep_stop_{kind}",
-        disabled=not busy, shortcut="Escape",
+        disabled=not busy, shortcut=keys.STOP,
     )  # fmt: skip
     if stop and shown is not None:
         owner.stop(shown)

@@ -15,6 +15,7 @@ from skipviz.runs import manager
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import families, labels
 from skipviz.spec import Experiment, SpecError, dataset
+from skipviz.ui import keys
 from skipviz.ui.control import steered
 from skipviz.ui.copy_link import copy_link
 from skipviz.ui.live import live
@@ -75,7 +76,7 @@ def buttons(
         key=f"{key}_train",
         type="primary",
         icon=":material/play_arrow:",
-        shortcut="Mod+Enter",
+        shortcut=keys.TRAIN,
         width="stretch",
         disabled=experiment is None,
     )
@@ -83,7 +84,7 @@ def buttons(
         "Stop",
         key=f"{key}_stop",
         icon=":material/stop:",
-        shortcut="Escape",
+        shortcut=keys.STOP,
         width="stretch",
         disabled=(run is None or run.ended) and not train,
     )

@@ -1,0 +1,159 @@
+// The keys of the page's buttons. One that comes while the page is drawn is kept until its button is
+// there, and acts once: in the scene and phase in which it was pressed, within KEEP_MS. A button that
+// was pressed says so at once, until the server has answered.
+
+import { closeOpen, hasModal, openNow } from "./open.js";
+import { buttonOf, isOurs, nameOf, shownName } from "./shortcuts.js";
+import { say, silence } from "./word.js";
+
+const KEEP_MS = 10_000;
+const LOOK_MS = 40; // how often the page is looked at while something is awaited
+const STEADY_MS = 150; // so long a page must look ready: it is drawn in pieces
+const UNSEEN_MS = 4000; // an answer so quick that nothing of it was seen
+const NOTHING_MS = 2000; // so long a page without the key's button is idle
+const WORD_MS = 300; // a wait that is shorter than this needs no word
+
+let shortcuts = new Set();
+let drawing = 0; // the last drawing of the whole page that the server told of
+let kept = null; // the key that waits: { name, place, since, steady, idle }
+let asked = null; // the button whose answer is awaited: { button, drawing, since, ran, stale, quiet }
+let openBefore = []; // what was open when the key went down
+let clock = 0;
+
+/** Listens from the first call on; later calls tell of another drawing of the page. */
+export function listen(names, number) {
+  drawing = number;
+  if (shortcuts.size) return;
+  shortcuts = new Set(names);
+  silenceStreamlit();
+  addEventListener("keydown", () => (openBefore = openNow()), true);
+  addEventListener("keydown", pressed);
+  addEventListener("pointerdown", () => forget("something else was pressed"), true);
+  document.addEventListener("click", clicked, true);
+}
+
+/** Streamlit's own listener passes over our keys; what it does with others is its own. */
+function silenceStreamlit() {
+  const hotkeys = window.hotkeys;
+  if (!hotkeys) return;
+  const before = hotkeys.filter;
+  hotkeys.filter = (event) => !shortcuts.has(nameOf(event)) && (!before || before(event));
+}
+
+function pressed(event) {
+  const name = nameOf(event);
+  if (name === "Escape" && openBefore.length) return closeOpen(openBefore);
+  if (!shortcuts.has(name) || event.defaultPrevented || !isOurs(event, name)) {
+    if (kept && event.key.length === 1) forget("something else was typed");
+    return;
+  }
+  const button = buttonOf(name);
+  if (!isReady(button) && !mayCome(button)) return;
+  event.preventDefault();
+  if (event.repeat) return; // a held key is one key
+  silence();
+  if (isReady(button)) {
+    kept = null;
+    button.click();
+  } else {
+    kept = { name, place: place(), since: now(), steady: null, idle: null };
+    watch();
+  }
+}
+
+/** The scene and phase that the address names. */
+function place() {
+  const query = new URLSearchParams(location.search);
+  return [location.pathname, query.get("at") ?? "", query.get("phase") ?? "0"].join(" ");
+}
+
+/** Is the button there, of this drawing of the page, and able to be pressed? */
+function isReady(button) {
+  return Boolean(button) && !button.disabled && !asked && !hasModal() && !isStale(button) &&
+    app()?.dataset.testConnectionState === "CONNECTED";
+}
+
+/** Will another drawing of the page bring this button, or another state of it? */
+function mayCome(button) {
+  return Boolean(asked) || ((!button || isStale(button) || !button.disabled) && isBusy());
+}
+
+function isStale(element) {
+  return element.closest('[data-stale="true"]') !== null;
+}
+
+function app() {
+  return document.querySelector('[data-testid="stApp"]');
+}
+
+function isBusy() {
+  const state = app()?.dataset ?? {};
+  return Boolean(asked) || state.testScriptState !== "notRunning" ||
+    state.testConnectionState !== "CONNECTED" ||
+    document.querySelector('[data-testid="stSkeleton"]') !== null;
+}
+
+function clicked({ target }) {
+  const button = target.closest?.(
+    '[data-testid="stButton"] button, [data-testid="stFormSubmitButton"] button',
+  );
+  if (!button || button.disabled) return;
+  asked?.button.removeAttribute("aria-busy");
+  asked = { button, drawing, since: now(), ran: false, stale: false, quiet: null };
+  button.setAttribute("aria-busy", "true");
+  watch();
+}
+
+/** Looks at the page until nothing is awaited any more. */
+function watch() {
+  clock ||= setInterval(() => {
+    if (asked && isAnswered()) {
+      asked.button.removeAttribute("aria-busy");
+      asked = null;
+    }
+    if (kept) tryKept();
+    if (!asked && !kept) clock = clearInterval(clock) ?? 0;
+  }, LOOK_MS);
+}
+
+/** Was the page, or the button's part of it, drawn again since the button was pressed? */
+function isAnswered() {
+  const { button } = asked;
+  if (!button.isConnected) return true;
+  const running = app()?.dataset.testScriptState !== "notRunning";
+  asked.ran ||= running;
+  asked.quiet = running ? null : asked.quiet ?? now();
+  if (isStale(button)) {
+    asked.stale = true;
+    return false;
+  }
+  if (asked.stale || asked.drawing !== drawing) return true;
+  return asked.quiet !== null && now() - asked.quiet > (asked.ran ? STEADY_MS : UNSEEN_MS);
+}
+
+function tryKept() {
+  const { name, place: there, since } = kept, button = buttonOf(name);
+  if (there !== place()) return forget("the page has changed");
+  if (isReady(button)) {
+    kept.steady ??= now();
+    if (now() - kept.steady < STEADY_MS) return;
+    kept = null;
+    silence();
+    return button.click();
+  }
+  kept.steady = null;
+  kept.idle = button || isBusy() ? null : kept.idle ?? now();
+  if (kept.idle !== null && now() - kept.idle > NOTHING_MS) forget("there is nothing to press here");
+  else if (now() - since > KEEP_MS) forget("its button did not come within 10 s");
+  else if (now() - since > WORD_MS) say(`${shownName(name)} waits until the page is there`);
+}
+
+function forget(why) {
+  if (!kept) return;
+  say(`${shownName(kept.name)} was not used: ${why}`, true);
+  kept = null;
+}
+
+function now() {
+  return performance.now();
+}
