@@ -2,14 +2,14 @@
 // there, and acts once: in the scene and phase in which it was pressed, within KEEP_MS. A button that
 // was pressed says so at once, until the server has answered.
 
-import { closeOpen, hasModal, openNow } from "./open.js";
+import { hasModal, isAnythingOpen } from "./open.js";
 import { buttonOf, isOurs, nameOf, shownName } from "./shortcuts.js";
 import { say, silence } from "./word.js";
 
 const KEEP_MS = 10_000;
 const LOOK_MS = 40; // how often the page is looked at while something is awaited
 const STEADY_MS = 150; // so long a page must look ready: it is drawn in pieces
-const UNSEEN_MS = 4000; // an answer so quick that nothing of it was seen
+const UNSEEN_MS = 12_000; // after it, an answer so quick that nothing of it was seen is assumed
 const NOTHING_MS = 2000; // so long a page without the key's button is idle
 const WORD_MS = 300; // a wait that is shorter than this needs no word
 
@@ -17,7 +17,7 @@ let shortcuts = new Set();
 let drawing = 0; // the last drawing of the whole page that the server told of
 let kept = null; // the key that waits: { name, place, since, steady, idle }
 let asked = null; // the button whose answer is awaited: { button, drawing, since, ran, stale, quiet }
-let openBefore = []; // what was open when the key went down
+let wasOpen = false; // something that Esc closes was open when the key went down
 let clock = 0;
 
 /** Listens from the first call on; later calls tell of another drawing of the page. */
@@ -26,10 +26,11 @@ export function listen(names, number) {
   if (shortcuts.size) return;
   shortcuts = new Set(names);
   silenceStreamlit();
-  addEventListener("keydown", () => (openBefore = openNow()), true);
+  addEventListener("keydown", () => (wasOpen = isAnythingOpen()), true);
   addEventListener("keydown", pressed);
   addEventListener("pointerdown", () => forget("something else was pressed"), true);
   document.addEventListener("click", clicked, true);
+  document.documentElement.dataset.skipKeys = "heard"; // for tests: from here on keys are kept
 }
 
 /** Streamlit's own listener passes over our keys; what it does with others is its own. */
@@ -42,7 +43,7 @@ function silenceStreamlit() {
 
 function pressed(event) {
   const name = nameOf(event);
-  if (name === "Escape" && openBefore.length) return closeOpen(openBefore);
+  if (name === "Escape" && wasOpen) return;
   if (!shortcuts.has(name) || event.defaultPrevented || !isOurs(event, name)) {
     if (kept && event.key.length === 1) forget("something else was typed");
     return;
@@ -134,6 +135,7 @@ function isAnswered() {
 function tryKept() {
   const { name, place: there, since } = kept, button = buttonOf(name);
   if (there !== place()) return forget("the page has changed");
+  if (now() - since > KEEP_MS) return forget("its button did not come within 10 s");
   if (isReady(button)) {
     kept.steady ??= now();
     if (now() - kept.steady < STEADY_MS) return;
@@ -144,7 +146,6 @@ function tryKept() {
   kept.steady = null;
   kept.idle = button || isBusy() ? null : kept.idle ?? now();
   if (kept.idle !== null && now() - kept.idle > NOTHING_MS) forget("there is nothing to press here");
-  else if (now() - since > KEEP_MS) forget("its button did not come within 10 s");
   else if (now() - since > WORD_MS) say(`${shownName(name)} waits until the page is there`);
 }
 

@@ -34,8 +34,9 @@ export function shownName(name) {
 
 /** The button on which this key stands, if it is on the page. */
 export function buttonOf(name) {
-  const sign = document.querySelector(`button [aria-label="Shortcut ${shownName(name)}"]`);
-  return sign?.closest("button") ?? null;
+  const signs = document.querySelectorAll(`button [aria-label="Shortcut ${shownName(name)}"]`);
+  const buttons = [...signs].map((sign) => sign.closest("button"));
+  return buttons.find((button) => button.checkVisibility?.() ?? true) ?? null;
 }
 
 /** Is this key the page's, and not that of a field, or of a control that has the focus? */

@@ -1,4 +1,4 @@
-"""A real Chromium for the browser tests: `browser`, `new_page` and `page`."""
+"""A real Chromium for the browser tests, and the app: `browser`, `new_page`, `page`, `server`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser import chromium
+from tests.browser.serving import Server, serving
 
 # A browser that neither asks anything nor calls home, and whose camera sees a test picture;
 # Playwright gives each start a new profile.
@@ -25,8 +26,10 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
 )
 
+WAIT_MS = 180_000
+"""What is waited for comes within this on a slow, busy machine; nothing is asserted about time."""
 
-expect.set_options(timeout=30_000)  # a busy machine takes its time; nothing is asserted about it
+expect.set_options(timeout=WAIT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,18 +56,66 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture
-def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Makes pages, each in a context (cookies, storage) of its own; arguments go to `new_context`.
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app for all tests of this folder that need nothing of their own: no recordings, an empty
+    cache, no kernel to be built. Its runs and rooms are there for every later test."""
+    runs, cache, nothing = (tmp_path_factory.mktemp(name) for name in ("runs", "cache", "nothing"))
+    with serving(
+        runs, SKIPVIZ_CACHE=str(cache), SKIPVIZ_RECORDINGS=str(nothing), SKIPVIZ_FUSED="0"
+    ) as started:
+        yield started
 
-    The test fails in the end if JavaScript of one of them threw something that nobody caught.
-    """
+
+@pytest.fixture(scope="package")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app with the recordings that come with it."""
+    with serving(tmp_path_factory.mktemp("runs"), SKIPVIZ_FUSED="0") as started:
+        yield started
+
+
+SENT_AND_HEARD = """(() => {
+    const Real = window.WebSocket;
+    const times = (window.streamlitTimes = { sent: 0, heard: 0 });
+    window.WebSocket = class extends Real {
+        constructor(address, ...others) {
+            super(address, ...others);
+            if (!String(address).includes("_stcore/stream")) return;
+            this.addEventListener("message", () => (times.heard = performance.now()));
+            this.isStreamlit = true;
+        }
+        send(data) {
+            if (this.isStreamlit) times.sent = performance.now();
+            super.send(data);
+        }
+    };
+})();"""
+"""Notes in every page when it last sent the server a wish, and when it last heard of it."""
+
+
+def _context(browser: Browser, **options: Any) -> BrowserContext:
+    options.setdefault("viewport", {"width": 1280, "height": 720})
+    context = browser.new_context(**options)
+    context.set_default_timeout(WAIT_MS)
+    context.add_init_script(SENT_AND_HEARD)
+    return context
+
+
+@pytest.fixture
+def uncaught() -> Iterator[list[str]]:
+    """What JavaScript threw and nobody caught: the test fails in the end if there is any."""
+    errors: list[str] = []
+    yield errors
+    assert not errors, f"JavaScript errors on the page: {errors}"
+
+
+@pytest.fixture
+def new_page(browser: Browser, uncaught: list[str]) -> Iterator[Callable[..., Page]]:
+    """Makes pages, each in a context (cookies, storage) of its own, with these options."""
     contexts = []
-    uncaught: list[str] = []
 
     def make(**options: Any) -> Page:
-        options.setdefault("viewport", {"width": 1280, "height": 720})
-        context = browser.new_context(**options)
+        context = _context(browser, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: uncaught.append(str(error)))
@@ -73,10 +124,23 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield make
     for context in contexts:
         context.close()
-    assert not uncaught, f"JavaScript errors on the page: {uncaught}"
+
+
+@pytest.fixture(scope="package")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One context for `page` of all tests: what it has loaded and compiled is loaded only once."""
+    shared = _context(browser)
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
-def page(new_page: Callable[..., Page]) -> Page:
-    """One page of 1280 × 720."""
-    return new_page()
+def page(context: BrowserContext, uncaught: list[str]) -> Iterator[Page]:
+    """One page of 1280 × 720; it finds neither cookies nor storage of the tests before it."""
+    made = context.new_page()
+    made.on("pageerror", lambda error: uncaught.append(str(error)))
+    yield made
+    if made.url.startswith("http"):
+        made.evaluate("() => localStorage.clear()")
+    context.clear_cookies()
+    made.close()

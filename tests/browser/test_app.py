@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -12,31 +12,38 @@ from playwright.sync_api import Page, expect
 from skipviz.ui.frame import pages
 from tests.browser.serving import Server, serving
 
-WAIT_MS = 60_000
-
 FORBIDDEN = ("torch", "torchvision", "sklearn")
+COLD = [next(found.slug for found in pages() if found.menu == menu)
+        for menu in dict.fromkeys(found.menu for found in pages() if found.menu)]  # fmt: skip
+"""A page of each chapter below the bar: what its folder does to a first request, each does."""
 MOST_MB = {"pages": 250, "recordings": 300}
 """What the web process may take: every page shown, and with every recording drawn as well."""
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    nothing = str(tmp_path_factory.mktemp("recordings"))
-    with serving(tmp_path_factory.mktemp("runs"), SKIPVIZ_RECORDINGS=nothing) as started:
-        yield started
+SETTLED = """() => {
+    const app = document.querySelector("[data-testid=stApp]")?.dataset;
+    const { sent, heard } = window.streamlitTimes;
+    return app?.testConnectionState === "CONNECTED" && app.testScriptState === "notRunning" &&
+        heard >= sent && document.documentElement.dataset.skipKeys === "heard" &&
+        !document.querySelector("[data-testid=stSkeleton], [aria-busy=true]");
+}"""
+
+
+def pause(page: Page, ms: int) -> None:
+    """Lets so much time pass for the page itself: its own timers that end sooner have ended."""
+    page.evaluate("ms => new Promise((done) => setTimeout(done, ms))", ms)
 
 
 def settled(page: Page) -> None:
     """Waits until the page is connected, its script has run and all of what it made is there.
 
-    A change is sent a moment after it was made, and only then does the script state change. The
-    code of a widget is fetched when it is first needed; a grey bar stands in its place meanwhile.
+    A change is sent a moment after it was made (at most 200 ms), the server answers, and only then
+    does the script state change. The code of a widget is fetched when it is first needed; a grey
+    bar stands in its place meanwhile. From then on keys are kept.
     """
-    page.wait_for_timeout(200)
-    app = page.locator("[data-testid=stApp]")
-    expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=WAIT_MS)
-    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=WAIT_MS)
-    expect(app.get_by_test_id("stSkeleton")).to_have_count(0, timeout=WAIT_MS)
+    for _ in range(2):  # what has just been drawn may have a wish of its own
+        pause(page, 250)
+        page.wait_for_function(SETTLED)
 
 
 def drawn_step(page: Page) -> int:
@@ -49,7 +56,6 @@ def wait_for_step(page: Page, step: int) -> None:
     page.wait_for_function(
         "n => Number(document.querySelector('.sv-live')?.dataset.step ?? -1) >= n",
         arg=step,
-        timeout=WAIT_MS,
     )
 
 
@@ -63,7 +69,6 @@ def loss_points(page: Page, curves: int, more_than: int) -> int:
             return drawn.length === curves && fewest > least ? fewest : false;
         }""",
         arg=[curves, more_than],
-        timeout=WAIT_MS,
     )
     fewest: int = found.json_value()
     return fewest
@@ -125,7 +130,7 @@ def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_a
         fill(page, "Depth", lane, "30")
     fill(page, "Steps", 0, "100000")
     expect(page.locator(".skip-lane")).to_have_text(["Plain-30", "ResNet-30"])
-    expect(page.locator("[data-testid=stGraphVizChart] svg")).to_have_count(2, timeout=WAIT_MS)
+    expect(page.locator("[data-testid=stGraphVizChart] svg")).to_have_count(2)
     page.get_by_role("button", name="Train").click()
     wait_for_step(page, 20)
     first = loss_points(page, curves=2, more_than=3)
@@ -134,7 +139,7 @@ def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_a
     assert loss_points(page, curves=2, more_than=first) > first
     assert profile(page) != gradients
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator(".sv-live")).to_have_attribute("data-state", "stopped", timeout=5000)
+    expect(page.locator(".sv-live")).to_have_attribute("data-state", "stopped")
     shown = page.url
     assert "run=" in shown
     last = drawn_step(page)
@@ -146,7 +151,7 @@ def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_a
 
     page.get_by_role("button", name="Runs").click()
     listed = page.get_by_role("link", name="Plain-30, ResNet-30")
-    expect(listed).to_be_visible(timeout=WAIT_MS)
+    expect(listed).to_be_visible()
     assert str(listed.get_attribute("href")).endswith(shown.partition("run=")[2])
 
     other = new_page()
@@ -156,43 +161,50 @@ def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_a
     expect(other.locator(".sv-live")).to_have_attribute("data-state", "stopped")
 
 
-def test_every_page_loads_no_torch_into_the_server_and_keeps_it_small(
-    server: Server, page: Page
+def is_framed(page: Page) -> None:
+    """The page has its heading and the bar with links and menus, and no exception."""
+    expect(page.get_by_role("heading", level=1).first).to_be_visible()
+    shown = [found for found in pages() if not found.hidden]
+    links = page.get_by_test_id("stTopNavLink")
+    expect(links).to_have_count(len([found for found in shown if not found.menu]))
+    menus = page.get_by_test_id("stTopNavSection")
+    expect(menus).to_have_text(list(dict.fromkeys(found.menu for found in shown if found.menu)))
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+
+
+def test_every_page_is_framed_loads_no_torch_into_the_server_and_keeps_it_small(
+    tmp_path: Path, page: Page
 ) -> None:
-    for found in pages():
-        open_page(page, server, "" if found.slug == "home" else found.slug)
-        expect(page.get_by_role("heading", level=1).first).to_be_visible(timeout=WAIT_MS)
-    process = psutil.Process(server.process.pid)
-    mapped = [Path(entry.path).name for entry in process.memory_maps()]
-    assert not [name for name in mapped if name.startswith(("libtorch", "libc10", "_sklearn"))]
-    folders = [entry.path for entry in process.memory_maps()]
-    assert not [p for p in folders if any(f"site-packages/{name}/" in p for name in FORBIDDEN)]
-    assert process.memory_info().rss < MOST_MB["pages"] * 2**20
-
-
-def test_the_server_stays_small_when_every_recording_is_drawn(tmp_path: Path, page: Page) -> None:
-    with serving(tmp_path) as full:
+    (tmp_path / "nothing").mkdir()
+    with serving(tmp_path, SKIPVIZ_RECORDINGS=str(tmp_path / "nothing")) as cold:
         for found in pages():
-            if found.chapter == "learn":
-                open_page(page, full, found.slug)
-                expect(page.get_by_role("heading", level=1).first).to_be_visible(timeout=WAIT_MS)
-                expect(page.get_by_text("Words on this page")).to_be_visible(timeout=WAIT_MS)
-        assert psutil.Process(full.process.pid).memory_info().rss < MOST_MB["recordings"] * 2**20
+            open_page(page, cold, "" if found.slug == "home" else found.slug)
+            is_framed(page)
+        process = psutil.Process(cold.process.pid)
+        files = [entry.path for entry in process.memory_maps()]
+        names = [Path(file).name for file in files]
+        assert not [name for name in names if name.startswith(("libtorch", "libc10", "_sklearn"))]
+        assert not [p for p in files if any(f"site-packages/{name}/" in p for name in FORBIDDEN)]
+        assert process.memory_info().rss < MOST_MB["pages"] * 2**20
 
 
-@pytest.mark.parametrize("slug", [found.slug for found in pages()])
+def test_the_server_stays_small_when_every_recording_is_drawn(recorded: Server, page: Page) -> None:
+    for found in pages():
+        if found.chapter == "learn":
+            open_page(page, recorded, found.slug)
+            expect(page.get_by_role("heading", level=1).first).to_be_visible()
+            expect(page.get_by_text("Words on this page")).to_be_visible()
+    rss = psutil.Process(recorded.process.pid).memory_info().rss
+    assert rss < MOST_MB["recordings"] * 2**20
+
+
+@pytest.mark.parametrize("slug", COLD)
 def test_the_first_request_after_a_start_shows_a_page_inside_its_frame(
     slug: str, tmp_path: Path, page: Page
 ) -> None:
     with serving(tmp_path) as cold:
-        open_page(page, cold, "" if slug == "home" else slug)
-        expect(page.get_by_role("heading", level=1).first).to_be_visible(timeout=WAIT_MS)
-        shown = [found for found in pages() if not found.hidden]
-        links = page.get_by_test_id("stTopNavLink")
-        expect(links).to_have_count(len([found for found in shown if not found.menu]))
-        menus = page.get_by_test_id("stTopNavSection")
-        expect(menus).to_have_text(list(dict.fromkeys(found.menu for found in shown if found.menu)))
-        expect(page.locator("[data-testid=stException]")).to_have_count(0)
+        open_page(page, cold, slug)
+        is_framed(page)
 
 
 def test_a_page_is_found_as_it_was_left(server: Server, page: Page) -> None:
@@ -251,7 +263,7 @@ def test_an_address_edited_by_hand_gets_one_sentence_and_a_working_page(
 ) -> None:
     open_page(page, server, address)
     alert = page.get_by_role("alert").filter(has_text=sentence)
-    expect(alert).to_have_count(1, timeout=WAIT_MS)
+    expect(alert).to_have_count(1)
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
     expect(page.get_by_role("button", name="Train")).to_be_enabled()
 
@@ -260,7 +272,7 @@ def test_the_gradient_at_init_stands_there_before_any_training(server: Server, p
     open_page(page, server, "plain_vs_residual")
     wait_for_step(page, 0)
     reading = page.locator("[data-panel=profile]")
-    expect(reading).to_contain_text("times smaller than at the last layer", timeout=WAIT_MS)
+    expect(reading).to_contain_text("times smaller than at the last layer")
 
 
 def test_the_demonstration_opens_any_pair_that_an_address_spells_out(
@@ -282,19 +294,19 @@ def test_an_experiment_too_large_for_the_machine_is_refused_in_one_sentence(
     open_page(page, server, "lab?lane=plain:backbone=dense,depth=1202,width=4096&steps=10")
     page.get_by_role("button", name="Train").click()
     alert = page.get_by_role("alert").filter(has_text="Experiment too large: it needs about")
-    expect(alert).to_have_count(1, timeout=WAIT_MS)
+    expect(alert).to_have_count(1)
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
 
 def test_what_each_net_takes_pictures_for_can_be_seen_and_drawn(server: Server, page: Page) -> None:
     open_page(page, server, "lab?lane=highway:backbone=dense,depth=5&steps=60")
     page.get_by_role("button", name="Train").click()
-    expect(page.locator(".sv-live")).to_have_attribute("data-state", "finished", timeout=WAIT_MS)
+    expect(page.locator(".sv-live")).to_have_attribute("data-state", "finished")
     page.get_by_role("radio", name="Predictions").click()
-    expect(page.locator(".skip-tiles figure")).to_have_count(30, timeout=WAIT_MS)
+    expect(page.locator(".skip-tiles figure")).to_have_count(30)
     page.get_by_role("radio", name="Draw and see").click()
     square = page.locator("canvas.skip-draw")
-    square.scroll_into_view_if_needed(timeout=WAIT_MS)
+    square.scroll_into_view_if_needed()
     box = square.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 120, box["y"] + 40)
@@ -302,8 +314,8 @@ def test_what_each_net_takes_pictures_for_can_be_seen_and_drawn(server: Server, 
     page.mouse.move(box["x"] + 120, box["y"] + 200, steps=10)
     page.mouse.up()
     bars = page.locator("[class*=st-key-inside_bars] .js-plotly-plot")
-    expect(bars).to_be_visible(timeout=WAIT_MS)
+    expect(bars).to_be_visible()
     for view in ("Feature maps and filters", "Histograms"):
         page.get_by_role("radio", name=view).click()
-        expect(page.get_by_text("Caveat:")).to_be_visible(timeout=WAIT_MS)
+        expect(page.get_by_text("Caveat:")).to_be_visible()
     expect(page.locator("[data-testid=stException]")).to_have_count(0)

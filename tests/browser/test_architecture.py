@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.serving import Server, serving
-from tests.browser.test_app import WAIT_MS, settled, visit
+from tests.browser.serving import Server
+from tests.browser.test_app import settled, visit
 
 NODES = ".st-key-arch_graph_chart g.node"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("runs")) as started:
-        yield started
 
 
 def open_page(page: Page, server: Server, **query: str) -> None:
     told = "&".join(f"{name}={quote(value)}" for name, value in query.items())
     page.goto(f"{server.url}/architecture?{told}")
     settled(page)
-    expect(page.locator(NODES).first).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(NODES).first).to_be_visible()
 
 
 def node(page: Page, name: str) -> Locator:
@@ -139,7 +133,7 @@ def test_the_depth_slider_redraws_at_once_up_to_1202_layers(server: Server, page
     thumb = page.get_by_role("slider")
     thumb.focus()
     thumb.press("ArrowRight")
-    expect(page.locator(".skip-lane")).to_have_text("ResNet-26", timeout=WAIT_MS)
+    expect(page.locator(".skip-lane")).to_have_text("ResNet-26")
     settled(page)
     _redraw(page, thumb)
     expect(page.locator(".skip-lane")).to_have_text("ResNet-1202")
@@ -255,5 +249,5 @@ def test_the_page_is_found_as_it_was_left(server: Server, page: Page) -> None:
     open_page(page, server, lane="densenet:backbone=cifar,depth=40", at="stage1")
     visit(page, "Home")
     visit(page, "Architecture")
-    expect(page.get_by_text("dense block 1", exact=True).first).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("dense block 1", exact=True).first).to_be_visible()
     assert "at=stage1" in page.url and "densenet" in page.url

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.store import Store
 from skipviz.spec import Experiment
-from tests.browser.serving import Server, serving
-from tests.browser.test_app import WAIT_MS, drawn_step, open_page, settled, wait_for_step
+from tests.browser.serving import Server
+from tests.browser.test_app import drawn_step, open_page, settled, wait_for_step
 
-NETS = "lane=resnet:backbone=dense,depth=40,plain_twin=true&lane=resnet:backbone=dense,depth=40"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("runs")) as started:
-        yield started
+NETS = "lane=resnet:backbone=dense,depth=20,plain_twin=true&lane=resnet:backbone=dense,depth=20"
 
 
 def press(page: Page, name: str) -> None:
@@ -30,7 +23,7 @@ def press(page: Page, name: str) -> None:
 def paused_at(page: Page, step: int | None = None) -> int:
     """Waits until the header says that the run is paused (at `step`); at which step it is."""
     chip = page.locator(".sv-chip")
-    expect(chip).to_contain_text(f"paused at step {step or ''}".strip(), timeout=WAIT_MS)
+    expect(chip).to_contain_text(f"paused at step {step or ''}".strip())
     found = int((chip.text_content() or "").rpartition(" ")[2])
     wait_for_step(page, found - 1)
     return found
@@ -45,34 +38,31 @@ def marks(page: Page) -> list[str]:
     return found
 
 
-def the_run(server: Server, page: Page) -> str:
+def the_run(page: Page) -> str:
     return page.url.partition("run=")[2].partition("&")[0]
 
 
-@pytest.mark.parametrize("address", ["plain_vs_residual", "lab"])
-def test_a_run_is_paused_stepped_changed_reloaded_and_finished_from_the_page(
-    address: str, server: Server, new_page: Callable[..., Page]
+def test_a_run_is_paused_stepped_changed_reloaded_and_resumed_from_the_page(
+    server: Server, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()
-    open_page(page, server, f"{address}?{NETS}&steps=3000&lr=0.03")
+    open_page(page, server, f"lab?{NETS}&steps=1000000&lr=0.03")
     press(page, "Train")
-    expect(page.get_by_role("button", name="Pause")).to_be_enabled(timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="Pause")).to_be_enabled()
     wait_for_step(page, 0)
     page.keyboard.press("p")
     step = paused_at(page)
-    page.wait_for_timeout(700)
-    assert paused_at(page) == step and drawn_step(page) == step - 1
+    expect(page.get_by_role("button", name="Resume")).to_be_enabled()
     page.keyboard.press("n")
     assert paused_at(page, step + 1) == step + 1
     press(page, "÷ 10")
-    expect(page.locator(".sv-facts")).to_contain_text("learning rate 0.003", timeout=WAIT_MS)
+    expect(page.locator(".sv-facts")).to_contain_text("learning rate 0.003")
     expect(page.get_by_role("spinbutton", name="Learning rate now")).to_have_value("0.003")
     page.wait_for_function("() => document.querySelector('[data-panel=loss] .annotation-text')")
     assert marks(page) == ["lr 0.003"]
 
     other = new_page()
     other.goto(page.url)
-    settled(other)
     assert paused_at(other) == step + 1
     page.reload()
     settled(page)
@@ -80,37 +70,40 @@ def test_a_run_is_paused_stepped_changed_reloaded_and_finished_from_the_page(
     expect(page.get_by_role("spinbutton", name="Learning rate now")).to_have_value("0.003")
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
     press(page, "Resume")
-    live = page.locator(".sv-live")
-    expect(live).to_have_attribute("data-state", "finished", timeout=3 * WAIT_MS)
-    expect(page.get_by_role("button", name="Pause")).to_have_count(0, timeout=WAIT_MS)
-    expect(page.get_by_text(f"changed by hand: 0.003 from step {step + 1} on")).to_be_visible(
-        timeout=WAIT_MS
-    )
-    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    wait_for_step(page, step + 20)
+    _ends_with_its_change(server, page, step + 1)
 
-    store, run_id = Store(Path(server.runs)), the_run(server, page)
+
+def _ends_with_its_change(server: Server, page: Page, changed_at: int) -> None:
+    """The run is stopped; page, spec and frames agree on the step of the change."""
+    press(page, "Stop")
+    expect(page.locator(".sv-live")).to_have_attribute("data-state", "stopped")
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+    expect(page.get_by_text(f"changed by hand: 0.003 from step {changed_at} on")).to_be_visible()
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    store, run_id = Store(Path(server.runs)), the_run(page)
     of = store.experiment(run_id)
-    assert [(change.step, change.lr) for change in of.changes] == [(step + 1, 0.003)]
+    assert [(change.step, change.lr) for change in of.changes] == [(changed_at, 0.003)]
     log = FrameLog.open(store.folder(run_id) / "frames.arrow")
-    assert log.n == 3000 and Experiment.from_json(log.experiment_json) == of
-    expect(page.get_by_text("Train keeps 0.03")).to_be_visible(timeout=WAIT_MS)
+    assert log.n > changed_at and Experiment.from_json(log.experiment_json) == of
+    expect(page.get_by_text("Train keeps 0.03")).to_be_visible()
 
 
 def test_a_stopped_run_goes_on_and_slow_motion_is_kept_in_sight(server: Server, page: Page) -> None:
-    open_page(page, server, f"lab?{NETS}&steps=100000&lr=0.03&seed=3")
+    open_page(page, server, f"plain_vs_residual?{NETS}&steps=1000000&lr=0.03&seed=3")
     press(page, "Train")
     wait_for_step(page, 5)
     page.get_by_role("radio", name="20 steps/s").click()
     facts = page.locator(".sv-facts")
-    expect(facts).to_contain_text("slow motion: 20 steps/s", timeout=WAIT_MS)
+    expect(facts).to_contain_text("slow motion: 20 steps/s")
     press(page, "Stop")
     live = page.locator(".sv-live")
-    expect(live).to_have_attribute("data-state", "stopped", timeout=WAIT_MS)
+    expect(live).to_have_attribute("data-state", "stopped")
     stopped = drawn_step(page)
-    page.get_by_role("button", name="Go on").click(timeout=WAIT_MS)
-    expect(live).to_have_attribute("data-state", "running", timeout=WAIT_MS)
+    page.get_by_role("button", name="Go on").click()
+    expect(live).to_have_attribute("data-state", "running")
     wait_for_step(page, stopped + 20)
-    expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect(page.get_by_role("radio", name="full speed")).to_have_attribute("aria-checked", "true")
     press(page, "Stop")
-    expect(live).to_have_attribute("data-state", "stopped", timeout=WAIT_MS)
+    expect(live).to_have_attribute("data-state", "stopped")

@@ -5,24 +5,15 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import psutil
-import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.serving import Server, serving
-from tests.browser.test_app import WAIT_MS, settled
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    cache = str(tmp_path_factory.mktemp("cache"))
-    with serving(tmp_path_factory.mktemp("runs"), SKIPVIZ_CACHE=cache) as started:
-        yield started
+from tests.browser.serving import Server
+from tests.browser.test_app import settled
 
 
 def open_set(page: Page, server: Server, key: str) -> None:
@@ -33,9 +24,9 @@ def open_set(page: Page, server: Server, key: str) -> None:
 def test_a_set_is_shown_by_class_and_as_the_nets_see_it(server: Server, page: Page) -> None:
     open_set(page, server, "digits")
     rows = page.locator(".skip-class")
-    expect(rows).to_have_count(10, timeout=WAIT_MS)
+    expect(rows).to_have_count(10)
     expect(rows.first).to_contain_text("142 + 36")
-    expect(page.get_by_text("A linear model misses")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("A linear model misses")).to_be_visible()
     before = rows.first.locator("img").get_attribute("src")
     page.get_by_text("As the nets see them").click()
     settled(page)
@@ -52,18 +43,18 @@ def test_a_set_is_shown_by_class_and_as_the_nets_see_it(server: Server, page: Pa
     assert len({both, again, drawn.get_attribute("src")}) == 3
     page.get_by_role("link", name="Train on it in the Lab").click()
     settled(page)
-    expect(page.locator(".skip-lane")).to_have_text(["ResNet-20", "Plain-20"], timeout=WAIT_MS)
+    expect(page.locator(".skip-lane")).to_have_text(["ResNet-20", "Plain-20"])
     assert "data=digits" in page.url or "data=" not in page.url  # digits are the default
 
 
 def test_a_set_that_is_not_here_is_downloaded_only_on_a_click(server: Server, page: Page) -> None:
     open_set(page, server, "cifar10")
-    expect(page.get_by_text("CIFAR-10 is not on this machine yet.")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("CIFAR-10 is not on this machine yet.")).to_be_visible()
     expect(page.get_by_text("Without a network: put cifar-10-python.tar.gz into")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
     page.get_by_role("button", name="Download 170 MB").click()
     refused = page.get_by_role("alert").filter(has_text="127.0.0.1 refused the connection")
-    expect(refused).to_have_count(1, timeout=WAIT_MS)
+    expect(refused).to_have_count(1)
     expect(page.get_by_role("button", name="Download 170 MB")).to_be_enabled()
 
 
@@ -75,7 +66,7 @@ def test_the_lab_says_which_sets_are_not_here_and_how_to_get_them(
     expect(page.get_by_role("combobox", name="Data")).to_have_value("CIFAR-10 ⤓")
     page.get_by_role("button", name="Train").click()
     told = page.get_by_role("alert").filter(has_text="python -m skipviz data get cifar10")
-    expect(told).to_have_count(1, timeout=WAIT_MS)
+    expect(told).to_have_count(1)
 
 
 def _pets() -> bytes:
@@ -103,7 +94,7 @@ def test_an_archive_of_pictures_becomes_a_set_that_the_lab_offers(
     page.locator("input[type=file]").first.set_input_files(tmp_path / "pets.zip")
     settled(page)
     page.get_by_role("button", name="Make the data set", exact=True).click()
-    expect(page.locator(".skip-class")).to_have_count(2, timeout=WAIT_MS)
+    expect(page.locator(".skip-class")).to_have_count(2)
     expect(page.locator(".skip-class").first).to_contain_text("5 + 1")
     assert "set=own-my-b-pets-b" in page.url
     page.get_by_text("1 left out, and why").click()
@@ -135,37 +126,37 @@ def test_pictures_that_are_drawn_class_by_class_become_a_set_that_trains(
     open_set(page, server, "digits")
     add, make = page.locator(".skip-add"), page.get_by_role("button", name="Make the data set")
     name, tiles = page.get_by_role("textbox", name="Class", exact=True), page.locator(".skip-drawn")
-    expect(page.get_by_text("Nothing yet.")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Nothing yet.")).to_be_visible()
     _draw(page, (60, 60), (180, 180))
     expect(add).to_have_text("Name the class first")
     expect(add).to_be_disabled()
     name.fill("line")
     name.press("Tab")
-    expect(add).to_have_text("Add to “line”", timeout=WAIT_MS)  # what was drawn is still there
+    expect(add).to_have_text("Add to “line”")  # what was drawn is still there
     add.click()
     for y in range(40, 190, 30):  # faster than the page answers: none may get lost
         _draw(page, (30, y), (210, y + 10))
         add.click()
-    expect(tiles.locator("img")).to_have_count(6, timeout=WAIT_MS)
+    expect(tiles.locator("img")).to_have_count(6)
     expect(page.get_by_text("needs at least two classes")).to_be_visible()
     expect(make).to_be_disabled()
     name.fill("corner")
     name.press("Tab")
-    expect(add).to_have_text("Add to “corner”", timeout=WAIT_MS)
+    expect(add).to_have_text("Add to “corner”")
     for x in range(60, 180, 20):
         _draw(page, (30, 40), (x, 40), (x, 210))
         add.click()
-    expect(tiles.nth(1).locator("img")).to_have_count(6, timeout=WAIT_MS)
+    expect(tiles.nth(1).locator("img")).to_have_count(6)
     page.get_by_role("button", name="Take the last one back").click()
-    expect(tiles.nth(1).locator("img")).to_have_count(5, timeout=WAIT_MS)
+    expect(tiles.nth(1).locator("img")).to_have_count(5)
 
     page.get_by_text("Files, class by class").click()
-    expect(add).to_have_count(0, timeout=WAIT_MS)  # the square's own button of the same name
+    expect(add).to_have_count(0)  # the square's own button of the same name
     settled(page)
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     page.locator("input[type=file]").first.set_input_files(tmp_path / "broken.png")
     page.get_by_role("button", name="Add to “corner”").click()
-    expect(tiles.nth(1)).to_contain_text("no picture", timeout=WAIT_MS)
+    expect(tiles.nth(1)).to_contain_text("no picture")
 
     title = page.get_by_role("textbox", name="Name of the data set")
     title.fill(" ")
@@ -173,16 +164,16 @@ def test_pictures_that_are_drawn_class_by_class_become_a_set_that_trains(
     settled(page)
     make.click()
     told = page.get_by_role("alert").filter(has_text="must have at least one letter or digit")
-    expect(told).to_be_visible(timeout=WAIT_MS)
+    expect(told).to_be_visible()
     expect(tiles.locator("img")).to_have_count(11)
     title.fill("My strokes")
     title.press("Tab")
     settled(page)
     make.click()
-    expect(page.get_by_text("Your data set is made.")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Your data set is made.")).to_be_visible()
     expect(page.get_by_text("Nothing yet.")).to_be_visible()
     rows = page.locator(".skip-class")
-    expect(rows).to_have_count(2, timeout=WAIT_MS)
+    expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("4 + 1")
     expect(rows.last).to_contain_text("5 + 1")
     expect(page.get_by_text("one in 5 of each class, by the experiment's seed")).to_be_visible()
@@ -192,7 +183,7 @@ def test_pictures_that_are_drawn_class_by_class_become_a_set_that_trains(
     expect(page.get_by_role("combobox", name="Data")).to_have_value("My strokes")
     assert "data=own-my-strokes" in page.url
     page.get_by_role("button", name="Train").click()
-    expect(page).to_have_url(re.compile("run="), timeout=WAIT_MS)
+    expect(page).to_have_url(re.compile("run="))
 
 
 def test_a_photograph_becomes_a_picture_of_its_class(server: Server, page: Page) -> None:
@@ -203,15 +194,15 @@ def test_a_photograph_becomes_a_picture_of_its_class(server: Server, page: Page)
         name.fill(label)
         name.press("Tab")
         add = page.get_by_role("button", name=f"Add to “{label}”")
-        expect(add).to_be_disabled(timeout=WAIT_MS)
+        expect(add).to_be_disabled()
         for shot in (1, 2):
             settled(page)  # a new camera for each picture; it needs a moment until it sees
             page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
-            page.get_by_role("button", name="Take Photo").click(timeout=WAIT_MS)
-            expect(add).to_be_enabled(timeout=WAIT_MS)
+            page.get_by_role("button", name="Take Photo").click()
+            expect(add).to_be_enabled()
             add.click()
-            expect(tiles).to_have_count(turn, timeout=WAIT_MS)
-            expect(tiles.last.locator("img")).to_have_count(shot, timeout=WAIT_MS)
+            expect(tiles).to_have_count(turn)
+            expect(tiles.last.locator("img")).to_have_count(shot)
     seen = "img => { const c = document.createElement('canvas'); c.width = c.height = 8;"
     seen += " const d = c.getContext('2d'); d.drawImage(img, 0, 0, 8, 8);"
     seen += " return new Set(d.getImageData(0, 0, 8, 8).data).size; }"

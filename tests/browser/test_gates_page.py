@@ -4,15 +4,13 @@ pointer."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.serving import Server, serving
+from tests.browser.conftest import WAIT_MS
+from tests.browser.serving import Server
 
-WAIT_MS = 60_000
 KNOBS = "highway:backbone=dense,depth=11,gate_bias=-2.0"
 ADDRESS = f"gates?lane={KNOBS},plain_twin=true&lane={KNOBS}&lr=0.3&steps="
 
@@ -24,12 +22,6 @@ PICTURE = """(name) => {
     for (let i = 0; i < bytes.length; i += 1) sum = (sum * 31 + bytes[i]) >>> 0;
     return sum;
 }"""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("runs")) as started:
-        yield started
 
 
 def pictures(page: Page) -> dict[str, int]:
@@ -44,39 +36,60 @@ def train(page: Page) -> None:
     page.get_by_role("button", name=re.compile("^play_arrow Train|^Train")).first.click()
 
 
-def trained(page: Page, server: Server, steps: int = 60) -> Page:
-    page.goto(f"{server.url}/{ADDRESS}{steps}")
-    expect(page.locator(".sv-gates")).to_have_attribute("data-step", "0", timeout=WAIT_MS)
+STEPS = 60
+
+
+def shows_the_last_step(page: Page) -> None:
+    expect(page.locator(".sv-live[data-state=finished]")).to_be_visible()
+    expect(page.locator(".sv-gates")).to_have_attribute("data-step", str(STEPS - 1))
+    expect(page.locator(".sv-steps input")).to_have_attribute("max", "12")  # every fifth, and 59
+
+
+@pytest.fixture(scope="module")
+def trained(server: Server, browser: Browser) -> tuple[str, dict[str, int]]:
+    """The address of a run that one browser has trained, and the pictures that it saw last."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    page.goto(f"{server.url}/{ADDRESS}{STEPS}")
+    expect(page.locator(".sv-gates")).to_have_attribute("data-step", "0")
     train(page)
-    expect(page.locator(".sv-live[data-state=finished]")).to_be_visible(timeout=WAIT_MS)
-    expect(page.locator(".sv-gates")).to_have_attribute(
-        "data-step", str(steps - 1), timeout=WAIT_MS
-    )
+    shows_the_last_step(page)
+    seen = page.url, pictures(page)
+    context.close()
+    return seen
+
+
+@pytest.fixture
+def shown(page: Page, trained: tuple[str, dict[str, int]]) -> Page:
+    """Another browser at the run's address: it sees the same maps."""
+    page.goto(trained[0])
+    shows_the_last_step(page)
+    assert pictures(page) == trained[1]
     return page
 
 
 def test_the_maps_change_while_the_net_trains(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/{ADDRESS}20000")
+    page.goto(f"{server.url}/{ADDRESS}1000000")
     panel = page.locator(".sv-gates")
-    expect(panel).to_have_attribute("data-step", "0", timeout=WAIT_MS)
+    expect(panel).to_have_attribute("data-step", "0")
     init = pictures(page)
     train(page)
-    expect(page.locator(".sv-live[data-state=running]")).to_be_visible(timeout=WAIT_MS)
-    expect(panel).to_have_attribute("data-step", re.compile(r"\d"), timeout=WAIT_MS)
+    expect(page.locator(".sv-live[data-state=running]")).to_be_visible()
+    expect(panel).to_have_attribute("data-step", re.compile(r"\d"))
     seen = set()
     for _ in range(3):
         step = panel.get_attribute("data-step") or ""
-        expect(panel).not_to_have_attribute("data-step", step, timeout=WAIT_MS)
+        expect(panel).not_to_have_attribute("data-step", step)
         seen.add(pictures(page)["output"])
     assert len(seen) == 3 and all(pictures(page)[name] != init[name] for name in init)
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator(".sv-live[data-state=stopped]")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".sv-live[data-state=stopped]")).to_be_visible()
 
 
-def test_a_finished_run_is_replayed_by_slider_keys_and_button(page: Page, server: Server) -> None:
-    trained(page, server)
+def test_a_finished_run_is_replayed_by_slider_keys_and_button(shown: Page) -> None:
+    page = shown
     panel, slider = page.locator(".sv-gates"), page.locator(".sv-steps input")
-    expect(slider).to_have_attribute("max", "12", timeout=WAIT_MS)  # every fifth step, and 59
     last = pictures(page)
     slider.press("Home")
     expect(panel).to_have_attribute("data-step", "0")
@@ -93,16 +106,16 @@ def test_a_finished_run_is_replayed_by_slider_keys_and_button(page: Page, server
     assert pictures(page) == last
     page.get_by_role("button", name="▶ replay").click()
     expect(page.get_by_role("button", name="❚❚ pause")).to_be_visible()
-    expect(panel).to_have_attribute("data-step", "59", timeout=WAIT_MS)
-    expect(page.get_by_role("button", name="▶ replay")).to_be_visible(timeout=WAIT_MS)
+    expect(panel).to_have_attribute("data-step", "59")
+    expect(page.get_by_role("button", name="▶ replay")).to_be_visible()
     assert pictures(page) == last
 
 
-def test_init_now_and_twin_are_a_switch_and_samples_a_click(page: Page, server: Server) -> None:
-    trained(page, server)
+def test_init_now_and_twin_are_a_switch_and_samples_a_click(shown: Page) -> None:
+    page = shown
     panel, now = page.locator(".sv-gates"), pictures(page)
     mode(page, "at init")
-    expect(panel).to_have_attribute("data-step", "0", timeout=WAIT_MS)
+    expect(panel).to_have_attribute("data-step", "0")
     expect(panel.locator(".sv-reading")).to_contain_text("at init")
     init = pictures(page)
     assert all(init[name] != now[name] for name in now)
@@ -121,10 +134,8 @@ def test_init_now_and_twin_are_a_switch_and_samples_a_click(page: Page, server: 
     assert seven["output"] != now["output"]
 
 
-def test_the_pointer_and_the_arrow_keys_read_layer_cell_and_value(
-    page: Page, server: Server
-) -> None:
-    trained(page, server)
+def test_the_pointer_and_the_arrow_keys_read_layer_cell_and_value(shown: Page) -> None:
+    page = shown
     gate = page.locator("[data-map=gate]")
     box = gate.bounding_box()
     assert box is not None
@@ -144,8 +155,8 @@ def test_the_pointer_and_the_arrow_keys_read_layer_cell_and_value(
     expect(bias.locator(".sv-tip")).to_have_text(re.compile(r"^layer 3, cell 1: b_T = −[12]\.\d+$"))
 
 
-def test_scale_and_order_change_the_picture_and_back(page: Page, server: Server) -> None:
-    trained(page, server)
+def test_scale_and_order_change_the_picture_and_back(shown: Page) -> None:
+    page = shown
     now = pictures(page)
     page.get_by_role("button", name="log", exact=True).click()
     page.wait_for_function(f"() => ({PICTURE})('gate') !== {now['gate']}")
@@ -158,13 +169,13 @@ def test_scale_and_order_change_the_picture_and_back(page: Page, server: Server)
     assert pictures(page) == now
 
 
-def test_a_sample_by_its_number_is_measured_and_shown(page: Page, server: Server) -> None:
-    trained(page, server)
+def test_a_sample_by_its_number_is_measured_and_shown(shown: Page) -> None:
+    page = shown
     now = pictures(page)
     page.get_by_label("Another training sample").fill("123")
     page.get_by_label("Another training sample").press("Enter")
     extra = page.locator("[data-sample='extra']")
-    expect(extra).to_have_attribute("aria-pressed", "true", timeout=WAIT_MS)
+    expect(extra).to_have_attribute("aria-pressed", "true")
     assert pictures(page)["gate"] != now["gate"]
     page.locator("[data-sample='0']").click()
     page.wait_for_function(f"() => ({PICTURE})('gate') === {now['gate']}")
@@ -173,21 +184,10 @@ def test_a_sample_by_its_number_is_measured_and_shown(page: Page, server: Server
 def test_a_recipe_whose_data_is_not_here_says_how_to_get_it(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/gates")
     choose = page.get_by_test_id("stSelectbox").filter(has_text="Recipe").locator("input")
-    choose.click(timeout=WAIT_MS)
+    choose.click()
     page.get_by_role("option", name=re.compile(r"^CIFAR-100 .* b_T = −4 ⤓$")).click()
     note = page.get_by_test_id("stAlert")
-    expect(note).to_contain_text("Data cifar100: not on this machine yet", timeout=WAIT_MS)
+    expect(note).to_contain_text("Data cifar100: not on this machine yet")
     expect(page.get_by_role("button", name=re.compile("Train")).first).to_be_disabled()
     link = note.get_by_role("link", name="Data page")
     expect(link).to_have_attribute("href", re.compile(r"data\?set=cifar100$"))
-
-
-def test_a_second_browser_sees_the_same_maps(
-    new_page: Callable[..., Page], server: Server, tmp_path: Path
-) -> None:
-    first = trained(new_page(), server)
-    second = new_page()
-    second.goto(first.url)
-    expect(second.locator(".sv-gates")).to_have_attribute("data-step", "59", timeout=WAIT_MS)
-    expect(second.locator(".sv-steps input")).to_have_attribute("max", "12", timeout=WAIT_MS)
-    assert pictures(second) == pictures(first)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from skipviz import discover
-from skipviz.runs.store import Store
-from skipviz.runs.worker.recorder import record
 from skipviz.ui.frame import pages
 from tests.browser.serving import Server, serving
-from tests.browser.test_app import WAIT_MS, settled
+from tests.browser.test_app import settled
 from tests.test_lessons import LESSONS, embedded
 
 PAGES = {found.path.name: found for found in pages() if found.chapter == "learn"}
@@ -22,21 +20,21 @@ QUICK, FILE = min(
     ((key, path.name) for path in LESSONS for key, _ in embedded(path)),
     key=lambda found: SCENES[found[0]].seconds,
 )
-TRAINS, TRAINS_FILE = "convergence", "03_residual.py"
-"""A scene whose runs train for many seconds: their curves can be watched."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     nothing = str(tmp_path_factory.mktemp("recordings"))
-    with serving(tmp_path_factory.mktemp("runs"), SKIPVIZ_RECORDINGS=nothing) as started:
+    with serving(
+        tmp_path_factory.mktemp("runs"), SKIPVIZ_RECORDINGS=nothing, SKIPVIZ_FUSED="0"
+    ) as started:
         yield started
 
 
 def open_lesson(page: Page, server: Server, file: str) -> None:
     page.goto(f"{server.url}/{PAGES[file].slug}")
     settled(page)
-    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[file].title, timeout=WAIT_MS)
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[file].title)
 
 
 def no_trouble(page: Page) -> None:
@@ -48,16 +46,16 @@ def card(page: Page, key: str) -> Locator:
     return page.locator(f".st-key-scene_{key}")
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: str(path.stem))
-def test_a_lesson_opens_and_says_what_to_press(server: Server, page: Page, path: Path) -> None:
-    open_lesson(page, server, path.name)
-    for key, _ in embedded(path):
-        expect(card(page, key)).to_contain_text(SCENES[key].question)
-        expect(card(page, key)).to_contain_text("Not trained on this machine yet")
-        expect(card(page, key).get_by_role("button", name="Run")).to_be_enabled()
-    no_trouble(page)
-    number = list(PAGES).index(path.name)
-    expect(page.get_by_text(f"Lesson {number + 1} of {len(PAGES)}")).to_be_visible()
+def test_every_lesson_opens_and_says_what_to_press(server: Server, page: Page) -> None:
+    for path in LESSONS:
+        open_lesson(page, server, path.name)
+        for key, _ in embedded(path):
+            expect(card(page, key)).to_contain_text(SCENES[key].question)
+            expect(card(page, key)).to_contain_text("Not trained on this machine yet")
+            expect(card(page, key).get_by_role("button", name="Run")).to_be_enabled()
+        no_trouble(page)
+        number = list(PAGES).index(path.name)
+        expect(page.get_by_text(f"Lesson {number + 1} of {len(PAGES)}")).to_be_visible()
 
 
 def press_run(page: Page, key: str) -> None:
@@ -67,9 +65,7 @@ def press_run(page: Page, key: str) -> None:
 
 def shows_what_it_trained(page: Page, key: str) -> None:
     shown = card(page, key)
-    expect(shown.locator(".skip-verdict")).to_have_count(
-        len(SCENES[key].expects), timeout=3 * WAIT_MS
-    )
+    expect(shown.locator(".skip-verdict")).to_have_count(len(SCENES[key].expects))
     expect(shown).to_contain_text("Trained on this machine")
     expect(shown.get_by_role("button", name="Run again")).to_be_enabled()
     no_trouble(page)
@@ -80,55 +76,53 @@ def test_viewers_who_press_run_share_it_and_later_ones_find_it(
 ) -> None:
     first, second, late = new_page(), new_page(), new_page()
     for page in (first, second, late):
-        open_lesson(page, server, TRAINS_FILE)
+        open_lesson(page, server, FILE)
     for page in (first, second):
-        press_run(page, TRAINS)
+        press_run(page, QUICK)
+    for page in (first, second):  # its curves, or already what came of them
+        shown = card(page, QUICK)
+        expect(shown.locator(".sv-live, .skip-verdict").first).to_be_visible()
     for page in (first, second):
-        expect(card(page, TRAINS).locator(".sv-live")).to_be_visible(timeout=WAIT_MS)
-    for page in (first, second):
-        shows_what_it_trained(page, TRAINS)
-    press_run(late, TRAINS)  # its page still says Run, and nothing of the runs that are over
-    shows_what_it_trained(late, TRAINS)
-    assert len(list(server.runs.glob("*/experiment.json"))) == len(SCENES[TRAINS].runs)
+        shows_what_it_trained(page, QUICK)
+    press_run(late, QUICK)  # its page still says Run, and nothing of the runs that are over
+    shows_what_it_trained(late, QUICK)
+    assert len(list(server.runs.glob("*/experiment.json"))) == len(SCENES[QUICK].runs)
 
     later = new_page()
-    open_lesson(later, server, TRAINS_FILE)
-    shows_what_it_trained(later, TRAINS)
-    shown = card(first, TRAINS).locator(".skip-told").inner_text()
-    expect(card(later, TRAINS).locator(".skip-told")).to_have_text(shown)
+    open_lesson(later, server, FILE)
+    shows_what_it_trained(later, QUICK)
+    shown = card(first, QUICK).locator(".skip-told").inner_text()
+    expect(card(later, QUICK).locator(".skip-told")).to_have_text(shown)
     _stands_among_the_sentences(server, later)
 
 
 def _stands_among_the_sentences(server: Server, page: Page) -> None:
     """What was measured stands beside its sentence; the others can be measured."""
     open_lesson(page, server, "08_what_we_got_wrong.py")
-    row = page.locator(f".st-key-wrong_{TRAINS}")
+    row = page.locator(f".st-key-wrong_{QUICK}")
     met = row.locator(".skip-verdict").first
-    expect(met).to_contain_text(f"of {len(SCENES[TRAINS].expects)} expectations behind")
+    expect(met).to_contain_text(f"of {len(SCENES[QUICK].expects)} expectations behind")
     expect(page.get_by_text(f"1 of {len(SCENES)} sentences are measured")).to_be_visible()
     empty = page.get_by_text("Not measured on this machine yet")
     expect(empty).to_have_count(len(SCENES) - 1)
     page.get_by_role("button", name="Measure the other").click()
-    expect(page.get_by_role("progressbar").first).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("progressbar").first).to_be_visible()
     page.get_by_role("button", name="Stop after this one").click()
-    expect(page.get_by_text("Training now")).to_have_count(1, timeout=WAIT_MS)
+    expect(page.get_by_text("Training now")).to_have_count(1)
     no_trouble(page)
 
 
-def test_a_recording_is_shown_as_such_until_somebody_trains(tmp_path: Path, page: Page) -> None:
-    recordings = tmp_path / "recordings"
-    record(QUICK, seeds=1, store=Store(recordings, recordings))
-    (tmp_path / "runs").mkdir()
-    with serving(tmp_path / "runs", SKIPVIZ_RECORDINGS=str(recordings)) as server:
-        open_lesson(page, server, FILE)
-        shown = card(page, QUICK)
-        expect(shown.locator(".skip-recorded")).to_contain_text("Not of this machine: recorded on")
-        expect(shown.locator(".skip-recorded")).to_contain_text("1 seed.")
-        verdicts = shown.locator(".skip-verdict")
-        expect(verdicts).to_have_count(len(SCENES[QUICK].expects), timeout=WAIT_MS)
-        expect(verdicts.locator("b").first).to_contain_text("recorded: ")
-        shown.get_by_role("button", name="Run").click()
-        expect(shown).to_contain_text("Trained on this machine", timeout=3 * WAIT_MS)
-        expect(shown.locator(".skip-recorded")).to_have_count(0)
-        expect(verdicts.locator("b").first).to_contain_text("here")
-        no_trouble(page)
+def test_a_recording_is_shown_as_such_until_somebody_trains(recorded: Server, page: Page) -> None:
+    open_lesson(page, recorded, FILE)
+    shown = card(page, QUICK)
+    origin = shown.locator(".skip-recorded")
+    expect(origin).to_contain_text("Not of this machine: recorded on")
+    expect(origin).to_contain_text(re.compile(r"\d seeds?\."))
+    verdicts = shown.locator(".skip-verdict")
+    expect(verdicts).to_have_count(len(SCENES[QUICK].expects))
+    expect(verdicts.locator("b").first).to_contain_text("recorded: ")
+    shown.get_by_role("button", name="Run").click()
+    expect(shown).to_contain_text("Trained on this machine")
+    expect(origin).to_have_count(0)
+    expect(verdicts.locator("b").first).to_contain_text("here")
+    no_trouble(page)

@@ -14,10 +14,10 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import WAIT_MS
+
 ROOT = Path(__file__).resolve().parents[2]
 APP = Path(__file__).with_name("live_app.py")
-WAIT_MS = 20_000
-
 Ask = Callable[[str], bytes]
 
 
@@ -64,7 +64,7 @@ def ask(server: str) -> Ask:
     """Tells the server of the runs what to do."""
 
     def get(what: str) -> bytes:
-        with urlopen(f"{server}/test/{what}", timeout=10) as answer:
+        with urlopen(f"{server}/test/{what}", timeout=60) as answer:
             body: bytes = answer.read()
             return body
 
@@ -87,7 +87,6 @@ def drawn(page: Page, step: int) -> None:
             return !plot || (curve && curve[curve.length - 1] >= step);
         }""",
         arg=step,
-        timeout=WAIT_MS,
     )
 
 
@@ -141,13 +140,13 @@ def test_curves_grow_and_no_step_is_missing(page: Page, server: str, ask: Ask) -
 
 def test_an_empty_chart_says_what_to_press(page: Page, server: str) -> None:
     page.goto(server)
-    expect(page.locator(".sv-loss .sv-empty")).to_contain_text("Press Train", timeout=WAIT_MS)
+    expect(page.locator(".sv-loss .sv-empty")).to_contain_text("Press Train")
     expect(page.locator(".sv-chip")).to_contain_text("nothing to show yet")
 
 
 def test_a_run_that_is_not_there_is_told(page: Page, server: str) -> None:
     page.goto(f"{server}/?run=nothing")
-    expect(page.locator(".sv-message")).to_contain_text("There is no run", timeout=WAIT_MS)
+    expect(page.locator(".sv-message")).to_contain_text("There is no run")
 
 
 def test_zoom_survives_updates_and_reruns(page: Page, server: str, ask: Ask) -> None:
@@ -189,7 +188,6 @@ def test_a_slider_that_was_moved_stays_and_shows_exact_frames(
           const shown = document.getElementById("sv-charts-profile").data[0].y;
           return Math.abs(Math.log10(shown[0] / lanes[0].signal_gradient_norm[0])) < 1e-5;
         }""",
-        timeout=WAIT_MS,
     )
     page.get_by_role("button", name="follow").click()
     expect(slider).to_have_value("149")
@@ -243,7 +241,7 @@ def test_polling_can_be_asked_for(page: Page, server: str, ask: Ask) -> None:
     assert not [url for url in sockets if url.endswith("/live")]
     page.get_by_role("slider", name="step shown").press("Home")
     expect(page.locator("#sv-charts-gates-2 + .sv-empty")).to_be_hidden()
-    expect(page.locator(".sv-gates .sv-reading")).to_contain_text("step 0", timeout=WAIT_MS)
+    expect(page.locator(".sv-gates .sv-reading")).to_contain_text("step 0")
 
 
 def test_another_run_takes_the_same_charts(page: Page, server: str, ask: Ask) -> None:
@@ -350,6 +348,7 @@ def test_the_axis_of_a_run_with_a_budget_in_seconds_grows_and_ends_with_it(
 def test_ten_tabs_follow_one_run(browser: Browser, server: str, ask: Ask) -> None:
     ask("grow?run=pair-tabs&to=10")
     context = browser.new_context()
+    context.set_default_timeout(WAIT_MS)
     try:
         pages = [context.new_page() for _ in range(10)]
         for page in pages:

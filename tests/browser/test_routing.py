@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from playwright.sync_api import Page, expect
@@ -11,16 +9,8 @@ from playwright.sync_api import Page, expect
 from skipviz.engine.training import Training
 from skipviz.runs.store import Store, write_json
 from skipviz.spec import Experiment, Lane
-from tests.browser.serving import Server, serving
-from tests.browser.test_app import settled
-
-WAIT_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("runs")) as started:
-        yield started
+from tests.browser.serving import Server
+from tests.browser.test_app import pause, settled
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +37,15 @@ def test_classes_are_drawn_beside_shuffled_labels_and_two_are_compared(
     page: Page, server: Server, run_id: str
 ) -> None:
     page.goto(f"{server.url}/routing?run={run_id}")
-    page.get_by_text("Class routing", exact=True).click(timeout=WAIT_MS)
+    page.get_by_text("Class routing", exact=True).click()
     titles = page.locator(".js-plotly-plot .infolayer .annotation-text")
-    expect(titles).to_have_count(11, timeout=WAIT_MS)
+    expect(titles).to_have_count(11)
     expect(titles.last).to_have_text("shuffled labels")
     expect(page.get_by_text("True classes differ")).to_be_visible()
     pair = page.get_by_role("toolbar", name="Compare two classes")
     pair.get_by_text("0", exact=True).click()
     pair.get_by_text("7", exact=True).click()
-    expect(titles.nth(2)).to_have_text("0 minus 7", timeout=WAIT_MS)
+    expect(titles.nth(2)).to_have_text("0 minus 7")
     expect(titles).to_have_count(4)
 
 
@@ -64,30 +54,26 @@ def test_a_layer_that_is_clicked_is_taken_out_of_every_lane(
 ) -> None:
     page.goto(f"{server.url}/routing?run={run_id}")
     points = page.locator(".js-plotly-plot .points path")
-    expect(points.first).to_be_visible(timeout=WAIT_MS)
+    expect(points.first).to_be_visible()
     rows = page.locator(".skip-facts tr")
-    expect(rows).to_have_count(3, timeout=WAIT_MS)
+    expect(rows).to_have_count(3)
     expect(rows.nth(1).locator("td").last).to_have_text("–")
     points.nth(1).click(force=True)
-    expect(page.get_by_test_id("stMultiSelect").get_by_text("3", exact=True)).to_be_visible(
-        timeout=WAIT_MS
-    )
+    expect(page.get_by_test_id("stMultiSelect").get_by_text("3", exact=True)).to_be_visible()
     for lane in (1, 2):
-        expect(rows.nth(lane).locator("td").last).to_contain_text("%", timeout=WAIT_MS)
+        expect(rows.nth(lane).locator("td").last).to_contain_text("%")
     boxes = page.locator(".js-plotly-plot .subplot.x4y4 .points path")  # the plain net, drawn
     expect(boxes).to_have_count(5)
     settled(page)
     boxes.nth(3).click(force=True)
     chosen = page.get_by_test_id("stMultiSelect")
-    expect(chosen.get_by_text("5", exact=True)).to_be_visible(timeout=WAIT_MS)
+    expect(chosen.get_by_text("5", exact=True)).to_be_visible()
     settled(page)
-    page.wait_for_timeout(400)  # Plotly takes two clicks within 300 ms for a double click
+    pause(page, 400)  # Plotly takes two clicks within 300 ms for a double click
     boxes.nth(1).click(force=True)
-    expect(chosen.get_by_text("3", exact=True)).to_have_count(0, timeout=WAIT_MS)
+    expect(chosen.get_by_text("3", exact=True)).to_have_count(0)
 
 
 def test_a_page_without_a_run_says_what_to_press(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/routing")
-    expect(page.get_by_text("the measurements follow as soon as the run has ended")).to_be_visible(
-        timeout=WAIT_MS
-    )
+    expect(page.get_by_text("the measurements follow as soon as the run has ended")).to_be_visible()
