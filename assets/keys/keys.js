@@ -16,7 +16,7 @@ const WORD_MS = 300; // a wait that is shorter than this needs no word
 let shortcuts = new Set();
 let drawing = 0; // the last drawing of the whole page that the server told of
 let kept = null; // the key that waits: { name, place, since, steady, idle }
-let asked = null; // the button whose answer is awaited: { button, drawing, since, ran, stale, quiet }
+let asked = null; // the button that awaits its answer: { button, drawing, since, drawn, change }
 let wasOpen = false; // something that Esc closes was open when the key went down
 let clock = 0;
 
@@ -89,8 +89,7 @@ function app() {
 
 function isBusy() {
   const state = app()?.dataset ?? {};
-  return Boolean(asked) || state.testScriptState !== "notRunning" ||
-    state.testConnectionState !== "CONNECTED" ||
+  return state.testScriptState !== "notRunning" || state.testConnectionState !== "CONNECTED" ||
     document.querySelector('[data-testid="stSkeleton"]') !== null;
 }
 
@@ -99,37 +98,39 @@ function clicked({ target }) {
     '[data-testid="stButton"] button, [data-testid="stFormSubmitButton"] button',
   );
   if (!button || button.disabled) return;
-  asked?.button.removeAttribute("aria-busy");
-  asked = { button, drawing, since: now(), ran: false, stale: false, quiet: null };
+  if (asked) heardOf();
+  const change = new MutationObserver(() => asked && (asked.drawn = true));
+  const box = button.closest('[data-testid="stElementContainer"]') ?? button;
+  const attributeFilter = ["data-stale", "disabled"];
+  change.observe(box, { attributeFilter, childList: true, characterData: true, subtree: true });
+  asked = { button, drawing, since: now(), drawn: false, change };
   button.setAttribute("aria-busy", "true");
   watch();
+}
+
+/** The server has answered the pressed button. */
+function heardOf() {
+  asked.change.disconnect();
+  asked.button.removeAttribute("aria-busy");
+  asked = null;
 }
 
 /** Looks at the page until nothing is awaited any more. */
 function watch() {
   clock ||= setInterval(() => {
-    if (asked && isAnswered()) {
-      asked.button.removeAttribute("aria-busy");
-      asked = null;
-    }
+    if (asked && isAnswered()) heardOf();
     if (kept) tryKept();
     if (!asked && !kept) clock = clearInterval(clock) ?? 0;
   }, LOOK_MS);
 }
 
-/** Was the page, or the button's part of it, drawn again since the button was pressed? */
+/** Was the page, or the button's part of it, drawn again since the button was pressed? That the
+ *  script ran says nothing: parts of a page that follow a clock run it all the time. */
 function isAnswered() {
-  const { button } = asked;
+  const { button, drawn, since } = asked;
   if (!button.isConnected) return true;
-  const running = app()?.dataset.testScriptState !== "notRunning";
-  asked.ran ||= running;
-  asked.quiet = running ? null : asked.quiet ?? now();
-  if (isStale(button)) {
-    asked.stale = true;
-    return false;
-  }
-  if (asked.stale || asked.drawing !== drawing) return true;
-  return asked.quiet !== null && now() - asked.quiet > (asked.ran ? STEADY_MS : UNSEEN_MS);
+  if (isStale(button)) return false;
+  return drawn || asked.drawing !== drawing || (now() - since > UNSEEN_MS && !isBusy());
 }
 
 function tryKept() {
@@ -144,7 +145,7 @@ function tryKept() {
     return button.click();
   }
   kept.steady = null;
-  kept.idle = button || isBusy() ? null : kept.idle ?? now();
+  kept.idle = button || asked || isBusy() ? null : kept.idle ?? now();
   if (kept.idle !== null && now() - kept.idle > NOTHING_MS) forget("there is nothing to press here");
   else if (now() - since > WORD_MS) say(`${shownName(name)} waits until the page is there`);
 }
