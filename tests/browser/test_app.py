@@ -205,6 +205,7 @@ def test_the_first_request_after_a_start_shows_a_page_inside_its_frame(
     with serving(tmp_path) as cold:
         open_page(page, cold, slug)
         is_framed(page)
+        assert page.url == f"{cold.url}/{slug}" or page.url.startswith(f"{cold.url}/{slug}?")
 
 
 def test_a_page_is_found_as_it_was_left(server: Server, page: Page) -> None:
