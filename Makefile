@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run check test test-long bench clean
+.PHONY: run check test test-long bench wheelhouse clean
 
 run:
 	@$(PYTHON) tools/environment.py requirements.txt
@@ -29,6 +29,11 @@ test-long:
 bench:
 	@$(PYTHON) tools/environment.py requirements-dev.txt
 	$(BIN)/python benchmarks/live_page.py
+
+# Everything as wheels, for a room without a network; WHEELHOUSE=--light leaves out training.
+wheelhouse:
+	@$(PYTHON) tools/environment.py requirements.txt
+	$(BIN)/python tools/wheelhouse.py $(WHEELHOUSE)
 
 clean:
 	rm -rf .venv

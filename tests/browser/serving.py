@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,21 +35,24 @@ def free_port() -> int:
 
 @contextmanager
 def serving(runs: Path, *options: str, **environment: str) -> Iterator[Server]:
-    """Starts the app as a user does and waits until it answers; ends it and its workers after."""
+    """Starts the app as a user of a checkout does; `runs` is the folder of its runs."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true"]
-    log = (runs / "server.log").open("ab")
-    process = subprocess.Popen(
-        [*command, *options],
-        cwd=ROOT,
-        env=os.environ | {"SKIPVIZ_RUNS": str(runs)} | environment,
-        stdout=log,
-        stderr=log,
-    )
+    everything = os.environ | {"SKIPVIZ_RUNS": str(runs)} | environment
+    with running([*command, *options], port, runs, cwd=ROOT, env=everything) as server:
+        yield server
+
+
+@contextmanager
+def running(command: list[str], port: int, folder: Path, **options: Any) -> Iterator[Server]:
+    """Starts a server and waits until it answers on `port`; ends it and its workers after. Its log
+    goes into `folder`; `options` are those of Popen."""
+    log = (folder / "server.log").open("ab")
+    process = subprocess.Popen(command, stdout=log, stderr=log, **options)
     try:
         _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield Server(f"http://127.0.0.1:{port}", process, runs)
+        yield Server(f"http://127.0.0.1:{port}", process, folder)
     finally:
         process.terminate()
         try:
