@@ -13,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from skipviz import __version__, console, discover, performing, training_command
+from skipviz import __version__, console, discover, packages, performing, training_command
 from skipviz.datafiles import children, places
 from skipviz.datafiles import cli as datafiles
+from skipviz.datafiles.find import missing
 from skipviz.declarations import probe
+from skipviz.runs import origin
 from skipviz.runs.store import Store
 from skipviz.runs.tracks import labels
 from skipviz.spec import SpecError, architecture, refuse_idle, settle
@@ -86,9 +88,12 @@ def measured(args: argparse.Namespace) -> int:
     store = Store()
     declared = probe(args.probe)
     options = declared.options(_knobs(args.options))
-    store.experiment(args.run)
+    absent = missing(store.experiment(args.run).data)
     if store.is_recorded(args.run):
         raise SpecError(f"run '{args.run}': a recording has no weights; train its scene")
+    if absent:
+        raise SpecError(absent)
+    packages.check(f"probe {args.probe}")
     from skipviz.engine.trained import load
 
     value = load(store.folder(args.run), args.turn).asked(declared, options)
@@ -107,33 +112,31 @@ def runs(args: argparse.Namespace) -> int:
     store = Store()
     rows = []
     for run_id in store.runs():
+        status = store.status(run_id)
+        row = {"run": run_id, "state": status["state"], "step": status.get("step", 0)}
         try:
             experiment = store.experiment(run_id)
         except SpecError:
+            orphan = origin.orphan(store.folder(run_id))
+            rows += [row | orphan] if orphan else []
             continue
-        status = store.status(run_id)
-        rows.append(
-            {
-                "run": run_id,
-                "state": status["state"],
-                "step": status.get("step", 0),
-                "steps": experiment.steps,
-                "data": experiment.data,
-                "lanes": labels(experiment),
-            }
-        )
+        row |= {"steps": experiment.steps, "data": experiment.data.partition("@")[0]}
+        row |= {"lanes": labels(experiment), "data_remark": origin.remark(store.data(run_id))}
+        rows.append(row)
     if args.json:
         print(dumps({"runs": rows, "folder": str(store.root)}))
         return 0
     for row in rows:
         lanes = ", ".join(row["lanes"])
-        print(f"{row['run']}  {row['state']:12} {row['step']:>7}/{row['steps']:<7} {lanes}")
+        note = f"  [{row['data']}: {row['data_remark']}]" if row["data_remark"] else ""
+        print(f"{row['run']}  {row['state']:12} {row['step']:>7}/{row['steps']:<7} {lanes}{note}")
     print(f"{len(rows)} runs in {store.root}")
     return 0
 
 
 def bench(args: argparse.Namespace) -> int:
     """Runs a benchmark and compares it with its goals; status 1 where one is missed."""
+    packages.check("a benchmark")
     home = places.shipped() / "benchmarks"
     found = [
         path.stem

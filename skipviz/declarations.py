@@ -76,6 +76,8 @@ class Dataset:
     folder   where the arrays of a user's own set lie; empty for all others
     held_out   one in so many pictures of each class is held out, drawn by the experiment's seed; 0
              where the set has a test part of its own
+    gone     one sentence, of a set that stands in for one that was removed or replaced: a run was
+             trained on it, and its pictures are not here any more
     """
 
     title: str
@@ -94,6 +96,7 @@ class Dataset:
     files: Files | None = None
     folder: str = ""
     held_out: int = 0
+    gone: str = ""
 
     @property
     def num_classes(self) -> int:
@@ -142,9 +145,20 @@ def architecture(family: Any) -> Architecture:
     return found[family]
 
 
+_lost: dict[str, Dataset] = {}
+
+
+def lost(key: str, declared: Dataset) -> str:
+    """Makes a set that stands in for one that is gone known by this key: no page offers it."""
+    _lost[key] = declared
+    return key
+
+
 def dataset(key: Any) -> Dataset:
     """The declaration of the data set `key`, or SpecError."""
     found: Mapping[str, Dataset] = discover.datasets()
+    if isinstance(key, str) and key in _lost:
+        return _lost[key]
     if not isinstance(key, str) or key not in found:
         raise SpecError(f"data {show(key)}: must be one of {listed(found)}")
     return found[key]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from skipviz import packages
 from skipviz.datafiles import children
 
 
@@ -46,9 +47,9 @@ def _python() -> Finding:
 
 
 def _packages() -> Finding:
-    needed = ("streamlit", "torch", "torchvision", "plotly", "graphviz", "pydantic", "pyarrow")
+    needed = ("streamlit", "plotly", "graphviz", "pydantic", "pyarrow", "psutil")
     found, missing = [], []
-    for name in (*needed, "scikit-learn", "psutil"):
+    for name in needed:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
@@ -61,6 +62,9 @@ def _packages() -> Finding:
 
 def _pair() -> Finding:
     """torch and torchvision must come from the same build."""
+    lacking = packages.untrainable()
+    if lacking:
+        return Finding("Torch pair", False, lacking)
     good, text = _run(
         "import torch, torchvision; print(torch.__version__, torchvision.__version__)"
     )
@@ -75,13 +79,20 @@ def _pair() -> Finding:
     return Finding("Torch pair", False, text)
 
 
+def _with_torch(what: str, code: str) -> Finding:
+    """What such code says; left out where torch is missing, which one finding says already."""
+    if packages.missing():
+        return Finding(what, True, f"left out without {' and '.join(packages.missing())}")
+    return Finding(what, *_run(code))
+
+
 def _devices() -> Finding:
     code = (
         "from skipviz.engine.device import available;"
         "print('; '.join(f\"{d['key']}: {d['name']}, {d['free'] / 2**30:.1f} of"
         " {d['memory'] / 2**30:.1f} GB free\" for d in available()))"
     )
-    return Finding("Devices", *_run(code))
+    return _with_torch("Devices", code)
 
 
 def _placing() -> Finding:
@@ -103,7 +114,7 @@ def _fused() -> Finding:
         "print(f'in use: {fused.peak_gflops():.0f} Gflop/s are the peak of one core'"
         " if fused.available() else f'not in use: {fused.why()}; the stacked engine trains')"
     )
-    return Finding("Fused kernel", *_run(code))
+    return _with_torch("Fused kernel", code)
 
 
 def _port() -> Finding:
@@ -139,7 +150,7 @@ for frame in train(Experiment(lanes=[lane], steps=100_000, lr=0.03)):
         break
 print(f"ResNet-20 on digits: {steps / 5:.0f} steps a second, loss {frame.lanes[0].loss:.3f}")
 """
-    return Finding("Five seconds of training", *_run(code))
+    return _with_torch("Five seconds of training", code)
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (

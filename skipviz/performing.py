@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from skipviz import discover, final
+from skipviz import discover, final, packages
 from skipviz.datafiles import children, places
 from skipviz.datafiles.find import missing
 from skipviz.datafiles.places import megabytes
@@ -57,6 +57,8 @@ def scene(args: argparse.Namespace) -> int:
     if not args.all and not args.keys:
         return _listed(found, args.json)
     keys = list(found) if args.all else args.keys
+    if not args.recorded:
+        packages.check()
     for key in keys:
         told(found[key], args.seeds, args.first_seed)  # a wrong seed is said before hours are spent
     began = time.monotonic()
@@ -84,6 +86,7 @@ def record(args: argparse.Namespace) -> int:
     places.check_recordings_are_ours()
     for key in args.keys:
         told(found[key], args.seeds)
+    packages.check("recording")
     from skipviz.runs.worker.recorder import record as keep
 
     rows = []

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from skipviz import discover, final
+from skipviz import discover, final, packages
 from skipviz.runs.tracks import labels
 from skipviz.spec import Experiment, SpecError, refuse_idle
 from skipviz.strict_json import dumps
@@ -22,6 +22,7 @@ def train(args: argparse.Namespace) -> int:
     from skipviz.runs import capacity
 
     experiment = _experiment(args.experiment)
+    packages.check()
     capacity.check(experiment)
     from skipviz import engine
     from skipviz.engine import calibration

@@ -19,10 +19,13 @@ ROOT = Path(__file__).parent.parent
 
 GROUND = {"knob", "declarations", "spec", "terms", "discover", "frame", "wiring", "scene"}
 GROUND |= {"pictured", "fields", "schedule", "final", "strict_json", "placing"}
+GROUND |= {"packages", "escapes"}
 PLAIN_RUNS = GROUND | {"presets", "scenes", "probes", "data", "datafiles"}
 ALLOWED: dict[str, set[str]] = {
     "skipviz": set(),
     "knob": set(),
+    "packages": {"knob"},
+    "escapes": set(),
     "terms": set(),
     "console": set(),
     "discover": set(),

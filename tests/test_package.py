@@ -18,7 +18,7 @@ from skipviz.knob import SpecError
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-TRAINING = {"torch", "torchvision", "scikit-learn"}
+TRAINING = {"torch", "torchvision"}
 
 
 def _names(lines: list[str]) -> set[str]:

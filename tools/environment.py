@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 NEWER = ("python3.13", "python3.12", "python3.11", "python3.14")
-TRIED = "import graphviz, plotly, psutil, pyarrow, pydantic, segno, sklearn, streamlit, torchvision"
+TRIED = "import graphviz, plotly, psutil, pyarrow, pydantic, segno, streamlit, torchvision"
 
 
 class Trouble(Exception):

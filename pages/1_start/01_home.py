@@ -3,8 +3,6 @@
 icon: home
 """
 
-import math
-
 import streamlit as st
 
 from skipviz.ui import home
@@ -48,12 +46,8 @@ seconds.
         label="**Lessons**: the whole story, in short pages",
         icon=":material/school:",
     )
-    st.caption(
-        f"The picture: a residual net of {home.DEPTH} layers and its plain twin, the same layers"
-        " with the same first weights, trained on 8×8 handwritten digits when this server started."
-        f" Guessing among ten digits costs a loss of ln 10 = {math.log(10):.2f}."
-    )
-with right:
     run = home.picture()
+    st.caption(home.caption(run))
+with right:
     if run is not None:
         charts(run, key="home", panels=("header", "loss", "profile"), replay_s=6.0)

@@ -8,7 +8,7 @@ import streamlit as st
 from skipviz.placing import alike
 from skipviz.ui import address, routing
 from skipviz.ui.measured import when_ended
-from skipviz.ui.notes import absent, marked
+from skipviz.ui.notes import absent, marked, press
 from skipviz.ui.training import buttons, charts, foot
 
 st.title("Routing and lesions")
@@ -40,7 +40,7 @@ run = buttons(experiment if here else None, run, "routing", boxes)
 
 if run is None:
     if here:
-        st.info("Press **Train**: the measurements follow as soon as the run has ended.")
+        press("Press **Train**: the measurements follow as soon as the run has ended.")
 else:
     if run.status()["state"] != "finished":
         charts(run, key="routing_charts", panels=("header",) if run.ended else ("header", "loss"))

@@ -8,6 +8,7 @@ import streamlit as st
 from skipviz.ui import address, lab
 from skipviz.ui.control import controls, differs, recorded
 from skipviz.ui.inside import inside
+from skipviz.ui.notes import press
 from skipviz.ui.training import buttons, charts, foot
 
 st.title("Lab")
@@ -29,7 +30,7 @@ run = buttons(experiment, run, "lab", boxes)
 controls(run, experiment, "lab")
 
 if run is None:
-    st.info("Press **Train** to watch these nets learn, step by step, on the same batches.")
+    press("Press **Train** to watch these nets learn, step by step, on the same batches.")
 else:
     charts(run, key="lab_charts")
     inside(run)

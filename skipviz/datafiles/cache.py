@@ -70,6 +70,8 @@ def kept(key: str) -> bool:
 
 def entry(key: str, declared: Dataset) -> Path | None:
     """The folder of a set's arrays; where its files are gone, the newest that was made of them."""
+    if declared.gone:
+        return None
     if declared.folder:
         return Path(declared.folder)
     if declared.files is None or find.find(declared.files) is not None:
@@ -169,10 +171,11 @@ def _entries(key: str) -> list[Path]:
 
 
 def _fingerprint(key: str, declared: Dataset) -> str:
-    parts = [key, version("numpy"), version("scikit-learn")]
+    parts = [key, version("numpy")]
     source = getattr(sys.modules.get(f"skipviz.data.{key}"), "__file__", None)
     if source:
-        parts.append(hashlib.sha256(Path(source).read_bytes()).hexdigest())
+        shipped = (Path(source), Path(source).with_suffix(".npz"))
+        parts += [hashlib.sha256(p.read_bytes()).hexdigest() for p in shipped if p.is_file()]
     found = find.find(declared.files) if declared.files else None
     if declared.files and found:
         for path in find.paths(declared.files, found):

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from skipviz import discover
+from skipviz import discover, packages
 from skipviz.datafiles import archives, cache, find, places
 from skipviz.declarations import dataset
 from skipviz.knob import SpecError
@@ -129,6 +129,10 @@ def _prepare(args: argparse.Namespace, tell: Any) -> None:
     if absent:
         raise SpecError(absent)
     cache.arrays(args.what)
+    lacking = packages.untrainable("the linear model")
+    if lacking:
+        tell(key=args.what, text=f"{args.what}: here; {lacking}")
+        return
     tell(stage="linear")
     found = cache.linear(args.what)
     if found is None:

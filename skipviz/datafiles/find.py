@@ -51,10 +51,14 @@ def find(files: Files) -> Found | None:
 
 
 def missing(key: str) -> str:
-    """One sentence that says how to get a set that is not here; empty where it is here."""
+    """One sentence that says how to get a set that is not here; empty where it is here,
+    and what became of one that a run was trained on and that is gone."""
     from skipviz.datafiles import cache
 
-    files = dataset(key).files
+    declared = dataset(key)
+    if declared.gone:
+        return declared.gone
+    files = declared.files
     if files is None or find(files) is not None or cache.kept(key):
         return ""
     return absence(key, files)

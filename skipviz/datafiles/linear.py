@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from skipviz import packages
 from skipviz.datafiles import cache
 from skipviz.declarations import dataset
 
@@ -19,7 +20,9 @@ PENALTY = 1e-2
 
 
 def fit(key: str) -> dict[str, Any]:
-    """Held-out and training error of the linear model, in shares, and what it was fitted to."""
+    """Held-out and training error of the linear model, in shares, and what it was fitted to.
+    SpecError without torch."""
+    packages.check("the linear model")
     import torch
 
     images, labels, held_images, held_labels = cache.arrays(key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,28 +162,30 @@ def _shallow(picture: Image.Image, grey: bool, bits: int, stretch: float) -> Dec
     return Decoded(made, clear is not None and bool((clear < 1).any()), deepest)
 
 
-def cutter(side: int) -> Any:
-    """A function that makes a square uint8 array (C, side, side) of a picture: the shorter side
-    scaled to `side`, the middle kept."""
-    from torchvision import transforms
+def square(picture: Image.Image, side: int) -> Image.Image:
+    """The shorter side scaled to `side` (bilinear, antialiased), the middle kept: pixel for pixel
+    what torchvision's Resize and CenterCrop make of it."""
+    width, height = picture.size
+    shorter = min(width, height)
+    wide, high = side * width // shorter, side * height // shorter
+    scaled = picture.resize((wide, high), Image.Resampling.BILINEAR)
+    left, top = round((wide - side) / 2), round((high - side) / 2)
+    return scaled.crop((left, top, left + side, top + side))
 
-    steps = transforms.Compose([transforms.Resize(side), transforms.CenterCrop(side)])
+
+def cutter(side: int) -> Callable[[Image.Image], np.ndarray]:
+    """A function that makes a square uint8 array (C, side, side) of a picture."""
 
     def cut(picture: Image.Image) -> np.ndarray:
-        pixels = np.asarray(steps(picture), dtype=np.uint8)
+        pixels = np.asarray(square(picture, side), dtype=np.uint8)
         return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
     return cut
 
 
 def resized(images: np.ndarray, side: int) -> np.ndarray:
-    """The same for an array of images (N, C, H, W), uint8."""
-    import torch
-    from torchvision.transforms import functional
-
-    parts = []
-    for start in range(0, len(images), 1024):
-        part = torch.from_numpy(np.ascontiguousarray(images[start : start + 1024]))
-        part = functional.resize(part, [side], antialias=True)
-        parts.append(functional.center_crop(part, [side, side]).numpy())
-    return np.concatenate(parts)
+    """The same for an array of images (N, C, H, W), uint8: each channel is a grey picture."""
+    made = np.empty((*images.shape[:2], side, side), dtype=np.uint8)
+    for place in np.ndindex(images.shape[:2]):
+        made[place] = np.asarray(square(Image.fromarray(images[place]), side))
+    return made

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from skipviz import packages
 from skipviz.datafiles import find, places
 from skipviz.declarations import Files
 from skipviz.knob import SpecError
@@ -29,7 +30,8 @@ Arrays = tuple[Any, Any, Any, Any]
 
 
 def torchvision_class(files: Files) -> Any:
-    """torchvision's class for the set."""
+    """torchvision's class for the set; SpecError where torchvision is not installed."""
+    packages.check(f"reading {files.torchvision}")
     from torchvision import datasets
 
     return getattr(datasets, files.torchvision)

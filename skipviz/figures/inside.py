@@ -7,6 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from skipviz.escapes import plotly
 from skipviz.figures import theme
 from skipviz.figures.layout import LAYER, laid_out
 
@@ -15,11 +16,12 @@ def confusion(
     counts: Sequence[Sequence[int]], classes: Sequence[str], title: str, dark: bool
 ) -> Any:
     """How often each class was taken for each other: rows true, columns predicted, pictures."""
+    names = [plotly(name) for name in classes]
     figure = go.Figure(
         go.Heatmap(
             z=counts,
-            x=list(classes),
-            y=list(classes),
+            x=names,
+            y=names,
             text=counts,
             texttemplate="%{text}",
             colorscale="Cividis",
@@ -98,7 +100,7 @@ def probabilities(
     figure = go.Figure()
     for label, family, shares in lanes:
         figure.add_bar(
-            x=list(classes),
+            x=[plotly(name) for name in classes],
             y=list(shares),
             name=label,
             marker={"color": theme.colour(family, dark=dark)},

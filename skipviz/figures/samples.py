@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
+from skipviz.escapes import plotly
 from skipviz.figures import theme
 
 CHANNELS = {1: ("grey",), 2: ("x", "y"), 3: ("red", "green", "blue")}
@@ -48,7 +49,11 @@ def plane(points: np.ndarray, labels: np.ndarray, names: Sequence[str], dark: bo
         mine = points[labels == label]
         colour = _CLASSES[label % len(_CLASSES)][int(dark)]
         figure.add_scatter(
-            x=mine[:, 0], y=mine[:, 1], mode="markers", name=name, marker=dict(size=5, color=colour)
+            x=mine[:, 0],
+            y=mine[:, 1],
+            mode="markers",
+            name=plotly(name),
+            marker=dict(size=5, color=colour),
         )
     _dress(figure, dark, height=640)
     figure.update_xaxes(title="x, 0 to 255")

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from skipviz import packages
 from skipviz.placing import Placing
 from skipviz.runs import control, measure
 from skipviz.runs.live import Run
@@ -45,7 +46,10 @@ class Dispatcher:
     # --- life of the server
 
     def start(self) -> None:
-        """Starts the workers; returns at once, they warm up by themselves."""
+        """Starts the workers; returns at once, they warm up by themselves. None without torch:
+        none could train."""
+        if packages.untrainable():
+            return
         with self._lock:
             while len(self._workers) < self.running + 1 and not self._closing:
                 self._workers.append(Worker(self._heard, self._lost))

@@ -7,13 +7,15 @@ is stopped, or its budget is used up.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Any
 
+from skipviz import packages
 from skipviz.datafiles.find import missing
 from skipviz.declarations import probe
 from skipviz.knob import show
 from skipviz.placing import alike
-from skipviz.runs import capacity, control, measure
+from skipviz.runs import capacity, control, measure, origin
 from skipviz.runs.dispatcher import Dispatcher
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.known import Known
@@ -91,7 +93,9 @@ class Manager(Dispatcher):
             run = self._runs.get(run_id)
             status = run.status() if run is not None else self.store.status(run_id)
             if status["state"] == "finished":
-                return self.find(run_id)
+                found = self.find(run_id)
+                if found is not None and found.experiment.data == experiment.data:
+                    return found
         return None
 
     def stop(self, run_id: str) -> None:
@@ -157,6 +161,8 @@ class Manager(Dispatcher):
             if run is not None:
                 self._runs.move_to_end(run_id)
                 self._lighten()
+                if run.ended and run.folder is not None:
+                    self._look_at_data(run)
                 return run
         try:
             experiment = self.store.experiment(run_id)
@@ -182,6 +188,10 @@ class Manager(Dispatcher):
             return known
         if self.store.is_recorded(run_id):
             raise SpecError(f"probe {show(key)}: a recording has no weights; train its scene")
+        absent = missing(run.experiment.data)
+        if absent:
+            raise SpecError(absent)
+        packages.check(f"probe {show(key)}")
         with self._lock:
             self._jobs_so_far += 1
             job = measure.Job(self._jobs_so_far, run.folder, key, options, turn)
@@ -205,7 +215,8 @@ class Manager(Dispatcher):
                 continue
             run = self._runs.get(run_id)
             status = run.status() if run else self.store.status(run_id)
-            found.append({"run": run_id, "experiment": experiment, **status})
+            remark = origin.remark(self.store.data(run_id))
+            found.append({"run": run_id, "experiment": experiment, "data": remark, **status})
         return found
 
     # --- inside
@@ -226,6 +237,7 @@ class Manager(Dispatcher):
         return self.placing().placed(experiment) if self.ready else experiment
 
     def _fits(self, experiment: Experiment) -> None:
+        packages.check()
         absent = missing(experiment.data)
         if absent:
             raise SpecError(absent)
@@ -237,6 +249,11 @@ class Manager(Dispatcher):
             )
         card = devices.get(wanted) if wanted == "cuda" else None
         capacity.check(experiment, card["free"] if card else None)
+
+    def _look_at_data(self, run: Run) -> None:
+        """The set of a run that is over may have been removed or replaced since it was read."""
+        with suppress(SpecError):
+            run.experiment = self.store.experiment(run.id)
 
     def _load(self, run_id: str, experiment: Experiment) -> Run:
         folder = self.store.folder(run_id)

@@ -5,6 +5,7 @@
 <id>/status.json       state, last step, message, worker process; replaced as a whole, never half
 <id>/machine.json      versions and hardware
 <id>/checkpoint.pt     weights, optimiser state, step
+<id>/data.json         which data it was trained on, with its fingerprint (`runs.origin`)
 
 Beside them are the recordings that come with the program (`runs.recordings`): read, never written.
 """
@@ -22,6 +23,7 @@ from typing import Any
 import psutil
 
 from skipviz.datafiles import places
+from skipviz.runs import origin
 from skipviz.spec import Experiment, SpecError
 from skipviz.strict_json import dumps
 
@@ -93,11 +95,16 @@ class Store:
         return folder
 
     def experiment(self, run_id: str) -> Experiment:
-        """The experiment of a stored run; SpecError where there is none."""
+        """The experiment of a stored run; SpecError where there is none. Where its set is gone,
+        another stands in for it."""
         path = self.folder(run_id) / "experiment.json"
         if not path.is_file():
             raise SpecError(f"run '{run_id}': there is no such run on this machine")
-        return Experiment.from_json(path.read_bytes())
+        return Experiment.from_json(origin.known(path.read_bytes(), self.data(run_id)))
+
+    def data(self, run_id: str) -> dict[str, Any]:
+        """What the run keeps of its data set; empty for one from before fingerprints."""
+        return read_json(self.folder(run_id) / origin.FILE)
 
     def status(self, run_id: str) -> dict[str, Any]:
         """A run's status; a run whose worker is gone without a word is `interrupted`."""

@@ -7,7 +7,7 @@ import streamlit as st
 from skipviz.runs import manager
 from skipviz.runs.live import Run
 from skipviz.spec import Experiment, SpecError
-from skipviz.ui.notes import complain
+from skipviz.ui.notes import absent, complain
 
 
 def restore(page: str) -> None:
@@ -45,6 +45,8 @@ def run_in_address() -> Run | None:
             "There is no such run on this machine: its address may be cut, or its folder was"
             " deleted. Press Train to start a new one."
         )
+    else:
+        absent(run.experiment.data)
     return run
 
 

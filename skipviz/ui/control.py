@@ -18,7 +18,7 @@ from skipviz.runs.live import Run
 from skipviz.runs.tracks import labels
 from skipviz.spec import FIELDS, Experiment, SpecError
 from skipviz.ui import keys
-from skipviz.ui.notes import complain
+from skipviz.ui.notes import complain, untrainable
 
 EVERY_S = 1.0
 
@@ -79,7 +79,9 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
             icon=":material/resume:",
             on_click=_go_on,
             args=(run.id, key),
-            help="Training goes on from the last saved step as if it had never been broken off.",
+            disabled=bool(untrainable()),
+            help=untrainable()
+            or "Training goes on from the last saved step as if it had never been broken off.",
         )
     if row is not None and experiment is not None and changed:
         _changes(row, experiment, run.experiment, key)

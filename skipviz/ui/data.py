@@ -7,10 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from skipviz import discover, knob
+from skipviz import discover, knob, packages
 from skipviz.datafiles import cache, errands, find, own, places
 from skipviz.datafiles.errands import Errand
 from skipviz.declarations import Dataset
+from skipviz.escapes import markdown
 from skipviz.knob import SpecError
 from skipviz.ui import contents
 from skipviz.ui.notes import complain
@@ -31,7 +32,7 @@ def choose() -> str:
         "Data set",
         list(sets),
         required=True,
-        format_func=lambda key: sets[key].title + (" ⤓" if find.missing(key) else ""),
+        format_func=lambda key: markdown(sets[key].title) + (" ⤓" if find.missing(key) else ""),
         key="set",
         label_visibility="collapsed",
     )
@@ -76,7 +77,7 @@ def show(key: str) -> None:
 
 def facts(declared: Dataset) -> None:
     """What it is, how large, from where, and what may be done with it."""
-    st.markdown(f"**{escape(declared.summary)}**")
+    st.markdown(f"**{markdown(declared.summary)}**")
     channels, height, width = declared.input_shape
     points = height == 1
     kind = "x and y" if points else {1: "grey", 3: "colour"}[channels]
@@ -109,6 +110,10 @@ def offer(key: str, declared: Dataset) -> None:
     if errand is not None and errand.state == "running":
         under_way("get", key)
         return
+    lacking = packages.untrainable(f"reading {declared.title}")
+    if lacking:
+        st.info(lacking, icon=":material/memory:")
+        return
     size = places.megabytes(declared.files.size)
     try:
         folder = places.writable()
@@ -116,8 +121,8 @@ def offer(key: str, declared: Dataset) -> None:
         complain(error)
         return
     st.info(
-        f"**{declared.title} is not on this machine yet.** The files come from the address that"
-        f" torchvision names, are compared with its checksums, and are kept in"
+        f"**{markdown(declared.title)} is not on this machine yet.** The files come from the"
+        f" address that torchvision names, are compared with its checksums, and are kept in"
         f" `{folder}`. Nothing is downloaded until you say so.",
         icon=":material/cloud_download:",
     )
@@ -136,7 +141,7 @@ def offer(key: str, declared: Dataset) -> None:
 def prepare(key: str) -> bool:
     """Is the set ready to be shown? Has it read, once, in a process of its own, where it is not."""
     ready = cache.about(key) is not None
-    if ready and cache.linear(key) is not None:
+    if ready and (cache.linear(key) is not None or packages.untrainable()):
         return True
     errand = errands.find("prepare", key)
     if errand is not None and errand.state == "failed":

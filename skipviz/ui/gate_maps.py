@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import streamlit as st
 
 from skipviz.declarations import dataset, probe
@@ -36,7 +38,7 @@ def gate_maps(run: Run) -> None:
     options = {"lane": gated_lane(run), "sample": int(sample), "maps": CHANNELS}
     with st.spinner("Measuring …", show_time=True):
         found = manager.current().measure(run.id, "gates", options | {"when": when or "now"})
-    name = dataset(run.experiment.data).classes[found["label"]]
+    name = escape(dataset(run.experiment.data).classes[found["label"]])
     rows = [
         f'<div class="skip-maps"><b>layer {depth}</b>'
         + "".join(picture(plane, MAP_PX, f"T of channel {i}", 1.0) for i, plane in enumerate(maps))

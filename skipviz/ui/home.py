@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from skipviz.runs import manager
+import math
+
+from skipviz import packages
+from skipviz.runs import manager, recordings
 from skipviz.runs.live import Run
+from skipviz.runs.store import Store
 from skipviz.spec import Experiment, Lane
 
 DEPTH = 30
+
+RECORDED = "degradation"
+"""The scene whose recording stands there where nothing can be trained: plain and residual nets."""
 
 
 def experiment() -> Experiment:
@@ -20,6 +27,28 @@ def experiment() -> Experiment:
 
 
 def picture() -> Run | None:
-    """The run on Home: the same for all, trained once for each start of the server."""
+    """The run on Home: the same for all, trained once for each start of the server; a recorded one
+    where nothing can be trained."""
     owner = manager.current()
+    if packages.untrainable():
+        ids = recordings.of(RECORDED, owner.store)
+        return owner.find(ids["main"]) if ids else None
     return owner.find(owner.shared(experiment()))
+
+
+def caption(run: Run | None) -> str:
+    """What the picture shows, and where it comes from."""
+    chance = f"Guessing among ten digits costs a loss of ln 10 = {math.log(10):.2f}."
+    if run is None:
+        return chance
+    if Store.is_recorded(run.id):
+        about = recordings.about(run.id, manager.current().store)
+        return (
+            "The picture: plain and residual nets of two depths, trained on 8×8 handwritten digits"
+            f" ({about}). {chance}"
+        )
+    return (
+        f"The picture: a residual net of {DEPTH} layers and its plain twin, the same layers"
+        " with the same first weights, trained on 8×8 handwritten digits when this server started."
+        f" {chance}"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -17,7 +18,7 @@ from skipviz.runs.tracks import Track, tracks
 from skipviz.spec import SpecError
 from skipviz.ui.draw import draw
 from skipviz.ui.lanes import is_dark
-from skipviz.ui.notes import complain
+from skipviz.ui.notes import complain, untrainable
 from skipviz.ui.pictures import picture
 
 
@@ -37,7 +38,8 @@ def inside(run: Run) -> None:
         )
         if not chosen:
             st.caption(
-                "Measured on the newest saved weights: they are saved every few seconds and when"
+                untrainable()
+                or "Measured on the newest saved weights: they are saved every few seconds and when"
                 " the run ends."
             )
             return
@@ -87,7 +89,7 @@ def _predictions(run: Run, lanes: list[Track]) -> None:
             _word(classes[lane["predicted"][i]], lane["predicted"][i] == label, track.family)
             for track, lane in zip(lanes, found["lanes"], strict=True)
         )
-        name = classes[label]
+        name = escape(classes[label])
         tiles.append(f"<figure>{picture(image, 64, name, top)}<b>{name}</b>{said}</figure>")
     st.html(f'<div class="skip-tiles">{"".join(tiles)}</div>')
     st.caption("Under each picture its class, then what each lane takes it for: ✓ right, ✗ wrong.")
@@ -99,7 +101,7 @@ def _predictions(run: Run, lanes: list[Track]) -> None:
 
 def _word(name: str, right: bool, family: str) -> str:
     colour = theme.colour(family, dark=is_dark())
-    return f'<span style="color:{colour}">{"✓" if right else "✗"} {name}</span>'
+    return f'<span style="color:{colour}">{"✓" if right else "✗"} {escape(name)}</span>'
 
 
 def _features(run: Run, lanes: list[Track]) -> None:
@@ -110,7 +112,7 @@ def _features(run: Run, lanes: list[Track]) -> None:
     size = dataset(run.experiment.data).test_size
     row = right.number_input("Held-out picture", 0, size - 1, 0, key="inside_features_picture")
     found = _ask(run, "features", lane=lane, picture=int(row), channels=8)
-    name = dataset(run.experiment.data).classes[found["label"]]
+    name = escape(dataset(run.experiment.data).classes[found["label"]])
     st.html(
         f'<div class="skip-tiles"><figure>{picture(found["image"], 96, name)}<b>{name}</b></figure>'
         + "".join(f"<figure>{picture(w, 64, 'filter')}</figure>" for w in found["filters"])

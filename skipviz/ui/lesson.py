@@ -19,7 +19,7 @@ from skipviz.spec import SpecError
 from skipviz.ui import findings, performed
 from skipviz.ui.frame import PageFile, pages
 from skipviz.ui.lanes import is_dark
-from skipviz.ui.notes import complain, words
+from skipviz.ui.notes import complain, no_training, untrainable, words
 from skipviz.ui.performed import Performance
 from skipviz.ui.training import charts
 
@@ -107,9 +107,10 @@ def run_button(shown: Performance) -> None:
         key=f"{kind}_{shown.key}",
         type="secondary" if shown.measured or shown.waiting else "primary",
         icon=":material/replay:" if shown.measured else ":material/play_arrow:",
-        disabled=bool(shown.waiting),
+        disabled=bool(shown.waiting or untrainable()),
         width="stretch",
-        help="Trains the scene's nets on this machine; all who press it now share the runs.",
+        help=untrainable()
+        or "Trains the scene's nets on this machine; all who press it now share the runs.",
     )
     if pressed:
         try:
@@ -128,6 +129,8 @@ def _empty(shown: Performance) -> None:
             ". Press **Run** to train it anew.",
             icon=":material/warning:",
         )
+        return
+    if no_training():
         return
     nets = sum(len(run.lanes) for run in shown.scene.runs.values())
     seeds = shown.scene.experiment.seeds

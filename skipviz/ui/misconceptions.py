@@ -9,7 +9,7 @@ import streamlit as st
 from skipviz import discover
 from skipviz.spec import SpecError
 from skipviz.ui import findings, lesson, performed
-from skipviz.ui.notes import complain
+from skipviz.ui.notes import complain, untrainable
 from skipviz.ui.performed import Performance
 
 _QUEUE = "misconceptions_to_measure"
@@ -41,7 +41,8 @@ def _all(shown: list[Performance]) -> None:
     )
     minutes = max(1, round(sum(each.scene.seconds for each in left) / 60))
     if button.button(f"Measure the other {len(left)} · about {minutes} min", type="primary",
-                     icon=":material/play_arrow:", key="measure_all", width="stretch"):  # fmt: skip
+                     icon=":material/play_arrow:", key="measure_all", width="stretch",
+                     disabled=bool(untrainable()), help=untrainable() or None):  # fmt: skip
         queue.extend(each.key for each in left)
         st.rerun()
 
@@ -101,7 +102,7 @@ def _measured(shown: Performance) -> None:
         return
     if not shown.complete:
         text, button = st.columns([3, 2], vertical_alignment="center")
-        text.markdown("Not measured on this machine yet.")
+        text.markdown(untrainable() or "Not measured on this machine yet.")
         with button:
             lesson.run_button(shown)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from skipviz import terms
+from skipviz import packages, terms
 from skipviz.datafiles.find import missing
 
 
@@ -21,6 +21,28 @@ def absent(data: str) -> bool:
         text = sentence.replace("the Data page", f"the [Data page](data?set={data})")
         st.info(text[:1].upper() + text[1:] + ".", icon=":material/download:")
     return bool(sentence)
+
+
+def untrainable() -> str:
+    """Why nothing can be trained on this server and what to do about it, as Markdown; empty where
+    something can."""
+    sentence = packages.untrainable()
+    return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
+
+
+def no_training() -> bool:
+    """Says why nothing can be trained here, and what can be seen all the same; whether so."""
+    lacking = untrainable()
+    if lacking:
+        text = f"{lacking} Recordings play without it: in the [Lecture](lecture) and the lessons."
+        st.info(text, icon=":material/memory:")
+    return bool(lacking)
+
+
+def press(text: str) -> None:
+    """What to press to see something, or why nothing can be trained here."""
+    if not no_training():
+        st.info(text, icon=":material/play_arrow:")
 
 
 def marked(name: str, data: str) -> str:

@@ -20,7 +20,7 @@ from skipviz.spec import SpecError
 from skipviz.ui import findings, keys, replay, summary, votes
 from skipviz.ui.lanes import is_dark
 from skipviz.ui.lecture import Phase, Place, room_of, to_address
-from skipviz.ui.notes import complain
+from skipviz.ui.notes import complain, untrainable
 from skipviz.ui.training import charts
 from skipviz.ui.worksheet import worksheet
 
@@ -81,7 +81,8 @@ def _bar(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
         _go(place.next())
     ready = not runs
     if boxes[3].button("Run", icon=":material/play_arrow:", shortcut=keys.RUN, type="primary",
-                       disabled=not ready, key="player_run", width="stretch"):  # fmt: skip
+                       disabled=not ready or bool(untrainable()), key="player_run",
+                       help=untrainable() or None, width="stretch"):  # fmt: skip
         _run(place, room)
     if ready and recordings.of(place.key):
         if ids := replay.button(boxes[4], place.key):
@@ -126,6 +127,10 @@ def _show(place: Place, room: Room, ids: dict[str, str]) -> None:
 
 def _empty(place: Place) -> None:
     recorded = ", or **Replay** (P) for a recording" if recordings.of(place.key) else ""
+    if untrainable():
+        play_it = " Press **Replay** (P) for a recording." if recorded else ""
+        st.info(untrainable() + play_it, icon=":material/memory:")
+        return
     st.info(f"Nothing has run yet: press **Run** (Enter){recorded}.", icon=":material/play_arrow:")
 
 

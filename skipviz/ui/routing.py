@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from skipviz.declarations import dataset, probe
+from skipviz.escapes import markdown, plotly
 from skipviz.figures.answers import lesion as lesion_figure
 from skipviz.figures.answers import routing as routing_figure
 from skipviz.runs.live import Run
@@ -131,7 +132,7 @@ def _routing(run: Run) -> None:
     with right:
         compared = st.segmented_control(
             "Compare two classes", answer["shown"], selection_mode="multi",
-            format_func=lambda k: classes[k], key=f"routing_pair_{run.id}",
+            format_func=lambda k: markdown(classes[k]), key=f"routing_pair_{run.id}",
         )  # fmt: skip
     st.plotly_chart(
         _maps(answer, list(compared), classes), theme=None, key=f"routing_maps_{run.id}"
@@ -149,7 +150,7 @@ def _maps(answer: dict[str, Any], pair: list[int], classes: tuple[str, ...]) -> 
     if len(pair) != 2:
         return routing_figure.figure([answer], [], is_dark(), classes)
     first, second = (answer["maps"][answer["shown"].index(k)] for k in pair)
-    names = [classes[k] for k in pair]
+    names = [plotly(classes[k]) for k in pair]
     difference = [
         [a - b for a, b in zip(*rows, strict=True)] for rows in zip(first, second, strict=True)
     ]

@@ -14,7 +14,7 @@ from skipviz.runs.live import Run
 from skipviz.runs.sweep import Sweep
 from skipviz.spec import Experiment, SpecError
 from skipviz.ui import keys
-from skipviz.ui.notes import complain
+from skipviz.ui.notes import complain, press, untrainable
 
 REFRESH_S = 0.7
 
@@ -36,6 +36,7 @@ def section(
     begin = left.button(
         f"Run {count(planned)} nets", type="primary", icon=":material/play_arrow:", width="stretch",
         key=f"sweep_start_{kind}", shortcut=keys.TRAIN,
+        disabled=bool(untrainable()), help=untrainable() or None,
     )  # fmt: skip
     busy = shown is not None and not owner.ended(shown)
     stop = right.button(
@@ -55,7 +56,7 @@ def section(
         st.query_params["sweep"] = shown.id
         st.rerun()
     if shown is None:
-        st.info("Ordinary runs, three seeds each, the cheapest first: the chart fills in.")
+        press("Ordinary runs, three seeds each, the cheapest first: the chart fills in.")
         return
     _follow(shown, draw)
 

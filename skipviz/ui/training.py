@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skipviz import packages
 from skipviz.figures import theme
 from skipviz.placing import KINDS, Placing
 from skipviz.runs import manager
@@ -19,7 +20,7 @@ from skipviz.ui import keys
 from skipviz.ui.control import steered
 from skipviz.ui.copy_link import copy_link
 from skipviz.ui.live import live
-from skipviz.ui.notes import complain, words
+from skipviz.ui.notes import complain, no_training, untrainable, words
 
 CHARTS = ("header", "loss", "profile", "heat", "gates")
 
@@ -78,7 +79,8 @@ def buttons(
         icon=":material/play_arrow:",
         shortcut=keys.TRAIN,
         width="stretch",
-        disabled=experiment is None,
+        disabled=experiment is None or bool(untrainable()),
+        help=untrainable() or None,
     )
     stop = right.button(
         "Stop",
@@ -114,6 +116,8 @@ def _start(experiment: Experiment, previous: Run | None) -> Run | None:
 def at_init(experiment: Experiment) -> Run | None:
     """One step of the experiment, measured before any update: shared by all who ask for the
     same."""
+    if no_training():
+        return None
     try:
         owner = manager.current()
         return owner.find(owner.shared(_one_step(experiment)))
@@ -150,7 +154,9 @@ def recent_runs(most: int = 10) -> None:
         for entry in found:
             name = ", ".join(labels(entry["experiment"]))
             state = f"{entry['state']}, step {entry.get('step', 0)}"
-            st.markdown(f"[{name}](lab?run={entry['run']}) on {entry['experiment'].data}: {state}")
+            data = entry["experiment"].data.partition("@")[0]
+            remark = f" *({entry['data']})*" if entry["data"] else ""
+            st.markdown(f"[{name}](lab?run={entry['run']}) on {data}: {state}{remark}")
 
 
 def device_line() -> None:
@@ -158,6 +164,10 @@ def device_line() -> None:
     owner = manager.current()
     if owner.trouble:
         st.error(owner.trouble[:1].upper() + owner.trouble[1:])
+    lacking = packages.missing()
+    if lacking:
+        st.caption(f"Trains nothing: {' and '.join(lacking)} not installed.")
+        return
     devices = owner.devices()
     if not devices:
         st.caption("A worker is warming up; runs that you start now begin in a few seconds.")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from skipviz import discover, spec
-from skipviz.data import shapes
+from skipviz.data import digits, shapes
 from tests.data import torchvision_files
 
 KEYS = list(discover.datasets())
@@ -110,6 +110,26 @@ def test_digits_are_all_1797_scans_with_17_grey_levels() -> None:
     train, _, test, _ = _load("digits")
     assert (len(train), len(test)) == (1437, 360)
     assert np.unique(train).tolist() == list(range(17))
+
+
+def test_the_shipped_digits_are_bit_for_bit_those_of_scikit_learn_and_so_is_the_split() -> None:
+    sklearn = pytest.importorskip("sklearn.datasets")
+    from sklearn.model_selection import train_test_split
+
+    bunch = sklearn.load_digits()
+    images = bunch.images[:, None].astype(np.uint8)
+    assert (images == bunch.images[:, None]).all()  # nothing was rounded
+    train, test, labels, answers = train_test_split(
+        images, bunch.target, test_size=360, stratify=bunch.target, random_state=0
+    )
+    for shipped, theirs in zip(_load("digits"), (train, labels, test, answers), strict=True):
+        assert shipped.tobytes() == np.ascontiguousarray(theirs, shipped.dtype).tobytes()
+
+
+def test_the_digits_say_whose_they_are() -> None:
+    said = (digits.FILE.parent / "DIGITS-LICENCE.txt").read_text(encoding="utf-8")
+    for part in ("Alpaydin", "Kaynak", "10.24432/C50P49", "CC BY 4.0", "BSD 3-Clause", "Changes"):
+        assert part in said
 
 
 def test_the_digits_split_is_stratified() -> None:

@@ -115,6 +115,17 @@ def test_the_shorter_side_is_scaled_and_the_middle_kept() -> None:
     assert cut[2, 5, 5] == 255 and cut[0, 5, 5] == 0
 
 
+@pytest.mark.parametrize("size", [(33, 57), (640, 480), (8, 9), (7, 130), (28, 28), (45, 30)])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_square_is_pixel_for_pixel_that_of_torchvision(size: tuple[int, int], mode: str) -> None:
+    from torchvision import transforms
+
+    shape = (size[1], size[0], 3)[: 2 if mode == "L" else 3]
+    given = Image.fromarray(RNG.integers(0, 256, shape, dtype=np.uint8))
+    theirs = transforms.Compose([transforms.Resize(28), transforms.CenterCrop(28)])(given)
+    assert pictures.square(given, 28).tobytes() == theirs.tobytes()
+
+
 def test_an_npz_is_taken_as_it_is_stored_with_its_class_names(tmp_path: Path) -> None:
     images = RNG.integers(0, 256, (40, 12, 12, 3), dtype=np.uint8)
     labels = np.arange(40) % 2

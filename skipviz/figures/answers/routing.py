@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from plotly.subplots import make_subplots
 
+from skipviz.escapes import plotly
 from skipviz.figures.layout import laid_out
 
 COLUMNS = 6
@@ -25,7 +26,7 @@ def figure(
     answer = answers[0]
     shown = answer["shown"][: 2 * COLUMNS - 1]
     maps = answer["maps"][: len(shown)]
-    titles = [f"class {names[k] if names else k}" for k in shown]
+    titles = [f"class {plotly(names[k]) if names else k}" for k in shown]
     return multiples(
         [*maps, answer["null"][0]],
         [*titles, "shuffled labels"],

@@ -19,7 +19,7 @@ from skipviz import engine
 from skipviz.declarations import probe
 from skipviz.engine.trained import load
 from skipviz.frame import Frame
-from skipviz.runs import pipe
+from skipviz.runs import origin, pipe
 from skipviz.runs.cut import rewrite
 from skipviz.runs.frames import Writer, schema
 from skipviz.runs.store import write_json
@@ -130,6 +130,8 @@ class Session:
         so_far, head = 0.0, self.writer.start()
         if self.folder is not None:
             write_json(self.folder / "machine.json", machine())
+            if not self.resumes:  # one that goes on keeps what it began with
+                write_json(self.folder / origin.FILE, origin.describe(self.experiment.data))
             path = self.folder / "frames.arrow"
             if self.resumes and path.is_file() and path.stat().st_size:
                 so_far = rewrite(path, self.schema, before=self.training.step)

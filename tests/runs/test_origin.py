@@ -1,0 +1,138 @@
+"""A run knows which data it was trained on: removed and remade sets are never taken for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skipviz.cli import main
+from skipviz.datafiles import own, prints
+from skipviz.datafiles.adding import add
+from skipviz.datafiles.find import missing
+from skipviz.runs import origin
+from skipviz.runs.manager import Manager
+from skipviz.runs.store import Store
+from skipviz.spec import Experiment, Lane, SpecError
+from tests.runs.test_manager import until
+
+LANE = Lane(family="plain", knobs={"backbone": "dense", "depth": 3})
+
+
+def make(tmp_path: Path, seed: int = 0, classes: tuple[str, ...] = ("cat", "dog")) -> str:
+    rng = np.random.default_rng(seed)
+    path = tmp_path / "pets.npz"
+    images = rng.integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    labels = np.array([classes[i % len(classes)] for i in range(40)])
+    np.savez(path, images=images, labels=labels)
+    return add("pets", path, 0, lambda **event: None)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("SKIPVIZ_CACHE", str(home / "cache"))
+        made = Manager(Store(home / "runs"), running=1)
+        yield made
+        made.close()
+
+
+def stored(store: Store, key: str, fingerprint: bool = True) -> str:
+    """A run of this set that was written as a worker writes it, without frames."""
+    run_id = store.new_id()
+    experiment = Experiment(lanes=[LANE], data=key, steps=9, batch_size=8)
+    folder = store.create(run_id, experiment)
+    status = {"state": "stopped", "step": 5, "steps": 9}
+    (folder / "status.json").write_text(json.dumps(status), encoding="utf-8")
+    if fingerprint:
+        text = json.dumps(origin.describe(key))
+        (folder / origin.FILE).write_text(text, encoding="utf-8")
+    return run_id
+
+
+def listed(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """What `runs --json` remarks on the data of each run."""
+    monkeypatch.setenv("SKIPVIZ_RUNS", str(store.root))
+    assert main(["runs", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["runs"]
+    return {row["run"]: row["data_remark"] for row in rows}
+
+
+def test_the_fingerprint_is_of_pixels_labels_and_class_names(tmp_path: Path) -> None:
+    first = prints.fingerprint(make(tmp_path))
+    assert len(first) == 32
+    for other in (make(tmp_path, seed=1), make(tmp_path, classes=("cat", "cow"))):
+        assert prints.fingerprint(other) not in ("", first)
+    assert prints.fingerprint(make(tmp_path)) == first
+
+
+def test_a_removed_set_leaves_the_run_its_class_names_and_refuses_what_needs_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, key = Store(tmp_path / "runs"), make(tmp_path)
+    run_id = stored(store, key)
+    assert listed(store, capsys, monkeypatch) == {run_id: ""}
+    own.remove(key)
+    experiment = store.experiment(run_id)
+    assert experiment.dataset.classes == ("cat", "dog") and experiment.data != key
+    assert "was removed" in missing(experiment.data)
+    assert listed(store, capsys, monkeypatch) == {run_id: "data removed"}
+    made = Manager(store, running=1)
+    for ask in (lambda: made.resume(run_id), lambda: made.measure(run_id, "predictions", {})):
+        with pytest.raises(SpecError, match="was removed; its pictures are gone"):
+            ask()
+    assert main(["probe", "predictions", run_id]) == 2
+    assert "was removed" in capsys.readouterr().err
+
+
+def test_another_set_under_the_same_name_is_never_taken_for_the_runs_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, key = Store(tmp_path / "runs"), make(tmp_path)
+    run_id, made = stored(store, key), Manager(store, running=1)
+    before = made.find(run_id)
+    assert before is not None and before.experiment.data == key
+    own.remove(key)
+    assert make(tmp_path, seed=1, classes=("yes", "no")) == key
+    after = made.find(run_id)
+    assert after is not None and after.experiment.dataset.classes == ("cat", "dog")
+    assert listed(store, capsys, monkeypatch) == {run_id: "data replaced"}
+    for ask in (lambda: made.resume(run_id), lambda: made.measure(run_id, "predictions", {})):
+        with pytest.raises(SpecError, match="replaced by another of the same name"):
+            ask()
+    own.remove(key)
+    make(tmp_path)
+    assert store.experiment(run_id).data == key  # the very same pictures are back
+
+
+def test_a_run_from_before_fingerprints_says_unknown_and_never_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, key = Store(tmp_path / "runs"), make(tmp_path)
+    run_id = stored(store, key, fingerprint=False)
+    assert listed(store, capsys, monkeypatch) == {run_id: "data unknown"}
+    own.remove(key)
+    assert listed(store, capsys, monkeypatch) == {run_id: "data unknown"}
+    assert main(["runs"]) == 0
+    assert f"[{key}: data unknown]" in capsys.readouterr().out
+
+
+def test_a_trained_run_keeps_the_fingerprint_of_its_data(manager: Manager) -> None:
+    run_id = manager.submit(Experiment(lanes=[LANE], steps=2, device="cpu"))
+    manager.start()
+    run = manager.find(run_id)
+    until(lambda: run is not None and run.ended, timeout_s=300)
+    kept = manager.store.data(run_id)
+    assert kept["key"] == "digits" and len(kept["fingerprint"]) == 32
+    assert origin.remark(kept) == "" and kept["classes"] == list("0123456789")
