@@ -10,21 +10,22 @@ a folder of its own and renamed when it is whole.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skipviz.datafiles import find, places, splitting, statistics
+from skipviz.datafiles import find, places, replacing, splitting, statistics
 from skipviz.declarations import Dataset, dataset
 from skipviz.knob import SpecError
 from skipviz.strict_json import dumps
@@ -97,13 +98,8 @@ def keep_linear(key: str, result: dict[str, Any]) -> None:
     kept."""
     folder = entry(key, dataset(key))
     if folder is not None:
-        half = folder / f"half-{secrets.token_hex(8)}.json"
-        try:
-            with places.disk_errors(folder):
-                half.write_text(dumps(result), encoding="utf-8")
-                os.replace(half, folder / "linear.json")
-        finally:
-            half.unlink(missing_ok=True)
+        with places.disk_errors(folder):
+            replacing.write_json(folder / "linear.json", result)
 
 
 def checked(key: str, declared: Dataset, loaded: Arrays) -> Arrays:
@@ -140,7 +136,8 @@ def store(folder: Path, loaded: Arrays, classes: int, /, **more: Any) -> None:
         }
         (half / "about.json").write_text(dumps(facts | more), encoding="utf-8")
         if not (folder / "about.json").is_file():
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.is_dir() and not replacing.discard(folder):
+                raise PermissionError(errno.EACCES, "in use", str(folder))
             os.rename(half, folder)
     except OSError:
         if not (folder / "about.json").is_file():
@@ -155,7 +152,8 @@ def _sweep(folder: Path) -> None:
     """Removes what older versions of the same set left."""
     for other in _entries(folder.name.rpartition("-")[0]):
         if other != folder and folder.is_dir():
-            shutil.rmtree(other, ignore_errors=True)
+            with suppress(OSError):  # it costs room, not the lesson
+                replacing.discard(other)
 
 
 def _home() -> Path:
@@ -198,7 +196,8 @@ def mapped(key: str) -> Arrays | None:
     except (OSError, ValueError, EOFError):
         if declared.folder:
             raise SpecError(f"data {key}: its files are damaged; add it again") from None
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            replacing.discard(folder)
         return None
 
 

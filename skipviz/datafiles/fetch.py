@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-import psutil
+from filelock import FileLock, Timeout
 
 from skipviz.datafiles import find, places, reading
+from skipviz.datafiles.replacing import replace
 from skipviz.declarations import Files
 from skipviz.knob import SpecError
 
@@ -77,29 +78,13 @@ def _room(files: Files, folder: Path) -> None:
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Lets one process at a time download into a folder; a lock whose process is gone is void."""
+    """Lets one process at a time download into a folder; the system frees the lock of a process
+    that is gone."""
     try:
-        handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-    except FileExistsError:
-        if _held(lock):
-            raise SpecError("download: another process is fetching these files already") from None
-        lock.unlink(missing_ok=True)
-        handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-    me = psutil.Process()
-    os.write(handle, f"{me.pid} {me.create_time()}".encode())
-    os.close(handle)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-
-
-def _held(lock: Path) -> bool:
-    try:
-        pid, started = lock.read_text(encoding="utf-8").split()
-        return abs(psutil.Process(int(pid)).create_time() - float(started)) < 1
-    except (OSError, ValueError, psutil.Error):
-        return False
+        with FileLock(lock, timeout=0):
+            yield
+    except Timeout:
+        raise SpecError("download: another process is fetching these files already") from None
 
 
 def _one(files: Files, path: Path, md5: str, tell: Callable[[int], None]) -> None:
@@ -117,7 +102,7 @@ def _one(files: Files, path: Path, md5: str, tell: Callable[[int], None]) -> Non
         with part.open("rb") as stream:
             right = reading.digest(stream) == md5
         if right:
-            os.replace(part, path)
+            replace(part, path)
             return
         part.unlink()
         trouble = "what arrived does not match its checksum and was thrown away"

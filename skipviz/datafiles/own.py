@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
-import shutil
 import unicodedata
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from skipviz.datafiles import places
+from skipviz.datafiles import places, replacing
 from skipviz.declarations import Dataset
 from skipviz.knob import SpecError, show
 
@@ -64,9 +62,9 @@ def remove(key: str) -> None:
     if key not in datasets():
         raise SpecError(f"data {show(key)}: there is no such set of your own")
     with places.disk_errors(home()):
-        going = home() / f"going-{secrets.token_hex(8)}"  # no key: half a set is never seen
-        (home() / key).rename(going)
-        shutil.rmtree(going, ignore_errors=True)
+        removed = replacing.discard(home() / key)
+    if not removed:
+        raise SpecError(f"data {show(key)}: a run uses its pictures; remove it when that has ended")
 
 
 def trouble() -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
+from skipviz.datafiles.replacing import replace
 
 
 def rewrite(path: Path, of: pa.Schema, before: int | None = None) -> float:
@@ -14,11 +15,12 @@ def rewrite(path: Path, of: pa.Schema, before: int | None = None) -> float:
     seconds of the last of them, 0.0 where there is none.
 
     Written aside and put in place in one piece: the file can be read at every moment. What is not
-    a whole batch at its end is left out.
+    a whole batch at its end is left out. Not mapped into memory: a file that is cannot be replaced
+    on Windows.
     """
     half = path.with_suffix(".half")
     last = 0.0
-    with pa.memory_map(str(path)) as source, half.open("wb") as to:
+    with pa.OSFile(str(path)) as source, half.open("wb") as to:
         messages = pa.ipc.MessageReader.open_stream(source)
         found = pa.ipc.read_schema(messages.read_next_message())
         to.write(of.serialize())
@@ -28,7 +30,7 @@ def rewrite(path: Path, of: pa.Schema, before: int | None = None) -> float:
             if count:
                 to.write(batch.slice(0, count).serialize())
                 last = float(batch.column("time_s")[count - 1].as_py())
-    os.replace(half, path)
+    replace(half, path)
     return last
 
 

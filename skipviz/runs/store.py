@@ -12,43 +12,23 @@ Beside them are the recordings that come with the program (`runs.recordings`): r
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import secrets
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from skipviz.datafiles import places
+from skipviz.datafiles.replacing import read_json, write_json
 from skipviz.runs import origin
 from skipviz.spec import Experiment, SpecError
-from skipviz.strict_json import dumps
 
 STATES = ("queued", "running", "finished", "stopped", "interrupted", "failed")
 ENDED = STATES[2:]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _RECORDED = re.compile(r"recorded\.([a-z0-9_]{1,40})\.([a-z0-9_]{1,40})")
-
-
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Replaces a JSON file in one piece: a reader sees the old or the new one, never a half. What
-    is no number is null there, with a field that says why."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as half:
-        half.write(dumps(value))
-    os.replace(half.name, path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, empty where the file is missing or not whole."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 class Store:

@@ -10,7 +10,6 @@ what bears the name is whole, and works here. The folder is the user's alone (07
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import hashlib
 import os
 import shutil
@@ -21,6 +20,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 from skipviz.datafiles import children, places
 from skipviz.knob import SpecError
@@ -42,7 +43,7 @@ class Unavailable(Exception):
 def load() -> ctypes.CDLL:
     """The kernel, from the cache or compiled now. Unavailable where it cannot be had."""
     if sys.platform == "win32":
-        raise Unavailable("it is not built on Windows")
+        raise Unavailable("it is built on Linux and macOS alone")
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         raise Unavailable(f"no C compiler was found ({', '.join(COMPILERS)})")
@@ -86,14 +87,14 @@ def _folder() -> Path:
 def _own(path: Path, kind: Callable[[int], bool]) -> bool:
     """Is this of the kind, no link, and the user's own?"""
     about = path.lstat()
-    return kind(about.st_mode) and about.st_uid == os.getuid()
+    user = getattr(os, "getuid", None)
+    return kind(about.st_mode) and (user is None or about.st_uid == user())
 
 
 @contextmanager
 def _alone(library: Path) -> Iterator[None]:
     """One process builds, the others wait and find it done."""
-    with open(library.with_suffix(".lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(library.with_suffix(".lock")):
         yield
 
 

@@ -13,10 +13,14 @@ import queue
 import signal
 import sys
 import threading
+import time
 from typing import Any, BinaryIO
 
 from skipviz.runs import pipe
 from skipviz.runs.worker.control import Control
+
+PATIENCE_S = 30.0
+"""A step or a measurement that takes longer does not outlive the server: the worker ends in it."""
 
 NICE = 5  # whoever clicks comes before whoever trains, where both want the same core
 
@@ -48,8 +52,10 @@ class Orders:
         self.gone.set()
         self.control.hear({"do": "leave"})
         self.jobs.put(None)
-        if not self.working.is_set():  # warming up or idle: there is nothing to save
+        if not self.working.is_set():  # warming up, idle or measuring: there is nothing to save
             os._exit(0)
+        time.sleep(PATIENCE_S)
+        os._exit(1)
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 import time
 import traceback
@@ -16,13 +15,13 @@ import psutil
 import torch
 
 from skipviz import engine
+from skipviz.datafiles.replacing import replace, write_json
 from skipviz.declarations import probe
 from skipviz.engine.trained import load
 from skipviz.frame import Frame
 from skipviz.runs import origin, pipe
 from skipviz.runs.cut import rewrite
 from skipviz.runs.frames import Writer, schema
-from skipviz.runs.store import write_json
 from skipviz.runs.tracks import tracks
 from skipviz.runs.worker.control import Clock, Control, Wish
 from skipviz.runs.worker.hello import machine
@@ -285,7 +284,7 @@ class Session:
         torch.save(self.training.state(), buffer)
         half = self.folder / "checkpoint.half"
         half.write_bytes(buffer.getvalue())
-        os.replace(half, self.folder / "checkpoint.pt")
+        replace(half, self.folder / "checkpoint.pt")
 
     def _sign(self) -> None:
         """Writes into the frames' head what was changed while they were made."""
