@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -82,7 +82,11 @@ def _alone(lock: Path) -> Iterator[None]:
     that is gone."""
     try:
         with FileLock(lock, timeout=0):
-            yield
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # on Windows, where it is open, the lock removes it itself
+                    lock.unlink()
     except Timeout:
         raise SpecError("download: another process is fetching these files already") from None
 
