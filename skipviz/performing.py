@@ -12,9 +12,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -39,6 +41,7 @@ def declare(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seeds", type=int, help="train so many seeds instead of the scene's")
     command.add_argument("--first-seed", type=int, help="and begin with this one")
     command.add_argument("--recorded", action="store_true", help="train nothing, judge recordings")
+    command.add_argument("--attended", type=int, help=argparse.SUPPRESS)
 
 
 def declare_record(command: argparse.ArgumentParser) -> None:
@@ -49,6 +52,8 @@ def declare_record(command: argparse.ArgumentParser) -> None:
 
 def scene(args: argparse.Namespace) -> int:
     """Trains lecture scenes and compares what they expect with what showed."""
+    if args.attended:
+        threading.Thread(target=_leave_with, args=(args.attended,), daemon=True).start()
     found = _known(args.keys)
     if args.recorded and (args.all or args.seeds is not None or args.first_seed is not None):
         raise SpecError("scene: --recorded trains nothing; name scenes, and leave the seeds out")
@@ -200,9 +205,20 @@ def _settle(cores: list[int]) -> None:
         os.sched_setaffinity(0, {core})
 
 
+def _leave_with(pid: int) -> None:
+    """Ends this process once the command that started it is gone, however that ended. Not asked by
+    os.getppid: in a virtual environment of Windows a launcher stands between the two."""
+    with suppress(psutil.NoSuchProcess):
+        command = psutil.Process(pid)
+        while command.is_running() and command.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(1)
+    os._exit(3)
+
+
 def _child(key: str, seeds: int | None, first_seed: int | None) -> dict[str, Any]:
     """What a scene's own process says; one that breaks off has the state "failed"."""
     words = children.command("-m", "skipviz", "scene", key, "--json")
+    words += ["--attended", str(os.getpid())]
     words += [] if seeds is None else ["--seeds", str(seeds)]
     words += [] if first_seed is None else ["--first-seed", str(first_seed)]
     done = subprocess.run(

@@ -179,6 +179,16 @@ def test_a_python_without_its_venv_module_gets_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+def test_without_make_one_command_provides_and_then_runs(
+    environment: Any, tool: Any, tmp_path: Path
+) -> None:
+    wanted = _requirements(tmp_path)
+    began = ["-c", "import pathlib, sys; sys.exit(len(pathlib.Path(sys.argv[1]).name))"]
+    assert tool.main([str(wanted), *began, "seven77"], environment.home) == 7
+    assert tool.main([str(wanted)], environment.home) == 0
+    assert environment.has(wanted) and len(_asked(environment)) == 1
+
+
 def test_every_requirement_that_the_app_imports_is_tried_after_installing() -> None:
     text = (ROOT / "tools/environment.py").read_text(encoding="utf-8")
     tried = text.partition('TRIED = "import ')[2].partition('"')[0].split(", ")

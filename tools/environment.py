@@ -1,9 +1,11 @@
 """Makes the environment that `make run` and `make test` work in, and repairs a broken one.
 
     python3 tools/environment.py requirements-dev.txt
+    py tools/environment.py requirements.txt -m streamlit run app.py
 
 Creates `.venv` where there is none that works, installs what the file names, and tries whether it
-can be imported. Where all that was done before, it ends at once. Runs on any Python 3.7, so that an
+can be imported. Where all that was done before, it ends at once. What stands behind the file is then
+done by the environment's Python: `make run` for systems without make. Runs on any Python 3.7, so that an
 old one gets a sentence and not a traceback.
 """
 
@@ -145,9 +147,16 @@ def _text(requirements: Path) -> str:
     return "".join(file.read_text(encoding="utf-8") for file in _files(requirements))
 
 
+def main(words: list[str], home: Path) -> int:
+    """Provides what the first word names; the status of what its Python makes of the others."""
+    environment = Environment(home)
+    environment.provide(ROOT / words[0])
+    return subprocess.call([environment.python, *words[1:]], cwd=str(ROOT)) if words[1:] else 0
+
+
 if __name__ == "__main__":
     try:
-        Environment(ROOT / ".venv").provide(ROOT / sys.argv[1])
+        sys.exit(main(sys.argv[1:], ROOT / ".venv"))
     except Trouble as trouble:
         sys.exit(str(trouble))
     except KeyboardInterrupt:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -121,7 +119,7 @@ def test_a_killed_worker_leaves_an_interrupted_run_with_every_frame_up_to_then(
     manager: Manager,
 ) -> None:
     run = started(manager)
-    os.kill(worker_of(manager, run), signal.SIGKILL)
+    psutil.Process(worker_of(manager, run)).kill()
     until(lambda: run.ended)
     assert run.status()["state"] == "interrupted"
     assert Store(manager.store.root).status(run.id)["state"] == "interrupted"
