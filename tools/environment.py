@@ -4,9 +4,9 @@
     py tools/environment.py requirements.txt -m streamlit run app.py
 
 Creates `.venv` where there is none that works, installs what the file names, and tries whether it
-can be imported. Where all that was done before, it ends at once. What stands behind the file is then
-done by the environment's Python: `make run` for systems without make. Runs on any Python 3.7, so that an
-old one gets a sentence and not a traceback.
+can be imported. Where all that was done before, it ends at once. What stands behind the file
+is then done by the environment's Python: `make run` for systems without make. Runs on any Python
+3.7, so that an old one gets a sentence and not a traceback.
 """
 
 from __future__ import annotations
