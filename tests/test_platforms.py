@@ -27,7 +27,8 @@ POSIX_SIGNALS = "SIGALRM SIGCHLD SIGCONT SIGHUP SIGKILL SIGQUIT SIGSTOP SIGUSR1 
 
 ELSEWHERE = f"""
 import importlib, os, pkgutil, signal, socket, subprocess, sys, tempfile
-import filelock, graphviz, multiprocessing.util, platformdirs, plotly.graph_objects, psutil, pyarrow.ipc, sklearn
+import filelock, graphviz, multiprocessing.util, platformdirs, plotly.graph_objects, psutil
+import pyarrow.ipc, sklearn
 import sklearn.linear_model, streamlit.testing.v1, streamlit.web.bootstrap, torch, torchvision
 import torch.utils.data
 for name in {POSIX_MODULES}:
