@@ -12,7 +12,7 @@ from skipviz.datafiles.adding import add
 from skipviz.figures import inside
 from skipviz.figures.answers import routing
 from tests.browser.serving import serving
-from tests.browser.test_app import WAIT_MS, settled
+from tests.browser.test_app import settled
 
 NAMES = ("<none>", "a<b>c", "x & y", "$x$", "*a*", "[x](y)", ":smile:", "`a`", "%{x}", "&lt;")
 
@@ -20,7 +20,7 @@ NAMES = ("<none>", "a<b>c", "x & y", "$x$", "*a*", "[x](y)", ":smile:", "`a`", "
 def drawn(page: Page, figure: object, texts: str) -> list[str]:
     """What a Plotly figure writes at these places of its drawing."""
     page.set_content(figure.to_html(include_plotlyjs=True))  # type: ignore[attr-defined]
-    page.locator(texts).first.wait_for(timeout=WAIT_MS)
+    page.locator(texts).first.wait_for()
     return page.locator(texts).all_text_contents()
 
 
@@ -48,7 +48,7 @@ def test_the_data_page_writes_names_as_they_are(
         page.goto(f"{server.url}/data?set={key}")
         settled(page)
         names = page.locator(".skip-sheet .skip-class b")
-        expect(names).to_have_count(len(NAMES), timeout=WAIT_MS)
+        expect(names).to_have_count(len(NAMES))
         assert sorted(names.all_text_contents()) == sorted(NAMES)
         pill = page.get_by_role("radio").filter(has_text="a<b>c").first
         assert pill.inner_text().replace("\u2060", "") == title

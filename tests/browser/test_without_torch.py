@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from skipviz import packages
 from skipviz.ui.frame import pages
 from tests.browser.serving import ROOT, Server, serving
-from tests.browser.test_app import WAIT_MS, settled, wait_for_step
+from tests.browser.test_app import settled, wait_for_step
 
 SHIM = """
 import sys
@@ -65,7 +65,7 @@ def run(blocked: dict[str, str], *words: str) -> subprocess.CompletedProcess[str
 def open_page(page: Page, server: Server, path: str) -> None:
     page.goto(f"{server.url}/{path}")
     settled(page)
-    expect(page.get_by_role("heading", level=1).first).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("heading", level=1).first).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.locator("[data-testid=stAlertContentError]")).to_have_count(0)
 
@@ -91,14 +91,14 @@ def test_home_plays_a_recording_and_the_lab_draws_every_net(server: Server, page
     expect(page.get_by_text("The picture: plain and residual nets of two depths")).to_be_visible()
     nets = "&".join(f"lane={family}" for family in ("plain", "resnet", "highway", "densenet"))
     open_page(page, server, f"lab?{nets}")
-    expect(page.locator("[data-testid=stGraphVizChart] svg")).to_have_count(4, timeout=WAIT_MS)
+    expect(page.locator("[data-testid=stGraphVizChart] svg")).to_have_count(4)
 
 
 def test_an_architecture_is_drawn_and_the_digits_are_shown(server: Server, page: Page) -> None:
     open_page(page, server, "architecture")
-    expect(page.locator("svg g.node").first).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator("svg g.node").first).to_be_visible()
     open_page(page, server, "data?set=digits")
-    expect(page.locator(".skip-sheet .skip-class")).to_have_count(10, timeout=WAIT_MS)
+    expect(page.locator(".skip-sheet .skip-class")).to_have_count(10)
     open_page(page, server, "data?set=mnist")
     expect(
         page.get_by_test_id("stAlert").filter(has_text="reading MNIST needs torch")
@@ -111,7 +111,7 @@ def test_a_lesson_shows_its_recordings_and_a_lecture_replays_one(
 ) -> None:
     open_page(page, server, "why_depth")
     expect(page.locator(".skip-recorded").first).to_contain_text("Not of this machine")
-    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
     page.goto(f"{server.url}/lecture?scenes=convergence&at=1&phase=0")
     settled(page)
     expect(page.locator(".st-key-player_run button").first).to_be_disabled()
