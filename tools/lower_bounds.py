@@ -34,7 +34,7 @@ def main(folder: str, *arguments: str) -> int:
     tools = [*pip, "--constraint", str(lowest), "-r", "requirements-dev.txt"]
     tests = list(arguments) or ["-m", "not browser"]
     for command in (
-        [*uv, "venv", "--clear", "--python", "3.11", str(home)],
+        [*uv, "venv", "--clear", "--seed", "--python", "3.11", str(home)],
         [*pip, "--resolution", "lowest-direct", *bounds()],
     ):
         if status := subprocess.run(command, cwd=ROOT).returncode:
