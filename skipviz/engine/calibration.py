@@ -13,11 +13,9 @@ again; `doctor` does.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,13 +27,12 @@ from typing import Any
 import filelock
 import torch
 
-from skipviz.datafiles import places
+from skipviz.datafiles import places, replacing
 from skipviz.engine import device as devices
 from skipviz.engine import fused
 from skipviz.knob import SpecError
 from skipviz.placing import KINDS, Placing
 from skipviz.spec import Experiment, Lane
-from skipviz.strict_json import dumps
 
 BUDGET_S = 3.0
 """All measurements together; what is not done by then is not measured."""
@@ -192,11 +189,7 @@ def _keep(found: Placing) -> None:
     try:
         with places.disk_errors(places.cache()):
             _path().parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", dir=_path().parent, delete=False, encoding="utf-8"
-            ) as half:
-                half.write(dumps(value))
-            os.replace(half.name, _path())
+            replacing.write_json(_path(), value)
     except (OSError, SpecError):
         pass
 

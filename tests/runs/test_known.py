@@ -68,9 +68,11 @@ def test_an_index_that_is_up_to_date_reads_nothing(
     os.utime(tmp_path, (1e9, 1e9))
     known = Known(store)
     assert known.of(experiment()) == [run_id]
-    monkeypatch.setattr(os, "listdir", lambda path: pytest.fail("listed again"))
-    monkeypatch.setattr(Path, "read_text", lambda path: pytest.fail("read again"))
+    listed, real = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: listed.append(Path(path)) or real(path))
+    monkeypatch.setattr(Path, "read_text", lambda path, **named: pytest.fail("read again"))
     assert known.of(experiment()) == [run_id]
+    assert tmp_path not in listed
 
 
 def test_all_who_ask_for_the_same_experiment_wait_for_one_run(manager: Manager) -> None:
