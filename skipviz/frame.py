@@ -21,7 +21,10 @@ class LaneFrame:
 
     loss                  mean cross-entropy of the batch, nats; a float, or (S,)
     error                 share of the batch that is classified wrongly, 0 to 1; a float, or (S,)
-    signal_gradient_norm  L2 norm of dLoss/dx at each signal point, (P,) or (S, P) float64
+    signal_gradient_norm  L2 norm of dLoss/dx at each signal point, (P,) or (S, P) float64: one norm
+                          over all values of x for the whole batch, (B, …) taken as one vector, and
+                          Loss the mean over the batch. A batch of B alike samples gives 1/√B of
+                          the norm of one of them alone
     weight_gradient_norm  L2 norm of dLoss/dW of each layer that the depth counts, biases left
                           out, (L,) or (S, L)
     activation_scale      root mean square of x at each signal point, (P,) or (S, P)

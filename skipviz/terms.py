@@ -163,8 +163,9 @@ feature reuse |  | Huang 2016
     How strongly a dense layer draws on what an earlier one appended, read from the mean size of
     the weights between the two.
 signal gradient | ‖∂L/∂x‖ | ours
-    How much the loss would change with the signal between two units, as one length per layer.
-    It shows whether anything comes back to the first layers; it is our default view.
+    How much the loss would change with the signal between two units, as one length per layer:
+    the L2 norm over all values of the whole batch at once, of the batch's mean loss. It shows
+    whether anything comes back to the first layers; it is our default view.
 weight gradient | ‖∂L/∂W‖ | ours
     How much the loss would change with a layer's weights, as one length per layer, biases left
     out. It can look level along the net while the signal gradient has long vanished.

@@ -1,4 +1,4 @@
-"""The first training samples of a set: of each class one, as pictures that a run's pages show."""
+"""Which samples of a set are looked at: the first of each class, or some, evenly chosen."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ def first_of_each_class(labels: np.ndarray, most: int) -> np.ndarray:
     """The rows of the first `most` samples of each class, in their order."""
     rows = [np.flatnonzero(labels == label)[:most] for label in np.unique(labels)]
     return np.sort(np.concatenate(rows))
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """At most `most` of `count` rows, evenly chosen, the first and the last among them (n,)."""
+    if most >= count or most < 2:
+        return np.arange(min(count, max(most, 0)))
+    steps = most - 1
+    return (2 * np.arange(most) * (count - 1) + steps) // (2 * steps)
 
 
 def firsts(labels: np.ndarray, most: int) -> np.ndarray:

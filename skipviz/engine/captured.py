@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skipviz.engine import exact
 from skipviz.engine.feed import Feed
 from skipviz.engine.optimise import Adam, clip
 
@@ -49,7 +50,7 @@ class Captured:
     """Steps of several nets, each on the batch of its seed. `failure` says why they run eagerly.
 
     drawn   (S, 1 or 4, B) what chance decides of each seed's batch, as `Feed.drawn` gives it
-    table   (ROWS, n) float64: of each measured step every net's loss, error and reading
+    table   (ROWS, n) of each measured step every net's loss, error and reading
     ended   (N,) the step at which each net's loss was no longer finite, else -1
     """
 
@@ -70,7 +71,8 @@ class Captured:
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
         self.ended = torch.full((len(self.pupils),), -1, device=device)
         self.widths = [2 + pupil.instruments.size for pupil in self.pupils]
-        self.table = torch.zeros(ROWS, sum(self.widths), dtype=torch.float64, device=device)
+        kind = exact.widest(device)
+        self.table = torch.zeros(ROWS, sum(self.widths), dtype=kind, device=device)
         self._replay: Body | None = None
 
     @property
@@ -101,7 +103,7 @@ class Captured:
         for pupil, step in zip(self.pupils, self.ended.tolist(), strict=True):
             if step >= 0:
                 pupil.diverged_at = step
-        found = self.table[: self.rows].cpu().numpy()
+        found = exact.on_host(self.table[: self.rows])
         self.rows = 0
         ends = np.cumsum(self.widths)[:-1]
         return [np.split(row, ends) for row in found]
@@ -113,6 +115,7 @@ class Captured:
         self.step.fill_(step)
         self.row.fill_(self.rows)
         for pupil in self.pupils:
+            pupil.step = step
             if isinstance(pupil.optimiser, Adam):
                 pupil.optimiser.steps = step + 1
 

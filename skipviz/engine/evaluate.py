@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from skipviz.datafiles.firsts import spread
 from skipviz.engine.feed import Feed
 
 STATISTICS_BATCHES = 16
@@ -44,7 +45,7 @@ class Examiner:
     def _held(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The images (n, C, H, W) uint8 and labels (n,) that are looked at."""
         count = len(self.feed.held_labels)
-        rows = torch.linspace(0, count - 1, min(count, MOST_HELD_OUT)).round().long()
+        rows = torch.from_numpy(spread(count, MOST_HELD_OUT))
         return self.feed.held_images[rows], self.feed.held_labels[rows]
 
     @torch.no_grad()

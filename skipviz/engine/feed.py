@@ -60,8 +60,8 @@ class Feed:
         self.held_labels = _tensor(held_labels)
         mean, std = statistics.moments(np.array(counts))
         std[std == 0] = 1  # a channel that is the same everywhere tells nothing
-        self.mean = torch.tensor(mean, dtype=torch.float32, device=device)[None, :, None, None]
-        self.std = torch.tensor(std, dtype=torch.float32, device=device)[None, :, None, None]
+        self.mean = torch.tensor(np.float32(mean), device=device)[None, :, None, None]
+        self.std = torch.tensor(np.float32(std), device=device)[None, :, None, None]
         self.kernel: Kernel | None = None
         self._order: dict[tuple[int, int], torch.Tensor] = {}
         self._noisy: dict[int, torch.Tensor] = {}

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from skipviz.engine import trunk
+from skipviz.engine.exact import on_host
 from skipviz.engine.seeing import seen
 from skipviz.engine.trained import Trained
 
@@ -106,7 +108,7 @@ def _of_gates(ts: list[Tensor]) -> dict[str, Any]:
     count = sum(t.numel() for t in ts)
     deviations = torch.cat([t.std(0, correction=0) for t in ts])
     values = (
-        sum(float(t.double().sum()) for t in ts) / count,
+        sum(float(on_host(t).sum()) for t in ts) / count,
         sum(int((t < 0.1).sum()) for t in ts) / count,
         sum(int((t < 0.5).sum()) for t in ts) / count,
         float(deviations.mean()),
@@ -122,8 +124,8 @@ def _of_stripes(
     kept = sum(int(((y - x).abs() <= TOLERANCE * sd).sum()) for x, y in pairs)
     own = sum(int(((y - x).abs() <= TOLERANCE * _sd([x])).sum()) for x, y in pairs)
     runs = torch.cat([longest(part, TOLERANCE * sd).flatten() for part in _same(xs, shapes)])
-    moved = [float((y - x).double().norm()) for x, y in pairs]
-    sizes = [float(x.double().norm()) for x, _ in pairs]
+    moved = [float(np.linalg.norm(on_host(y - x))) for x, y in pairs]
+    sizes = [float(np.linalg.norm(on_host(x))) for x, _ in pairs]
     change = [m / s if s else math.nan for m, s in zip(moved, sizes, strict=True)]
     third = max(1, len(pairs) // 3)
     values = (
@@ -131,7 +133,7 @@ def _of_stripes(
         own / count,
         torch.bincount(runs).tolist(),
         int(runs.median()),
-        float(runs.double().mean()),
+        float(on_host(runs).mean()),
         int(runs.max()),
         sum(_correlation(x, y) for x, y in pairs) / len(pairs),
         change,
@@ -166,19 +168,21 @@ def _same(xs: list[Tensor], shapes: list[Any]) -> Iterator[list[Tensor]]:
 def _sd(xs: list[Tensor]) -> float:
     """The deviation of all values together."""
     count = sum(x.numel() for x in xs)
-    mean = sum(float(x.double().sum()) for x in xs) / count
-    return math.sqrt(sum(float((x.double() - mean).square().sum()) for x in xs) / count)
+    mean = sum(float(on_host(x).sum()) for x in xs) / count
+    return math.sqrt(sum(float(np.square(on_host(x) - mean).sum()) for x in xs) / count)
 
 
 def _correlation(x: Tensor, y: Tensor) -> float:
-    x, y = x.double() - x.double().mean(), y.double() - y.double().mean()
-    scale = float(x.norm() * y.norm())
-    return float((x * y).sum()) / scale if scale else math.nan
+    one, other = on_host(x), on_host(y)
+    one -= one.mean()
+    other -= other.mean()
+    scale = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float((one * other).sum()) / scale if scale else math.nan
 
 
 def number(value: Any) -> Any:
     """A number with five digits, lists of them too; None where it is not finite, as in JSON."""
-    if isinstance(value, Tensor):
+    if isinstance(value, (Tensor, np.ndarray, np.floating)):
         value = value.tolist()
     if isinstance(value, list):
         return [number(each) for each in value]

@@ -1,94 +1,18 @@
 """What is read off a net while it trains: activations, gradients and gates, at the places its
-wiring names.
-
-Norms are accumulated in float64: in float32 the square of anything below about 1e-23 is 0, and a
-vanished gradient would be shown as none at all. Devices without float64 divide by the largest
-entry first, which is as safe.
+wiring names. Norms are exact on every device (`engine/exact.py`).
 """
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from skipviz.engine.exact import norms
 from skipviz.wiring import Wiring
-
-LARGE = 20_000
-"""Values of a tensor whose copy in float64 would cost more than its norm in parts."""
-
-
-def norms(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """The L2 norm of each tensor, (n,) float64, on the tensors' device (float64-less devices: on
-    the CPU)."""
-    if not tensors:
-        return torch.zeros(0, dtype=torch.float64)
-    if tensors[0].device.type == "cpu":
-        small = [tensor for tensor in tensors if tensor.numel() < LARGE]
-        found = iter(torch._foreach_norm(small, 2, dtype=torch.float64) if small else ())
-        return torch.stack([_norm(t) if t.numel() >= LARGE else next(found) for t in tensors])
-    if tensors[0].device.type != "mps":
-        return torch.stack(list(torch._foreach_norm(tensors, 2, dtype=torch.float64)))
-    peaks = torch.stack([tensor.abs().amax() for tensor in tensors])
-    safe = torch.where(peaks > 0, peaks, torch.ones_like(peaks))
-    scaled = torch.stack(
-        [(tensor / peak).norm() for tensor, peak in zip(tensors, safe, strict=True)]
-    )
-    return peaks.cpu().double() * scaled.cpu().double()
-
-
-def _norm(tensor: torch.Tensor) -> torch.Tensor:
-    """The L2 norm of a large tensor, float64, whichever way it lies in memory."""
-    if tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last):
-        tensor = tensor.permute(0, 2, 3, 1)
-    if tensor.dtype != torch.float64:
-        tensor = tensor.float()
-    return norms_of(tensor.reshape(1, -1))
-
-
-PART = 640
-"""So many squares are added up in float32 before float64 goes on."""
-
-
-@cache
-def _part(count: int) -> int:
-    """The largest divisor of a count that is at most PART."""
-    return next(size for size in range(min(PART, count), 0, -1) if count % size == 0)
-
-
-def _in_parts(rows: torch.Tensor) -> torch.Tensor:
-    """The L2 norm of each row, (n,) float64: its parts in float32, their sum in float64."""
-    parts = rows.unflatten(1, (-1, _part(rows.shape[1])))
-    return torch.linalg.vector_norm(
-        torch.linalg.vector_norm(parts, dim=2), dim=1, dtype=torch.float64
-    )
-
-
-def norms_of(values: torch.Tensor) -> torch.Tensor:
-    """The L2 norm over the last two axes, float64.
-
-    Parts of some hundred squares are added up in float32, which keeps seven digits as long as the
-    squares stay in its range, and the parts in float64. Where a norm is below 1e-16 they may not:
-    there all values are first multiplied by 2^100, which is exact. Nor may they above 1e17: there
-    all squares are added up in float64.
-    """
-    if values.dtype == torch.float64 or not values.is_contiguous():
-        return torch.linalg.vector_norm(values, dim=(-2, -1), dtype=torch.float64)
-    count = values.shape[-2] * values.shape[-1]
-    flat = values.view(-1, count)
-    found = _in_parts(flat)
-    known = found.cpu().numpy()
-    small, large = np.flatnonzero(known < 1e-16), np.flatnonzero(~(known < 1e17))
-    if len(small):
-        rows = torch.from_numpy(small).to(flat.device)
-        found[rows] = _in_parts(flat.index_select(0, rows).mul_(2.0**100)).div_(2.0**100)
-    if len(large):
-        rows = torch.from_numpy(large).to(flat.device)
-        found[rows] = torch.linalg.vector_norm(flat[rows], dim=1, dtype=torch.float64)
-    return found.view(values.shape[:-2])
 
 
 class Instruments:
@@ -127,7 +51,7 @@ class Instruments:
 
     def reading(self) -> torch.Tensor:
         """Signal-gradient norms (P), weight-gradient norms (L), activation scales (P), gate means
-        (G), as one vector."""
+        (G), as one vector in the widest kind of the device."""
         signals = [self._grad[i] for i in range(len(self.wiring.points))]
         xs = [self._x[i] for i in range(len(self.wiring.points))]
         weights = [weight.grad for weight in self.weights]

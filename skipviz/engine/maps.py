@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skipviz.datafiles.firsts import firsts
+from skipviz.datafiles.firsts import firsts, spread
 from skipviz.engine.feed import Feed
 from skipviz.pictured import MAPS_PER_RUN, Picture, Place, every, pictures
 from skipviz.spec import Experiment
@@ -101,8 +101,8 @@ class Maps:
             labels = self.feed.labels
             fixed = torch.from_numpy(firsts(labels.cpu().numpy(), picture.samples))
             most = min(picture.averaged, len(labels))
-            spread = torch.linspace(0, len(labels) - 1, most, dtype=torch.float64).round().long()
-            chosen = torch.cat([fixed, spread]).to(labels.device)
+            averaged = torch.from_numpy(spread(len(labels), most))
+            chosen = torch.cat([fixed, averaged]).to(labels.device)
             self._images[key] = self.feed.pictures(chosen)
         return self._images[key]
 

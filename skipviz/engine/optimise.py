@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from skipviz.engine.instruments import norms
+from skipviz.engine.exact import joint
 from skipviz.spec import Experiment
 
 Tensors = list[torch.Tensor]
@@ -32,8 +32,7 @@ def clip(weights: Tensors, most: float) -> None:
     """Scales the gradients of a net, all together, down to an L2 norm of at most `most` (Pascanu
     et al. 2013, algorithm 1)."""
     grads = [w.grad for w in weights if w.grad is not None]
-    squares = norms(grads).square().sum()
-    scale = (most / squares.sqrt()).clamp(max=1).to(grads[0].device, grads[0].dtype)
+    scale = (most / joint(grads)).clamp(max=1).to(grads[0].dtype)
     torch._foreach_mul_(grads, scale)
 
 

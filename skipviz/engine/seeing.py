@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skipviz.datafiles.firsts import spread
 from skipviz.engine.trained import Trained
 from skipviz.models.densenet.net import DenseUnit
 from skipviz.models.highway.net import HighwayUnit
@@ -52,8 +53,7 @@ def on_batch_statistics(net: nn.Module) -> nn.Module:
 def some(trained: Trained, samples: int) -> tuple[Tensor, Tensor]:
     """Evenly chosen training samples, standardised (n, C, H, W), and their labels (n,)."""
     count = len(trained.feed.labels)
-    rows = torch.linspace(0, count - 1, min(samples, count)).round().long()
-    rows = rows.to(trained.device)
+    rows = torch.from_numpy(spread(count, samples)).to(trained.device)
     return trained.feed.pictures(rows), trained.feed.taught(trained.seed)[rows]
 
 
@@ -99,7 +99,7 @@ def after(unit: nn.Module, joined: Tensor) -> Tensor:
 def short(values: Any) -> Any:
     """A tensor as nested lists of floats with six digits: what JSON and a picture need."""
     if isinstance(values, Tensor):
-        values = values.detach().double().cpu().tolist()
+        values = values.detach().cpu().tolist()
     if isinstance(values, list):
         return [short(value) for value in values]
     return float(f"{values:.6g}")

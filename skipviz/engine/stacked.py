@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skipviz.engine.instruments import norms_of
+from skipviz.engine import exact
+from skipviz.engine.exact import norms_of
 from skipviz.engine.optimise import optimiser
 from skipviz.spec import Experiment, Lane, architecture
 from skipviz.wiring import Wiring
@@ -315,11 +316,9 @@ class Stack:
 
     def _clip(self) -> None:
         """Scales each net's gradient down to an L2 norm of at most `clip`, as `optimise.clip`."""
-        squares = torch.zeros(len(self.nets), dtype=torch.float64, device=self.stem.device)
-        for grad in self.grads:
-            square = norms_of(grad).square()  # (N,), or (L - 1, N)
-            squares += square.sum(0) if square.dim() == 2 else square
-        scale = (self.clip / squares.sqrt()).clamp(max=1).to(self.stem.dtype)[:, None, None]
+        parts = [norms_of(grad).view(-1, len(self.nets)) for grad in self.grads]  # (1 or L - 1, N)
+        whole = norms_of(torch.cat(parts).T[:, None].contiguous())
+        scale = (self.clip / whole).clamp(max=1).to(self.stem.dtype)[:, None, None]
         for grad in self.grads:
             grad.mul_(scale)
 
@@ -349,14 +348,14 @@ class Stack:
         w, (stem, _, inner, *_) = self.shape.width, self.grads
         scales = norms_of(out) / math.sqrt(out[0, 0].numel())
         columns = [
-            torch.stack([loss, error]).double(),
+            torch.stack([loss, error]).to(scales.dtype),
             norms_of(signal), norms_of(stem)[None], norms_of(inner[:, :, :w]), scales,
         ]  # fmt: skip
         if self.shape.gated:
-            columns.append(self._buffers["parts"][:, :, w:].mean((2, 3)).double())
+            columns.append(self._buffers["parts"][:, :, w:].mean((2, 3)).to(scales.dtype))
         if self.shape.fixed:
             columns.append(torch.full_like(scales[1:], self.shape.fixed[0]))
-        whole = torch.cat(columns).T.cpu().numpy()
+        whole = exact.on_host(torch.cat(columns).T)
         return [row[places] for row, places in zip(whole, self._places, strict=True)]
 
     def state(self) -> dict[str, Any]:

@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from skipviz.engine import captured
+from skipviz.engine import captured, exact
 from skipviz.engine import device as devices
 from skipviz.engine.abreast import Abreast, draws
 from skipviz.engine.calibration import placed
+from skipviz.engine.careful import DROPOUT, carefully
 from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
@@ -36,9 +37,6 @@ from skipviz.engine.unread import Unread
 from skipviz.frame import Frame
 from skipviz.schedule import changed, merged, rate
 from skipviz.spec import Experiment, Lane, SpecError, architecture
-
-_DROPOUT = 3
-"""Tells this random stream of a seed from those of order, label noise and augmentation."""
 
 
 class Pupil:
@@ -59,6 +57,12 @@ class Pupil:
         net = make_net(lane, experiment.dataset, seed)
         self.net = net.to(device).to(memory_format=self.layout)
         self.draws = draws(net)
+        self.step = 0
+        on_cpu = device.type == "cpu"
+        carefully(
+            self.net, last=on_cpu and self.layout == torch.channels_last, half=self.half,
+            draw=self._stream if on_cpu else None,
+        )  # fmt: skip
         self.instruments = Instruments(self.net, wiring)
         self.experiment = experiment
         self.diverged_at: int | None = None
@@ -67,6 +71,10 @@ class Pupil:
     def optimiser(self) -> Sgd | Adam:
         """Made when it is needed: a net in a stack needs none."""
         return optimiser(self.experiment, list(self.net.parameters()))
+
+    def _stream(self, k: int) -> np.random.Generator:
+        """What the k-th dropout layer draws from at the present step, on the CPU."""
+        return np.random.default_rng([self.seed, self.step, DROPOUT, k])
 
     def learn(
         self, x: torch.Tensor, y: torch.Tensor, step: int, measure: bool
@@ -77,12 +85,13 @@ class Pupil:
         A net whose loss is not finite is left as it is: it learns no more, and its readings stay
         as they come. What dropout drops does not depend on what is trained beside the net.
         """
-        if self.draws:
+        self.step = step
+        if self.draws and x.device.type != "cpu":
             torch.manual_seed(dropout_seed(self.seed, step))
         if measure:
             self.instruments.watch()
         logits, loss = self.differentiate(x, y)
-        read = self.reading(loss, logits, y).cpu().numpy() if measure else None
+        read = exact.on_host(self.reading(loss, logits, y)) if measure else None
         finite = math.isfinite(read[0]) if read is not None else bool(loss.isfinite())
         if not finite and self.diverged_at is None:
             self.diverged_at = step
@@ -107,7 +116,7 @@ class Pupil:
         return logits, loss.detach()
 
     def reading(self, loss: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Loss, error and the instruments' reading, float64, where the instruments have it."""
+        """Loss, error and the instruments' reading, in the widest kind of the device, and there."""
         error = (logits.argmax(1) != y).float().mean()
         instruments = self.instruments.reading()
         head = torch.stack([loss, error]).to(instruments.device).to(instruments.dtype)
@@ -383,7 +392,7 @@ def stacks(
     claims them; left out: those of the module engine.
 
     A chain without shortcuts stands in the stack of a residual one of its shape: a plain twin
-    beside its source. Devices without float64 are left to the modules.
+    beside its source. Apple's GPU is left to the modules.
     """
     groups: dict[Shape, list[tuple[Pupil, Shape]]] = {}
     for lane, pupils in zip(experiment.lanes, lanes, strict=True):
@@ -407,8 +416,8 @@ def stacks(
 
 
 def dropout_seed(seed: int, step: int) -> int:
-    """What dropout starts from at a step: what it drops depends on nothing else."""
-    return int(np.random.SeedSequence([seed, step, _DROPOUT]).generate_state(1, np.uint64)[0])
+    """What dropout on a GPU starts from at a step: what it drops depends on nothing else."""
+    return int(np.random.SeedSequence([seed, step, DROPOUT]).generate_state(1, np.uint64)[0])
 
 
 def train(experiment: Experiment) -> Iterator[Frame]:

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skipviz.datafiles.firsts import spread
+from skipviz.engine import exact
 from skipviz.engine.trained import Trained
 from skipviz.wiring import Unit, Wiring
 
@@ -33,8 +36,7 @@ def evenly(
     cost = passes * sum(unit.body.multiply_adds for unit in trained.wirings[lane].units)
     count = len(trained.feed.labels)
     most = min(samples or count, count, max(100, int(work / max(cost, 1))))
-    rows = torch.linspace(0, count - 1, most, dtype=torch.float64).round().long()
-    return rows.to(trained.device)
+    return torch.from_numpy(spread(count, most)).to(trained.device)
 
 
 def parts(trained: Trained, lane: int, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -113,7 +115,7 @@ def without(net: nn.Module, taken: Iterable[Lesion]) -> Iterator[None]:
 @torch.no_grad()
 def score(trained: Trained, lane: int, rows: Tensor) -> tuple[float, float]:
     """Mean cross-entropy in nats and accuracy of a lane's net as it stands, over these rows."""
-    net, total = trained.nets[lane], torch.zeros(2, dtype=torch.float64)
+    net, total = trained.nets[lane], np.zeros(2)
     for x, part in parts(trained, lane, rows):
         total += _scored(trained, net(x), part)
     loss, right = (total / len(rows)).tolist()
@@ -123,14 +125,14 @@ def score(trained: Trained, lane: int, rows: Tensor) -> tuple[float, float]:
 @torch.no_grad()
 def each(
     trained: Trained, lane: int, taken: Sequence[Lesion], rows: Tensor
-) -> tuple[Tensor, Tensor]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Loss (L,) and accuracy (L,) without each of these units in turn, over these rows.
 
     Only what comes after a unit that was taken out is computed again.
     """
     net = trained.nets[lane]
     units = [net.get_submodule(unit.path) for unit in trained.wirings[lane].units]
-    total = torch.zeros(len(taken), 2, dtype=torch.float64)
+    total = np.zeros((len(taken), 2))
     for x, part in parts(trained, lane, rows):
         inputs = [x]
         for unit in units[:-1]:
@@ -145,9 +147,9 @@ def each(
     return total[:, 0], total[:, 1]
 
 
-def _scored(trained: Trained, logits: Tensor, rows: Tensor) -> Tensor:
-    """Summed loss and number of right answers (2,), on the CPU."""
+def _scored(trained: Trained, logits: Tensor, rows: Tensor) -> np.ndarray:
+    """Summed loss and number of right answers (2,)."""
     labels = trained.feed.taught(trained.seed)[rows]
     loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
     right = (logits.argmax(1) == labels).sum()
-    return torch.stack([loss.double(), right.double()]).cpu()
+    return exact.on_host(torch.stack([loss, right.to(loss.dtype)]))

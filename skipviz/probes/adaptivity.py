@@ -29,18 +29,21 @@ def measure(trained: Trained, samples: int) -> dict[str, Any]:
 
 
 def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
-    from skipviz.engine import gated, trunk
+    import numpy as np
+    import torch
+
+    from skipviz.engine import exact, gated, trunk
 
     rows = trunk.evenly(trained, lane, samples, passes=4)
     sums: list[Any] = []
     low, high, closed, values = 1.0, 0.0, 0, 0
     for _, ts, _ in gated.passes(trained, lane, rows):
-        sums = [t.double().sum(0) + (sums[i] if sums else 0) for i, t in enumerate(ts)]
+        sums = [exact.on_host(t).sum(0) + (sums[i] if sums else 0) for i, t in enumerate(ts)]
         low = min(low, *(float(t.min()) for t in ts))
         high = max(high, *(float(t.max()) for t in ts))
         closed += sum(int((t == 0).sum()) for t in ts)
         values += sum(t.numel() for t in ts)
-    means = [(each / len(rows)).float() for each in sums]
+    means = [torch.tensor(np.float32(each / len(rows))).to(rows.device) for each in sums]
     return {
         "samples": len(rows),
         "of": len(trained.feed.labels),

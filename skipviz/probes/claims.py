@@ -78,9 +78,10 @@ def holds(key: str, value: float | None) -> bool | None:
 
 def _numbers(trained: Trained, start: Trained, lane: int, samples: int) -> dict[str, Any]:
     """The deciding number of every claim."""
+    import numpy as np
     import torch
 
-    from skipviz.engine import gated, trunk
+    from skipviz.engine import exact, gated, trunk
 
     counted = gated.carried(trained, lane, samples)
     found = {
@@ -92,13 +93,13 @@ def _numbers(trained: Trained, start: Trained, lane: int, samples: int) -> dict[
     biases = gated.biases(trained, lane)
     if biases:
         now, before = torch.cat(biases), torch.cat(gated.biases(start, lane))
-        sums = torch.zeros(len(biases), dtype=torch.float64)
+        sums = np.zeros(len(biases))
         rows = trunk.evenly(trained, lane, samples)
         for _, ts, _ in gated.passes(trained, lane, rows):
-            sums += torch.stack([gated.pooled(t).double().mean(1).sum() for t in ts]).cpu()
-        means = torch.stack([bias.double().mean() for bias in biases]).cpu()
-        found["decreased"] = gated.number(float((now < before).double().mean()))
-        found["deeper"] = _correlation(torch.arange(len(means)).double(), means)
+            sums += [exact.on_host(gated.pooled(t)).mean(1).sum() for t in ts]
+        means = np.array([exact.on_host(bias).mean() for bias in biases])
+        found["decreased"] = gated.number(float((now < before).float().mean()))
+        found["deeper"] = _correlation(np.arange(len(means)), means)
         found["inverse"] = _correlation(means, sums)
     return found
 
@@ -108,7 +109,7 @@ def _correlation(x: Any, y: Any) -> float | None:
     from skipviz.engine import gated
 
     x, y = x - x.mean(), y - y.mean()
-    scale = float(x.norm() * y.norm())
+    scale = float((x**2).sum() ** 0.5 * (y**2).sum() ** 0.5)
     value = gated.number(float((x * y).sum()) / scale) if scale > 1e-12 else None
     return value if value is None else float(value)
 

@@ -66,8 +66,10 @@ def _filters(trained: Trained, lane: int) -> Any:
 
 def _rounded(values: Any) -> Any:
     """Nested lists, each number to a ten-thousandth of the largest: what a picture needs."""
+    from skipviz.engine import exact
+
     unit = max(float(values.abs().max()), 1e-300) / 1e4
-    return [_steps(part, unit) for part in values.double()]
+    return [_steps(part, unit) for part in exact.on_host(values)]
 
 
 def _steps(values: Any, unit: float) -> Any:

@@ -43,15 +43,15 @@ def measure(trained: Trained, lane: int, sample: int, when: str, maps: int) -> d
 def _means(trained: Trained, lane: int) -> dict[str, Any]:
     import torch
 
-    from skipviz.engine import gated, trunk
+    from skipviz.engine import exact, gated, trunk
 
     rows = trunk.evenly(trained, lane)
     mean: list[Any] = []
     out: list[Any] = []
     for _, ts, xs in gated.passes(trained, lane, rows):
-        sums = [gated.pooled(t).double().sum(0) for t in ts]
+        sums = [exact.on_host(gated.pooled(t)).sum(0) for t in ts]
         mean = [a + b for a, b in zip(mean, sums, strict=True)] if mean else sums
-        sums = [gated.pooled(x).double().sum(0) for x in _rows(trained, lane, xs)]
+        sums = [exact.on_host(gated.pooled(x)).sum(0) for x in _rows(trained, lane, xs)]
         out = [a + b for a, b in zip(out, sums, strict=True)] if out else sums
     return {
         "samples": len(rows),

@@ -62,7 +62,9 @@ def _histogram(place: Any, values: Any) -> dict[str, Any]:
     """Counts between the smallest and the largest value, in float64 on the CPU."""
     import numpy as np
 
-    flat = values.double().cpu().numpy().ravel()
+    from skipviz.engine import exact
+
+    flat = exact.on_host(values).ravel()
     finite = flat[np.isfinite(flat)]
     if not finite.size:
         finite = np.zeros(1)

@@ -30,6 +30,7 @@ def measure(trained: Trained, points: int, reach: float, samples: int) -> dict[s
 
 
 def _lane(trained: Trained, lane: int, points: int, reach: float, samples: int) -> dict[str, Any]:
+    import numpy as np
     import torch
     from torch import nn
 
@@ -41,7 +42,7 @@ def _lane(trained: Trained, lane: int, points: int, reach: float, samples: int) 
     centre = [weight.detach().clone() for weight in weights]
     axes = [_direction(centre, trained.seed, axis) for axis in range(2)]
     at = torch.linspace(-reach, reach, points).tolist()
-    grid = torch.empty(points, points, dtype=torch.float64)
+    grid = np.empty((points, points))
     with torch.no_grad():
         for i, a in enumerate(at):
             for j, b in enumerate(at):
@@ -51,15 +52,15 @@ def _lane(trained: Trained, lane: int, points: int, reach: float, samples: int) 
         for weight, middle in zip(weights, centre, strict=True):
             weight.copy_(middle)
         here = float(nn.functional.cross_entropy(net(x), y))
-    grid = grid.nan_to_num(nan=math.inf)
+    grid = np.nan_to_num(grid, nan=math.inf, posinf=math.inf)
     chance = math.log(trained.experiment.dataset.num_classes)
     return {
         "at": short(at),
-        "loss": short(grid.clamp(max=1e12)),
+        "loss": short(np.minimum(grid, 1e12).tolist()),
         "centre": short(here),
-        "floor": float((grid < here + ABOVE).double().mean()),
-        "worse": float((grid > chance).double().mean()),
-        "median": short(float(grid.clamp(max=1e12).median())),
+        "floor": float((grid < here + ABOVE).mean()),
+        "worse": float((grid > chance).mean()),
+        "median": short(float(np.median(np.minimum(grid, 1e12)))),
         "sharpest": short(_sharpest(net, x, y, trained.seed)),
     }
 
@@ -91,6 +92,8 @@ def _sharpest(net: Any, x: Any, y: Any, seed: int, turns: int = 40) -> float:
     import torch
     from torch import nn
 
+    from skipviz.engine.exact import joint
+
     weights = [w for w in net.parameters() if w.requires_grad]
     loss = nn.functional.cross_entropy(net(x), y)
     grads = torch.autograd.grad(loss, weights, create_graph=True)
@@ -100,7 +103,7 @@ def _sharpest(net: Any, x: Any, y: Any, seed: int, turns: int = 40) -> float:
         v = [torch.randn(w.shape, generator=random).to(w) for w in weights]
         value = 0.0
         for _ in range(turns):
-            size = math.sqrt(sum(float(each.double().square().sum()) for each in v))
+            size = float(joint(v))
             if not size or not math.isfinite(size):
                 return math.nan
             v = [each / size for each in v]

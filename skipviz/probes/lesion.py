@@ -93,7 +93,7 @@ def _alone(
         "accuracy": gated.number(accuracies),
         "mean": gated.number(float(accuracies.mean())),
         "worst": gated.number(float(accuracies.min())),
-        "needed": gated.number(float((base - accuracies > DROP).double().mean())),
+        "needed": gated.number(float((base - accuracies > DROP).mean())),
     }
 
 

@@ -50,8 +50,8 @@ def _lane(trained: Trained, lane: int, samples: int, draws: int) -> dict[str, An
             mask[rng.choice(n, length, replace=False)] = 1
             masks.append(mask)
             lengths.append(length)
-    through = torch.tensor(np.array(masks))
-    size = torch.cat([_follow(chain, labels, part) for part in through.split(AT_ONCE)])
+    through = torch.tensor(np.array(masks, dtype=np.float32))
+    size = np.concatenate([_follow(chain, labels, part) for part in through.split(AT_ONCE)])
     mean = np.array([float(size[np.array(lengths) == k].mean()) for k in range(n + 1)])
     count = np.array([comb(n, k) / 2**n for k in range(n + 1)])
     mass = mean * count
@@ -98,13 +98,14 @@ def _chain(trained: Trained, lane: int, samples: int) -> tuple[list[tuple[Any, A
 
 
 def _follow(chain: list[tuple[Any, Any, bool]], labels: Any, through: Any) -> Any:
-    """The norm of the gradient at the stem's output along each path, (paths,) float64.
+    """The norm of the gradient at the stem's output along each path, (paths,) float64 in NumPy.
 
     through   (paths, n): 1 where a path takes the unit's layers, 0 where it goes around
     """
     import torch
     from torch import nn
 
+    from skipviz.engine import exact
     from skipviz.engine.seeing import after, two_ways
 
     paths, n = through.shape
@@ -131,7 +132,7 @@ def _follow(chain: list[tuple[Any, Any, bool]], labels: Any, through: Any) -> An
         mask = through[:, place].to(x).view(paths, *[1] * x.dim())
         grad = mask * (whole - around) + (1 - mask) * around
     assert grad is not None
-    return grad.double().flatten(1).norm(dim=1).cpu()
+    return exact.on_host(exact.norms_of(grad.flatten(1)[:, None].contiguous()))
 
 
 PROBE = Probe(

@@ -28,7 +28,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import torch
     from torch import nn
 
-    from skipviz.engine.instruments import norms
+    from skipviz.engine.exact import norms, on_host
     from skipviz.engine.seeing import on_batch_statistics, seen, short, some
 
     net, points = on_batch_statistics(trained.nets[lane]), trained.wirings[lane].points
@@ -37,10 +37,10 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
         loss = nn.functional.cross_entropy(net(x), y)
     signals = [outputs[point.path] for point in points]
     grads = torch.autograd.grad(loss, signals)
-    flat = [signal.detach().double().flatten(1) for signal in signals]
+    flat = [on_host(signal.flatten(1)) for signal in signals]
     return {
         "depth": [point.depth for point in points],
-        "scale": short([float(each.square().mean().sqrt()) for each in flat]),
+        "scale": short([float((each**2).mean() ** 0.5) for each in flat]),
         "similarity": short([_similarity(each) for each in flat]),
         "gradient": short(norms(list(grads))),
     }
@@ -48,12 +48,12 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
 
 def _similarity(x: Any) -> float:
     """The mean cosine over all pairs of different rows of (B, F); rows that are 0 point nowhere."""
-    length = x.norm(dim=1, keepdim=True)
-    unit = (x / length)[length[:, 0] > 0]
+    length = (x**2).sum(1) ** 0.5
+    unit = x[length > 0] / length[length > 0, None]
     n = len(unit)
     if n < 2:
         return float("nan")
-    return float((unit.sum(0).square().sum() - n) / (n * (n - 1)))
+    return float(((unit.sum(0) ** 2).sum() - n) / (n * (n - 1)))
 
 
 PROBE = Probe(

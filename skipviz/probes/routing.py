@@ -45,7 +45,7 @@ def _deviations(trained: Trained, lane: int) -> tuple[int, list[Any], list[int]]
     import torch
     from torch.nn.functional import one_hot
 
-    from skipviz.engine import gated, trunk
+    from skipviz.engine import exact, gated, trunk
 
     rows = trunk.evenly(trained, lane)
     labels, count = trained.feed.labels[rows], trained.experiment.dataset.num_classes
@@ -58,13 +58,14 @@ def _deviations(trained: Trained, lane: int) -> tuple[int, list[Any], list[int]]
     for part, ts, _ in gated.passes(trained, lane, rows):
         of_part = member[place : place + len(part)].T
         place += len(part)
-        added = [(of_part @ gated.pooled(t)).double() for t in ts]
+        added = [exact.on_host(of_part @ gated.pooled(t)) for t in ts]
         sums = [a + b for a, b in zip(sums, added, strict=True)] if sums else added
-    sizes = member.double().sum(0)[:, None].clamp(min=1)
+    count_of = exact.on_host(member).sum(0)[:, None]
+    sizes = np.maximum(count_of, 1)
     total = [each[:count].sum(0) / len(rows) for each in sums]
-    there = member.sum(0)[:, None] > 0  # a class without samples deviates from nothing
+    there = count_of > 0  # a class without samples deviates from nothing
     found = [
-        ((each / sizes - mean) * there).reshape(1 + SHUFFLES, count, -1).cpu()
+        ((each / sizes - mean) * there).reshape(1 + SHUFFLES, count, -1)
         for each, mean in zip(sums, total, strict=True)
     ]
     return len(rows), found, [gate.depth for gate in trained.wirings[lane].gates]
@@ -110,14 +111,14 @@ def _spread(layers: list[Any]) -> dict[str, Any]:
     thirds = layers[:third], layers[third:-third] or layers, layers[-third:]
     return {
         "rms": _rms(layers),
-        "max": max(float(layer.abs().max()) for layer in layers),
+        "max": max(float(abs(layer).max()) for layer in layers),
         "thirds": [_rms(part) for part in thirds],
     }
 
 
 def _rms(layers: list[Any]) -> float:
-    squares = sum(float(layer.square().sum()) for layer in layers)
-    return float((squares / sum(layer.numel() for layer in layers)) ** 0.5)
+    squares = sum(float((layer**2).sum()) for layer in layers)
+    return float((squares / sum(layer.size for layer in layers)) ** 0.5)
 
 
 def _rounded(values: Any) -> list[float]:

@@ -61,7 +61,7 @@ def _unit(unit: Any, x: Any, grad: Any) -> tuple[float, float, float]:
     the gradient at its output."""
     import torch
 
-    from skipviz.engine.instruments import norms
+    from skipviz.engine.exact import norms
     from skipviz.engine.seeing import after, two_ways
 
     x = x.requires_grad_()

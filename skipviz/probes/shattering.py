@@ -32,6 +32,7 @@ def _lane(trained: Trained, lane: int, lines: int) -> dict[str, Any]:
     import numpy as np
     import torch
 
+    from skipviz.engine.exact import on_host
     from skipviz.engine.seeing import on_batch_statistics, short
 
     net = on_batch_statistics(trained.nets[lane])
@@ -43,7 +44,7 @@ def _lane(trained: Trained, lane: int, lines: int) -> dict[str, Any]:
         one, other = trained.feed.pictures(pair.to(trained.device))
         x = torch.lerp(one, other, share).requires_grad_()
         (grad,) = torch.autograd.grad(net(x)[:, 0].sum(), x)
-        along = ((other - one) * grad).double().flatten(1).sum(1).cpu().numpy()
+        along = on_host(((other - one) * grad).flatten(1)).sum(1)
         traces.append(along - along.mean())
     curves = np.array([_autocorrelation(trace) for trace in traces])
     changes = [int((np.sign(t[1:]) != np.sign(t[:-1])).sum()) for t in traces]

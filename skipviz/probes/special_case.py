@@ -48,14 +48,14 @@ def _stackable(wiring: Any) -> bool:
 def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import torch
 
-    from skipviz.engine import gated, trunk
+    from skipviz.engine import exact, gated, trunk
 
     net, units = trained.nets[lane], trained.wirings[lane].units[1:-1]
     rows = trunk.evenly(trained, lane, samples)
     learned = [net.get_submodule(f"{unit.path}.transform") for unit in units]
     rectified = [_rectified(h) for h in learned]
-    with torch.no_grad():
-        x = net.get_submodule("stem")(trained.feed.pictures(rows)).double()
+    with torch.no_grad(), exact.on_cpu():
+        x = net.get_submodule("stem")(trained.feed.pictures(rows)).cpu().double()
         results = {}
         for name, layers in (("learned", learned), ("rectified", rectified)):
             residual = _residual(layers, x)
@@ -65,7 +65,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
         whole = _highway(learned, 1.0, x)
         bare, halved = results["rectified"]
         head = net.get_submodule("head.classifier")
-        classes = [(each @ head.weight.double().T).argmax(1) for each in (bare, halved)]
+        classes = [(each @ head.weight.cpu().double().T).argmax(1) for each in (bare, halved)]
         size = float((halved.norm() / bare.norm()).log2()) - len(layers)
     return {
         "layers": len(units),
@@ -74,7 +74,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
         "coupled": gated.number(_share(halved, bare)),
         "as_learned": gated.number(_share(results["learned"][1], residual)),
         "log2": gated.number(size),
-        "same_class": float((classes[0] == classes[1]).double().mean()),
+        "same_class": float((classes[0] == classes[1]).float().mean()),
     }
 
 
@@ -123,10 +123,10 @@ def _highway(layers: list[Any], gate: float, x: Any) -> Any:
 
 
 def _double(unit: Any) -> Any:
-    """A copy in float64: the lane's own layers stay as they are."""
+    """A copy in float64 on the CPU: the lane's own layers stay as they are."""
     import copy
 
-    return copy.deepcopy(unit).double()
+    return copy.deepcopy(unit).cpu().double()
 
 
 PROBE = Probe(

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from skipviz import engine
+from skipviz.engine.exact import norms
 from skipviz.engine.feed import Feed
-from skipviz.engine.instruments import norms
 from skipviz.engine.nets import make_net
 from skipviz.frame import Frame
 from skipviz.spec import Experiment, Lane, architecture, twin
