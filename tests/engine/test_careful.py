@@ -73,12 +73,13 @@ def test_sums_of_many_values_are_ten_times_as_exact_as_torch_makes_them() -> Non
     ours, exact = norms(4)
     coarse = nn.BatchNorm2d(4)
     coarse.load_state_dict(ours.state_dict())
-    expected = run(exact, x.double(), x.double())
+    dy = torch.randn(x.shape, generator=torch.Generator().manual_seed(1)).add_(1)
+    expected = run(exact, x.double(), dy.double())
     errors = [
-        max(off(a, b) for a, b in zip(run(net, x, x), expected, strict=True))
+        max(off(a, b) for a, b in zip(run(net, x, dy), expected, strict=True))
         for net in (ours, coarse)
     ]
-    assert errors[0] < 1e-6 and errors[0] < errors[1] / 10
+    assert errors[0] < 1e-5 and errors[0] < errors[1] / 10
 
 
 def test_running_statistics_may_be_an_average_and_an_evaluated_net_uses_them() -> None:
