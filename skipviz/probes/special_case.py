@@ -67,15 +67,15 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
         head = net.get_submodule("head.classifier")
         classes = [(each @ head.weight.cpu().double().T).argmax(1) for each in (bare, halved)]
         size = float((halved.norm() / bare.norm()).log2()) - len(layers)
-    return {
-        "layers": len(units),
-        "samples": len(rows),
-        "uncoupled": float((whole - residual).abs().max()),
-        "coupled": gated.number(_share(halved, bare)),
-        "as_learned": gated.number(_share(results["learned"][1], residual)),
-        "log2": gated.number(size),
-        "same_class": float((classes[0] == classes[1]).float().mean()),
-    }
+        return {
+            "layers": len(units),
+            "samples": len(rows),
+            "uncoupled": float((whole - residual).abs().max()),
+            "coupled": gated.number(_share(halved, bare)),
+            "as_learned": gated.number(_share(results["learned"][1], residual)),
+            "log2": gated.number(size),
+            "same_class": float((classes[0] == classes[1]).float().mean()),
+        }
 
 
 def _share(found: Any, wanted: Any) -> float:
