@@ -104,7 +104,7 @@ def _placing() -> Finding:
         "print('; '.join(f'{NETS[kind]}: {known.sentence(kind)}' for kind in KINDS)"
         " if len(known.devices) > 1 else known.sentence('thin') + ', so nothing was measured')"
     )
-    return Finding("Device auto", *_run(code))
+    return _with_torch("Device auto", code)
 
 
 def _fused() -> Finding:
