@@ -62,7 +62,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     cache, no kernel to be built. Its runs and rooms are there for every later test."""
     runs, cache, nothing = (tmp_path_factory.mktemp(name) for name in ("runs", "cache", "nothing"))
     with serving(
-        runs, SKIPVIZ_CACHE=str(cache), SKIPVIZ_RECORDINGS=str(nothing), SKIPVIZ_FUSED="0"
+        runs,
+        SKIPVIZ_CACHE=str(cache),
+        SKIPVIZ_RECORDINGS=str(nothing),
+        SKIPVIZ_FUSED="0",
+        SKIPVIZ_RUNNING="3",
     ) as started:
         yield started
 

@@ -70,7 +70,7 @@ def shown(page: Page, trained: tuple[str, dict[str, int]]) -> Page:
 
 
 def test_the_maps_change_while_the_net_trains(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/{ADDRESS}1000000")
+    page.goto(f"{server.url}/{ADDRESS}200000")
     panel = page.locator(".sv-gates")
     expect(panel).to_have_attribute("data-step", "0")
     init = pictures(page)
