@@ -36,7 +36,14 @@ def kind(experiment: Experiment) -> str:
     settings = [lane.settings(experiment.dataset) for lane in experiment.lanes]
     if any(each["backbone"] != "dense" for each in settings):
         return "convolutional"
-    return "wide" if max(each["width"] for each in settings) >= WIDE else "thin"
+    return "wide" if max(map(_units, settings)) >= WIDE else "thin"
+
+
+def _units(settings: Mapping[str, Any]) -> int:
+    """Units of a dense net's widest signal; a dense block's grows by growth_rate with each layer."""
+    if "width" in settings:
+        return int(settings["width"])
+    return int(settings["stem_width"] + settings["growth_rate"] * settings["depth"])
 
 
 def alike(stored: Experiment, wanted: Experiment | None) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from skipviz import engine
+from skipviz import discover, engine
 from skipviz.engine import calibration
 from skipviz.engine import device as devices
 from skipviz.placing import KINDS, Placing, alike, kind
@@ -61,6 +61,18 @@ def test_the_kind_of_an_experiment_is_that_of_its_heaviest_net(
     lanes: list[Lane], wanted: str
 ) -> None:
     assert kind(Experiment(lanes=lanes)) == wanted
+
+
+@pytest.mark.parametrize("key", discover.scenes())
+def test_every_experiment_of_a_scene_has_a_kind(key: str) -> None:
+    for experiment in discover.scenes()[key].runs.values():
+        assert kind(experiment) in KINDS
+
+
+def test_a_dense_block_is_as_wide_as_all_that_it_has_kept() -> None:
+    narrow, wide = (lane("densenet", depth=depth, growth_rate=8) for depth in (13, 41))
+    assert kind(Experiment(lanes=[narrow])) == "thin"
+    assert kind(Experiment(lanes=[wide])) == "wide"
 
 
 def test_the_faster_device_is_chosen_for_each_kind_and_the_sentence_says_by_how_much(
