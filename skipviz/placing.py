@@ -40,7 +40,7 @@ def kind(experiment: Experiment) -> str:
 
 
 def _units(settings: Mapping[str, Any]) -> int:
-    """Units of a dense net's widest signal; a dense block's grows by growth_rate with each layer."""
+    """Units of a dense net's widest signal; a dense block's grows with each layer."""
     if "width" in settings:
         return int(settings["width"])
     return int(settings["stem_width"] + settings["growth_rate"] * settings["depth"])
