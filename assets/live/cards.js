@@ -45,7 +45,7 @@ function choice(label, choices, chosen, pick) {
 
 export function card({ id, panel, title, height, choices = null, wide = false, empty }) {
   const heading = element("h3", {}, title);
-  const plot = element("div", { class: "sv-plot", role: "img", id, "aria-label": title });
+  const plot = element("div", { class: "sv-plot", role: "figure", id, "aria-label": title });
   plot.style.minHeight = `${height}px`;
   const vacant = element("p", { class: "sv-empty" }, empty);
   const stage = element("div", { class: "sv-stage" }, plot, vacant);

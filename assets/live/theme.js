@@ -57,7 +57,25 @@ export function laneStyles(tracks, options, theme) {
   });
 }
 
-/** Text of a coloured lane on the page: dark enough to be read from the last row. */
+/** Text of a coloured lane on the page: strong enough to be read from the last row (WCAG 2.2, 1.4.3
+ * asks for a contrast of 4.5). */
 export function inkOf(colour, theme) {
-  return blend(colour, theme.dark ? "#ffffff" : "#000000", theme.dark ? 0.88 : 0.82);
+  const towards = theme.dark ? "#ffffff" : "#000000";
+  let share = theme.dark ? 0.88 : 0.82;
+  while (share > 0.3 && contrast(blend(colour, towards, share), theme.card) < 4.6) share -= 0.06;
+  return blend(colour, towards, share);
+}
+
+/** The contrast of two colours, 1 to 21 (WCAG 2.2). */
+function contrast(one, other) {
+  const [a, b] = [luminance(one), luminance(other)];
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+}
+
+function luminance(colour) {
+  const [r, g, b] = rgb(colour).map((value) => {
+    const part = value / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }

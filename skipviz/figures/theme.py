@@ -5,6 +5,7 @@ Every family has a light-theme colour and a brighter one for the dark theme (#0e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _FAMILIES = {
@@ -41,3 +42,32 @@ def theme(dark: bool = False) -> Theme:
 def colour(family: str, dark: bool = False) -> str:
     """The colour of `family` as #RRGGBB."""
     return _FAMILIES.get(family, _OTHER)[int(dark)]
+
+
+def ink(family: str, dark: bool = False) -> str:
+    """The colour of `family` for text on the page, as #RRGGBB: its contrast to a box of the page is
+    4.6 or more (WCAG 2.2, criterion 1.4.3, asks for 4.5)."""
+    full, box, share = colour(family, dark), theme(dark).fill, 1.0
+    end = 255 if dark else 0
+    while share > 0:
+        made = [round(part * share + end * (1 - share)) for part in _parts(full)]
+        if contrast(made, _parts(box)) >= 4.6:
+            break
+        share -= 0.02
+    return "#" + "".join(f"{part:02X}" for part in made)
+
+
+def contrast(one: Sequence[int], other: Sequence[int]) -> float:
+    """The contrast of two colours (r, g, b of 0 to 255), 1 to 21 (WCAG 2.2)."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _parts(colour: str) -> list[int]:
+    return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+
+
+def _luminance(parts: Sequence[int]) -> float:
+    shares = [part / 255 for part in parts]
+    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -100,8 +100,8 @@ def _predictions(run: Run, lanes: list[Track]) -> None:
 
 
 def _word(name: str, right: bool, family: str) -> str:
-    colour = theme.colour(family, dark=is_dark())
-    return f'<span style="color:{colour}">{"✓" if right else "✗"} {escape(name)}</span>'
+    ink = theme.ink(family, dark=is_dark())
+    return f'<span style="color:{ink}">{"✓" if right else "✗"} {escape(name)}</span>'
 
 
 def _features(run: Run, lanes: list[Track]) -> None:

@@ -122,10 +122,10 @@ def counts(lane: Lane, label: str, data: Dataset) -> None:
     settings = lane.settings(data)
     found = architecture(lane.family).wiring(settings).describe()
     family = "plain" if settings.get("plain_twin") else lane.family
-    colour = theme.colour(family, dark=is_dark())
+    colour, ink = theme.colour(family, dark=is_dark()), theme.ink(family, dark=is_dark())
     shape = "×".join(str(n) for n in settings["input_shape"])
     st.html(
-        f'<div class="skip-lane" style="color:{colour}">'
+        f'<div class="skip-lane" style="color:{ink}">'
         f'<i style="background:{colour}"></i>{label}</div>'
         '<div class="skip-counts">'
         f"<span><b>{found['parameters']:,}</b> parameters</span>"

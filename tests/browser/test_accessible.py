@@ -1,0 +1,62 @@
+"""Every page in both themes by axe-core: nothing serious (WCAG 2.2 A and AA)."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from skipviz.ui.frame import pages
+from tests.browser.serving import Server
+from tests.browser.test_app import open_page, settled, wait_for_step
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SLUGS = ["" if number == 0 else page.slug for number, page in enumerate(pages())]
+GRADIENT = "lane=plain:backbone=dense,depth=4&lane=densenet:backbone=dense,depth=4"
+
+
+def findings(page: Page) -> list[str]:
+    """What axe-core calls serious or critical on the page as it stands, in both themes."""
+    said = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator("html")).to_have_css("color-scheme", scheme)
+        settled(page)
+        for rule in Axe().run(page, options={"runOnly": RULES}).response["violations"]:
+            if rule["impact"] in ("serious", "critical"):
+                said += [
+                    f"{scheme}: {rule['id']}: {node['html'][:160]}: {node['failureSummary'][:200]}"
+                    for node in rule["nodes"]
+                ]
+    return said
+
+
+@pytest.mark.parametrize("slug", SLUGS, ids=lambda slug: slug or "home")
+def test_axe_finds_nothing_serious_on_a_page(slug: str, server: Server, page: Page) -> None:
+    open_page(page, server, slug)
+    assert findings(page) == []
+
+
+def test_axe_finds_nothing_serious_while_nets_train_and_when_they_have(
+    server: Server, page: Page
+) -> None:
+    open_page(page, server, f"lab?{GRADIENT}&steps=1000000&lr=0.01")
+    page.get_by_role("button", name="Train").first.click()
+    wait_for_step(page, 2)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(".sv-chip")).to_contain_text("paused at step")
+    assert findings(page) == []
+    page.get_by_role("button", name="Stop").first.click()
+    expect(page.locator(".sv-live")).to_have_attribute("data-state", "stopped")
+    assert findings(page) == []
+
+
+def test_axe_finds_nothing_serious_on_a_question_and_on_its_answer(
+    recorded: Server, page: Page
+) -> None:
+    open_page(page, recorded, "lecture?scenes=shortcut_options&at=1&phase=0")
+    expect(page.locator(".skip-question")).to_be_visible(timeout=WAIT_MS)
+    assert findings(page) == []
+    page.keyboard.press("p")  # the recorded run
+    expect(page.locator(".skip-recorded")).to_be_visible(timeout=WAIT_MS)
+    assert findings(page) == []
