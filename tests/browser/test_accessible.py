@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -12,15 +14,16 @@ from tests.browser.test_app import open_page, settled, wait_for_step
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SLUGS = ["" if number == 0 else page.slug for number, page in enumerate(pages())]
-GRADIENT = "lane=plain:backbone=dense,depth=4&lane=densenet:backbone=dense,depth=4"
+GROUNDS: dict[Any, str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(14, 17, 23)"}
+NETS = "lane=plain:backbone=dense,depth=4&lane=densenet:backbone=dense,depth=4"
 
 
 def findings(page: Page) -> list[str]:
     """What axe-core calls serious or critical on the page as it stands, in both themes."""
     said = []
-    for scheme in ("light", "dark"):
+    for scheme, ground in GROUNDS.items():
         page.emulate_media(color_scheme=scheme)
-        expect(page.locator("html")).to_have_css("color-scheme", scheme)
+        expect(page.get_by_test_id("stApp")).to_have_css("background-color", ground)
         settled(page)
         for rule in Axe().run(page, options={"runOnly": RULES}).response["violations"]:
             if rule["impact"] in ("serious", "critical"):
@@ -40,7 +43,7 @@ def test_axe_finds_nothing_serious_on_a_page(slug: str, server: Server, page: Pa
 def test_axe_finds_nothing_serious_while_nets_train_and_when_they_have(
     server: Server, page: Page
 ) -> None:
-    open_page(page, server, f"lab?{GRADIENT}&steps=1000000&lr=0.01")
+    open_page(page, server, f"lab?{NETS}&steps=1000000&lr=0.01")
     page.get_by_role("button", name="Train").first.click()
     wait_for_step(page, 2)
     page.get_by_role("button", name="Pause").click()
@@ -55,8 +58,8 @@ def test_axe_finds_nothing_serious_on_a_question_and_on_its_answer(
     recorded: Server, page: Page
 ) -> None:
     open_page(page, recorded, "lecture?scenes=shortcut_options&at=1&phase=0")
-    expect(page.locator(".skip-question")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".skip-question")).to_be_visible()
     assert findings(page) == []
     page.keyboard.press("p")  # the recorded run
-    expect(page.locator(".skip-recorded")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".skip-recorded")).to_be_visible()
     assert findings(page) == []
