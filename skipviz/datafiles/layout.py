@@ -178,7 +178,8 @@ def _first_level(tops: dict[str, list[Inner]], made: Survey) -> None:
     """Every top folder is a class, unless the same classes plainly lie below several of them."""
     below = {name: set(_tops(within)) for name, within in tops.items()}
     counts = Counter(label for labels in below.values() for label in labels)
-    shared = [label for label, count in counts.items() if count > 1]
+    several = (label for label, count in counts.items() if count > 1)
+    shared = sorted(several, key=names.natural)
     deep = all(len(parts) > 1 for within in tops.values() for parts, _ in within)
     if len(tops) > 1 and deep and len(shared) > 1:
         raise SpecError(
