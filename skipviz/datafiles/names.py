@@ -39,6 +39,9 @@ _PARTS = {
 CODE_PAGES = ("cp437", "cp866", "cp932")
 """What zip programs of Western, Russian and Japanese systems write names in."""
 
+ENDING = 20
+"""So many characters of a long name's end are kept: names of one set often differ there alone."""
+
 
 def same(text: str) -> str:
     """One spelling of all that look alike: composed letters (NFC)."""
@@ -51,7 +54,7 @@ def printable(text: str) -> str:
     line = " ".join("".join(c if c.isprintable() else " " for c in same(text)).split())
     if len(line) <= LONGEST:
         return line
-    return f"{line[:39].rstrip()}…{line[-20:].lstrip()}"
+    return f"{line[:39].rstrip()}…{line[-ENDING:].lstrip()}"
 
 
 def distinct(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
