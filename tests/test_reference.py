@@ -158,7 +158,7 @@ def test_a_net_links_to_the_page_that_draws_it() -> None:
 
 @pytest.mark.parametrize("view", [page.COUNTS, page.RESULTS, page.DEPTH])
 def test_the_page_shows_each_view_without_an_exception(view: str) -> None:
-    app = AppTest.from_file(str(PAGE), default_timeout=30)
+    app = AppTest.from_file(str(PAGE), default_timeout=300)
     app.session_state["show"] = view
     app.run()
     assert not app.exception

@@ -15,7 +15,7 @@ from skipviz.runs.store import Store
 from skipviz.runs.sweep import Sweep, Sweeps, best, cost, final_losses
 from skipviz.spec import Experiment, Lane, SpecError
 
-PATIENCE_S = 90.0
+PATIENCE_S = 600.0
 
 
 def net(depth: int, steps: int = 4) -> Experiment:
