@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skipviz.placing import alike
 from skipviz.runs import manager
 from skipviz.runs.control import accident, goes_on
 from skipviz.runs.live import Run
@@ -208,14 +209,14 @@ def recorded(
     that spells the changes out."""
     if experiment is None:
         return None
-    if not _repeats(source, key, run is None) or _bare(source) != _bare(experiment):
+    if not _repeats(source, key, run is None) or not alike(_bare(source), _bare(experiment)):
         return _bare(experiment)
     return experiment.with_(changes=source.changes)
 
 
 def differs(run: Run, experiment: Experiment | None) -> bool:
     """Do the page's controls say something else than what this run was begun with?"""
-    return experiment is None or _bare(experiment) != _bare(run.experiment)
+    return experiment is None or not alike(_bare(run.experiment), _bare(experiment))
 
 
 def _repeats(source: Experiment, key: str, otherwise: bool) -> bool:
