@@ -16,6 +16,13 @@ from tests.browser.serving import Server
 from tests.browser.test_app import settled
 
 
+CAMERA_SEES = """() => {
+    const video = document.querySelector("video");
+    video?.scrollIntoView({ block: "center" }); // a browser plays only what is in sight
+    return video?.currentTime > 0 && !video.paused;
+}"""
+
+
 def open_set(page: Page, server: Server, key: str) -> None:
     page.goto(f"{server.url}/data?set={key}")
     settled(page)
@@ -197,8 +204,9 @@ def test_a_photograph_becomes_a_picture_of_its_class(server: Server, page: Page)
         expect(add).to_be_disabled()
         for shot in (1, 2):
             settled(page)  # a new camera for each picture; it needs a moment until it sees
-            page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
+            page.wait_for_function(CAMERA_SEES)
             page.get_by_role("button", name="Take Photo").click()
+            expect(page.get_by_role("button", name="Clear photo")).to_be_visible()
             expect(add).to_be_enabled()
             add.click()
             expect(tiles).to_have_count(turn)
