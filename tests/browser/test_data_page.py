@@ -15,7 +15,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.serving import Server
 from tests.browser.test_app import settled
 
-
 CAMERA_SEES = """() => {
     const video = document.querySelector("video");
     video?.scrollIntoView({ block: "center" }); // a browser plays only what is in sight
