@@ -200,20 +200,27 @@ def settle(family: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
     return {knob.name: settings[knob.name] for knob in declared.knobs}
 
 
+def idle_knobs(family: str, knobs: Mapping[str, Any]) -> list[Knob]:
+    """Those of the given knobs that change nothing on the chosen backbone. A default is no wish."""
+    settings, declared = settle(family, knobs), architecture(family)
+    idle = []
+    for knob in declared.knobs:
+        if knob.name in knobs and knob.backbones and settings["backbone"] not in knob.backbones:
+            others = {name: value for name, value in settings.items() if name != knob.name}
+            if settings[knob.name] != declared.defaults(others).get(knob.name):
+                idle.append(knob)
+    return idle
+
+
 def refuse_idle(family: str, knobs: Mapping[str, Any]) -> None:
     """SpecError for a knob that changes nothing on the chosen backbone, where somebody asks for a
-    net by hand: what was stored or linked before goes on being read. Its default is no wish."""
-    settings, declared = settle(family, knobs), architecture(family)
-    for knob in declared.knobs:
-        if knob.name not in knobs or not knob.backbones:
-            continue
-        others = {name: value for name, value in settings.items() if name != knob.name}
-        idle = settings["backbone"] not in knob.backbones
-        if idle and settings[knob.name] != declared.defaults(others).get(knob.name):
-            raise SpecError(
-                f"knob {show(knob.name)}: changes nothing on the backbone"
-                f" '{settings['backbone']}'; it is for {listed(knob.backbones)}: leave it out"
-            )
+    net by hand: what was stored or linked before goes on being read."""
+    for knob in idle_knobs(family, knobs):
+        backbone = settle(family, knobs)["backbone"]
+        raise SpecError(
+            f"knob {show(knob.name)}: changes nothing on the backbone '{backbone}'; it is for"
+            f" {listed(knob.backbones)}: leave it out"
+        )
 
 
 def parsed(declared: Architecture, family: str, knobs: Any) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def _packages() -> Finding:
         except PackageNotFoundError:
             missing.append(name)
     if missing:
-        fix = f"missing: {', '.join(missing)}; run `pip install -r requirements.txt`"
+        fix = f"missing: {', '.join(missing)}; {packages.how()}"
         return Finding("Packages", False, fix)
     return Finding("Packages", True, ", ".join(found))
 
@@ -74,7 +74,7 @@ def _pair() -> Finding:
     if "nms" in text or "torchvision" in text:
         text = (
             "torch and torchvision come from different builds (often a CPU-only torch beside the"
-            " registry's torchvision): uninstall both and run `pip install -r requirements.txt`"
+            f" registry's torchvision): uninstall both, then {packages.how()}"
         )
     return Finding("Torch pair", False, text)
 

@@ -9,10 +9,19 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 
+from skipviz.datafiles.places import installed
 from skipviz.knob import SpecError
 
 NEEDED = ("torch", "torchvision")
-HOW = 'run `pip install "skipviz[train]"` and start skipviz again'
+
+
+def how() -> str:
+    """What to run so that all packages are there: in a checkout its list of them."""
+    return (
+        'run `pip install "skipviz[train]"`'
+        if installed()
+        else "run `pip install -r requirements.txt`"
+    )
 
 
 @cache
@@ -34,7 +43,7 @@ def untrainable(what: str = "training") -> str:
     if not absent:
         return ""
     names, verb = " and ".join(absent), "are" if len(absent) > 1 else "is"
-    return f"{what} needs {names}, which {verb} not installed here: {HOW}"
+    return f"{what} needs {names}, which {verb} not installed here: {how()} and start skipviz again"
 
 
 def check(what: str = "training") -> None:

@@ -250,9 +250,10 @@ def _print(result: dict[str, Any]) -> None:
         good = "showed" if expectation.get("showed") else "met" if expectation["met"] else ""
         print(f"  {good or 'FELL SHORT':10} {expectation['text']}")
         if expectation["measured"]:
-            numbers = ", ".join(f"{value:.4g}" for value in expectation["measured"])
             unit = f" {expectation['unit']}" if expectation["unit"] else ""
-            print(f"{'':13}expected {expectation['wanted']}; measured {numbers}{unit}")
+            print(
+                f"{'':13}expected {expectation['wanted']}; measured {expectation['numbers']}{unit}"
+            )
     if "why" in result:
         print(f"  broke off: {result['why']}")
     first = f", first frame after {result['first_s']:.1f} s" if "first_s" in result else ""

@@ -86,10 +86,27 @@ class Verdict:
     def median(self) -> float:
         return float(np.median(self.measured))
 
+    @property
+    def numbers(self) -> str:
+        """The number of each seed, four digits; a word where it is not finite."""
+        return ", ".join(
+            f"{value:.4g}" if np.isfinite(value) else self._no_number for value in self.measured
+        )
+
+    @property
+    def _no_number(self) -> str:
+        return "never" if self.unit == "steps" else "diverged"
+
     def to_json(self) -> dict[str, Any]:
         """As an object for `strict_json`."""
         measured = list(self.measured)
-        return {"text": self.text, "measured": measured, "wanted": self.wanted, "met": self.met}
+        return {
+            "text": self.text,
+            "measured": measured,
+            "numbers": self.numbers,
+            "wanted": self.wanted,
+            "met": self.met,
+        }
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from skipviz.declarations import (
     Dataset,
     architecture,
     dataset,
+    idle_knobs,
     listed,
     parsed,
     refuse_idle,
@@ -117,6 +118,16 @@ class Lane(_Value):
     def name(self, data: str | Dataset | None = None) -> str:
         """The short name that a legend shows: "ResNet-20"."""
         return architecture(self.family).name(self.settings(data))
+
+    def idle(self) -> list[str]:
+        """The knobs that are given and change nothing on the lane's backbone."""
+        return [knob.name for knob in idle_knobs(self.family, self.knobs)]
+
+    def without_idle(self) -> Lane:
+        """The same net, said without the knobs that change nothing on its backbone."""
+        idle = self.idle()
+        kept = {name: value for name, value in self.knobs.items() if name not in idle}
+        return Lane(family=self.family, knobs=kept)
 
     def text(self) -> str:
         """The lane as one word of a URL or a command line: "resnet:depth=50,shortcut=B"."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from skipviz import discover
+from skipviz import build, discover, train
 from skipviz.cli import grammar, main, parsed
 from skipviz.spec import Experiment, Lane, SpecError, refuse_idle
 
@@ -179,6 +179,11 @@ def test_a_knob_that_changes_nothing_on_the_backbone_is_refused_and_stored_runs_
     assert main(["train", str(path)]) == 2
     assert capsys.readouterr().err == sentence
     assert Experiment.from_json(idle.to_json()) == idle  # as a run of an earlier version says it
+    with pytest.raises(SpecError, match="knob 'width': changes nothing"):
+        next(train(idle))
+    with pytest.raises(SpecError, match="knob 'width': changes nothing"):
+        build("resnet", backbone="cifar", width=80)
+    assert idle.lanes[0].without_idle() == Lane(family="resnet", knobs={"backbone": "cifar"})
 
 
 def test_every_knob_for_some_backbones_alone_is_refused_on_the_others(

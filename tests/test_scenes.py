@@ -22,6 +22,7 @@ from skipviz.runs.evidence import told
 from skipviz.runs.worker.rehearsal import Rehearsed, rehearse
 from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
 from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.ui import findings
 from tests.numbers_in_text import settings, texts, unbacked, values
 
 ROOT = Path(__file__).parent.parent
@@ -183,6 +184,13 @@ def test_a_scene_that_does_not_tell_its_own_numbers_breaks_off() -> None:
     for wrong in ("It ends at {lost}.", "It ends."):
         with pytest.raises(SpecError, match="saw and numbers"):
             rehearse(replace(TINY, saw=wrong, asks=()), told(TINY, seeds=1))
+
+
+def test_a_seed_that_diverged_is_a_word_not_a_number(tiny: Rehearsed) -> None:
+    verdict = replace(tiny.verdicts[0], measured=(0.25, np.inf), unit="nats")
+    assert verdict.numbers == "0.25, diverged" and "inf" not in findings.verdict(verdict)
+    assert replace(verdict, unit="steps").numbers == "0.25, never"
+    assert (findings.written(np.inf), findings.written(0.25)) == ("∞", "0.25")
 
 
 def test_seeds_differ_and_the_first_may_be_chosen() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from skipviz.models import build
+from skipviz.models import from_settings
 from skipviz.spec import Dataset, Lane
 
 
@@ -30,4 +30,4 @@ def make_net(lane: Lane, data: str | Dataset, seed: int) -> nn.Module:
 def _seeded(family: str, settings: dict[str, Any], seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build(family, **settings).train()
+        return from_settings(family, settings).train()

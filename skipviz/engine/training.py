@@ -36,7 +36,7 @@ from skipviz.engine.stacked import Shape, Stack, shape_of
 from skipviz.engine.unread import Unread
 from skipviz.frame import Frame
 from skipviz.schedule import changed, merged, rate
-from skipviz.spec import Experiment, Lane, SpecError, architecture
+from skipviz.spec import Experiment, Lane, SpecError, architecture, refuse_idle
 
 
 class Pupil:
@@ -424,6 +424,8 @@ def train(experiment: Experiment) -> Iterator[Frame]:
     """Trains an experiment and yields one Frame for each recorded step.
 
     All randomness comes from the seed: two runs of one experiment on one machine give identical
-    frames.
+    frames. SpecError before the first one where a knob of a lane changes nothing on its backbone.
     """
+    for lane in experiment.lanes:
+        refuse_idle(lane.family, lane.knobs)
     yield from Training(experiment).frames()

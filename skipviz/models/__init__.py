@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from skipviz import spec
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
 def build(family: str, **knobs: Any) -> nn.Module:
     """The net of `family` with the given knobs, its weights drawn from torch's random state.
 
-    SpecError, with one sentence, for an unknown family or knob and for settings that do not fit.
+    SpecError, with one sentence, for an unknown family or knob, for settings that do not fit, and
+    for a knob that changes nothing on the chosen backbone.
     """
-    settings = spec.settle(family, knobs)
-    net = importlib.import_module(f"skipviz.models.{family}.net")
-    made: nn.Module = net.build(settings)
+    spec.refuse_idle(family, knobs)
+    return from_settings(family, spec.settle(family, knobs))
+
+
+def from_settings(family: str, settings: Mapping[str, Any]) -> nn.Module:
+    """The net of `family` with every knob's value, as `Lane.settings` gives them."""
+    made: nn.Module = importlib.import_module(f"skipviz.models.{family}.net").build(settings)
     return made

@@ -105,7 +105,8 @@ def _header(lane: Lane, wiring: Wiring, family_doc: str) -> str:
         f"Departures: {declared.departures}" if not declared.departures.startswith("None") else "",
         f"    net = Net()\n    logits = net(torch.randn(8, {shape}))",
         "Layers have the names that they have in skipviz, so that its weights fit:",
-        _build(lane.family, lane.knobs) + "\n    net.load_state_dict(ours.state_dict())",
+        _build(lane.family, lane.without_idle().knobs)
+        + "\n    net.load_state_dict(ours.state_dict())",
         "The initial weights are PyTorch's own, not the paper's: set them before training anew. "
         "Only the biases of highway gates start as in skipviz.",
     ]

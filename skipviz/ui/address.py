@@ -28,10 +28,25 @@ def experiment_in_address(default: Experiment) -> Experiment:
     if "lane" not in query:
         return default
     try:
-        return Experiment.from_query(query)
+        return _without_idle(Experiment.from_query(query))
     except SpecError as error:
         complain(SpecError(f"this page's address cannot be read: {error}; here is the default"))
         return default
+
+
+def _without_idle(experiment: Experiment) -> Experiment:
+    """The experiment without knobs that change nothing on their net's backbone, which are named."""
+    idle = [
+        f"`{lane.text()}`: {', '.join(lane.idle())}" for lane in experiment.lanes if lane.idle()
+    ]
+    if idle:
+        st.info(
+            "Left out of this page's address, because they change nothing on the net's backbone:"
+            f" {'; '.join(idle)}.",
+            icon=":material/info:",
+        )
+        return experiment.with_(lanes=[lane.without_idle() for lane in experiment.lanes])
+    return experiment
 
 
 def run_in_address() -> Run | None:

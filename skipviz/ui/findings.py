@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +37,9 @@ def found(scene: Scene, evidence: Gathered) -> Findings:
 
 
 def written(value: float | int | str) -> str:
-    """A number as a sentence shows it: three digits."""
+    """A number as a sentence shows it: three digits; ∞ where a net diverged or never got there."""
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:.3g}" if math.isfinite(value) else "∞"
     return f"{value:,}" if isinstance(value, int) else value
 
 
@@ -56,7 +57,6 @@ def drawn(scene: Scene, figure: Figure, evidence: Gathered, dark: bool) -> Any:
 def verdict(of: Verdict, recorded: bool = False) -> str:
     """One verdict as a row: whether it shows here (or in the recording), the sentence, what was
     expected and measured."""
-    values = ", ".join(f"{value:.3g}" for value in of.measured)
     unit = f" {of.unit}" if of.unit else ""
     met, missed = ("recorded: shows", "recorded: not so") if recorded else _HERE
     state, word = ("met", f"✓ {met}") if of.met else ("missed", f"✗ {missed}")
@@ -64,5 +64,5 @@ def verdict(of: Verdict, recorded: bool = False) -> str:
     return (
         f'<div class="skip-verdict" data-state="{state}"><b>{word}</b>'
         f"<span>{html.escape(of.text)}</span><small>expected {html.escape(of.wanted)};"
-        f" measured {values}{html.escape(unit)} ({seeds})</small></div>"
+        f" measured {of.numbers}{html.escape(unit)} ({seeds})</small></div>"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -110,12 +110,19 @@ def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
         " not the best. Right: the best tries, median over seeds, running mean over a tenth of the"
         f" steps. Depth counts the input layer, as in the paper: Srivastava et al. 2015"
         f" (arXiv 1505.00387), Fig. 1. Best of {sweep.options.get('tries')} tries:"
-        f" {'; '.join(lines)}."
+        f" {'; '.join(lines)}.{_diverged(losses.values())}"
     )
 
 
 def _median(losses: Sequence[float]) -> float:
     return float(final.median(losses))
+
+
+def _diverged(losses: Iterable[Sequence[float]]) -> str:
+    """How many of all these nets diverged, as a sentence; empty where none did."""
+    each = [loss for seeds in losses for loss in seeds]
+    dead = len(each) - len(final.living(each))
+    return f" {dead} of {len(each)} nets diverged and are left out." if dead else ""
 
 
 def _said_of_depth(best_of: Mapping[str, Mapping[int, float]]) -> None:
@@ -124,13 +131,18 @@ def _said_of_depth(best_of: Mapping[str, Mapping[int, float]]) -> None:
     for family, at in best_of.items():
         if len(at) > 1:
             first, last = min(at), max(at)
+            text = f"{family} **{_loss(at[first])}** at {first} layers,"
+            text += f" **{_loss(at[last])}** at {last}"
             times = at[last] / at[first]
-            parts.append(
-                f"{family} **{at[first]:.2g}** at {first} layers, **{at[last]:.2g}** at {last}:"
-                f" {times:.{0 if times > 10 else 1}f} times as much"
-            )
+            if math.isfinite(times):
+                text += f": {times:.{0 if times > 10 else 1}f} times as much"
+            parts.append(text)
     if parts:
         st.markdown(f"Median of the best try: {'; '.join(parts)}.")
+
+
+def _loss(value: float) -> str:
+    return f"{value:.2g}" if math.isfinite(value) else "diverged"
 
 
 def _is(experiment: Experiment, family: str, depth: int) -> bool:
@@ -178,6 +190,7 @@ def _draw_bias(sweep: Sweep, ended: Mapping[str, Run]) -> None:
     st.caption(
         f"Final training loss: {final.WORDS}; {_chance(sweep):.2f} is guessing. Another"
         " learning rate or more steps move the border: the map is of this recipe."
+        f"{_diverged(losses.values())}"
     )
 
 
@@ -215,7 +228,8 @@ def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
     )
     st.caption(
         f"Dots: each seed's final training loss ({final.WORDS}); every tenth of 300 steps is"
-        " recorded; 20 layers of 50 tanh units. A loss that is not finite is left out."
+        " recorded; 20 layers of 50 tanh units."
+        f"{_diverged(losses for _, _, at in found for losses in at.values())}"
     )
     if ended and len(ended) == len(sweep.experiments):
         _best_gate(found)
@@ -225,12 +239,14 @@ def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
 def _best_gate(found: Sequence[tuple[str, str, Mapping[float, Sequence[float]]]]) -> None:
     """Is the half-open gate the worst, and which one is the best where the carry gate is 1?"""
     coupled, uncoupled = ({t: _median(at[t]) for t in sorted(at)} for _, _, at in found)
-    shown = ", ".join(f"{coupled[t]:.2g} at T = {t:g}" for t in (min(coupled), 0.5, max(coupled)))
+    shown = ", ".join(
+        f"{_loss(coupled[t])} at T = {t:g}" for t in (min(coupled), 0.5, max(coupled))
+    )
     worst, lowest = max(coupled, key=coupled.__getitem__), min(uncoupled, key=uncoupled.__getitem__)
     half = "the worst of all" if worst == 0.5 else f"not the worst, which is T = {worst:g}"
     st.markdown(
         f"Median loss, coupled: {shown}: the half-open gate is **{half}**. Uncoupled, the lowest is"
-        f" {uncoupled[lowest]:.2g} at **T = {lowest:g}**."
+        f" {_loss(uncoupled[lowest])} at **T = {lowest:g}**."
     )
 
 

@@ -32,7 +32,7 @@ sys.meta_path.insert(0, Blocked)
 """Every Python that is started with this as its sitecustomize.py finds none of the three."""
 
 SENTENCE = "raining needs torch and torchvision, which are not installed here"
-HOW = 'pip install "skipviz[train]"'
+HOW = "pip install -r requirements.txt"
 TRAINS = ("plain_vs_residual", "gates", "routing", "highway_depth", "lab")
 
 

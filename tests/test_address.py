@@ -1,0 +1,38 @@
+"""What a page reads out of its address."""
+
+from __future__ import annotations
+
+from streamlit.testing.v1 import AppTest
+
+
+def _page() -> None:
+    import streamlit as st
+
+    from skipviz.spec import Experiment, Lane
+    from skipviz.ui import address
+
+    default = Experiment(lanes=[Lane(family="plain")])
+    st.code(address.experiment_in_address(default).lanes[0].text())
+
+
+def _opened(lane: str) -> AppTest:
+    page = AppTest.from_function(_page)
+    page.query_params["lane"] = lane
+    return page.run(timeout=300)
+
+
+def test_a_knob_without_effect_in_an_address_is_left_out_and_named() -> None:
+    page = _opened("resnet:backbone=cifar,width=80")
+    assert page.code[0].value == "resnet:backbone=cifar"
+    assert "`resnet:backbone=cifar,width=80`: width" in page.info[0].value
+
+
+def test_an_address_in_order_is_read_without_a_word() -> None:
+    page = _opened("resnet:backbone=dense,width=80")
+    assert page.code[0].value == "resnet:backbone=dense,width=80"
+    assert not page.info and not page.error
+
+
+def test_an_address_that_cannot_be_read_gives_the_default_and_says_why() -> None:
+    page = _opened("resnet:depth")
+    assert page.code[0].value == "plain" and "must be name=value" in page.error[0].value
