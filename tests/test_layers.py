@@ -24,7 +24,7 @@ PLAIN_RUNS = GROUND | {"presets", "scenes", "probes", "data", "datafiles"}
 ALLOWED: dict[str, set[str]] = {
     "skipviz": set(),
     "knob": set(),
-    "packages": {"knob"},
+    "packages": {"knob", "datafiles"},
     "escapes": set(),
     "terms": set(),
     "console": set(),
