@@ -21,6 +21,7 @@ STAND_INS = {
     "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "‖": "||", "°": " degrees", "½": "1/2", "′": "'",
     "→": "->", "←": "<-", "↑": "^", "↓": "v", "⤓": "v", "↗": "/", "↘": "\\", "✓": "yes", "✗": "no",
     "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "...", "█": "#",
+    "、": ",", "。": ".", "・": ".", "ー": "-",
 }  # fmt: skip
 """In ASCII, in the words of the field."""
 
@@ -41,8 +42,8 @@ def _one(character: str) -> str:
         return character
     if character in STAND_INS:
         return STAND_INS[character]
-    if unicodedata.combining(character):
-        return ""
+    if unicodedata.combining(character) or unicodedata.category(character) == "Cf":
+        return ""  # an accent of the letter before it, or a sign that is never seen
     name = unicodedata.name(character, "").split()
     if name[:1] == ["GREEK"] and len(name) == 4:
         return name[-1].capitalize() if name[1] == "CAPITAL" else name[-1].lower()

@@ -17,6 +17,7 @@ import numpy as np
 
 from skipviz.datafiles import cache
 from skipviz.declarations import dataset
+from skipviz.strict_json import dumps
 
 KEPT = "content.json"
 
@@ -32,7 +33,7 @@ def fingerprint(key: str) -> str:
         stamps = [(folder / f"{name}.npy").stat() for name in cache.NAMES]
     except OSError:
         return ""
-    stamp = json.dumps([[each.st_size, each.st_mtime_ns] for each in stamps])
+    stamp = dumps([[each.st_size, each.st_mtime_ns] for each in stamps])
     return _known(folder, stamp, declared.classes, key)
 
 
@@ -52,7 +53,7 @@ def _known(folder: Path, stamp: str, classes: tuple[str, ...], key: str) -> str:
     value = of(arrays, classes)
     facts = {"stamp": stamp, "classes": list(classes), "fingerprint": value}
     try:
-        path.write_text(json.dumps(facts), encoding="utf-8")
+        path.write_text(dumps(facts), encoding="utf-8")
     except OSError:  # a cache that cannot be written costs time alone
         pass
     return value
@@ -60,7 +61,7 @@ def _known(folder: Path, stamp: str, classes: tuple[str, ...], key: str) -> str:
 
 def of(arrays: cache.Arrays, classes: tuple[str, ...]) -> str:
     """The fingerprint of arrays (images uint8, labels int64, of both parts) with these classes."""
-    found = hashlib.blake2b(json.dumps(list(classes)).encode(), digest_size=16)
+    found = hashlib.blake2b(dumps(list(classes)).encode(), digest_size=16)
     for values in arrays:
         found.update(f"{values.dtype.str} {values.shape}".encode())
         found.update(np.ascontiguousarray(values).data)

@@ -16,6 +16,7 @@ from typing import Any
 from skipviz import declarations, discover
 from skipviz.datafiles import prints
 from skipviz.declarations import Dataset, SpecError, dataset
+from skipviz.strict_json import dumps
 
 FILE = "data.json"
 
@@ -61,7 +62,7 @@ def known(text: bytes, kept: dict[str, Any]) -> bytes:
         key = stand_in(kept, state)
     except (ValueError, KeyError, TypeError):
         return text
-    return json.dumps(experiment | {"data": key}).encode() if isinstance(experiment, dict) else text
+    return dumps(experiment | {"data": key}).encode() if isinstance(experiment, dict) else text
 
 
 def stand_in(kept: dict[str, Any], state: str) -> str:

@@ -6,7 +6,6 @@ made into a data set is taken off.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from skipviz.datafiles import pictures
 from skipviz.datafiles.layout import NAMES
 from skipviz.datafiles.names import printable
 from skipviz.knob import SpecError
+from skipviz.strict_json import dumps
 from skipviz.ui.draw import draw_many
 from skipviz.ui.notes import complain
 from skipviz.ui.pictures import data_address
@@ -203,7 +203,7 @@ def pack(path: Path, found: Iterable[Gathered]) -> None:
     gathered_pictures = list(found)
     labels = list(dict.fromkeys(one.label for one in gathered_pictures))
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(NAMES, json.dumps({str(n): label for n, label in enumerate(labels)}))
+        archive.writestr(NAMES, dumps({str(n): label for n, label in enumerate(labels)}))
         for number, one in enumerate(gathered_pictures):
             ending = PurePath(one.name).suffix
             archive.writestr(f"{labels.index(one.label)}/{number}{ending}", one.data)
