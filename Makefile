@@ -15,6 +15,7 @@ check:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tests/js/node.py
 	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile
 
 # Two calls: processes that share tests would take the cores that the browser needs.

@@ -73,7 +73,7 @@ function scores(count, seeds, take, halves) {
  * The whole messages of an HTTP answer, each in a buffer of its own, so that its arrays are
  * aligned; and how many bytes they take.
  */
-function split(buffer) {
+export function split(buffer) {
   const view = new DataView(buffer), found = [];
   let at = 0;
   while (at + 5 <= buffer.byteLength) {

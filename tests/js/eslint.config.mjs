@@ -1,0 +1,13 @@
+// eslint's recommended rules. What it needs lies where eslint itself does: in .venv/js, see node.py.
+
+import { createRequire } from "node:module";
+
+const require = createRequire(process.argv[1]);
+const js = require("@eslint/js");
+const globals = require("globals");
+
+export default [
+  { ...js.configs.recommended, files: ["**/*.js", "**/*.mjs"] },
+  { files: ["assets/**/*.js"], languageOptions: { globals: globals.browser } },
+  { files: ["tests/**/*.mjs"], languageOptions: { globals: globals.node } },
+];
