@@ -144,7 +144,7 @@ CONV = {
 def flops(lanes: list[Lane]) -> float:
     """Floating-point operations of a step: two for each multiply-add, forward once, backward twice,
     but for the first layer, whose input needs no gradient."""
-    from skipviz.spec import architecture
+    from skipviz.registry import architecture
 
     total = 0.0
     for lane in lanes:

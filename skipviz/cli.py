@@ -13,15 +13,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from skipviz import __version__, console, discover, packages, performing, training_command
+from skipviz import __version__, console, packages, performing, registry, training_command
 from skipviz.datafiles import children, places
 from skipviz.datafiles import cli as datafiles
-from skipviz.datafiles.find import missing
-from skipviz.declarations import probe
+from skipviz.datafiles.availability import missing
+from skipviz.knob import SpecError
+from skipviz.registry import architecture, probe, refuse_idle, settle
 from skipviz.runs import origin
 from skipviz.runs.store import Store
 from skipviz.runs.tracks import labels
-from skipviz.spec import SpecError, architecture, refuse_idle, settle
 from skipviz.strict_json import dumps
 
 
@@ -41,7 +41,7 @@ def families(args: argparse.Namespace) -> int:
             "paper": found.paper,
             "knobs": {knob.name: knob.allowed() for knob in found.knobs if not knob.hidden},
         }
-        for key, found in discover.architectures().items()
+        for key, found in registry.architectures().items()
     }
     if args.json:
         print(dumps({"families": table}))

@@ -1,15 +1,14 @@
 """What architectures, data sets and probes declare of themselves, readable without torch.
 
-Looked up by name at validation time, through `discover`: nothing here knows any of them.
+Looked up by name through `registry`: nothing here knows any of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from skipviz import discover
 from skipviz.knob import Knob, SpecError, show
 
 
@@ -137,90 +136,16 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-def architecture(family: Any) -> Architecture:
-    """The declaration of `family`, or SpecError."""
-    found: Mapping[str, Architecture] = discover.architectures()
-    if not isinstance(family, str) or family not in found:
-        raise SpecError(f"family {show(family)}: must be one of {listed(found)}")
-    return found[family]
-
-
-_lost: dict[str, Dataset] = {}
-
-
-def lost(key: str, declared: Dataset) -> str:
-    """Makes a set that stands in for one that is gone known by this key: no page offers it."""
-    _lost[key] = declared
-    return key
-
-
-def dataset(key: Any) -> Dataset:
-    """The declaration of the data set `key`, or SpecError."""
-    found: Mapping[str, Dataset] = discover.datasets()
-    if isinstance(key, str) and key in _lost:
-        return _lost[key]
-    if not isinstance(key, str) or key not in found:
-        raise SpecError(f"data {show(key)}: must be one of {listed(found)}")
-    return found[key]
-
-
-def viewed(key: str, pool: int, subset: int) -> Dataset:
-    """A data set as an experiment sees it: its sides divided by `pool`, at most `subset` training
-    images of each class (0: all)."""
-    of = dataset(key)
-    channels, height, width = of.input_shape
-    if height % pool or width % pool:
-        divisors = [n for n in range(1, 17) if height % n == 0 and width % n == 0]
-        raise SpecError(
-            f"pool {pool}: {key} has images of {height}x{width}; must be one of"
-            f" {listed(map(str, divisors))}"
-        )
-    size = min(of.train_size, subset * of.num_classes) if subset else of.train_size
-    shape = (channels, height // pool, width // pool)
-    return replace(of, key=key, input_shape=shape, train_size=size)
-
-
-def probe(key: Any) -> Probe:
-    """The declaration of the probe `key`, or SpecError."""
-    found: Mapping[str, Probe] = discover.probes()
-    if not isinstance(key, str) or key not in found:
-        raise SpecError(f"probe {show(key)}: must be one of {listed(found)}")
-    return found[key]
-
-
-def settle(family: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
-    """Every knob of `family` with its value: `knobs` where given, else the family's defaults.
+def settled(declared: Architecture, family: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """Every knob of `family`, which is `declared`, with its value: `knobs` where given, else the
+    family's defaults.
 
     SpecError where a value is wrong by itself or beside the others.
     """
-    declared = architecture(family)
     given = parsed(declared, family, knobs)
     settings = {**declared.defaults(given), **given}
     declared.check(settings)
     return {knob.name: settings[knob.name] for knob in declared.knobs}
-
-
-def idle_knobs(family: str, knobs: Mapping[str, Any]) -> list[Knob]:
-    """Those of the given knobs that change nothing on the chosen backbone. A default is no wish."""
-    settings, declared = settle(family, knobs), architecture(family)
-    idle = []
-    for knob in declared.knobs:
-        if knob.name in knobs and knob.backbones and settings["backbone"] not in knob.backbones:
-            others = {name: value for name, value in settings.items() if name != knob.name}
-            if settings[knob.name] != declared.defaults(others).get(knob.name):
-                idle.append(knob)
-    return idle
-
-
-def refuse_idle(family: str, knobs: Mapping[str, Any]) -> None:
-    """SpecError for a knob that changes nothing on the chosen backbone, where somebody asks for a
-    net by hand: what was stored or linked before goes on being read."""
-    for knob in idle_knobs(family, knobs):
-        backbone = settle(family, knobs)["backbone"]
-        raise SpecError(
-            f"knob {show(knob.name)}: changes nothing on the backbone '{backbone}'; it is for"
-            f" {listed(knob.backbones)}: leave it out"
-        )
 
 
 def parsed(declared: Architecture, family: str, knobs: Any) -> dict[str, Any]:

@@ -130,10 +130,10 @@ def _port() -> Finding:
 
 def _data() -> Finding:
     code = (
-        "from skipviz import discover;"
-        "from skipviz.datafiles import cache, find;"
-        "print(', '.join(f'{key}: ' + ('not here' if find.missing(key) else"
-        " f'{len(cache.arrays(key)[1])} samples') for key in discover.datasets()))"
+        "from skipviz import registry;"
+        "from skipviz.datafiles import cache, availability;"
+        "print(', '.join(f'{key}: ' + ('not here' if availability.missing(key) else"
+        " f'{len(cache.arrays(key)[1])} samples') for key in registry.datasets()))"
     )
     return Finding("Data", *_run(code))
 

@@ -22,15 +22,14 @@ from typing import Any
 
 import psutil
 
-from skipviz import discover, final, packages
+from skipviz import final, packages, registry
 from skipviz.datafiles import children, places
-from skipviz.datafiles.find import missing
+from skipviz.datafiles.availability import missing
 from skipviz.datafiles.places import megabytes
-from skipviz.knob import show
+from skipviz.knob import SpecError, show
 from skipviz.runs import recordings
 from skipviz.runs.evidence import told
 from skipviz.scene import Scene, judge
-from skipviz.spec import SpecError
 from skipviz.strict_json import dumps, numbers
 
 
@@ -111,7 +110,7 @@ def record(args: argparse.Namespace) -> int:
 
 def _known(keys: Sequence[str]) -> dict[str, Scene]:
     """All scenes; SpecError where one of the keys is none of them."""
-    found = discover.scenes()
+    found = registry.scenes()
     unknown = next((key for key in keys if key not in found), None)
     if unknown is not None:
         known = ", ".join(found) or "none"
@@ -133,7 +132,7 @@ def _listed(found: dict[str, Scene], as_json: bool) -> int:
 def performed(key: str, seeds: int | None, first_seed: int | None) -> dict[str, Any]:
     """One scene trained here. `state` is "measured"; where what it trains on is not here and there
     is a recording, that is judged instead."""
-    each: Scene = discover.scenes()[key]
+    each: Scene = registry.scenes()[key]
     experiments = told(each, seeds, first_seed)
     if any(missing(run.data) for run in experiments.values()) and recordings.of(key):
         return replayed(key)
@@ -153,7 +152,7 @@ def performed(key: str, seeds: int | None, first_seed: int | None) -> dict[str, 
 def replayed(key: str) -> dict[str, Any]:
     """A scene's recording judged. `state` is "recorded": `showed` says of each expectation whether
     the recorded runs bear it out; none is `met`, for nothing was measured here. SpecError."""
-    each: Scene = discover.scenes()[key]
+    each: Scene = registry.scenes()[key]
     began = time.monotonic()
     kept = recordings.evidence(key)
     verdicts = [judge(expectation, kept) for expectation in each.expects]
@@ -177,7 +176,7 @@ def _in_turn(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str
 
 def _at_once(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Each scene in a process of its own, the longest first, as they end."""
-    found = discover.scenes()
+    found = registry.scenes()
     longest = sorted(keys, key=lambda key: -found[key].seconds)
     cores = _cores()
     with ThreadPoolExecutor(len(cores), initializer=_settle, initargs=(cores,)) as pool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from skipviz.spec import Experiment, architecture
+from skipviz.registry import architecture
+from skipviz.spec import Experiment
 
 MAPS_PER_RUN = 30
 """At most so many maps are recorded in a run, at evenly spaced steps, and one of the last step."""

@@ -17,38 +17,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from skipviz import strict_json
-from skipviz.declarations import (
-    Architecture,
-    Dataset,
-    architecture,
-    dataset,
-    idle_knobs,
-    listed,
-    parsed,
-    refuse_idle,
-    settle,
-    viewed,
-)
+from skipviz.declarations import Dataset, listed
 from skipviz.fields import FIELDS
-from skipviz.knob import Kind, Knob, SpecError, plain, show
-
-__all__ = [
-    "FIELDS",
-    "MAX_LANES",
-    "Architecture",
-    "Change",
-    "Dataset",
-    "Experiment",
-    "Kind",
-    "Knob",
-    "Lane",
-    "SpecError",
-    "architecture",
-    "dataset",
-    "refuse_idle",
-    "settle",
-    "twin",
-]
+from skipviz.knob import Knob, SpecError, plain, show
+from skipviz.declarations import parsed
+from skipviz.registry import architecture, dataset, idle_knobs, settle, viewed
 
 
 def _sentence(error: ValidationError, fields: Iterable[str]) -> str:

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from skipviz import discover, final, packages
+from skipviz import final, packages, registry
+from skipviz.knob import SpecError
+from skipviz.registry import refuse_idle
 from skipviz.runs.tracks import labels
-from skipviz.spec import Experiment, SpecError, refuse_idle
+from skipviz.spec import Experiment
 from skipviz.strict_json import dumps
 
 
@@ -85,7 +87,7 @@ def median(losses: Sequence[float] | np.ndarray) -> float:
 
 def _experiment(word: str) -> Experiment:
     """An experiment from a file, or from a scene's key."""
-    scene = discover.scenes().get(word) if not Path(word).exists() else None
+    scene = registry.scenes().get(word) if not Path(word).exists() else None
     if scene is not None:
         known: Experiment = scene.experiment
         return known

@@ -6,14 +6,16 @@ import ast
 
 import pytest
 
-from skipviz import discover, graphs
-from skipviz.spec import Lane, SpecError, architecture, settle
+from skipviz import graphs, registry
+from skipviz.knob import SpecError
+from skipviz.registry import architecture, settle
+from skipviz.spec import Lane
 from skipviz.ui import anatomy, comparison, net_form
 from skipviz.ui.architecture import opponent, wired
 from skipviz.ui.zoom import Zoom, settled
 
 LANES = [
-    *(Lane(family=family) for family in discover.architectures()),
+    *(Lane(family=family) for family in registry.architectures()),
     Lane(family="resnet", knobs={"depth": 1202}),
     Lane(family="resnet", knobs={"backbone": "imagenet", "depth": 50}),
     Lane(family="densenet", knobs={"backbone": "imagenet", "depth": 121}),
@@ -108,7 +110,7 @@ def test_the_slider_stops_at_every_small_and_every_famous_depth_and_never_too_of
     assert stops == sorted(set(stops)) and len(stops) < 200
 
 
-@pytest.mark.parametrize("family", discover.architectures())
+@pytest.mark.parametrize("family", registry.architectures())
 def test_a_ready_net_is_the_preset_of_its_name(family: str) -> None:
     for preset in architecture(family).presets:
         lane = net_form.ready(family, preset)

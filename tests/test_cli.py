@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from skipviz import build, discover, train
+from skipviz import build, registry, train
 from skipviz.cli import grammar, main, parsed
-from skipviz.spec import Experiment, Lane, SpecError, refuse_idle
+from skipviz.knob import SpecError
+from skipviz.registry import refuse_idle
+from skipviz.spec import Experiment, Lane
 
 FAMILIES = ("plain", "resnet", "highway", "densenet")
 
@@ -25,7 +27,7 @@ def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
 
 def test_families_lists_everything_that_is_discovered(capsys: pytest.CaptureFixture[str]) -> None:
     found = answer(capsys, "families")["families"]
-    assert set(found) == set(discover.architectures()) and set(FAMILIES) <= set(found)
+    assert set(found) == set(registry.architectures()) and set(FAMILIES) <= set(found)
     assert main(["families"]) == 0
     assert "gate_bias" in capsys.readouterr().out
 
@@ -190,7 +192,7 @@ def test_every_knob_for_some_backbones_alone_is_refused_on_the_others(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     tried = 0
-    for family, declared in discover.architectures().items():
+    for family, declared in registry.architectures().items():
         backbones = next(knob for knob in declared.knobs if knob.name == "backbone").choices
         for knob in (knob for knob in declared.knobs if knob.backbones):
             for on in set(backbones) - set(knob.backbones):

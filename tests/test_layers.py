@@ -199,20 +199,20 @@ def test_the_reader_of_imports_sees_what_is_hidden_in_functions(tmp_path: Path) 
 WEB_PROCESS = """
 import importlib, pkgutil, sys
 import skipviz
-from skipviz import cli, discover, spec, standalone, terms
+from skipviz import cli, registry, spec, standalone, terms
 rooms = "ui runs graphs figures scenes probes data reference standalone"
 for room in rooms.split():
     home = importlib.import_module(f"skipviz.{room}")
     for item in pkgutil.walk_packages(home.__path__, home.__name__ + "."):
         if not item.name.startswith("skipviz.runs.worker"):
             importlib.import_module(item.name)
-for family, declared in discover.architectures().items():
+for family, declared in registry.architectures().items():
     lane = spec.Lane(family=family)
     declared.wiring(lane.settings("digits"))
     spec.twin(lane, "digits")
     standalone.module(lane)
     spec.Experiment.from_json(spec.Experiment(lanes=[lane]).to_json())
-for declared in (discover.datasets, discover.probes, discover.scenes):
+for declared in (registry.datasets, registry.probes, registry.scenes):
     declared()
 print(sorted({"torch", "torchvision", "sklearn"} & set(sys.modules)))
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.scene import Scene
 from skipviz.terms import TERMS
 from skipviz.ui import home
@@ -18,7 +18,7 @@ from tests.numbers_in_text import settings, texts, unbacked, values
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "pages" / "4_learn").glob("*.py"))
 HOME = ROOT / "pages" / "1_start" / "01_home.py"
-SCENES: dict[str, Scene] = discover.scenes()
+SCENES: dict[str, Scene] = registry.scenes()
 
 
 def calls(path: Path, name: str) -> Iterator[ast.Call]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from skipviz import discover
+from skipviz import registry
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("skipviz", "pages", "tests", "tools", "benchmarks")
@@ -91,10 +91,10 @@ import locale
 assert locale.getencoding() in ("ANSI_X3.4-1968", "US-ASCII", "646"), locale.getencoding()
 from pathlib import Path
 from streamlit.testing.v1 import AppTest
-from skipviz import discover
+from skipviz import registry
 from skipviz.runs import recordings
 from skipviz.ui import frame, graph, live
-shown = [key for key in discover.scenes() if recordings.of(key)]
+shown = [key for key in registry.scenes() if recordings.of(key)]
 for key in shown[:2]:
     recordings.evidence(key), recordings.about(recordings.id_of(key, "main"))
 pages = [page.path for page in frame.pages()]
@@ -111,7 +111,7 @@ def test_assets_tables_recordings_and_pages_are_read_in_a_locale_of_pure_ascii(
     done = run_python(ALL_FILES, SKIPVIZ_RUNS=str(tmp_path), **FOREIGN)
     assert done.returncode == 0, done.stderr
     scenes, pages = map(int, done.stdout.split()[-2:])
-    assert scenes == len(discover.scenes()) and pages > 15
+    assert scenes == len(registry.scenes()) and pages > 15
 
 
 LONG = "Läufe und Übungen, " + "sehr " * 20
@@ -170,11 +170,13 @@ def test_runs_cache_and_data_lie_in_a_long_folder_with_blanks_and_umlauts(tmp_pa
 def test_a_set_named_by_a_user_lies_in_a_folder_that_every_system_can_make(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from skipviz.datafiles import own
+    from skipviz import user_datasets
 
     monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path))
-    keys = [own.reserve(name), own.reserve(name.swapcase())]
+    keys = [user_datasets.reserve(name), user_datasets.reserve(name.swapcase())]
     assert len({key.lower() for key in keys}) == 2, keys
     for key in keys:
-        assert own.is_key(key) and key.startswith("own-") and key == key.strip(" .").lower()
-        assert (own.home() / key).is_dir()
+        assert (
+            user_datasets.is_key(key) and key.startswith("own-") and key == key.strip(" .").lower()
+        )
+        assert (user_datasets.home() / key).is_dir()

@@ -12,21 +12,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.cli import main
-from skipviz.declarations import probe
 from skipviz.figures import charts
 from skipviz.figures.answers import drawn
+from skipviz.knob import SpecError
+from skipviz.registry import probe
 from skipviz.runs import recordings
 from skipviz.runs.evidence import told
 from skipviz.runs.worker.rehearsal import Rehearsed, rehearse
 from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.spec import Experiment, Lane
 from skipviz.ui import findings
 from tests.numbers_in_text import settings, texts, unbacked, values
 
 ROOT = Path(__file__).parent.parent
-SCENES: dict[str, Scene] = discover.scenes()
+SCENES: dict[str, Scene] = registry.scenes()
 ONE = {"backbone": "dense", "depth": 3}
 
 
@@ -67,7 +68,7 @@ def tiny() -> Rehearsed:
 @pytest.fixture
 def only_tiny(monkeypatch: pytest.MonkeyPatch) -> Callable[[Scene], None]:
     def offer(scene: Scene) -> None:
-        monkeypatch.setattr(discover, "scenes", lambda: {"tiny": scene})
+        monkeypatch.setattr(registry, "scenes", lambda: {"tiny": scene})
 
     return offer
 

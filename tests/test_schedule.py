@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from skipviz.knob import SpecError
 from skipviz.schedule import base, changed, merged, rate
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.spec import Experiment, Lane
 
 PLAIN = Experiment(lanes=[Lane(family="plain")], lr=0.1)
 

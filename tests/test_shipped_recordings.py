@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.runs import recordings
 from skipviz.runs.store import Store
 from skipviz.scene import Scene, judge
@@ -16,7 +16,7 @@ from skipviz.ui import findings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "assets" / "recordings"
-SCENES: dict[str, Scene] = discover.scenes()
+SCENES: dict[str, Scene] = registry.scenes()
 RECORDED = sorted(path.name for path in SHIPPED.iterdir())
 MOST_BYTES = 20_000_000
 
@@ -53,9 +53,9 @@ def test_a_scene_and_its_runs_can_be_recorded_under_their_names(key: str) -> Non
 
 def test_a_recording_is_judged_without_torch() -> None:
     code = (
-        "import sys; from skipviz import discover; from skipviz.runs import recordings;"
+        "import sys; from skipviz import registry; from skipviz.runs import recordings;"
         " from skipviz.scene import judge;"
-        f" key = {RECORDED[0]!r}; scene, found = discover.scenes()[key], recordings.evidence(key);"
+        f" key = {RECORDED[0]!r}; scene, found = registry.scenes()[key], recordings.evidence(key);"
         " assert all(judge(expectation, found).measured for expectation in scene.expects);"
         " assert not {'torch', 'streamlit'} & set(sys.modules)"
     )

@@ -8,11 +8,12 @@ from urllib.parse import parse_qs, urlencode
 import numpy as np
 import pytest
 
-from skipviz import discover, spec
-from skipviz.spec import Change, Experiment, Knob, Lane, SpecError
+from skipviz import registry, spec
+from skipviz.knob import Knob, SpecError
+from skipviz.spec import Change, Experiment, Lane
 
-FAMILIES = discover.architectures()
-PICTURES = [key for key, of in discover.datasets().items() if of.input_shape[1] >= 8]
+FAMILIES = registry.architectures()
+PICTURES = [key for key, of in registry.datasets().items() if of.input_shape[1] >= 8]
 """Data sets that every backbone takes."""
 
 
@@ -315,7 +316,7 @@ def test_a_knob_has_words_for_what_is_allowed() -> None:
 
 
 def test_an_unknown_family_is_refused_everywhere() -> None:
-    for call in (spec.architecture, spec.dataset):
+    for call in (registry.architecture, registry.dataset):
         for value in ("", "Resnet", "../resnet", "resnet.family", None, 3, ["resnet"], "__init__"):
             with pytest.raises(SpecError) as caught:
                 call(value)

@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, urlencode
 
 import pytest
 
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.knob import SpecError
+from skipviz.spec import Experiment, Lane
 
 EXPERIMENT = Experiment(
     lanes=[
@@ -177,16 +178,16 @@ def test_thousands_of_random_accidents_to_a_url_never_raise_anything_else() -> N
 
 
 def test_random_values_for_random_knobs_never_raise_anything_else() -> None:
-    from skipviz import discover
+    from skipviz import registry
 
     rng = random.Random(2)
     values: list[Any] = [None, True, 0, 1, 2, 7, 20, 40, 50, 64, 1202, -1, 0.5, 1e-300, 1e300, "A"]
     values += ["", "x", "dense", "cifar", "imagenet", "learned", "none", (1, 8, 8), (3, 64, 64), []]
     valid = 0
     for _ in range(4000):
-        family = rng.choice(list(discover.architectures()))
+        family = rng.choice(list(registry.architectures()))
         knobs = {}
-        for knob in rng.sample(discover.architectures()[family].knobs, rng.randint(1, 4)):
+        for knob in rng.sample(registry.architectures()[family].knobs, rng.randint(1, 4)):
             knobs[knob.name] = rng.choice([*values, *knob.choices, *knob.choices])
         valid += not _refusal(lambda: Lane(family=family, knobs=knobs))  # noqa: B023
     assert 100 < valid < 3900

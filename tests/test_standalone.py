@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from skipviz import discover, standalone
+from skipviz import registry, standalone
 from skipviz.models import build
 from skipviz.spec import Lane
 
@@ -35,7 +35,7 @@ DENSE = {"backbone": "dense", **DIGITS}
 def _backbones() -> list[Lane]:
     """Every family that is discovered on every backbone that it offers."""
     found = []
-    for family, declared in discover.architectures().items():
+    for family, declared in registry.architectures().items():
         (choices,) = (knob.choices for knob in declared.knobs if knob.name == "backbone")
         for on in choices:
             found.append(Lane(family=family, knobs={"backbone": on, **SMALL.get(on, {})}))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.declarations import Architecture, Dataset
 
 ROOT = Path(__file__).parent.parent
@@ -105,12 +105,12 @@ def _assigned(path: Path) -> list[str]:
 
 def test_an_architecture_is_a_folder_with_one_declaration_and_one_net() -> None:
     folders = [path for path in ROOT.glob("skipviz/models/*/") if (path / "__init__.py").exists()]
-    assert {path.name for path in folders} == set(discover.architectures())
+    assert {path.name for path in folders} == set(registry.architectures())
     for folder in folders:
         assert (folder / "net.py").exists()
         declaring = [path.name for path in folder.glob("*.py") if "ARCHITECTURE" in _assigned(path)]
         assert declaring == ["family.py"]
-    assert all(isinstance(each, Architecture) for each in discover.architectures().values())
+    assert all(isinstance(each, Architecture) for each in registry.architectures().values())
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_every_file_of_a_discovered_room_holds_its_one_constant(room: str, const
     for path in ROOT.glob(f"skipviz/{room}/*.py"):
         expected = 0 if path.stem == "__init__" else 1
         assert _assigned(path).count(constant) == expected, path
-    assert all(isinstance(each, Dataset) for each in discover.datasets().values())
+    assert all(isinstance(each, Dataset) for each in registry.datasets().values())
 
 
 def test_a_family_begins_with_its_formula() -> None:

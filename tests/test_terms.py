@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skipviz import discover, terms
+from skipviz import registry, terms
 
 ROOT = Path(__file__).parent.parent
 TERMS = list(terms.TERMS.values())
@@ -68,7 +68,7 @@ def test_the_words_to_avoid_are_avoided_in_pages_and_declarations() -> None:
 def test_the_main_word_of_every_family_is_explained() -> None:
     explained = {"none": "plain network", "add": "residual unit", "gate": "highway unit"}
     explained["concat"] = "dense layer"
-    for declared in discover.architectures().values():
+    for declared in registry.architectures().values():
         assert terms.explain(explained[declared.join])
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from skipviz.datafiles import reading
-from skipviz.declarations import Files
-from skipviz.spec import Dataset
+from skipviz.declarations import Dataset, Files
 
 FILES = Files(
     torchvision="MNIST",

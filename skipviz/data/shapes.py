@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from skipviz.spec import Dataset
+from skipviz.declarations import Dataset
 
 SIDE = 32
 TRAIN_SIZE, TEST_SIZE = 4000, 1000

@@ -16,14 +16,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from skipviz import discover
+from skipviz import registry, user_datasets
 from skipviz.datafiles import (
     archives,
     arrays,
     cache,
     layout,
     names,
-    own,
     pictures,
     places,
     splitting,
@@ -65,13 +64,13 @@ def add(title: str, path: Path, side: int, tell: Tell, stretch: float = 1.0) -> 
         tell(note=note)
     loaded, share = _parts(given)
     with places.disk_errors(places.cache()):
-        [title] = names.distinct([title], {each.title for each in discover.datasets().values()})
-        key = own.reserve(title)
+        [title] = names.distinct([title], {each.title for each in registry.datasets().values()})
+        key = user_datasets.reserve(title)
         try:
             facts = _about(title, path, given, share)
-            cache.store(own.home() / key, loaded, len(given.classes), **facts)
+            cache.store(user_datasets.home() / key, loaded, len(given.classes), **facts)
         except BaseException:
-            shutil.rmtree(own.home() / key, ignore_errors=True)
+            shutil.rmtree(user_datasets.home() / key, ignore_errors=True)
             raise
     return key
 

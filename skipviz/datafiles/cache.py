@@ -26,11 +26,12 @@ from typing import Any
 import numpy as np
 
 from skipviz.datafiles import find, places, replacing, splitting, statistics
-from skipviz.declarations import Dataset, dataset
+from skipviz.declarations import Dataset
 from skipviz.knob import SpecError
+from skipviz.registry import dataset
 from skipviz.strict_json import dumps
+from skipviz.user_datasets import ARRAYS
 
-NAMES = ("train_images", "train_labels", "test_images", "test_labels")
 Arrays = tuple[Any, Any, Any, Any]
 
 
@@ -127,7 +128,7 @@ def store(folder: Path, loaded: Arrays, classes: int, /, **more: Any) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     half = Path(tempfile.mkdtemp(prefix="half-", dir=folder.parent))
     try:
-        for name, values in zip(NAMES, loaded, strict=True):
+        for name, values in zip(ARRAYS, loaded, strict=True):
             np.save(half / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
         facts = {
             "histogram": statistics.histogram(loaded[0]).tolist(),
@@ -191,7 +192,7 @@ def mapped(key: str) -> Arrays | None:
         return None
     try:
         # "c": pages are shared by all processes until one of them writes, which none does
-        loaded = tuple(np.load(folder / f"{name}.npy", mmap_mode="c") for name in NAMES)
+        loaded = tuple(np.load(folder / f"{name}.npy", mmap_mode="c") for name in ARRAYS)
         return checked(key, declared, (loaded[0], loaded[1], loaded[2], loaded[3]))
     except (OSError, ValueError, EOFError):
         if declared.folder:

@@ -13,10 +13,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from skipviz import discover, packages
-from skipviz.datafiles import archives, cache, find, places
-from skipviz.declarations import dataset
+from skipviz import packages, registry
+from skipviz.datafiles import archives, availability, cache, find, places
 from skipviz.knob import SpecError
+from skipviz.registry import dataset
 from skipviz.strict_json import dumps
 
 
@@ -86,8 +86,8 @@ def _people(**event: Any) -> None:
 
 
 def _list(args: argparse.Namespace, tell: Any) -> None:
-    for key, declared in discover.datasets().items():
-        here = not find.missing(key)
+    for key, declared in registry.datasets().items():
+        here = not availability.missing(key)
         files = declared.files
         size = f", {places.megabytes(files.size)} to download" if files and not here else ""
         shape = "×".join(map(str, declared.input_shape))
@@ -125,7 +125,7 @@ def _get(args: argparse.Namespace, tell: Any) -> None:
 def _prepare(args: argparse.Namespace, tell: Any) -> None:
     from skipviz.datafiles import linear
 
-    absent = find.missing(args.what)
+    absent = availability.missing(args.what)
     if absent:
         raise SpecError(absent)
     cache.arrays(args.what)
@@ -157,9 +157,9 @@ def _title(path: Path) -> str:
 
 
 def _remove(args: argparse.Namespace, tell: Any) -> None:
-    from skipviz.datafiles import own
+    from skipviz import user_datasets
 
-    own.remove(args.what)
+    user_datasets.remove(args.what)
     tell(key=args.what, text=f"{args.what} is removed")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skipviz.datafiles import places
-from skipviz.declarations import Files, dataset
+from skipviz.declarations import Files
 from skipviz.knob import SpecError
 
 
@@ -48,28 +48,6 @@ def _holds(path: Path, size: int) -> bool:
 def find(files: Files) -> Found | None:
     """The first place that has all files of a set."""
     return next(candidates(files), None)
-
-
-def missing(key: str) -> str:
-    """One sentence that says how to get a set that is not here; empty where it is here,
-    and what became of one that a run was trained on and that is gone."""
-    from skipviz.datafiles import cache
-
-    declared = dataset(key)
-    if declared.gone:
-        return declared.gone
-    files = declared.files
-    if files is None or find(files) is not None or cache.kept(key):
-        return ""
-    return absence(key, files)
-
-
-def absence(key: str, files: Files) -> str:
-    """The sentence for a set that is not here: how to get it, online and offline."""
-    return (
-        f"data {key}: not on this machine yet; get it on the Data page or with `python -m skipviz"
-        f" data get {key}` ({places.megabytes(files.size)}), or put {by_hand(files)}"
-    )
 
 
 def by_hand(files: Files) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from skipviz.datafiles import cache
-from skipviz.spec import Experiment, SpecError
+from skipviz.knob import SpecError
+from skipviz.spec import Experiment
 
 
 def first_of_each_class(labels: np.ndarray, most: int) -> np.ndarray:

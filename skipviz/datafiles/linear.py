@@ -12,7 +12,7 @@ import numpy as np
 
 from skipviz import packages
 from skipviz.datafiles import cache
-from skipviz.declarations import dataset
+from skipviz.registry import dataset
 
 ROWS = 10_000
 STEPS = 60

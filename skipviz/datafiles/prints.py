@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from skipviz import user_datasets
 from skipviz.datafiles import cache
-from skipviz.declarations import dataset
+from skipviz.registry import dataset
 from skipviz.strict_json import dumps
 
 KEPT = "content.json"
@@ -30,7 +31,7 @@ def fingerprint(key: str) -> str:
     if folder is None:
         return ""
     try:
-        stamps = [(folder / f"{name}.npy").stat() for name in cache.NAMES]
+        stamps = [(folder / f"{name}.npy").stat() for name in user_datasets.ARRAYS]
     except OSError:
         return ""
     stamp = dumps([[each.st_size, each.st_mtime_ns] for each in stamps])

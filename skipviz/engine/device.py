@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 import torch
 
-from skipviz.spec import Experiment, SpecError
+from skipviz.knob import SpecError
+from skipviz.spec import Experiment
 
 
 def available() -> list[dict[str, Any]]:

@@ -15,7 +15,8 @@ from skipviz.datafiles import augmentation, cache, statistics
 from skipviz.datafiles.firsts import first_of_each_class
 from skipviz.engine.augment import augmented
 from skipviz.engine.fused.native import Kernel
-from skipviz.spec import Experiment, SpecError
+from skipviz.knob import SpecError
+from skipviz.spec import Experiment
 
 AHEAD = 32
 """Augmentation's dice are thrown for so many steps at once: a device then waits once in as many

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from skipviz.engine import exact
 from skipviz.engine.exact import norms_of
 from skipviz.engine.optimise import optimiser
-from skipviz.spec import Experiment, Lane, architecture
+from skipviz.registry import architecture
+from skipviz.spec import Experiment, Lane
 from skipviz.wiring import Wiring
 
 aten = torch.ops.aten

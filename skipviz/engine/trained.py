@@ -17,7 +17,9 @@ from skipviz.engine.calibration import placed
 from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.nets import make_net
-from skipviz.spec import Experiment, SpecError, architecture
+from skipviz.knob import SpecError
+from skipviz.registry import architecture
+from skipviz.spec import Experiment
 from skipviz.wiring import Wiring
 
 

@@ -35,8 +35,10 @@ from skipviz.engine.optimise import Adam, Sgd, clip, optimiser
 from skipviz.engine.stacked import Shape, Stack, shape_of
 from skipviz.engine.unread import Unread
 from skipviz.frame import Frame
+from skipviz.knob import SpecError
+from skipviz.registry import architecture, refuse_idle
 from skipviz.schedule import changed, merged, rate
-from skipviz.spec import Experiment, Lane, SpecError, architecture, refuse_idle
+from skipviz.spec import Experiment, Lane
 
 
 class Pupil:

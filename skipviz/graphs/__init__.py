@@ -16,7 +16,7 @@ from skipviz.graphs import zooms
 from skipviz.graphs.diffs import diff_drawing
 from skipviz.graphs.dot import Painter, digraph
 from skipviz.graphs.drawing import Drawing
-from skipviz.spec import SpecError
+from skipviz.knob import SpecError
 from skipviz.wiring import Wiring
 
 __all__ = ["Zoom", "diff", "drawing", "net"]

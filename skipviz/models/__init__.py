@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from skipviz import spec
+from skipviz import registry
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,8 +18,8 @@ def build(family: str, **knobs: Any) -> nn.Module:
     SpecError, with one sentence, for an unknown family or knob, for settings that do not fit, and
     for a knob that changes nothing on the chosen backbone.
     """
-    spec.refuse_idle(family, knobs)
-    return from_settings(family, spec.settle(family, knobs))
+    registry.refuse_idle(family, knobs)
+    return from_settings(family, registry.settle(family, knobs))
 
 
 def from_settings(family: str, settings: Mapping[str, Any]) -> nn.Module:

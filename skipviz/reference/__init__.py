@@ -15,7 +15,8 @@ from pathlib import Path
 from re import fullmatch
 from typing import Any, Literal
 
-from skipviz.spec import Lane, architecture
+from skipviz.registry import architecture
+from skipviz.spec import Lane
 
 HERE = Path(__file__).parent
 ORDER = (

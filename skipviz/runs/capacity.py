@@ -6,7 +6,9 @@ import math
 
 import psutil
 
-from skipviz.spec import Experiment, SpecError, architecture
+from skipviz.knob import SpecError
+from skipviz.registry import architecture
+from skipviz.spec import Experiment
 
 _FLOAT = 4
 _BASE = 300 * 2**20

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
+from skipviz.fields import FIELDS
 from skipviz.knob import Knob, SpecError, show
 from skipviz.runs.live import Run
 from skipviz.schedule import base
-from skipviz.spec import FIELDS, Change
+from skipviz.spec import Change
 
 ANSWER_S = 0.3
 """Whoever asks waits so long for the worker's word; a step that takes longer answers later."""

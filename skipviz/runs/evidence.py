@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skipviz import final
+from skipviz.knob import SpecError
 from skipviz.runs.columns import HELD_OUT
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.tracks import labels, tracks
 from skipviz.scene import Ask, Scene
-from skipviz.spec import Experiment, SpecError
+from skipviz.spec import Experiment
 
 if TYPE_CHECKING:
     from skipviz.runs.manager import Manager

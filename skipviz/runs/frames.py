@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from skipviz.frame import Frame, LaneFrame
+from skipviz.knob import SpecError
 from skipviz.runs.columns import (
     HELD_OUT,
     MAPS,
@@ -27,7 +28,6 @@ from skipviz.runs.columns import (
     schema,
     to_batch,
 )
-from skipviz.spec import SpecError
 
 __all__ = ["FrameLog", "Track", "Writer", "read_tracks", "schema", "to_batch"]
 

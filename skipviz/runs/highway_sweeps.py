@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.knob import SpecError
+from skipviz.spec import Experiment, Lane
 
 DEPTHS = (10, 20, 50, 100)
 BIASES = (0.0, -1.0, -2.0, -4.0)

@@ -11,17 +11,17 @@ from contextlib import suppress
 from typing import Any
 
 from skipviz import packages
-from skipviz.datafiles.find import missing
-from skipviz.declarations import probe
-from skipviz.knob import show
+from skipviz.datafiles.availability import missing
+from skipviz.knob import SpecError, show
 from skipviz.placing import alike
+from skipviz.registry import probe
 from skipviz.runs import capacity, control, measure, origin
 from skipviz.runs.dispatcher import Dispatcher
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.known import Known
 from skipviz.runs.live import Run
 from skipviz.runs.store import Store
-from skipviz.spec import Experiment, SpecError
+from skipviz.spec import Experiment
 
 STOP_S = 0.7
 """A worker that has not stopped by itself after this long (one step may take seconds) is killed."""

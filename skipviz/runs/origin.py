@@ -13,9 +13,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from skipviz import declarations, discover
+from skipviz import registry
 from skipviz.datafiles import prints
-from skipviz.declarations import Dataset, SpecError, dataset
+from skipviz.declarations import Dataset
+from skipviz.knob import SpecError
+from skipviz.registry import add_stand_in, dataset
 from skipviz.strict_json import dumps
 
 FILE = "data.json"
@@ -75,7 +77,7 @@ def stand_in(kept: dict[str, Any], state: str) -> str:
         raise SpecError(why)
 
     channels, height, width = (int(side) for side in kept["input_shape"])
-    return declarations.lost(
+    return add_stand_in(
         f"{kept['key']}@{kept['fingerprint']}",
         Dataset(
             title=title,
@@ -103,6 +105,6 @@ def orphan(folder: Path) -> dict[str, Any]:
         steps = int(text["steps"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    if key in discover.datasets():
+    if key in registry.datasets():
         return {}
     return {"steps": steps, "data": key, "lanes": lanes, "data_remark": UNKNOWN}

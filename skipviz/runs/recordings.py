@@ -16,14 +16,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from skipviz import discover
-from skipviz.declarations import probe
+from skipviz import registry
+from skipviz.knob import SpecError
+from skipviz.registry import probe
 from skipviz.runs import measure
 from skipviz.runs.evidence import Gathered
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.store import Store, read_json
 from skipviz.scene import Ask, Scene
-from skipviz.spec import SpecError
 from skipviz.strict_json import numbers
 
 
@@ -95,7 +95,7 @@ def about(run_id: str, store: Store | None = None) -> str:
 
 
 def _scene(key: str) -> Scene:
-    found: Scene = discover.scenes()[key]
+    found: Scene = registry.scenes()[key]
     return found
 
 

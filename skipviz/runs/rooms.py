@@ -14,8 +14,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from skipviz.knob import SpecError
 from skipviz.runs.store import read_json, write_json
-from skipviz.spec import SpecError
 
 _WORD = re.compile(r"[A-Za-z0-9_-]{8,22}")
 VOTERS = 2000

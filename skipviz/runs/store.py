@@ -21,8 +21,9 @@ import psutil
 
 from skipviz.datafiles import places
 from skipviz.datafiles.replacing import read_json, write_json
+from skipviz.knob import SpecError
 from skipviz.runs import origin
-from skipviz.spec import Experiment, SpecError
+from skipviz.spec import Experiment
 
 STATES = ("queued", "running", "finished", "stopped", "interrupted", "failed")
 ENDED = STATES[2:]

@@ -32,9 +32,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from skipviz.datafiles import firsts
+from skipviz.knob import SpecError
 from skipviz.runs import assets, messages
 from skipviz.runs.feed import Feed, LiveRun, Viewer
-from skipviz.spec import Experiment, SpecError
+from skipviz.spec import Experiment
 
 __all__ = ["Feed", "LiveRun", "Streams", "routes"]
 

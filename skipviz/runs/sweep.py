@@ -19,11 +19,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from skipviz import final
-from skipviz.declarations import architecture
+from skipviz.knob import SpecError
+from skipviz.registry import architecture
 from skipviz.runs.live import Run
 from skipviz.runs.manager import Manager
 from skipviz.runs.store import write_json
-from skipviz.spec import Experiment, SpecError
+from skipviz.spec import Experiment
 
 WAITING = 1
 """So many runs of a sweep wait in the queue at a time."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from skipviz.pictured import pictures
+from skipviz.registry import architecture
 from skipviz.runs.frames import Track
-from skipviz.spec import Experiment, architecture
+from skipviz.spec import Experiment
 
 
 def labels(experiment: Experiment) -> list[str]:

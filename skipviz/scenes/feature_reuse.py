@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from skipviz.presets import DENSE
+from skipviz.registry import architecture
 from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, best, ratio
-from skipviz.spec import Experiment, Lane, architecture
+from skipviz.spec import Experiment, Lane
 
 DEPTH, GROWTH = 13, 8
 _NET = DENSE | {"depth": DEPTH, "growth_rate": GROWTH}

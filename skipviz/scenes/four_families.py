@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from skipviz.presets import DENSE
+from skipviz.registry import architecture
 from skipviz.scene import Chart, Evidence, Expectation, Figure, Scene, Series, best, ratio
-from skipviz.spec import Experiment, Lane, architecture
+from skipviz.spec import Experiment, Lane
 
 DEPTH = 26
 RATES = {"main": 0.1, "middle": 0.03, "slow": 0.01}

@@ -15,7 +15,8 @@ from textwrap import fill
 from typing import Any
 
 from skipviz.models.plans import NetPlan
-from skipviz.spec import Lane, architecture
+from skipviz.registry import architecture
+from skipviz.spec import Lane
 from skipviz.standalone.layers import ZERO_PAD, named
 from skipviz.standalone.stages import stage_lines
 from skipviz.standalone.units import Unit, UnitClass, class_lines, classes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from skipviz.knob import SpecError
 from skipviz.runs import manager
 from skipviz.runs.live import Run
-from skipviz.spec import Experiment, SpecError
+from skipviz.spec import Experiment
 from skipviz.ui.notes import absent, complain
 
 

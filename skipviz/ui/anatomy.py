@@ -13,7 +13,8 @@ import streamlit as st
 from skipviz import standalone
 from skipviz.declarations import Architecture
 from skipviz.graphs.drawing import plural, runs, shape_text
-from skipviz.spec import Lane, architecture
+from skipviz.registry import architecture
+from skipviz.spec import Lane
 from skipviz.wiring import JOINS, Unit, Wiring
 
 _NET = "skipviz.models.backbones:Net"

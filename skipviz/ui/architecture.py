@@ -9,7 +9,9 @@ import streamlit as st
 
 from skipviz import graphs
 from skipviz.figures import theme
-from skipviz.spec import Lane, SpecError, architecture, twin
+from skipviz.knob import SpecError
+from skipviz.registry import architecture
+from skipviz.spec import Lane, twin
 from skipviz.ui.graph import graph
 from skipviz.ui.lanes import is_dark
 from skipviz.ui.net_form import net_form

@@ -12,12 +12,14 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skipviz.fields import FIELDS
+from skipviz.knob import SpecError
 from skipviz.placing import alike
 from skipviz.runs import manager
 from skipviz.runs.control import accident, goes_on
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import labels
-from skipviz.spec import FIELDS, Experiment, SpecError
+from skipviz.spec import Experiment
 from skipviz.ui import keys
 from skipviz.ui.notes import complain, untrainable
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from skipviz import discover, knob, packages
-from skipviz.datafiles import cache, errands, find, own, places
+from skipviz import knob, packages, registry, user_datasets
+from skipviz.datafiles import availability, cache, errands, find, places
 from skipviz.datafiles.errands import Errand
 from skipviz.declarations import Dataset
 from skipviz.escapes import markdown
@@ -19,8 +19,8 @@ from skipviz.ui.notes import complain
 
 def choose() -> str:
     """The data set that the page shows; its key stands in the address."""
-    sets = discover.datasets()
-    unreadable = own.trouble()
+    sets = registry.datasets()
+    unreadable = user_datasets.trouble()
     if unreadable:
         complain(SpecError(f"your own pictures: {unreadable}"))
     asked = st.query_params.get("set", "")
@@ -32,7 +32,9 @@ def choose() -> str:
         "Data set",
         list(sets),
         required=True,
-        format_func=lambda key: markdown(sets[key].title) + (" ⤓" if find.missing(key) else ""),
+        format_func=lambda key: (
+            markdown(sets[key].title) + (" ⤓" if availability.missing(key) else "")
+        ),
         key="set",
         label_visibility="collapsed",
     )
@@ -47,18 +49,18 @@ def show_next(key: str | None = None) -> None:
         st.session_state.data_next = key
         st.rerun()
     chosen = st.session_state.pop("data_next", None)
-    if chosen in discover.datasets():
+    if chosen in registry.datasets():
         st.session_state["set"] = chosen
 
 
 def show(key: str) -> None:
     """All there is to see of a set, or how to get it."""
-    declared = discover.datasets()[key]
+    declared = registry.datasets()[key]
     left, right = st.columns([2, 3], gap="large")
     with left:
         facts(declared)
     with right:
-        if find.missing(key):
+        if availability.missing(key):
             offer(key, declared)
             return
         ready = prepare(key)
@@ -198,6 +200,6 @@ def remove(key: str) -> None:
     if key in st.session_state.get("own_added", set()) and st.button(
         "Remove this data set", icon=":material/delete:", key="data_remove"
     ):
-        own.remove(key)
+        user_datasets.remove(key)
         st.session_state.pop("set", None)
         st.rerun()

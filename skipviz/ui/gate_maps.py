@@ -6,8 +6,8 @@ from html import escape
 
 import streamlit as st
 
-from skipviz.declarations import dataset, probe
 from skipviz.figures.answers import gates as gates_figure
+from skipviz.registry import dataset, probe
 from skipviz.runs import manager
 from skipviz.runs.live import Run
 from skipviz.ui.highway_sections import gated_lane

@@ -9,9 +9,10 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skipviz.knob import SpecError
 from skipviz.runs import manager
 from skipviz.runs.live import Run
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.spec import Experiment, Lane
 from skipviz.ui.highway_sections import gated_lane, plain_lane
 from skipviz.ui.notes import absent, complain, marked
 

@@ -10,14 +10,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from skipviz import final
-from skipviz.datafiles.find import missing
-from skipviz.declarations import probe
+from skipviz.datafiles.availability import missing
 from skipviz.figures import sweeps as figures
+from skipviz.registry import dataset, probe
 from skipviz.runs import manager
 from skipviz.runs.highway_sweeps import BIASES, DATA, DEPTHS, HIGHWAY_TRIES
 from skipviz.runs.live import Run
 from skipviz.runs.sweep import Sweep, best, final_losses
-from skipviz.spec import Experiment, dataset
+from skipviz.spec import Experiment
 from skipviz.ui import gate_bias
 from skipviz.ui.lanes import is_dark
 from skipviz.ui.sweeping import section

@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from skipviz.declarations import probe
 from skipviz.probes.claims import CLAIMS, holds
+from skipviz.registry import probe
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import families, labels
 from skipviz.ui.measured import answers

@@ -8,14 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from skipviz import discover
-from skipviz.declarations import dataset, probe
+from skipviz import registry
 from skipviz.figures import inside as figures
 from skipviz.figures import theme
+from skipviz.knob import SpecError
+from skipviz.registry import dataset, probe
 from skipviz.runs import manager
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import Track, tracks
-from skipviz.spec import SpecError
 from skipviz.ui.draw import draw
 from skipviz.ui.lanes import is_dark
 from skipviz.ui.notes import complain, untrainable
@@ -28,7 +28,7 @@ def inside(run: Run) -> None:
         return
     with st.container(border=True):
         st.markdown("#### Look inside this run")
-        views = {key: discover.probes()[key].title for key in VIEWS}
+        views = {key: registry.probes()[key].title for key in VIEWS}
         chosen = st.segmented_control(
             "Look inside",
             list(views),

@@ -8,14 +8,16 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from skipviz import discover
-from skipviz.datafiles.find import missing
-from skipviz.declarations import viewed
+from skipviz import registry
+from skipviz.datafiles.availability import missing
+from skipviz.fields import FIELDS
+from skipviz.knob import SpecError
 from skipviz.placing import kind
 from skipviz.presets import PRESETS
+from skipviz.registry import viewed
 from skipviz.runs import manager
 from skipviz.runs.tracks import labels
-from skipviz.spec import FIELDS, MAX_LANES, Experiment, Lane, SpecError, twin
+from skipviz.spec import MAX_LANES, Experiment, Lane, twin
 from skipviz.ui import address, lanes
 from skipviz.ui.notes import complain
 
@@ -97,7 +99,7 @@ def fields(now: State) -> tuple[dict[str, Any], list[DeltaGenerator]]:
     """Data set and training fields in one row, and the three boxes at its end for the buttons."""
     key, start = f"lab_{now.generation}", now.start
     boxes = st.columns([2, 1.4, 1.4, 1.3, 1.2, 1.2, 2.3, 1.5, 0.9], vertical_alignment="bottom")
-    sets = discover.datasets()
+    sets = registry.datasets()
     values: dict[str, Any] = {
         "data": boxes[0].selectbox(
             "Data",

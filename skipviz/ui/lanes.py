@@ -7,9 +7,12 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from skipviz import discover, graphs
+from skipviz import graphs, registry
+from skipviz.declarations import Dataset
 from skipviz.figures import theme
-from skipviz.spec import Dataset, Knob, Lane, SpecError, architecture, settle
+from skipviz.knob import Knob, SpecError
+from skipviz.registry import architecture, settle
+from skipviz.spec import Lane
 from skipviz.ui.notes import complain
 
 FIRST = ("backbone", "depth")
@@ -24,7 +27,7 @@ def is_dark() -> bool:
 def lane_form(lane: Lane, key: str, data: Dataset) -> Lane | None:
     """The form of one lane, beginning with `lane`; the lane as chosen, None where it cannot be."""
     left, right = st.columns(2)
-    families = discover.architectures()
+    families = registry.architectures()
     family = left.selectbox(
         "Family",
         list(families),

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from skipviz import discover
+from skipviz import registry
+from skipviz.knob import SpecError
 from skipviz.runs import manager
 from skipviz.runs.rooms import Room, word
 from skipviz.scene import Scene
-from skipviz.spec import SpecError
 from skipviz.ui import keys
 from skipviz.ui.notes import complain
 
@@ -45,7 +45,7 @@ class Place:
 
     @property
     def scene(self) -> Scene:
-        found: Scene = discover.scenes()[self.key]
+        found: Scene = registry.scenes()[self.key]
         return found
 
     @property
@@ -90,7 +90,7 @@ def phases(scene: Scene) -> list[Phase]:
 def from_address() -> Place:
     """The place that the address names; a sentence where a part of it is wrong, and the rest."""
     query = st.query_params
-    known = discover.scenes()
+    known = registry.scenes()
     wanted = tuple(filter(None, query.get("scenes", "").split(",")))
     wrong = [key for key in wanted if key not in known]
     if wrong:
@@ -133,7 +133,7 @@ def room_of(place: Place) -> Room:
 def contents() -> None:
     """Every scene with its question: pick some, order them, begin."""
     place = from_address()
-    known = discover.scenes()
+    known = registry.scenes()
     st.markdown(
         "Each scene asks a question, lets the room predict, trains real nets, and says what this"
         " run showed, in numbers, and what it did not."
@@ -169,7 +169,7 @@ def _picked(
     place: Place, left: DeltaGenerator, middle: DeltaGenerator
 ) -> tuple[tuple[str, ...], int]:
     """The boxes for scenes and seeds, and what is chosen in them."""
-    known = discover.scenes()
+    known = registry.scenes()
     chosen = left.multiselect(
         "Scenes of this lecture, in the order in which you pick them",
         list(known),

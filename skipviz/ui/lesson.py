@@ -14,8 +14,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from skipviz.knob import SpecError
 from skipviz.runs.tracks import labels
-from skipviz.spec import SpecError
 from skipviz.ui import findings, performed
 from skipviz.ui.frame import PageFile, pages
 from skipviz.ui.lanes import is_dark

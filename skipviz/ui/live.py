@@ -12,10 +12,10 @@ from typing import Any
 
 import streamlit as st
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.figures import theme
+from skipviz.knob import SpecError
 from skipviz.runs import assets
-from skipviz.spec import SpecError
 from skipviz.strict_json import dumps
 from skipviz.ui import served
 
@@ -88,5 +88,5 @@ def live(
 
 def _colours() -> dict[str, tuple[str, str]]:
     """Every family's colour on a light and on a dark page."""
-    families = ("plain", *discover.architectures())
+    families = ("plain", *registry.architectures())
     return {family: (theme.colour(family), theme.colour(family, dark=True)) for family in families}

@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
+from skipviz.knob import SpecError
 from skipviz.runs import manager
 from skipviz.runs.live import Run
-from skipviz.spec import SpecError
 from skipviz.ui.notes import complain
 
 

@@ -6,8 +6,8 @@ import html
 
 import streamlit as st
 
-from skipviz import discover
-from skipviz.spec import SpecError
+from skipviz import registry
+from skipviz.knob import SpecError
 from skipviz.ui import findings, lesson, performed
 from skipviz.ui.notes import complain, untrainable
 from skipviz.ui.performed import Performance
@@ -18,7 +18,7 @@ _QUEUE = "misconceptions_to_measure"
 def table() -> None:
     """A button that measures what is missing, and a row for each scene: sentence, verdict, numbers,
     sources."""
-    shown = [performed.of(key) for key in discover.scenes()]
+    shown = [performed.of(key) for key in registry.scenes()]
     _all(shown)
     for number, performance in enumerate(shown, 1):
         _row(number, performance)
@@ -59,7 +59,7 @@ def _measuring(total: int) -> None:
         if shown.measured:
             queue.pop(0)
             st.rerun()
-        done = sum(performed.of(key).measured for key in discover.scenes())
+        done = sum(performed.of(key).measured for key in registry.scenes())
         said = lesson.progress(shown) if shown.waiting else "begins"
         st.progress(done / total, text=f"{done} of {total}. {shown.scene.title}: {said}")
         if st.button("Stop after this one", icon=":material/stop:", key="measure_stop"):

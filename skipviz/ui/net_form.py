@@ -13,8 +13,10 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from skipviz import discover
-from skipviz.spec import Knob, Lane, SpecError, architecture, settle
+from skipviz import registry
+from skipviz.knob import Knob, SpecError
+from skipviz.registry import architecture, settle
+from skipviz.spec import Lane
 from skipviz.ui import lanes
 from skipviz.ui.notes import complain
 
@@ -78,7 +80,7 @@ def net_form(lane: Lane, key: str, wide: bool) -> tuple[Lane | None, Lane | None
     """The form, begun with `lane`: (the net as chosen, None where nothing fits; a ready net that
     was asked for, to begin again with)."""
     boxes = st.columns([1.3, 1.7, 2.6, 1.2] if wide else 2, vertical_alignment="bottom")
-    families = discover.architectures()
+    families = registry.architectures()
     family = boxes[0].selectbox(
         "Family",
         list(families),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from skipviz import packages, terms
-from skipviz.datafiles.find import missing
+from skipviz.datafiles.availability import missing
 
 
 def complain(error: Exception) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.datafiles import archives, errands, pictures, places
 from skipviz.datafiles.errands import Errand
 from skipviz.knob import SpecError
@@ -149,7 +149,7 @@ def _start(
 def _announce() -> None:
     """Says that the newest set is made, to whoever still looks at the form."""
     newest = st.session_state.get("own_newest")
-    sets = discover.datasets()
+    sets = registry.datasets()
     if newest in sets and not _busy():
         st.success(
             "**Your data set is made.** It is shown at the top of this page, and the Lab offers it"

@@ -11,15 +11,14 @@ from typing import Any
 
 import streamlit as st
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.figures.charts import draw
-from skipviz.knob import show
+from skipviz.knob import SpecError, show
 from skipviz.runs import manager, recordings
 from skipviz.runs.evidence import of_stored
 from skipviz.runs.live import Run
 from skipviz.runs.store import Store
 from skipviz.scene import Scene
-from skipviz.spec import SpecError
 from skipviz.ui import findings
 
 KEPT = 96
@@ -97,7 +96,7 @@ def _broken(run: Run) -> bool:
 
 def declared(key: str) -> Scene:
     """The scene of this key; SpecError where there is none."""
-    found: Scene | None = discover.scenes().get(key)
+    found: Scene | None = registry.scenes().get(key)
     if found is None:
         raise SpecError(f"scene {show(key)}: there is no such scene")
     return found

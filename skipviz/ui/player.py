@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from skipviz.knob import SpecError
 from skipviz.runs import manager, recordings
 from skipviz.runs.evidence import Gathered, of_stored, told
 from skipviz.runs.live import Run
@@ -16,7 +17,6 @@ from skipviz.runs.rooms import Room
 from skipviz.runs.store import write_json
 from skipviz.runs.tracks import labels
 from skipviz.scene import Figure, Scene
-from skipviz.spec import SpecError
 from skipviz.ui import findings, keys, replay, summary, votes
 from skipviz.ui.lanes import is_dark
 from skipviz.ui.lecture import Phase, Place, room_of, to_address

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import plotly.graph_objects as go
 import streamlit as st
 
-from skipviz import discover, reference
+from skipviz import reference, registry
 from skipviz.figures import depth, theme
 from skipviz.reference import Milestone, Row, Table, sheet
 
@@ -43,7 +43,7 @@ def controls() -> Wanted:
     )
     if view == DEPTH:
         return Wanted(view, None, "")
-    families = discover.architectures()
+    families = registry.architectures()
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     family = left.pills(
         "Family",

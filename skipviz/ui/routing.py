@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from skipviz.declarations import dataset, probe
 from skipviz.escapes import markdown, plotly
 from skipviz.figures.answers import lesion as lesion_figure
 from skipviz.figures.answers import routing as routing_figure
+from skipviz.registry import dataset, probe
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import families, labels
 from skipviz.spec import Experiment, Lane

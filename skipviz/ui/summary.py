@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.runs.rooms import Room
 from skipviz.scene import Scene
 from skipviz.ui.lecture import Place
@@ -14,7 +14,7 @@ from skipviz.ui.lecture import Place
 
 def summary(place: Place, room: Room) -> None:
     """For each scene what its run showed here and how many predicted it, and the sum of all."""
-    known = discover.scenes()
+    known = registry.scenes()
     rows, right, total = [], 0, 0
     for key in place.scenes:
         shown, counts = room.shown(key), room.counts(key, len(known[key].choices))

@@ -8,11 +8,12 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skipviz.knob import SpecError
 from skipviz.runs import highway_sweeps, manager
 from skipviz.runs import sweep as sweeps
 from skipviz.runs.live import Run
 from skipviz.runs.sweep import Sweep
-from skipviz.spec import Experiment, SpecError
+from skipviz.spec import Experiment
 from skipviz.ui import keys
 from skipviz.ui.notes import complain, press, untrainable
 

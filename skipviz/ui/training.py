@@ -11,11 +11,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from skipviz import packages
 from skipviz.figures import theme
+from skipviz.knob import SpecError
 from skipviz.placing import KINDS, Placing
+from skipviz.registry import dataset
 from skipviz.runs import manager
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import families, labels
-from skipviz.spec import Experiment, SpecError, dataset
+from skipviz.spec import Experiment
 from skipviz.ui import keys
 from skipviz.ui.control import steered
 from skipviz.ui.copy_link import copy_link

@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from skipviz.spec import FIELDS, Experiment, Lane
+from skipviz.fields import FIELDS
+from skipviz.spec import Experiment, Lane
 from skipviz.ui.lanes import widget
 
 DEFAULT_DEPTH = 50

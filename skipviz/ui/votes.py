@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import segno
 import streamlit as st
 
-from skipviz import discover
+from skipviz import registry
+from skipviz.knob import SpecError
 from skipviz.runs import manager
 from skipviz.runs.rooms import Room, word
 from skipviz.scene import Scene
-from skipviz.spec import SpecError
 from skipviz.ui.notes import complain
 from skipviz.ui.training import charts
 
@@ -113,7 +113,7 @@ def ballot() -> None:
 
 
 def _ballot(room: Room, me: str) -> None:
-    scene: Scene | None = discover.scenes().get(room.scene)
+    scene: Scene | None = registry.scenes().get(room.scene)
     if scene is None:
         st.info("The lecture has not begun yet; this page follows it by itself.")
         return

@@ -10,7 +10,7 @@ import graphviz
 from skipviz import graphs
 from skipviz.graphs.drawing import shape_text
 from skipviz.graphs.zooms import representative
-from skipviz.spec import SpecError
+from skipviz.knob import SpecError
 from skipviz.wiring import Stage, Unit, Wiring
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from skipviz import discover
+from skipviz import registry
 from tests.browser.serving import Server
 from tests.browser.test_app import open_page, settled
 
@@ -100,7 +100,7 @@ def test_enter_pressed_while_a_scene_is_drawn_runs_it_once_when_it_is_there(
     is_at(page, 2, 1)
     expect(word(page)).to_have_text("")
     settled(page)
-    assert submitted(server) == before + len(discover.scenes()[SCENES[1]].runs)
+    assert submitted(server) == before + len(registry.scenes()[SCENES[1]].runs)
     page.keyboard.press("x")
     is_at(page, 2, 0)
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.ui.lecture import phases
 from tests.browser.serving import Server
 from tests.browser.test_app import settled
 
-QUICK = sorted(discover.scenes(), key=lambda key: discover.scenes()[key].seconds)[:2]
+QUICK = sorted(registry.scenes(), key=lambda key: registry.scenes()[key].seconds)[:2]
 
 
 def press(page: Page, key: str) -> None:
@@ -44,7 +44,7 @@ def onward(page: Page, until: str, titles: list[str]) -> None:
 
 
 def titles_of(key: str) -> list[str]:
-    return [phase.title for phase in phases(discover.scenes()[key])]
+    return [phase.title for phase in phases(registry.scenes()[key])]
 
 
 def test_two_scenes_by_keyboard_with_a_vote_and_a_reload(
@@ -59,7 +59,7 @@ def test_two_scenes_by_keyboard_with_a_vote_and_a_reload(
     is_at(page, 1, 0, "question")
     _vote_from_a_phone(page, server, new_page)
     for number, key in enumerate(QUICK, start=1):
-        scene, titles = discover.scenes()[key], titles_of(key)
+        scene, titles = registry.scenes()[key], titles_of(key)
         is_at(page, number, 0, "question")
         expect(page.locator(".skip-place b")).to_have_text(scene.title)
         press(page, "Enter")  # run
@@ -102,7 +102,7 @@ def _vote_from_a_phone(page: Page, server: Server, new_page: Callable[..., Page]
     phone = new_page(viewport={"width": 390, "height": 800})
     phone.goto(f"{server.url}/vote?room={room[1]}")
     settled(phone)
-    scene = discover.scenes()[QUICK[0]]
+    scene = registry.scenes()[QUICK[0]]
     phone.get_by_role("button", name=scene.choices[0]).click()
     settled(phone)
     phone.reload()  # a phone that comes back has one vote, and may change it

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.ui.frame import pages
 from tests.browser.serving import Server, serving
 from tests.browser.test_app import settled
 from tests.test_lessons import LESSONS, embedded
 
 PAGES = {found.path.name: found for found in pages() if found.chapter == "learn"}
-SCENES = discover.scenes()
+SCENES = registry.scenes()
 QUICK, FILE = min(
     ((key, path.name) for path in LESSONS for key, _ in embedded(path)),
     key=lambda found: SCENES[found[0]].seconds,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from skipviz import discover
+from skipviz import registry
 from tests.browser.serving import ROOT, Server
 from tests.browser.test_app import settled
 from tests.browser.test_lecture import is_at, onward, press, titles_of
 
 RECORDINGS = ROOT / "assets/recordings"
 KEY = "class_routing"
-SCENE = discover.scenes()[KEY]
+SCENE = registry.scenes()[KEY]
 
 
 TITLES = titles_of(KEY)

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skipviz import discover, spec
+from skipviz import registry, spec
 from skipviz.data import digits, shapes
 from tests.data import torchvision_files
 
-KEYS = list(discover.datasets())
+KEYS = list(registry.datasets())
 REAL = [f"{key}, real" for key in ("mnist", "fashion_mnist") if torchvision_files.real(key)]
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @cache
 def _load(key: str) -> Arrays:
-    return spec.dataset(key).load()
+    return registry.dataset(key).load()
 
 
 @pytest.fixture(params=[*KEYS, *REAL], scope="module")
@@ -36,10 +36,10 @@ def declared(
     with pytest.MonkeyPatch.context() as patch:
         if kind == "real":
             patch.setenv("SKIPVIZ_DATA", str(torchvision_files.REAL))
-        elif spec.dataset(key).files is not None:
+        elif registry.dataset(key).files is not None:
             made = torchvision_files.make(key, patch)
             patch.setenv("SKIPVIZ_DATA", str(made.put(tmp_path_factory.mktemp("data"))))
-        yield spec.dataset(key)
+        yield registry.dataset(key)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_a_synthetic_set_is_labelled_in_its_title(declared: spec.Dataset) -> Non
 
 def test_declarations_load_neither_torch_nor_scikit_learn() -> None:
     code = (
-        "import sys; from skipviz import discover; discover.datasets();"
+        "import sys; from skipviz import registry; registry.datasets();"
         "sys.exit(bool({'torch', 'torchvision', 'sklearn'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from skipviz.datafiles import fetch, find
+from skipviz.datafiles import availability, fetch, find
 from skipviz.knob import SpecError
 from tests.data import torchvision_files
 from tests.data.torchvision_files import Made
@@ -94,7 +94,7 @@ def fails(made: Made, sentence: str) -> None:
     text = str(caught.value)
     assert "\n" not in text and "Traceback" not in text
     assert find.find(made.declared.files) is None  # type: ignore[arg-type]
-    assert find.missing("mnist")
+    assert availability.missing("mnist")
 
 
 def folder(made: Made, tmp_path: Path) -> Path:
@@ -115,7 +115,7 @@ def test_a_set_arrives_whole_with_its_progress_and_leaves_no_scraps(
     size = sum(map(len, made.packed.values()))
     assert heard[-1] == (size, size)
     assert [done for done, _ in heard] == sorted(done for done, _ in heard)
-    assert find.missing("mnist") == ""
+    assert availability.missing("mnist") == ""
     assert (made.declared.load()[0] == made.arrays[0]).all()
 
 
@@ -142,7 +142,7 @@ def test_a_connection_that_breaks_off_goes_on_where_it_was(made: Made, mirror: M
 
     mirror.spoil = spoil
     get(made)
-    assert find.missing("mnist") == ""
+    assert availability.missing("mnist") == ""
     name, data = first(made)
     ranges = [ranged for path, ranged in mirror.asked if path.endswith(name)]
     assert ranges == ["", f"bytes={len(data) // 2}-"]
@@ -156,7 +156,7 @@ def test_what_arrived_before_a_failure_is_not_asked_for_again_the_next_time(
     (folder(made, tmp_path) / f"{name}.part").write_bytes(data[:1000])
     get(made)
     assert (mirror.asked[0][0].rpartition("/")[2], mirror.asked[0][1]) == (name, "bytes=1000-")
-    assert find.missing("mnist") == ""
+    assert availability.missing("mnist") == ""
 
 
 def test_a_server_without_ranges_sends_the_file_from_its_beginning(
@@ -167,7 +167,7 @@ def test_a_server_without_ranges_sends_the_file_from_its_beginning(
     (folder(made, tmp_path) / f"{name}.part").write_bytes(b"?" * 1000)
     mirror.spoil = lambda handler, body: whole(handler, body)
     get(made)
-    assert find.missing("mnist") == ""
+    assert availability.missing("mnist") == ""
 
 
 def test_a_part_of_another_file_is_thrown_away_by_its_checksum(
@@ -180,7 +180,7 @@ def test_a_part_of_another_file_is_thrown_away_by_its_checksum(
     fails(made, f"download of {name}: what arrived does not match its checksum")
     assert not part.exists()
     get(made)
-    assert find.missing("mnist") == ""
+    assert availability.missing("mnist") == ""
 
 
 def test_a_file_that_is_cut_short_on_the_server_is_said_and_kept_as_a_part(
@@ -235,7 +235,7 @@ def test_a_slow_server_is_waited_for(made: Made, mirror: Mirror) -> None:
 
     mirror.spoil = spoil
     get(made)
-    assert find.missing("mnist") == ""
+    assert availability.missing("mnist") == ""
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
@@ -294,7 +294,7 @@ def test_two_processes_do_not_download_one_set_at_a_time_and_a_dead_ones_lock_is
         fails(made, "another process is fetching these files already")
     lock.write_text("of a process that is gone", encoding="utf-8")
     get(made)
-    assert find.missing("mnist") == ""
+    assert availability.missing("mnist") == ""
 
 
 def test_a_read_only_data_folder_is_read_and_the_next_one_written(
@@ -307,5 +307,5 @@ def test_a_read_only_data_folder_is_read_and_the_next_one_written(
     sealed.mkdir()
     monkeypatch.setenv("SKIPVIZ_DATA", str(sealed))
     get(made)
-    assert find.missing("mnist") == "" and list(sealed.iterdir()) == []
+    assert availability.missing("mnist") == "" and list(sealed.iterdir()) == []
     assert (tmp_path / "cache" / "data" / "MNIST" / "raw").is_dir()

@@ -14,7 +14,7 @@ import streamlit as st
 from PIL import Image
 
 from skipviz.datafiles import adding, cache
-from skipviz.declarations import dataset
+from skipviz.registry import dataset
 from skipviz.ui import gather
 from skipviz.ui.draw import SIDE, added
 from skipviz.ui.gather import Gathered

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skipviz import cli, discover, engine
-from skipviz.datafiles import adding, archives, cache, own, pictures
-from skipviz.declarations import dataset
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz import cli, engine, registry, user_datasets
+from skipviz.datafiles import adding, archives, cache, pictures
+from skipviz.knob import SpecError
+from skipviz.registry import dataset
+from skipviz.spec import Experiment, Lane
 
 RNG = np.random.default_rng(0)
 
@@ -68,7 +69,7 @@ def add(path: Path, side: int = 0) -> tuple[str, list[str]]:
 def test_a_zip_of_class_folders_becomes_a_set_that_trains(tmp_path: Path) -> None:
     key, troubles = add(packed(tmp_path / "pets.zip", two_classes(each=20)))
     assert (key, troubles) == ("own-my-pets", [])
-    declared = discover.datasets()[key]
+    declared = registry.datasets()[key]
     assert declared.classes == ("cat", "dog") and declared.input_shape == (3, 32, 32)
     assert (declared.train_size, declared.test_size) == (32, 8)
     images, labels, held, answers = cache.arrays(key)
@@ -231,7 +232,7 @@ def test_a_set_that_cannot_be_used_is_refused_in_one_sentence(kind: str, tmp_pat
     with pytest.raises(SpecError) as caught:
         add(tmp_path / name)
     assert sentence in str(caught.value) and "\n" not in str(caught.value)
-    assert not own.home().exists() or not list(own.home().iterdir())
+    assert not user_datasets.home().exists() or not list(user_datasets.home().iterdir())
 
 
 def test_a_pickle_inside_an_npz_is_never_run(tmp_path: Path) -> None:
@@ -298,19 +299,19 @@ def test_a_side_out_of_bounds_is_refused_in_one_sentence(side: int, tmp_path: Pa
     "title", ["../../etc", "a/b", "Ünï çødé", "💥", "x" * 500, "-rf", "con", "a\0b", "own-own-x"]
 )
 def test_any_title_makes_a_key_of_checked_characters(title: str, home: Path) -> None:
-    key = own.reserve(title)
-    assert own.is_key(key) and (home / "own" / key).is_dir()
+    key = user_datasets.reserve(title)
+    assert user_datasets.is_key(key) and (home / "own" / key).is_dir()
     assert [path.name for path in (home / "own").iterdir()] == [key]
-    assert own.reserve(title) != key
+    assert user_datasets.reserve(title) != key
 
 
 def test_a_set_of_ones_own_is_removed_and_no_other(tmp_path: Path) -> None:
     key, _ = add(packed(tmp_path / "x.zip", two_classes()))
     for wrong in ("digits", "own-", "own-../cache", "own-nothing"):
         with pytest.raises(SpecError):
-            own.remove(wrong)
-    own.remove(key)
-    assert key not in discover.datasets()
+            user_datasets.remove(wrong)
+    user_datasets.remove(key)
+    assert key not in registry.datasets()
     with pytest.raises(SpecError, match="must be one of"):
         dataset(key)
 
@@ -319,7 +320,7 @@ def test_a_set_of_ones_own_is_removed_and_no_other(tmp_path: Path) -> None:
 def test_a_folder_with_a_damaged_description_is_no_data_set(text: str, home: Path) -> None:
     (home / "own" / "own-x").mkdir(parents=True)
     (home / "own" / "own-x" / "about.json").write_text(text, encoding="utf-8")
-    assert "own-x" not in discover.datasets()
+    assert "own-x" not in registry.datasets()
 
 
 # --- Mutations ---------------------------------------------------------------------------------
@@ -385,7 +386,7 @@ def test_mutated_pictures_and_archives_do_no_harm(count: int, tmp_path: Path, ho
         made += 1
         assert all("\n" not in text and len(text) < 400 for text in troubles)
         assert len(cache.arrays(key)[0]) >= 2
-        own.remove(key)
+        user_datasets.remove(key)
     assert made > 0.3 * count
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "stage"]
     assert sorted(path.name for path in stage.iterdir()) == ["x.npz", "x.zip"]
@@ -411,8 +412,8 @@ def test_the_command_line_adds_prepares_lists_and_removes_a_set(
     found = cache.linear("own-odd-title")
     assert found is not None and 0 <= found["error"] <= 1 and found["held_out_images"] == 2
     keys = [event["key"] for event in _command(capsys, "list")[1]]
-    assert keys == [*discover.datasets()]
+    assert keys == [*registry.datasets()]
     status, events = _command(capsys, "remove", "own-odd-title")
-    assert status == 0 and "own-odd-title" not in discover.datasets()
+    assert status == 0 and "own-odd-title" not in registry.datasets()
     status, events = _command(capsys, "get", "digits")
     assert status == 2 and "comes with skipviz" in events[-1]["error"]

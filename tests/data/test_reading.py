@@ -12,16 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skipviz import discover, engine
+from skipviz import engine, registry
 from skipviz.data import mnist
-from skipviz.datafiles import cache, find, reading
+from skipviz.datafiles import availability, cache, find, reading
+from skipviz.knob import SpecError
 from skipviz.runs.manager import Manager
 from skipviz.runs.store import Store
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.spec import Experiment, Lane
 from tests.data import torchvision_files
 from tests.data.torchvision_files import Made, tar
 
-SETS = [key for key, of in discover.datasets().items() if of.files is not None]
+SETS = [key for key, of in registry.datasets().items() if of.files is not None]
 
 
 @pytest.fixture(params=SETS)
@@ -47,7 +48,7 @@ def same(one: object, two: object) -> bool:
 
 
 def test_the_declared_names_are_those_of_torchvisions_class(key: str) -> None:
-    declared = discover.datasets()[key]
+    declared = registry.datasets()[key]
     of = reading.torchvision_class(declared.files)
     assert set(reading.checksums(declared.files)) == set(declared.files.packed)
     for name in declared.files.packed:
@@ -90,7 +91,7 @@ def _folders(root: Path, unpacked: tuple[str, ...]) -> Path:
 def test_a_set_that_is_nowhere_is_named_with_what_to_put_where(
     made: Made, root: Path, key: str
 ) -> None:
-    sentence = find.missing(key)
+    sentence = availability.missing(key)
     assert f"python -m skipviz data get {key}" in sentence and "\n" not in sentence
     assert all(name in sentence for name in made.packed) and str(root) in sentence
     with pytest.raises(SpecError, match="put "):
@@ -101,7 +102,7 @@ def test_a_packed_file_of_the_wrong_size_does_not_count(made: Made, root: Path, 
     made.put(root)
     path = next(path for path in root.rglob("*.gz"))
     path.write_bytes(path.read_bytes()[:-1])
-    assert find.missing(key)
+    assert availability.missing(key)
 
 
 def test_a_packed_file_with_a_wrong_byte_is_refused_before_it_is_unpacked(
@@ -197,7 +198,7 @@ def test_arrays_are_mapped_from_the_cache_the_second_time(made: Made, root: Path
         path.unlink()  # what was read once is kept
     again = cache.arrays(key)
     assert same(again, made.arrays) and all(isinstance(part, np.memmap) for part in again)
-    assert find.missing(key) == ""
+    assert availability.missing(key) == ""
 
 
 def test_files_that_changed_are_read_again_and_the_old_arrays_go(
@@ -220,7 +221,7 @@ def test_a_damaged_entry_is_made_again(
 ) -> None:
     monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path))
     right = [part.copy() for part in cache.arrays("spirals")]
-    folder = cache.entry("spirals", discover.datasets()["spirals"])
+    folder = cache.entry("spirals", registry.datasets()["spirals"])
     assert folder is not None
     path = folder / "train_images.npy"
     if damage == "gone":
@@ -238,7 +239,7 @@ def test_a_cache_that_cannot_be_written_costs_time_and_nothing_else(
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(cache, "store", _refuse)
-    assert same(cache.arrays("spirals"), discover.datasets()["spirals"].load())
+    assert same(cache.arrays("spirals"), registry.datasets()["spirals"].load())
 
 
 def _refuse(*args: object, **more: object) -> None:

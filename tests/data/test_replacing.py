@@ -13,7 +13,8 @@ import numpy as np
 import psutil
 import pytest
 
-from skipviz.datafiles import adding, cache, own, replacing
+from skipviz import user_datasets
+from skipviz.datafiles import adding, cache, replacing
 from skipviz.knob import SpecError
 from skipviz.runs.frames import FrameLog
 from tests.runs.test_late_frames import session
@@ -101,15 +102,17 @@ def test_a_set_whose_pictures_are_mapped_is_not_half_removed(
     key = adding.add("Pets", tmp_path / "pets.npz", 0, lambda **event: None)
     arrays = cache.mapped(key)
     assert arrays is not None
-    before = sorted((own.home() / key).iterdir())
+    before = sorted((user_datasets.home() / key).iterdir())
     with pytest.raises(SpecError, match="a run uses its pictures"):
-        own.remove(key)
-    assert sorted((own.home() / key).iterdir()) == before and key in own.datasets()
+        user_datasets.remove(key)
+    assert (
+        sorted((user_datasets.home() / key).iterdir()) == before and key in user_datasets.datasets()
+    )
     del arrays
     gc.collect()
-    own.remove(key)
-    assert not (own.home() / key).exists() and key not in own.datasets()
-    assert not list(own.home().glob("going-*"))
+    user_datasets.remove(key)
+    assert not (user_datasets.home() / key).exists() and key not in user_datasets.datasets()
+    assert not list(user_datasets.home().glob("going-*"))
 
 
 def test_a_reader_is_waited_for_and_what_stays_forbidden_is_said(

@@ -16,11 +16,12 @@ import pytest
 import torch
 from PIL import Image
 
-from skipviz import engine
-from skipviz.datafiles import adding, cache, linear, own, splitting
-from skipviz.declarations import dataset
+from skipviz import engine, user_datasets
+from skipviz.datafiles import adding, cache, linear, splitting
 from skipviz.engine.feed import Feed
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.knob import SpecError
+from skipviz.registry import dataset
+from skipviz.spec import Experiment, Lane
 
 LANE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})
 
@@ -104,7 +105,7 @@ def test_images_are_standardised_with_the_training_part_of_the_seed_alone(togeth
 
 
 def test_all_pictures_are_kept_once_and_mapped_into_memory(together: str) -> None:
-    folder = own.home() / together
+    folder = user_datasets.home() / together
     assert np.load(folder / "train_images.npy", mmap_mode="r").shape == (300, 1, 10, 10)
     assert np.load(folder / "test_images.npy").shape == (0, 1, 10, 10)
     kept = cache.mapped(together)
@@ -197,11 +198,11 @@ def test_a_lone_test_folder_or_classes_of_such_names_are_no_test_part(
 
 
 def test_a_set_kept_before_the_seed_decided_still_loads_with_the_part_it_had(home: Path) -> None:
-    key = own.reserve("Old")
+    key = user_datasets.reserve("Old")
     images, labels = numbered(20)[:, None], np.arange(20) % 2
     parts = (images[:16], labels[:16], images[16:], labels[16:])
     facts = {"title": "Old", "classes": ["a", "b"], "input_shape": [1, 10, 10]}
-    cache.store(own.home() / key, parts, 2, **facts, summary="Twenty.", origin="Here.")
+    cache.store(user_datasets.home() / key, parts, 2, **facts, summary="Twenty.", origin="Here.")
     assert dataset(key).held_out == 0
     for seed in (0, 1):
         assert numbers(cache.arrays(key, seed)[2]) == [16, 17, 18, 19]
@@ -210,7 +211,7 @@ def test_a_set_kept_before_the_seed_decided_still_loads_with_the_part_it_had(hom
 
 @pytest.mark.parametrize("share", [-3, 1, "many", None])
 def test_a_share_that_cannot_be_is_no_data_set(share: object, together: str) -> None:
-    path = own.home() / together / "about.json"
+    path = user_datasets.home() / together / "about.json"
     path.write_text(
         json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"held_out": share}),
         encoding="utf-8",

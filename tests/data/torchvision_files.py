@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.datafiles import reading
 from skipviz.declarations import Dataset
 
@@ -28,7 +28,7 @@ REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 def real(key: str) -> bool:
     """Are the real files of this set beside the repository?"""
-    files = discover.datasets()[key].files
+    files = registry.datasets()[key].files
     return all((REAL / files.folder / name).is_file() for name in files.packed)
 
 
@@ -107,7 +107,7 @@ def _md5(data: bytes) -> str:
 def make(key: str, patch: pytest.MonkeyPatch) -> Made:
     """A small stand-in for a set; torchvision's checksums are those of its files until `patch` is
     undone."""
-    declared = discover.datasets()[key]
+    declared = registry.datasets()[key]
     of = reading.torchvision_class(declared.files)
     arrays = _arrays(declared)
     if hasattr(of, "resources"):
@@ -122,5 +122,5 @@ def make(key: str, patch: pytest.MonkeyPatch) -> Made:
         test_size=TEST,
         load=partial(reading.read, files),
     )
-    patch.setitem(discover._found("skipviz.data", "DATASET"), key, small)
+    patch.setitem(registry._found("skipviz.data", "DATASET"), key, small)
     return Made(small, packed, arrays)

@@ -13,7 +13,8 @@ from skipviz import engine
 from skipviz.engine import device as devices
 from skipviz.engine.abreast import Abreast
 from skipviz.engine.nets import make_net
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.knob import SpecError
+from skipviz.spec import Experiment, Lane
 
 CPU = torch.device("cpu")
 RESNET = Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8})

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from skipviz import discover, engine
+from skipviz import engine, registry
 from skipviz.engine import calibration
 from skipviz.engine import device as devices
 from skipviz.placing import KINDS, Placing, alike, kind
@@ -63,9 +63,9 @@ def test_the_kind_of_an_experiment_is_that_of_its_heaviest_net(
     assert kind(Experiment(lanes=lanes)) == wanted
 
 
-@pytest.mark.parametrize("key", discover.scenes())
+@pytest.mark.parametrize("key", registry.scenes())
 def test_every_experiment_of_a_scene_has_a_kind(key: str) -> None:
-    for experiment in discover.scenes()[key].runs.values():
+    for experiment in registry.scenes()[key].runs.values():
         assert kind(experiment) in KINDS
 
 

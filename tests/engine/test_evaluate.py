@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from skipviz import engine
-from skipviz.declarations import probe
 from skipviz.engine.evaluate import MOST_HELD_OUT, STATISTICS_BATCHES, Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.nets import make_net
 from skipviz.engine.trained import restored
 from skipviz.frame import Frame
+from skipviz.registry import probe
 from skipviz.spec import Experiment, Lane
 from tests.engine.test_training import flat
 

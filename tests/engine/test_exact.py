@@ -16,14 +16,14 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
-from skipviz import discover, engine
-from skipviz.declarations import probe
+from skipviz import engine, registry
 from skipviz.engine import exact
 from skipviz.engine.captured import Captured
 from skipviz.engine.feed import Feed
 from skipviz.engine.fused.stack import FusedStack
 from skipviz.engine.stacked import Stack
 from skipviz.engine.trained import Trained, restored
+from skipviz.registry import probe
 from skipviz.spec import Experiment, Lane
 
 SIZES = [1e-43, 1e-38, 3.5e-21, 1e-19, 1e-17, 1e-14, 1.0, 1e15, 1e18, 1e30]
@@ -151,7 +151,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """Of what would take long under a mode that looks at every operation, little."""
 
 
-@pytest.mark.parametrize("key", list(discover.probes()))
+@pytest.mark.parametrize("key", list(registry.probes()))
 def test_a_probe_sends_no_float64_to_a_device_without_it_and_answers_as_ever(
     key: str, trained: Trained, without_float64: None
 ) -> None:

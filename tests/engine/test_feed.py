@@ -13,7 +13,8 @@ from skipviz.datafiles import augmentation, cache
 from skipviz.datafiles.firsts import first_of_each_class
 from skipviz.engine.augment import augmented
 from skipviz.engine.feed import AHEAD, Feed
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.knob import SpecError
+from skipviz.spec import Experiment, Lane
 
 CPU = torch.device("cpu")
 DENSE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})

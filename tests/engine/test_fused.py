@@ -21,7 +21,8 @@ from skipviz.engine.fused.stack import FusedStack, claims, learn_together
 from skipviz.engine.nets import make_net
 from skipviz.engine.stacked import Stack, shape_of
 from skipviz.engine.training import Training
-from skipviz.spec import Experiment, Lane, architecture
+from skipviz.registry import architecture
+from skipviz.spec import Experiment, Lane
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from skipviz.engine.optimise import clip, optimiser
-from skipviz.spec import FIELDS, Experiment, Lane
+from skipviz.fields import FIELDS
+from skipviz.spec import Experiment, Lane
 
 
 def twins() -> tuple[list[torch.Tensor], list[torch.Tensor]]:

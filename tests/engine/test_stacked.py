@@ -14,7 +14,9 @@ from skipviz.engine.nets import make_net
 from skipviz.engine.optimise import clip, optimiser
 from skipviz.engine.stacked import Stack, shape_of
 from skipviz.engine.training import Training
-from skipviz.spec import FIELDS, Experiment, Lane, architecture
+from skipviz.fields import FIELDS
+from skipviz.registry import architecture
+from skipviz.spec import Experiment, Lane
 
 
 @pytest.fixture(autouse=True)

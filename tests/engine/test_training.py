@@ -15,7 +15,8 @@ from skipviz.engine.exact import norms
 from skipviz.engine.feed import Feed
 from skipviz.engine.nets import make_net
 from skipviz.frame import Frame
-from skipviz.spec import Experiment, Lane, architecture, twin
+from skipviz.registry import architecture
+from skipviz.spec import Experiment, Lane, twin
 
 DENSE = {"backbone": "dense", "depth": 6}
 

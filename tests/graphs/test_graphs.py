@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from skipviz import graphs, spec
+from skipviz import graphs, registry, spec
 from skipviz.figures.theme import DARK, LIGHT, colour
 from skipviz.graphs.diffs import diff_drawing
 from skipviz.graphs.drawing import Drawing
@@ -15,7 +15,7 @@ from skipviz.wiring import Wiring
 
 
 def wired(family: str, **knobs: Any) -> Wiring:
-    made: Wiring = spec.architecture(family).wiring(spec.settle(family, knobs))
+    made: Wiring = registry.architecture(family).wiring(registry.settle(family, knobs))
     return made
 
 

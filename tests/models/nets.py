@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from skipviz import discover, spec
+from skipviz import registry
 from skipviz.models import build
 from skipviz.wiring import Wiring
 
@@ -40,13 +40,13 @@ SMALLEST: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def settled(case: Case) -> dict[str, Any]:
-    return spec.settle(case[0], case[1])
+    return registry.settle(case[0], case[1])
 
 
 def _backbones() -> list[Case]:
     """Every family that is discovered, on every backbone that it offers."""
     found = []
-    for family, declared in discover.architectures().items():
+    for family, declared in registry.architectures().items():
         (choices,) = (knob.choices for knob in declared.knobs if knob.name == "backbone")
         for on in choices:
             knobs = {"backbone": on, **PER_BACKBONE[on], **SMALLEST.get((family, on), {})}
@@ -114,7 +114,7 @@ def name_of(case: Case) -> str:
 
 
 def wired(case: Case) -> Wiring:
-    made: Wiring = spec.architecture(case[0]).wiring(settled(case))
+    made: Wiring = registry.architecture(case[0]).wiring(settled(case))
     return made
 
 

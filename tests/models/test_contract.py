@@ -10,7 +10,7 @@ import torch
 import torch.utils.flop_counter
 from torch import fx, nn
 
-from skipviz import graphs
+from skipviz import graphs, registry
 from skipviz.wiring import JOINS
 
 from .nets import LARGE, RUN, WIDE, Case, batch, built, name_of, on_meta, settled, wired
@@ -210,9 +210,8 @@ def test_layers_run_in_the_drawn_order_main_path_before_gates_and_shortcuts(case
 
 
 def _twin(case: Case) -> tuple[Case, bool] | None:
-    from skipviz import spec
 
-    made = spec.architecture(case[0]).twin(settled(case))
+    made = registry.architecture(case[0]).twin(settled(case))
     return made and ((made[0], made[1]), made[2])
 
 

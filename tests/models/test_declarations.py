@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from skipviz import discover, spec
+from skipviz import registry
+from skipviz.knob import SpecError
 from skipviz.models import build
-from skipviz.spec import SpecError
 
 from .nets import RUN, name_of, settled, wired
 
-FAMILIES = list(discover.architectures())
+FAMILIES = list(registry.architectures())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_explains_itself(family: str) -> None:
-    declared = spec.architecture(family)
+    declared = registry.architecture(family)
     texts = (declared.title, declared.formula, declared.backward, declared.summary, declared.paper)
     assert all(texts) and declared.symbols and declared.departures
     assert all(knob.label and knob.help for knob in declared.knobs)
@@ -30,21 +30,21 @@ def test_a_family_explains_itself(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_preset_and_every_default_of_a_knob_can_be_settled_and_drawn(family: str) -> None:
-    declared = spec.architecture(family)
+    declared = registry.architecture(family)
     for knobs in ({}, *declared.presets.values()):
-        settings = spec.settle(family, knobs)
+        settings = registry.settle(family, knobs)
         assert declared.wiring(settings).depth == settings["depth"]
-        assert spec.settle(family, settings) == settings
+        assert registry.settle(family, settings) == settings
         for knob in declared.knobs:
             assert knob.parse(settings[knob.name]) == settings[knob.name]
 
 
 def test_reading_the_declarations_does_not_load_torch() -> None:
     code = (
-        "import sys; from skipviz import discover, graphs, spec\n"
-        "for family, declared in discover.architectures().items():\n"
-        "    wiring = declared.wiring(spec.settle(family, {}))\n"
-        "    wiring.describe(); graphs.net(wiring).source; declared.twin(spec.settle(family, {}))\n"
+        "import sys; from skipviz import registry, graphs, spec\n"
+        "for family, declared in registry.architectures().items():\n"
+        "    wiring = declared.wiring(registry.settle(family, {}))\n"
+        "    wiring.describe(); graphs.net(wiring).source; declared.twin(registry.settle(family, {}))\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

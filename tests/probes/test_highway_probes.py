@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from skipviz.declarations import probe
 from skipviz.engine import gated, trunk
 from skipviz.engine.trained import Trained, restored
 from skipviz.engine.training import Training
+from skipviz.knob import SpecError
 from skipviz.models.highway.net import HighwayUnit
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.registry import probe
+from skipviz.spec import Experiment, Lane
 
 DEPTH = 8
 UNITS = DEPTH - 1

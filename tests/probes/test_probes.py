@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from skipviz import discover
-from skipviz.declarations import probe
+from skipviz import registry
 from skipviz.engine.trained import Trained, load
 from skipviz.engine.training import Training
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.knob import SpecError
+from skipviz.registry import probe
+from skipviz.spec import Experiment, Lane
 
 OPTIONS: dict[str, dict[str, Any]] = {"classify": {"pixels": "00" * 64}}
 
@@ -44,7 +45,7 @@ def trained(folder: Path) -> Trained:
     return load(folder)
 
 
-@pytest.mark.parametrize("key", list(discover.probes()))
+@pytest.mark.parametrize("key", list(registry.probes()))
 def test_a_probe_says_what_it_is_and_answers_in_json_the_same_each_time(
     key: str, trained: Trained
 ) -> None:

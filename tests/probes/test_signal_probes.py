@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from skipviz.declarations import probe
 from skipviz.engine.seeing import on_batch_statistics, some
 from skipviz.engine.trained import Trained, restored
 from skipviz.engine.training import Training
 from skipviz.figures import answers
 from skipviz.probes import landscape, paths, shattering
+from skipviz.registry import probe
 from skipviz.runs.tracks import families, labels
 from skipviz.spec import Experiment, Lane
 

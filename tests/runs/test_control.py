@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from skipviz import engine
+from skipviz.knob import SpecError
 from skipviz.runs.control import BLOCKED, goes_on
 from skipviz.runs.cut import rewrite
 from skipviz.runs.frames import FrameLog, Writer, schema
@@ -25,7 +26,7 @@ from skipviz.runs.manager import Manager
 from skipviz.runs.store import Store
 from skipviz.runs.tracks import tracks
 from skipviz.runs.worker.control import Clock, Control
-from skipviz.spec import Change, Experiment, SpecError
+from skipviz.spec import Change, Experiment
 from tests.runs.test_manager import experiment, gone, started, until, worker_of
 
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from skipviz.frame import Frame, LaneFrame
+from skipviz.knob import SpecError
 from skipviz.runs.columns import SPARSE
 from skipviz.runs.frames import FrameLog, Track, Writer, read_tracks, schema, to_batch
 from skipviz.runs.thinning import spread, thin
-from skipviz.spec import SpecError
 
 PLAIN = Track(
     label="Plain-3",

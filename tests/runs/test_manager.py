@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from skipviz import engine
+from skipviz.knob import SpecError
 from skipviz.runs import manager as managers
 from skipviz.runs.frames import FrameLog
 from skipviz.runs.live import Run
@@ -23,7 +24,7 @@ from skipviz.runs.manager import Manager
 from skipviz.runs.store import Store
 from skipviz.runs.worker.control import Control
 from skipviz.runs.worker.session import Session
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.spec import Experiment, Lane
 
 LANE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 10})
 

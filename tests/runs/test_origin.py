@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skipviz import user_datasets
 from skipviz.cli import main
-from skipviz.datafiles import own, prints
+from skipviz.datafiles import prints
 from skipviz.datafiles.adding import add
-from skipviz.datafiles.find import missing
+from skipviz.datafiles.availability import missing
+from skipviz.knob import SpecError
 from skipviz.runs import origin
 from skipviz.runs.manager import Manager
 from skipviz.runs.store import Store
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.spec import Experiment, Lane
 from tests.runs.test_manager import until
 
 LANE = Lane(family="plain", knobs={"backbone": "dense", "depth": 3})
@@ -83,7 +85,7 @@ def test_a_removed_set_leaves_the_run_its_class_names_and_refuses_what_needs_pic
     store, key = Store(tmp_path / "runs"), make(tmp_path)
     run_id = stored(store, key)
     assert listed(store, capsys, monkeypatch) == {run_id: ""}
-    own.remove(key)
+    user_datasets.remove(key)
     experiment = store.experiment(run_id)
     assert experiment.dataset.classes == ("cat", "dog") and experiment.data != key
     assert "was removed" in missing(experiment.data)
@@ -103,7 +105,7 @@ def test_another_set_under_the_same_name_is_never_taken_for_the_runs_own(
     run_id, made = stored(store, key), Manager(store, running=1)
     before = made.find(run_id)
     assert before is not None and before.experiment.data == key
-    own.remove(key)
+    user_datasets.remove(key)
     assert make(tmp_path, seed=1, classes=("yes", "no")) == key
     after = made.find(run_id)
     assert after is not None and after.experiment.dataset.classes == ("cat", "dog")
@@ -111,7 +113,7 @@ def test_another_set_under_the_same_name_is_never_taken_for_the_runs_own(
     for ask in (lambda: made.resume(run_id), lambda: made.measure(run_id, "predictions", {})):
         with pytest.raises(SpecError, match="replaced by another of the same name"):
             ask()
-    own.remove(key)
+    user_datasets.remove(key)
     make(tmp_path)
     assert store.experiment(run_id).data == key  # the very same pictures are back
 
@@ -122,7 +124,7 @@ def test_a_run_from_before_fingerprints_says_unknown_and_never_removed(
     store, key = Store(tmp_path / "runs"), make(tmp_path)
     run_id = stored(store, key, fingerprint=False)
     assert listed(store, capsys, monkeypatch) == {run_id: "data unknown"}
-    own.remove(key)
+    user_datasets.remove(key)
     assert listed(store, capsys, monkeypatch) == {run_id: "data unknown"}
     assert main(["runs"]) == 0
     assert f"[{key}: data unknown]" in capsys.readouterr().out

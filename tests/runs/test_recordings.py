@@ -14,8 +14,9 @@ import pyarrow as pa
 import pytest
 from starlette.applications import Starlette
 
-from skipviz import discover
+from skipviz import registry
 from skipviz.cli import main
+from skipviz.knob import SpecError
 from skipviz.runs import messages, recordings
 from skipviz.runs.evidence import of_stored
 from skipviz.runs.frames import FrameLog
@@ -25,7 +26,7 @@ from skipviz.runs.store import Store
 from skipviz.runs.stream import routes
 from skipviz.runs.worker.recorder import record
 from skipviz.scene import Expectation
-from skipviz.spec import Experiment, Lane, SpecError
+from skipviz.spec import Experiment, Lane
 from tests.synthetic import GrowingRun, track
 from tests.test_scenes import TINY
 
@@ -38,7 +39,7 @@ with warnings.catch_warnings():
 def offered() -> Iterator[None]:
     """The tiny scene is the only one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(discover, "scenes", lambda: {"tiny": TINY})
+        patch.setattr(registry, "scenes", lambda: {"tiny": TINY})
         yield
 
 
@@ -102,13 +103,13 @@ def test_it_is_found_only_as_long_as_it_is_of_the_scene_as_it_is(
         (replace(TINY, runs=longer), "is not the scene's any more"),
         (replace(TINY, asks=asked), "'more' is not answered"),
     ):
-        monkeypatch.setattr(discover, "scenes", lambda scene=changed: {"tiny": scene})
+        monkeypatch.setattr(registry, "scenes", lambda scene=changed: {"tiny": scene})
         assert recordings.of("tiny", made) == {}
         fault = recordings.fault("tiny", made)
         assert why in fault and "record it again with `python -m skipviz record tiny`" in fault
         with pytest.raises(SpecError, match="record it again"):
             recordings.evidence("tiny", made)
-    monkeypatch.setattr(discover, "scenes", lambda: {"tiny": replace(TINY, runs=fewer)})
+    monkeypatch.setattr(registry, "scenes", lambda: {"tiny": replace(TINY, runs=fewer)})
     assert recordings.of("tiny", made)  # the number of seeds is the recording's own
 
 
@@ -126,7 +127,7 @@ def test_what_is_kept_must_not_change_a_verdict(
         expects=(Expectation("It is there", middle, at_least=0.0),),
         asks=(),
     )
-    monkeypatch.setattr(discover, "scenes", lambda: {"tiny": wrong})
+    monkeypatch.setattr(registry, "scenes", lambda: {"tiny": wrong})
     with pytest.raises(SpecError, match="changes a verdict: It is there"):
         record("tiny", seeds=1, store=made)
     monkeypatch.undo()

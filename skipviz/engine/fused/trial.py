@@ -14,7 +14,8 @@ from skipviz.engine.fused.native import Kernel
 from skipviz.engine.fused.stack import FusedStack
 from skipviz.engine.nets import make_net
 from skipviz.engine.stacked import Stack, shape_of
-from skipviz.spec import Experiment, Lane, architecture
+from skipviz.registry import architecture
+from skipviz.spec import Experiment, Lane
 
 LANES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("resnet", {"depth": 8, "width": 13}),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz import spec
+from skipviz.declarations import Architecture, settled
+from skipviz.knob import Knob, SpecError
 from skipviz.models import knobs, plans
 from skipviz.models.densenet.plan import IMAGENET_BLOCKS, plan
-from skipviz.spec import Architecture, Knob, SpecError
+from skipviz.models.plain.family import ARCHITECTURE as PLAIN
 from skipviz.wiring import Wiring
 
 _PRESETS: dict[str, dict[str, Any]] = {
@@ -88,21 +89,20 @@ def _plain_knobs(settings: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
 
 def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool]:
     """A plain net of the same depth and the nearest number of parameters; it shares no weights."""
-    plain = spec.architecture("plain")
     wanted = wiring(settings).describe()["parameters"]
     made, size = _plain_knobs(settings)
 
     def miss(value: int) -> int:
-        settled = spec.settle("plain", {**made, size: value})
-        return int(plain.wiring(settled).describe()["parameters"]) - wanted
+        settings = settled(PLAIN, "plain", {**made, size: value})
+        return int(PLAIN.wiring(settings).describe()["parameters"]) - wanted
 
     low, high = 1, 1024
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if miss(middle) <= 0 else (low, middle)
     best = min((low, high), key=lambda value: abs(miss(value)))
-    full = spec.settle("plain", {**made, size: best})
-    return "plain", knobs.essential(plain, full), False
+    full = settled(PLAIN, "plain", {**made, size: best})
+    return "plain", knobs.essential(PLAIN, full), False
 
 
 ARCHITECTURE = Architecture(

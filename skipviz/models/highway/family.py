@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from skipviz.declarations import Architecture
+from skipviz.knob import Knob, SpecError
 from skipviz.models import knobs, plans
 from skipviz.models.highway.plan import RECONSTRUCTED, RELEASED, plan
-from skipviz.spec import Architecture, Knob, SpecError
 from skipviz.wiring import Wiring
 
 _PRESETS: dict[str, dict[str, Any]] = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from skipviz.declarations import Architecture
+from skipviz.knob import SpecError
 from skipviz.models import knobs, plans
 from skipviz.models.plans import ChainPlan, NetPlan
 from skipviz.models.steps import Step, Style
-from skipviz.spec import Architecture, SpecError
 from skipviz.wiring import Wiring
 
 _CODE = "skipviz.models.plain.net:PlainUnit"

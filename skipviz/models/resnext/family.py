@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from skipviz.declarations import Architecture
+from skipviz.knob import Knob
 from skipviz.models import knobs
 from skipviz.models.plans import NetPlan
 from skipviz.models.resnet.plan import EXPANSION, Widths, conv_plan
-from skipviz.spec import Architecture, Knob
 from skipviz.wiring import Wiring
 
 _DEPTHS = (50, 101, 152)

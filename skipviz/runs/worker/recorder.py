@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from skipviz import discover
-from skipviz.declarations import probe
+from skipviz import registry
 from skipviz.engine import device as devices
 from skipviz.engine.calibration import placed
+from skipviz.knob import SpecError
+from skipviz.registry import probe
 from skipviz.runs import measure, recordings
 from skipviz.runs.evidence import Gathered, told
 from skipviz.runs.slim import slim
@@ -26,7 +27,7 @@ from skipviz.runs.store import Store, write_json
 from skipviz.runs.worker.hello import machine
 from skipviz.runs.worker.rehearsal import rehearse
 from skipviz.scene import Scene, Verdict, judge
-from skipviz.spec import Experiment, SpecError
+from skipviz.spec import Experiment
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def record(
     the answer would come out another way than from the runs themselves is not kept. SpecError.
     """
     store = store or Store()
-    scene: Scene = discover.scenes()[key]
+    scene: Scene = registry.scenes()[key]
     done = rehearse(scene, told(scene, seeds), say)
     store.recordings.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.recordings, prefix="half.") as half:

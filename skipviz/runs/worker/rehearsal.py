@@ -12,16 +12,17 @@ from string import Formatter
 from typing import Any
 
 from skipviz import engine
-from skipviz.datafiles.find import missing
-from skipviz.declarations import probe
+from skipviz.datafiles.availability import missing
 from skipviz.engine import calibration
 from skipviz.engine.trained import restored
+from skipviz.knob import SpecError
+from skipviz.registry import probe
 from skipviz.runs import capacity
 from skipviz.runs.evidence import Gathered
 from skipviz.runs.frames import FrameLog, Writer, schema
 from skipviz.runs.tracks import tracks
 from skipviz.scene import Ask, Scene, Verdict, judge
-from skipviz.spec import Experiment, SpecError
+from skipviz.spec import Experiment
 
 FLUSHED = 64
 """Frames of one record batch: a log grows by whole batches."""

@@ -16,9 +16,10 @@ import torch
 
 from skipviz import engine
 from skipviz.datafiles.replacing import replace, write_json
-from skipviz.declarations import probe
 from skipviz.engine.trained import load
 from skipviz.frame import Frame
+from skipviz.knob import SpecError
+from skipviz.registry import probe
 from skipviz.runs import origin, pipe
 from skipviz.runs.cut import rewrite
 from skipviz.runs.frames import Writer, schema
@@ -26,7 +27,7 @@ from skipviz.runs.tracks import tracks
 from skipviz.runs.worker.control import Clock, Control, Wish
 from skipviz.runs.worker.hello import machine
 from skipviz.schedule import base
-from skipviz.spec import Experiment, SpecError
+from skipviz.spec import Experiment
 from skipviz.strict_json import dumps
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """The user's own data sets: arrays in the cache, under keys of checked characters.
 
-<cache>/own/own-<name>/    the arrays as in `cache`, and about.json with title, classes and origin
+<cache>/own/own-<name>/    the four arrays ARRAYS as .npy files, and about.json with title, classes
+                           and origin
 
 A set that brought no test part keeps all its pictures in the training arrays. about.json then says
 one in how many is held out ("held_out"), and its counts are those of the parts that this makes.
@@ -15,10 +16,13 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from skipviz.datafiles import places, replacing
 from skipviz.declarations import Dataset
 from skipviz.knob import SpecError, show
 
+ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 PREFIX = "own-"
 MOST_SETS = 200
 _KEY = re.compile(r"own-[a-z0-9]+(-[a-z0-9]+)*")
@@ -31,11 +35,22 @@ def home() -> Path:
 def datasets() -> dict[str, Dataset]:
     """Every set of the user's own that can be read, by key."""
     try:
-        found = sorted(home().iterdir())
+        folders = sorted(home().iterdir())
     except OSError:  # none yet, or a cache that cannot be read: the Data page says which
-        found = []
-    sets = {path.name: _declared(path) for path in found if is_key(path.name)}
-    return {key: declared for key, declared in sets.items() if declared is not None}
+        folders = []
+    sets = {folder.name: declared(folder.name) for folder in folders}
+    return {key: each for key, each in sets.items() if each is not None}
+
+
+def declared(key: str) -> Dataset | None:
+    """The set of this key, or None where there is none that can be read."""
+    if not is_key(key):
+        return None
+    folder = home() / key
+    try:
+        return _read(folder, (folder / "about.json").stat().st_mtime_ns)
+    except OSError:
+        return None
 
 
 def is_key(key: str) -> bool:
@@ -77,13 +92,6 @@ def trouble() -> str:
     return ""
 
 
-def _declared(folder: Path) -> Dataset | None:
-    try:
-        return _read(folder, (folder / "about.json").stat().st_mtime_ns)
-    except OSError:
-        return None
-
-
 @lru_cache(maxsize=MOST_SETS)
 def _read(folder: Path, changed: int) -> Dataset | None:
     """The declaration in a folder, read again when its file `changed`; None where it is damaged."""
@@ -103,7 +111,7 @@ def _read(folder: Path, changed: int) -> Dataset | None:
             synthetic=False,
             origin=str(about["origin"]),
             licence="Yours",
-            load=partial(_load, folder.name),
+            load=partial(_load, folder),
             order=100,
             folder=str(folder),
             held_out=held_out,
@@ -112,7 +120,12 @@ def _read(folder: Path, changed: int) -> Dataset | None:
         return None
 
 
-def _load(key: str) -> tuple[Any, Any, Any, Any]:
-    from skipviz.datafiles import cache
-
-    return cache.arrays(key)
+def _load(folder: Path) -> tuple[Any, Any, Any, Any]:
+    """The arrays as they are kept, mapped, in the order of ARRAYS."""
+    try:
+        train_images, train_labels, test_images, test_labels = (
+            np.load(folder / f"{name}.npy", mmap_mode="c") for name in ARRAYS
+        )
+    except (OSError, ValueError, EOFError):
+        raise SpecError(f"data {folder.name}: its files are damaged; add it again") from None
+    return train_images, train_labels, test_images, test_labels
