@@ -22,7 +22,8 @@ from skipviz.engine import device as devices
 from skipviz.engine.captured import Captured
 from skipviz.engine.feed import Feed
 from skipviz.engine.fused.stack import FusedStack
-from skipviz.engine.training import Pupil, Training
+from skipviz.engine.net_trainer import NetTrainer
+from skipviz.engine.training import Training
 from skipviz.spec import Experiment, Lane
 
 CPU = torch.device("cpu")
@@ -40,13 +41,13 @@ Reading = dict[str, np.ndarray]
 
 def by_modules(of: Experiment, layout: torch.memory_format | None, kind: torch.dtype) -> Reading:
     """As modules in one layout (None: the one that training takes) and one kind of numbers."""
-    pupil, feed = Pupil(of, of.lanes[0], 0, CPU), Feed(of, CPU)
-    pupil.layout = layout or pupil.layout
-    pupil.net.to(dtype=kind, memory_format=pupil.layout)
+    trainer, feed = NetTrainer(of, of.lanes[0], 0, CPU), Feed(of, CPU)
+    trainer.layout = layout or trainer.layout
+    trainer.net.to(dtype=kind, memory_format=trainer.layout)
     x, y = feed.batch(0, of.seed)
-    pupil.instruments.watch()
-    logits, loss = pupil.differentiate(x.to(kind), y)
-    return pupil.instruments.split(pupil.reading(loss, logits, y).numpy()[2:])
+    trainer.instruments.watch()
+    logits, loss = trainer.differentiate(x.to(kind), y)
+    return trainer.instruments.split(trainer.reading(loss, logits, y).numpy()[2:])
 
 
 def by_training(of: Experiment, engine: str) -> Reading | None:

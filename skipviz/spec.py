@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from skipviz import strict_json
-from skipviz.declarations import Dataset, listed
+from skipviz.declarations import Dataset, listed, parsed
 from skipviz.fields import FIELDS
 from skipviz.knob import Knob, SpecError, plain, show
-from skipviz.declarations import parsed
 from skipviz.registry import architecture, dataset, idle_knobs, settle, viewed
 
 
@@ -249,7 +249,7 @@ class Experiment(_Value):
             )
         return self
 
-    @property
+    @cached_property
     def dataset(self) -> Dataset:
         """The data set as this experiment sees it: with the pooled shape and the subset's size."""
         return viewed(self.data, self.pool, self.subset)

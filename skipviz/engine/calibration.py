@@ -1,36 +1,25 @@
 """Measures once which device trains which kind of net faster, and keeps it in the user's cache.
 
-    placing()                 what is known here; measures nothing
-    calibrate()               the same, measured first where it is not known: at a start
-    placed(experiment)        the experiment with the device that `auto` means here
+    calibrate()               what is known here, measured first where it is not: at a start
     seconds(kind, device)     one step of a typical net of a kind
 
-<cache>/devices.json   {"key": torch, driver, hardware; "placing": ...}; another key: measured anew.
-A measurement that failed is kept too, so that no later start, in the midst of a lecture, tries
-again; `doctor` does.
+`device_choice` keeps it. A measurement that failed is kept too, so that no later start, in the
+midst of a lecture, tries again; `doctor` does.
 """
 
 from __future__ import annotations
 
-import json
-import platform
-import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import filelock
-import torch
 
-from skipviz.datafiles import places, replacing
 from skipviz.engine import device as devices
-from skipviz.engine import fused
-from skipviz.knob import SpecError
+from skipviz.engine.device_choice import keep, kept, path
+from skipviz.engine.training import Training
 from skipviz.placing import KINDS, Placing
 from skipviz.spec import Experiment, Lane
 
@@ -49,19 +38,6 @@ NETS: dict[str, dict[str, Any]] = {
 }
 
 
-def placing() -> Placing:
-    """What was measured here, as it lies in the cache; where it was not, what holds without."""
-    here = tuple(each["key"] for each in devices.available())
-    if len(here) < 2:
-        return Placing(here)
-    return _kept(here) or Placing(here)
-
-
-def placed(experiment: Experiment) -> Experiment:
-    """The experiment with its device in place of `auto`."""
-    return placing().placed(experiment) if experiment.device == "auto" else experiment
-
-
 def calibrate(
     measure: Measure | None = None, here: tuple[str, ...] | None = None, again: bool = False
 ) -> Placing:
@@ -75,19 +51,17 @@ def calibrate(
     if len(here) < 2:
         return Placing(here)
     with _alone():
-        known = _kept(here)
+        known = kept(here)
         if known is not None and not (again and known.why):
             return known
         found = _measured(measure or seconds, here)
-        _keep(found)
+        keep(found)
     return found
 
 
 def seconds(kind: str, device: str, until: float) -> float:
     """Seconds of one step of a typical net of a kind with all instruments on, beside its twin: the
     mean over some. TimeoutError at the time `until`."""
-    from skipviz.engine.training import Training
-
     lanes = [Lane(family=family, knobs=NETS[kind]) for family in ("resnet", "plain")]
     training = Training(Experiment(lanes=lanes, data="digits", steps=1_000_000, device=device))
     steps: Any = training.steps()
@@ -134,73 +108,13 @@ def _measured(measure: Measure, here: tuple[str, ...]) -> Placing:
     return Placing(here, dict(steps), trouble[0] if trouble else "")
 
 
-# --- What is kept -----------------------------------------------------------------------------
-
-
-def key(here: tuple[str, ...]) -> dict[str, Any]:
-    """All that the measurement depends on: another key makes another measurement."""
-    cards = [
-        f"{each['key']}: {each['name']}" for each in devices.available() if each["key"] in here
-    ]
-    return {
-        "torch": torch.__version__,
-        "driver": _driver() if "cuda" in here else platform.mac_ver()[0],
-        "devices": cards,
-        "processor": platform.processor() or platform.machine(),
-        "cores": devices.cores(),
-        "fused": fused.available(),
-        "here": list(here),
-    }
-
-
-@cache
-def _driver() -> str:
-    """The version of NVIDIA's driver; "" where its tool is not there."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return ""
-    words = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, timeout=5, encoding="utf-8", errors="replace"
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip()
-
-
-def _path() -> Path:
-    return places.cache() / "devices.json"
-
-
-def _kept(here: tuple[str, ...]) -> Placing | None:
-    try:
-        value = json.loads(_path().read_text(encoding="utf-8"))
-        if value["key"] != key(here):
-            return None
-        return Placing.from_json(value["placing"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _keep(found: Placing) -> None:
-    """A cache that cannot be written costs three seconds at the next start, nothing else."""
-    value = {"key": key(tuple(found.devices)), "placing": found.to_json()}
-    try:
-        with places.disk_errors(places.cache()):
-            _path().parent.mkdir(parents=True, exist_ok=True)
-            replacing.write_json(_path(), value)
-    except (OSError, SpecError):
-        pass
-
-
 @contextmanager
 def _alone() -> Iterator[None]:
     """One process measures, the others wait and find it done; where no lock can be had, each for
     itself."""
     try:
-        _path().parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(f"{_path()}.lock", timeout=4 * BUDGET_S)
+        path().parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(f"{path()}.lock", timeout=4 * BUDGET_S)
         lock.acquire()
     except (OSError, filelock.Timeout):
         yield

@@ -18,7 +18,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,10 +26,8 @@ from torch import Tensor
 
 from skipviz.engine import exact
 from skipviz.engine.feed import Feed
+from skipviz.engine.net_trainer import NetTrainer
 from skipviz.engine.optimise import Adam, clip
-
-if TYPE_CHECKING:
-    from skipviz.engine.training import Pupil
 
 WARM_STEPS = 4
 """Eager steps before the recording; PyTorch asks for three."""
@@ -55,22 +53,25 @@ class Captured:
     """
 
     def __init__(
-        self, pupils: Sequence[Pupil], feed: Feed, record: Callable[[Body], Body] | None = None
+        self,
+        trainers: Sequence[NetTrainer],
+        feed: Feed,
+        record: Callable[[Body], Body] | None = None,
     ) -> None:
         """record: makes of a step what repeats it; by default a CUDA graph."""
-        self.pupils, self.feed, self.record = list(pupils), feed, record or recorded
+        self.trainers, self.feed, self.record = list(trainers), feed, record or recorded
         self.failure = ""
         self.steps = self.rows = 0
         of, device = feed.experiment, feed.device
         self.seeds = range(of.seed, of.seed + of.seeds)
         on_cuda = device.type == "cuda"
-        self.streams = [torch.cuda.Stream(device) if on_cuda else None for _ in self.pupils]
+        self.streams = [torch.cuda.Stream(device) if on_cuda else None for _ in self.trainers]
         self.drawn = torch.stack([feed.drawn(0, seed) for seed in self.seeds])
         self.lr = torch.zeros((), dtype=torch.float32, device=device)
         self.step = torch.zeros((), dtype=torch.int64, device=device)
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
-        self.ended = torch.full((len(self.pupils),), -1, device=device)
-        self.widths = [2 + pupil.instruments.size for pupil in self.pupils]
+        self.ended = torch.full((len(self.trainers),), -1, device=device)
+        self.widths = [2 + trainer.instruments.size for trainer in self.trainers]
         kind = exact.widest(device)
         self.table = torch.zeros(ROWS, sum(self.widths), dtype=kind, device=device)
         self._replay: Body | None = None
@@ -88,7 +89,7 @@ class Captured:
         """One update of every net on the batch of its turn; where measured, its reading is kept for
         `readings()`."""
         if not self.steps:  # a run may go on with nets that had ended before
-            before = [-1 if p.diverged_at is None else p.diverged_at for p in self.pupils]
+            before = [-1 if p.diverged_at is None else p.diverged_at for p in self.trainers]
             self.ended.copy_(torch.tensor(before))
         self.steps += 1
         self._tell(step)
@@ -100,9 +101,9 @@ class Captured:
     def readings(self) -> list[list[np.ndarray]]:
         """Of each step that was measured since the last time: each net's loss, error and
         instruments' reading. The only place where the host waits."""
-        for pupil, step in zip(self.pupils, self.ended.tolist(), strict=True):
+        for trainer, step in zip(self.trainers, self.ended.tolist(), strict=True):
             if step >= 0:
-                pupil.diverged_at = step
+                trainer.diverged_at = step
         found = exact.on_host(self.table[: self.rows])
         self.rows = 0
         ends = np.cumsum(self.widths)[:-1]
@@ -111,13 +112,13 @@ class Captured:
     def _tell(self, step: int) -> None:
         """Writes all that is new in a step to where the recorded kernels look for it."""
         self.drawn.copy_(torch.stack([self.feed.drawn(step, seed) for seed in self.seeds]))
-        self.lr.fill_(self.pupils[0].optimiser.lr)
+        self.lr.fill_(self.trainers[0].optimiser.lr)
         self.step.fill_(step)
         self.row.fill_(self.rows)
-        for pupil in self.pupils:
-            pupil.step = step
-            if isinstance(pupil.optimiser, Adam):
-                pupil.optimiser.steps = step + 1
+        for trainer in self.trainers:
+            trainer.step = step
+            if isinstance(trainer.optimiser, Adam):
+                trainer.optimiser.steps = step + 1
 
     # --- what is recorded
 
@@ -127,8 +128,8 @@ class Captured:
         except RuntimeError as error:
             self.failure = (str(error) or type(error).__name__).splitlines()[0]
             warnings.warn(f"CUDA graph: {self.failure}; training runs without it", stacklevel=2)
-            for pupil in self.pupils:
-                pupil.net.zero_grad(set_to_none=True)
+            for trainer in self.trainers:
+                trainer.net.zero_grad(set_to_none=True)
 
     def _body(self) -> None:
         """A step of all nets, on nothing but tensors that stay where they are."""
@@ -137,19 +138,21 @@ class Captured:
         ]
         places = self.table.split(self.widths, 1)
         jobs = [
-            partial(self._step, pupil, *batches[pupil.turn], self.ended[i], places[i])
-            for i, pupil in enumerate(self.pupils)
+            partial(self._step, trainer, *batches[trainer.turn], self.ended[i], places[i])
+            for i, trainer in enumerate(self.trainers)
         ]
         apart(self.streams, jobs)
 
-    def _step(self, pupil: Pupil, x: Tensor, y: Tensor, ended: Tensor, place: Tensor) -> None:
-        pupil.instruments.watch()
+    def _step(
+        self, trainer: NetTrainer, x: Tensor, y: Tensor, ended: Tensor, place: Tensor
+    ) -> None:
+        trainer.instruments.watch()
         # casts that autocast keeps from an eager step would be recorded as constants
-        logits, loss = pupil.differentiate(x, y, keep_casts=False)
+        logits, loss = trainer.differentiate(x, y, keep_casts=False)
         ends = (ended < 0) & ~loss.isfinite()
         ended.copy_(torch.where(ends, self.step, ended))
-        place.index_copy_(0, self.row, pupil.reading(loss, logits, y)[None])
-        optimiser, most = pupil.optimiser, pupil.experiment.clip
+        place.index_copy_(0, self.row, trainer.reading(loss, logits, y)[None])
+        optimiser, most = trainer.optimiser, trainer.experiment.clip
         if most:
             clip(optimiser.weights, most)
         optimiser.update(self.lr, (self.step + 1).float(), (ended >= 0).float())

@@ -13,7 +13,7 @@ from torch import nn
 
 from skipviz.declarations import Probe
 from skipviz.engine import device as devices
-from skipviz.engine.calibration import placed
+from skipviz.engine.device_choice import placed
 from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.nets import make_net
@@ -109,9 +109,9 @@ def restored(experiment: Experiment, saved: dict[str, Any], feed: Feed, turn: in
     if not 0 <= turn < experiment.seeds:
         raise SpecError(f"seed number {turn}: this run has {experiment.seeds}, counted from 0")
     nets, wirings, examiner = [], [], Examiner(feed)
-    for lane, pupils in zip(experiment.lanes, saved["lanes"], strict=True):
+    for lane, trainers in zip(experiment.lanes, saved["lanes"], strict=True):
         net = make_net(lane, experiment.dataset, experiment.seed + turn).to(feed.device)
-        net.load_state_dict(pupils[turn]["net"])
+        net.load_state_dict(trainers[turn]["net"])
         examiner.settle(net)  # a checkpoint from the midst of a run has statistics that lag
         nets.append(net.eval())
         wirings.append(architecture(lane.family).wiring(lane.settings(experiment.dataset)))

@@ -9,7 +9,6 @@ B batch size, S seeds. Step k is measured before its update: frame 0 is the net 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,126 +17,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from skipviz.engine import captured, exact
+from skipviz.engine import captured
 from skipviz.engine import device as devices
 from skipviz.engine.abreast import Abreast, draws
-from skipviz.engine.calibration import placed
-from skipviz.engine.careful import DROPOUT, carefully
+from skipviz.engine.device_choice import placed
 from skipviz.engine.evaluate import Examiner
 from skipviz.engine.feed import Feed
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
-from skipviz.engine.instruments import Instruments
 from skipviz.engine.maps import Chain, Maps
-from skipviz.engine.nets import make_net
-from skipviz.engine.optimise import Adam, Sgd, clip, optimiser
+from skipviz.engine.net_trainer import NetTrainer, dropout_seed
 from skipviz.engine.stacked import Shape, Stack, shape_of
 from skipviz.engine.unread import Unread
 from skipviz.frame import Frame
 from skipviz.knob import SpecError
-from skipviz.registry import architecture, refuse_idle
+from skipviz.registry import refuse_idle
 from skipviz.schedule import changed, merged, rate
-from skipviz.spec import Experiment, Lane
-
-
-class Pupil:
-    """One net of one lane and one seed (the experiment's first plus `turn`), with its instruments.
-
-    Trained by itself as the reference module that it is, unless it stands in a stack.
-    """
-
-    def __init__(self, experiment: Experiment, lane: Lane, turn: int, device: torch.device) -> None:
-        self.turn = turn
-        self.seed = seed = experiment.seed + turn
-        settings = lane.settings(experiment.dataset)
-        wiring = architecture(lane.family).wiring(settings)
-        self.half = settings["backbone"] != "dense" and experiment.precision == "bfloat16"
-        self.layout = torch.contiguous_format
-        if settings["backbone"] != "dense":
-            self.layout = devices.layout(device, gated=bool(wiring.gates), half=self.half)
-        net = make_net(lane, experiment.dataset, seed)
-        self.net = net.to(device).to(memory_format=self.layout)
-        self.draws = draws(net)
-        self.step = 0
-        on_cpu = device.type == "cpu"
-        carefully(
-            self.net, last=on_cpu and self.layout == torch.channels_last, half=self.half,
-            draw=self._stream if on_cpu else None,
-        )  # fmt: skip
-        self.instruments = Instruments(self.net, wiring)
-        self.experiment = experiment
-        self.diverged_at: int | None = None
-
-    @cached_property
-    def optimiser(self) -> Sgd | Adam:
-        """Made when it is needed: a net in a stack needs none."""
-        return optimiser(self.experiment, list(self.net.parameters()))
-
-    def _stream(self, k: int) -> np.random.Generator:
-        """What the k-th dropout layer draws from at the present step, on the CPU."""
-        return np.random.default_rng([self.seed, self.step, DROPOUT, k])
-
-    def learn(
-        self, x: torch.Tensor, y: torch.Tensor, step: int, measure: bool
-    ) -> np.ndarray | None:
-        """One update on the batch x (B, C, H, W), y (B,); where measured: loss, error and the
-        instruments' reading.
-
-        A net whose loss is not finite is left as it is: it learns no more, and its readings stay
-        as they come. What dropout drops does not depend on what is trained beside the net.
-        """
-        self.step = step
-        if self.draws and x.device.type != "cpu":
-            torch.manual_seed(dropout_seed(self.seed, step))
-        if measure:
-            self.instruments.watch()
-        logits, loss = self.differentiate(x, y)
-        read = exact.on_host(self.reading(loss, logits, y)) if measure else None
-        finite = math.isfinite(read[0]) if read is not None else bool(loss.isfinite())
-        if not finite and self.diverged_at is None:
-            self.diverged_at = step
-        if self.diverged_at is None:
-            if self.experiment.clip:
-                clip(self.optimiser.weights, self.experiment.clip)
-            self.optimiser.step()
-        return read
-
-    def differentiate(
-        self, x: torch.Tensor, y: torch.Tensor, keep_casts: bool = True
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and loss on a batch; the weights hold its gradients. `keep_casts`: autocast keeps
-        what it has cast until the pass is over."""
-        x = x.contiguous(memory_format=self.layout)
-        kind, half = x.device.type, self.half
-        with torch.autocast(kind, torch.bfloat16, enabled=half, cache_enabled=keep_casts):
-            logits = self.net(x)
-            loss = nn.functional.cross_entropy(logits, y)
-        self.net.zero_grad(set_to_none=True)
-        loss.backward()
-        return logits, loss.detach()
-
-    def reading(self, loss: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Loss, error and the instruments' reading, in the widest kind of the device, and there."""
-        error = (logits.argmax(1) != y).float().mean()
-        instruments = self.instruments.reading()
-        head = torch.stack([loss, error]).to(instruments.device).to(instruments.dtype)
-        return torch.cat([head, instruments])
-
-    def state(self) -> dict[str, Any]:
-        """Weights and optimiser state: tensors and numbers only."""
-        alone = "optimiser" in vars(self)
-        return {
-            "net": self.net.state_dict(),
-            "optimiser": self.optimiser.state() if alone else None,
-            "diverged_at": self.diverged_at,
-        }
-
-    def load(self, state: dict[str, Any]) -> None:
-        self.net.load_state_dict(state["net"])
-        if state["optimiser"] is not None:
-            self.optimiser.load(state["optimiser"])
-        self.diverged_at = state["diverged_at"]
+from skipviz.spec import Experiment
 
 
 class Training:
@@ -165,18 +61,22 @@ class Training:
         self._seeds = range(experiment.seed, experiment.seed + experiment.seeds)
         self.feed = Feed(experiment, self.device)
         self.lanes = [
-            [Pupil(experiment, lane, turn, self.device) for turn in range(experiment.seeds)]
+            [NetTrainer(experiment, lane, turn, self.device) for turn in range(experiment.seeds)]
             for lane in experiment.lanes
         ]
         self.stacks = stacks(experiment, self.lanes, self.device)
         fused = [stack for stack, _ in self.stacks if isinstance(stack, FusedStack)]
         self.feed.kernel = fused[0].kernel if fused else None
-        stacked = {pupil for _, members in self.stacks for pupil in members}
-        self._alone = [pupil for pupils in self.lanes for pupil in pupils if pupil not in stacked]
-        self._abreast = Abreast([pupil.net for pupil in self._alone], devices.threads(experiment))
+        stacked = {trainer for _, members in self.stacks for trainer in members}
+        self._alone = [
+            trainer for trainers in self.lanes for trainer in trainers if trainer not in stacked
+        ]
+        self._abreast = Abreast(
+            [trainer.net for trainer in self._alone], devices.threads(experiment)
+        )
         recordable = self._alone and captured.claims(self.device)
         self._captured = captured.Captured(self._alone, self.feed) if recordable else None
-        self._draws = any(draws(pupil.net) for pupil in self._alone)
+        self._draws = any(draws(trainer.net) for trainer in self._alone)
         self._unread: list[Unread] = []
         self._ready: list[Frame] = []
         self._maps = Maps(experiment, self.feed)
@@ -190,8 +90,8 @@ class Training:
         if self._captured and self._captured.failure:
             alone = f"modules (no CUDA graph: {self._captured.failure})"
         found = []
-        for pupils in self.lanes:
-            inside = [stack for stack, members in self.stacks if pupils[0] in members]
+        for trainers in self.lanes:
+            inside = [stack for stack, members in self.stacks if trainers[0] in members]
             kinds = ["fused" if isinstance(stack, FusedStack) else "stacked" for stack in inside]
             found.append(kinds[0] if kinds else alone)
         return found
@@ -207,8 +107,8 @@ class Training:
         """Sets the learning rate of every net's next update."""
         for stack, _ in self.stacks:
             stack.optimiser.lr = lr
-        for pupil in self._alone:
-            pupil.optimiser.lr = lr
+        for trainer in self._alone:
+            trainer.optimiser.lr = lr
 
     def frames(self) -> Iterator[Frame]:
         """Every recorded step from the present one on."""
@@ -260,7 +160,7 @@ class Training:
             self._collect()
         return self._taken()
 
-    def _learn(self, record: bool) -> dict[Pupil, Any]:
+    def _learn(self, record: bool) -> dict[NetTrainer, Any]:
         """An update of every net; where recorded, the readings that are there at once."""
         by_hand = self._captured is None or self.stacks
         batches = [self.feed.batch(self.step, seed) for seed in self._seeds] if by_hand else []
@@ -271,7 +171,8 @@ class Training:
             self._captured.learn(self.step, record)
             return reads
         jobs = [
-            partial(pupil.learn, *batches[pupil.turn], self.step, record) for pupil in self._alone
+            partial(trainer.learn, *batches[trainer.turn], self.step, record)
+            for trainer in self._alone
         ]
         return reads | dict(zip(self._alone, self._abreast.results(jobs), strict=True))
 
@@ -297,44 +198,44 @@ class Training:
         for stack, _ in self.stacks:
             stack.write()
         found = []
-        for pupils in self.lanes:
-            seen = np.array([self._examiner.examine(pupil.net) for pupil in pupils])
+        for trainers in self.lanes:
+            seen = np.array([self._examiner.examine(trainer.net) for trainer in trainers])
             loss, error = seen.T if self.experiment.seeds > 1 else seen[0].tolist()
             found.append({"held_out_loss": loss, "held_out_error": error})
         return found
 
     def settle(self) -> None:
         """Re-estimates BatchNorm's statistics: a checkpoint has those of its weights."""
-        for pupil in self._alone:
-            self._examiner.settle(pupil.net)
+        for trainer in self._alone:
+            self._examiner.settle(trainer.net)
 
-    def _learn_stacked(self, batches: list[Any], record: bool) -> dict[Pupil, Any]:
+    def _learn_stacked(self, batches: list[Any], record: bool) -> dict[NetTrainer, Any]:
         """One step of the nets of all stacks, each on the batch of its seed."""
         tasks: list[Any] = []
-        for stack, pupils in self.stacks:
-            x = [batches[pupil.turn][0].flatten(1) for pupil in pupils]
-            y = [batches[pupil.turn][1] for pupil in pupils]
+        for stack, trainers in self.stacks:
+            x = [batches[trainer.turn][0].flatten(1) for trainer in trainers]
+            y = [batches[trainer.turn][1] for trainer in trainers]
             tasks.append((stack, x, y))
-        learnt: dict[Pupil, Any] = {}
-        for (_, pupils), (finite, reads) in zip(
+        learnt: dict[NetTrainer, Any] = {}
+        for (_, trainers), (finite, reads) in zip(
             self.stacks, learn_together(tasks, record), strict=True
         ):
-            taken: list[Any] = list(reads) or [None] * len(pupils)
-            learnt |= zip(pupils, taken, strict=True)
-            for pupil, fine in zip(pupils, finite, strict=True):
-                if not fine and pupil.diverged_at is None:
-                    pupil.diverged_at = self.step
+            taken: list[Any] = list(reads) or [None] * len(trainers)
+            learnt |= zip(trainers, taken, strict=True)
+            for trainer, fine in zip(trainers, finite, strict=True):
+                if not fine and trainer.diverged_at is None:
+                    trainer.diverged_at = self.step
         return learnt
 
     def _drawn(self) -> list[dict[str, Any]]:
         """The maps of every lane's first net, before the present step's update."""
         found: list[dict[str, Any]] = []
-        for i, pupils in enumerate(self.lanes):
+        for i, trainers in enumerate(self.lanes):
             chain = self._chains.get(i)
             if chain is not None:
                 found.append(self._maps.of_chain(i, chain))
             elif self._maps.pictures[i] is not None:
-                found.append(self._maps.of(i, self._written(pupils[0]).net))
+                found.append(self._maps.of(i, self._written(trainers[0]).net))
             else:
                 found.append({})
         return found
@@ -352,12 +253,12 @@ class Training:
                     found[i] = Chain(linears, units, stack.shape.gated, stack.shape.activation)
         return found
 
-    def _written(self, pupil: Pupil) -> Pupil:
-        """A pupil whose module has its weights."""
+    def _written(self, trainer: NetTrainer) -> NetTrainer:
+        """A trainer whose module has its weights."""
         for stack, members in self.stacks:
-            if pupil in members:
+            if trainer in members:
                 stack.write()
-        return pupil
+        return trainer
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on, as tensors, numbers and strings (loadable with torch's
@@ -371,7 +272,7 @@ class Training:
             "over": self.over,
             "experiment": self.experiment.to_json(),
             "stacks": [stack.state() for stack, _ in self.stacks],
-            "lanes": [[pupil.state() for pupil in pupils] for pupils in self.lanes],
+            "lanes": [[trainer.state() for trainer in trainers] for trainers in self.lanes],
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -380,46 +281,41 @@ class Training:
         self.step, self.spent_s = state["step"], state.get("spent_s", 0.0)
         self.over = state.get("over", self.step >= self.experiment.steps)
         self.experiment = merged(self.experiment, Experiment.from_json(state["experiment"]))
-        for pupils, states in zip(self.lanes, state["lanes"], strict=True):
-            for pupil, saved in zip(pupils, states, strict=True):
-                pupil.load(saved)
+        for trainers, states in zip(self.lanes, state["lanes"], strict=True):
+            for trainer, saved in zip(trainers, states, strict=True):
+                trainer.load(saved)
         for (stack, _), kept in zip(self.stacks, state["stacks"], strict=True):
             stack.load(kept)
 
 
 def stacks(
-    experiment: Experiment, lanes: list[list[Pupil]], device: torch.device
-) -> list[tuple[Stack | FusedStack, list[Pupil]]]:
-    """The pupils that can be trained together, in stacks, fused where the kernel is there and
+    experiment: Experiment, lanes: list[list[NetTrainer]], device: torch.device
+) -> list[tuple[Stack | FusedStack, list[NetTrainer]]]:
+    """The trainers that can be trained together, in stacks, fused where the kernel is there and
     claims them; left out: those of the module engine.
 
     A chain without shortcuts stands in the stack of a residual one of its shape: a plain twin
     beside its source. Apple's GPU is left to the modules.
     """
-    groups: dict[Shape, list[tuple[Pupil, Shape]]] = {}
-    for lane, pupils in zip(experiment.lanes, lanes, strict=True):
+    groups: dict[Shape, list[tuple[NetTrainer, Shape]]] = {}
+    for lane, trainers in zip(experiment.lanes, lanes, strict=True):
         shape = shape_of(lane, experiment) if device.type != "mps" else None
         if shape is not None:
-            groups.setdefault(shape, []).extend((pupil, shape) for pupil in pupils)
+            groups.setdefault(shape, []).extend((trainer, shape) for trainer in trainers)
     for shape in [shape for shape in groups if max(shape.skips) < 0]:
         hosts = [other for other in groups if replace(other, skips=shape.skips) == shape != other]
         if hosts:
             groups[hosts[0]] += groups.pop(shape)
     made = []
     for members in groups.values():
-        pupils = [pupil for pupil, _ in members]
-        nets = [pupil.net for pupil in pupils]
-        wirings = [pupil.instruments.wiring for pupil in pupils]
+        trainers = [trainer for trainer, _ in members]
+        nets = [trainer.net for trainer in trainers]
+        wirings = [trainer.instruments.wiring for trainer in trainers]
         shapes = [shape for _, shape in members]
         fusible = shapes[0].fixed is None and claims(experiment, shapes[0], device)
         kind = FusedStack if fusible else Stack
-        made.append((kind(experiment, nets, wirings, shapes), pupils))
+        made.append((kind(experiment, nets, wirings, shapes), trainers))
     return made
-
-
-def dropout_seed(seed: int, step: int) -> int:
-    """What dropout on a GPU starts from at a step: what it drops depends on nothing else."""
-    return int(np.random.SeedSequence([seed, step, DROPOUT]).generate_state(1, np.uint64)[0])
 
 
 def train(experiment: Experiment) -> Iterator[Frame]:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from skipviz.engine.net_trainer import NetTrainer
 from skipviz.frame import Frame, LaneFrame
-
-if TYPE_CHECKING:
-    from skipviz.engine.training import Pupil
 
 
 @dataclass(frozen=True)
@@ -28,29 +26,33 @@ class Unread:
     """
 
     step: int
-    reads: dict[Pupil, np.ndarray]
+    reads: dict[NetTrainer, np.ndarray]
     drawn: list[dict[str, Any]]
     held: list[dict[str, Any]]
 
-    def frame(self, lanes: Sequence[Sequence[Pupil]]) -> Frame:
+    def frame(self, lanes: Sequence[Sequence[NetTrainer]]) -> Frame:
         """The step's frame; all nets of all lanes have been read."""
-        found = [self._lane(pupils, maps) for pupils, maps in zip(lanes, self.drawn, strict=True)]
+        found = [
+            self._lane(trainers, maps) for trainers, maps in zip(lanes, self.drawn, strict=True)
+        ]
         if self.held:
             found = [replace(lane, **held) for lane, held in zip(found, self.held, strict=True)]
         return Frame(step=self.step, lanes=tuple(found))
 
-    def _lane(self, pupils: Sequence[Pupil], maps: dict[str, Any]) -> LaneFrame:
-        one, reads = len(pupils) == 1, [self.reads[pupil] for pupil in pupils]
+    def _lane(self, trainers: Sequence[NetTrainer], maps: dict[str, Any]) -> LaneFrame:
+        alone, reads = len(trainers) == 1, [self.reads[trainer] for trainer in trainers]
         parts = [
-            pupil.instruments.split(read[2:]) for pupil, read in zip(pupils, reads, strict=True)
+            trainer.instruments.split(read[2:])
+            for trainer, read in zip(trainers, reads, strict=True)
         ]
         fields = {
-            name: parts[0][name] if one else np.stack([p[name] for p in parts]) for name in parts[0]
+            name: parts[0][name] if alone else np.stack([p[name] for p in parts])
+            for name in parts[0]
         }
         loss, error = (
-            float(reads[0][i]) if one else np.array([read[i] for read in reads]) for i in range(2)
+            float(reads[0][i]) if alone else np.array([read[i] for read in reads]) for i in range(2)
         )
-        ends = [pupil.diverged_at for pupil in pupils if pupil.diverged_at is not None]
+        ends = [trainer.diverged_at for trainer in trainers if trainer.diverged_at is not None]
         return LaneFrame(
             loss=loss,
             error=error,

@@ -65,8 +65,8 @@ def test_feature_maps_lie_channels_last_where_that_is_faster() -> None:
     last = [devices.layout(CPU, gated=g, half=h) == torch.channels_last for g, h in kinds]
     assert last == [True, False, True]
     training = engine.Training(Experiment(lanes=[RESNET, HIGHWAY], device="cpu"))
-    for pupils, expected in zip(training.lanes, (True, False), strict=True):
-        weights = [m.weight for m in pupils[0].net.modules() if isinstance(m, nn.Conv2d)]
+    for trainers, expected in zip(training.lanes, (True, False), strict=True):
+        weights = [m.weight for m in trainers[0].net.modules() if isinstance(m, nn.Conv2d)]
         wide = [w for w in weights if w.shape[1] > 1 and w.shape[2] > 1]
         assert {w.is_contiguous(memory_format=torch.channels_last) for w in wide} == {expected}
 

@@ -13,7 +13,8 @@ from torch import nn
 
 from skipviz.datafiles import cache, splitting
 from skipviz.engine.feed import Feed
-from skipviz.engine.training import Pupil, Training
+from skipviz.engine.net_trainer import NetTrainer
+from skipviz.engine.training import Training
 from skipviz.spec import Experiment, Lane
 
 PAGE = Path(__file__).parents[2] / "docs" / "batches.md"
@@ -41,9 +42,11 @@ def test_the_page_rebuilds_the_batches_of_a_training(
     fields: dict[str, Any], page: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
-    learn = Pupil.learn
+    learn = NetTrainer.learn
     monkeypatch.setattr(
-        Pupil, "learn", lambda self, x, y, *more: seen.append((x, y)) or learn(self, x, y, *more)
+        NetTrainer,
+        "learn",
+        lambda self, x, y, *more: seen.append((x, y)) or learn(self, x, y, *more),
     )
     lane = Lane(family="plain", knobs={"backbone": "dense", "depth": 2, "drop_rate": 0.1})
     of = Experiment(
@@ -82,14 +85,14 @@ def test_the_page_rebuilds_what_dropout_drops_at_each_step_and_layer(
 ) -> None:
     data = "shapes" if lane.family == "highway" else "digits"
     of = Experiment(lanes=[lane], data=data, batch_size=8, seed=3, device="cpu")
-    pupil, feed = Pupil(of, lane, 1, CPU), Feed(of, CPU)
+    trainer, feed = NetTrainer(of, lane, 1, CPU), Feed(of, CPU)
     kept: list[tuple[nn.Dropout, torch.Tensor, torch.Tensor]] = []
-    for module in pupil.net.modules():
+    for module in trainer.net.modules():
         if isinstance(module, nn.Dropout):
             module.register_forward_hook(lambda m, x, y: kept.append((m, x[0].detach(), y)))
     for step in (0, 4):
         kept.clear()
-        pupil.learn(*feed.batch(step, pupil.seed), step, False)
+        trainer.learn(*feed.batch(step, trainer.seed), step, False)
         assert len(kept) >= 2
         for k, (module, x, y) in enumerate(kept):
             mask = page["dropout"](tuple(x.shape), module.p, step, 4, k)

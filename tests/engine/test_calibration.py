@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from skipviz import engine, registry
-from skipviz.engine import calibration
+from skipviz.engine import calibration, device_choice
 from skipviz.engine import device as devices
 from skipviz.placing import KINDS, Placing, alike, kind
 from skipviz.runs.store import Store
@@ -99,7 +99,7 @@ def test_it_is_measured_once_and_anew_where_torch_driver_or_hardware_changed(
         if value is None:
             monkeypatch.setattr(torch, "__version__", "99.0")
         else:
-            monkeypatch.setattr(calibration, name, value)
+            monkeypatch.setattr(device_choice, name, value)
         before = len(asked)
         calibration.calibrate(measure, TWO)
         assert len(asked) == before + 6
@@ -185,7 +185,7 @@ def test_a_training_says_which_device_auto_was(tmp_path: Path) -> None:
     assert not alike(stored, Experiment(lanes=[CONV], seed=1)) and not alike(stored, None)
     old = Store(tmp_path).create(Store.new_id(), Experiment(lanes=[THIN], steps=2))  # says auto
     kept = Experiment.from_json((old / "experiment.json").read_bytes())
-    assert calibration.placed(kept).device == training.experiment.device
+    assert device_choice.placed(kept).device == training.experiment.device
 
 
 @pytest.mark.gpu
@@ -195,4 +195,4 @@ def test_on_a_real_gpu_one_calibration_takes_three_seconds_at_most() -> None:
     found = calibration.calibrate()
     assert time.monotonic() - began < calibration.BUDGET_S + 20  # CUDA's own start is not ours
     assert len(found.devices) > 1 and found.choice("convolutional") != "cpu"
-    assert calibration.placing() == found
+    assert device_choice.placing() == found

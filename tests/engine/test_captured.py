@@ -65,9 +65,9 @@ def made(
 
 def exact(training: engine.Training) -> engine.Training:
     """The same in float64, from the same first weights."""
-    for pupil in training._alone:
-        pupil.net.double()
-        vars(pupil).pop("optimiser", None)  # made anew of these weights
+    for trainer in training._alone:
+        trainer.net.double()
+        vars(trainer).pop("optimiser", None)  # made anew of these weights
     single = training.feed.standardise
     training.feed.standardise = lambda images: single(images).double()  # type: ignore[method-assign]
     return training
@@ -121,7 +121,7 @@ def test_nothing_is_given_to_a_recorded_step_but_through_its_tensors() -> None:
 
         def replay() -> None:
             held = (of.drawn, of.lr, of.step, of.row, of.table, of.ended)
-            weights = [w for p in of.pupils for w in p.net.parameters()]
+            weights = [w for p in of.trainers for w in p.net.parameters()]
             addresses.append(tuple(t.data_ptr() for t in (*held, *weights)))
             body()
 
@@ -160,9 +160,9 @@ def test_a_recorded_step_asks_the_device_for_nothing_and_takes_nothing_from_the_
     feed.device = nowhere
     for name in ("images", "labels", "mean", "std"):
         setattr(feed, name, getattr(feed, name).to(nowhere))
-    for pupil in training._alone:
-        pupil.net.to(nowhere)
-        pupil.instruments = Instruments(pupil.net, pupil.instruments.wiring)
+    for trainer in training._alone:
+        trainer.net.to(nowhere)
+        trainer.instruments = Instruments(trainer.net, trainer.instruments.wiring)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no such place
     step = Captured(training._alone, feed, same)
     with Stays():
@@ -245,17 +245,17 @@ def test_lanes_beside_stacked_ones_see_the_same_batches() -> None:
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 def test_a_net_that_diverges_in_a_recorded_step_keeps_its_weights(optimiser: str) -> None:
     training = made(same, lanes=[RESNET], optimiser=optimiser)
-    (pupil,), steps = training._alone, training.steps()
+    (trainer,), steps = training._alone, training.steps()
     for _ in range(WARM_STEPS + 2):
         next(steps)
     with torch.no_grad():
-        pupil.net.get_parameter("head.classifier.weight").fill_(float("inf"))
-    before = [weight.clone() for weight in pupil.net.parameters()]
+        trainer.net.get_parameter("head.classifier.weight").fill_(float("inf"))
+    before = [weight.clone() for weight in trainer.net.parameters()]
     frames = [frame for frames in steps for frame in frames]
     ends = [frame.lanes[0].diverged_at for frame in frames]
     assert ends == [None] * (WARM_STEPS + 2) + [WARM_STEPS + 2] * 2
     assert not np.isfinite(frames[-1].lanes[0].loss)
-    for weight, kept in zip(pupil.net.parameters(), before, strict=True):
+    for weight, kept in zip(trainer.net.parameters(), before, strict=True):
         torch.testing.assert_close(weight, kept, rtol=0, atol=0)
     again = made(same, lanes=[RESNET], optimiser=optimiser)
     again.load(training.state() | {"over": False, "step": STEPS - 1})

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from skipviz.engine import device as devices
 from skipviz.engine.careful import ROWS, carefully, unmet
 from skipviz.engine.feed import Feed
-from skipviz.engine.training import Pupil
+from skipviz.engine.net_trainer import NetTrainer
 from skipviz.spec import Experiment, Lane
 
 CPU = torch.device("cpu")
@@ -107,14 +107,14 @@ def test_the_norms_of_a_small_net_are_those_of_float64(family: str, backbone: st
     knobs = NETS[family] if backbone == "cifar" else {}
     lane = Lane(family=family, knobs={"backbone": backbone, **knobs})
     of = Experiment(lanes=[lane], batch_size=16, device="cpu")
-    ours, exact = Pupil(of, lane, 0, CPU), Pupil(of, lane, 0, CPU)
+    ours, exact = NetTrainer(of, lane, 0, CPU), NetTrainer(of, lane, 0, CPU)
     exact.net.double()
     x, y = Feed(of, CPU).batch(0, 0)
     reads = []
-    for pupil, images in ((ours, x), (exact, x.double())):
-        pupil.instruments.watch()
-        logits, loss = pupil.differentiate(images, y)
-        reads.append(pupil.reading(loss, logits, y).numpy())
+    for trainer, images in ((ours, x), (exact, x.double())):
+        trainer.instruments.watch()
+        logits, loss = trainer.differentiate(images, y)
+        reads.append(trainer.reading(loss, logits, y).numpy())
     np.testing.assert_allclose(reads[0], reads[1], rtol=2e-2 if backbone == "uniform" else 1e-3)
 
 

@@ -86,7 +86,7 @@ def by_hand(bias: float) -> tuple[dict[str, Any], dict[str, Any]]:
     for _ in zip(range(1), training.frames(), strict=False):
         pass
     training.state()
-    nets: list[Any] = [pupils[0].net for pupils in training.lanes]
+    nets: list[Any] = [trainers[0].net for trainers in training.lanes]
     with torch.no_grad():
         for unit in nets[0].stages[0]:
             unit.transform_gate.linear1.weight.zero_()
@@ -124,8 +124,8 @@ def test_weights_in_a_stack_and_modules_with_hooks_give_the_same(
     assert set(training._chains) == {0, 1}
     quick = training._drawn()
     training.state()
-    for i, pupils in enumerate(training.lanes):
-        slow = training._maps.of(i, pupils[0].net)
+    for i, trainers in enumerate(training.lanes):
+        slow = training._maps.of(i, trainers[0].net)
         assert set(slow) == set(quick[i])
         for name in slow:
             np.testing.assert_allclose(quick[i][name], slow[name], atol=2e-3)

@@ -151,7 +151,7 @@ def test_a_lane_keeps_its_numbers_whatever_stands_in_its_stack() -> None:
     ]
     beside = alone.with_(lanes=[*others, *alone.lanes])
     training = Training(beside)
-    assert sorted(len(pupils) for _, pupils in training.stacks) == [1, 3]
+    assert sorted(len(trainers) for _, trainers in training.stacks) == [1, 3]
     ours = [frame.lanes[3].loss for frame in training.frames()]
     np.testing.assert_allclose(ours, [f.lanes[0].loss for f in Training(alone).frames()], rtol=1e-4)
 

@@ -44,7 +44,8 @@ def test_reading_the_declarations_does_not_load_torch() -> None:
         "import sys; from skipviz import registry, graphs, spec\n"
         "for family, declared in registry.architectures().items():\n"
         "    wiring = declared.wiring(registry.settle(family, {}))\n"
-        "    wiring.describe(); graphs.net(wiring).source; declared.twin(registry.settle(family, {}))\n"
+        "    wiring.describe(); graphs.net(wiring).source; "
+        "    declared.twin(registry.settle(family, {}))\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

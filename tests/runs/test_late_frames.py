@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -39,8 +38,7 @@ def session(folder: Path, **fields: Any) -> Session:
         "control": Control(),
     }
     folder.mkdir(exist_ok=True)
-    orders: Any = SimpleNamespace(gone=threading.Event())
-    return Session(order, orders, io.BytesIO())
+    return Session(order, threading.Event(), io.BytesIO())
 
 
 def table(folder: Path) -> Any:

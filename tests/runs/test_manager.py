@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -235,13 +234,13 @@ def test_a_run_is_saved_whose_worker_sees_the_broken_pipe_before_the_end_of_the_
 ) -> None:
     asked = experiment(steps=100_000).to_json()
     order = {"run": "r", "experiment": asked, "folder": str(tmp_path), "resume": False}
-    orders: Any = SimpleNamespace(gone=threading.Event())
+    server_gone = threading.Event()
     reads, writes = os.pipe()
     os.close(reads)
     with open(writes, "wb", buffering=0) as out:
-        session = Session(order | {"control": Control()}, orders, out)
+        session = Session(order | {"control": Control()}, server_gone, out)
         session.run()
-    assert session.status["state"] == "interrupted" and orders.gone.is_set()
+    assert session.status["state"] == "interrupted" and server_gone.is_set()
     assert (tmp_path / "checkpoint.pt").is_file()
     assert FrameLog.open(tmp_path / "frames.arrow").n == session.training.step
 

@@ -77,7 +77,7 @@ def main() -> None:
             pipe.send_json(out, b"P", answer(order) | {"job": order["job"]})
             continue
         orders.working.set()
-        Session(order, orders, out).run()
+        Session(order, orders.gone, out).run()
         orders.working.clear()
 
 

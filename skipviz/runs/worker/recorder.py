@@ -17,7 +17,7 @@ from typing import Any
 
 from skipviz import registry
 from skipviz.engine import device as devices
-from skipviz.engine.calibration import placed
+from skipviz.engine.device_choice import placed
 from skipviz.knob import SpecError
 from skipviz.registry import probe
 from skipviz.runs import measure, recordings

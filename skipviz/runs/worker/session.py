@@ -6,10 +6,11 @@ from __future__ import annotations
 import io
 import json
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import psutil
 import torch
@@ -30,9 +31,6 @@ from skipviz.schedule import base
 from skipviz.spec import Experiment
 from skipviz.strict_json import dumps
 
-if TYPE_CHECKING:
-    from skipviz.runs.worker.__main__ import Orders
-
 FLUSH_S = 0.1
 """Frames are kept back no longer than this: ten messages a second, and a file that is never
 older."""
@@ -42,15 +40,18 @@ CHECKPOINT_S = 5.0
 
 class Session:
     """One order of the server carried out: {"run": id, "experiment": JSON, "folder": path or None,
-    "resume": whether the run goes on from its checkpoint, "control": what is heard of it later}."""
+    "resume": whether the run goes on from its checkpoint, "control": what is heard of it later}.
 
-    def __init__(self, order: dict[str, Any], orders: Orders, out: BinaryIO) -> None:
+    server_gone   set when there is no server any more
+    """
+
+    def __init__(self, order: dict[str, Any], server_gone: threading.Event, out: BinaryIO) -> None:
         self.run_id: str = order["run"]
         self.experiment = Experiment.from_json(order["experiment"])
         self.folder = Path(order["folder"]) if order["folder"] else None
         self.resumes: bool = order["resume"] and self.folder is not None
         self.control: Control = order["control"]
-        self.orders, self.out = orders, out
+        self.server_gone, self.out = server_gone, out
         me = psutil.Process()
         self.status: dict[str, Any] = {
             "state": "running",
@@ -252,12 +253,12 @@ class Session:
     def _send(self, kind: bytes, data: bytes) -> None:
         """Sends to the server. One that is gone is left at the next step, like one that said so:
         the broken pipe may be seen before the end of the orders is."""
-        if self.orders.gone.is_set():
+        if self.server_gone.is_set():
             return
         try:
             pipe.send(self.out, kind, data)
         except BrokenPipeError:
-            self.orders.gone.set()
+            self.server_gone.set()
             self.control.hear({"do": "leave"})
 
     def _tell(self) -> None:
