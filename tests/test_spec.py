@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlencode
 import numpy as np
 import pytest
 
-from skipviz import registry, spec
+from skipviz import registry
 from skipviz.knob import Knob, SpecError
-from skipviz.spec import Change, Experiment, Lane
+from skipviz.spec import Change, Experiment, Lane, twin
 
 FAMILIES = registry.architectures()
 PICTURES = [key for key, of in registry.datasets().items() if of.input_shape[1] >= 8]
@@ -157,7 +157,7 @@ def test_the_data_set_decides_shape_and_classes() -> None:
 def test_a_twin_is_a_valid_lane_with_no_twin_that_adds_or_gates(
     family: str, data: str | None
 ) -> None:
-    made = spec.twin(_lane(family), data)
+    made = twin(_lane(family), data)
     if made is not None:
         lane, shares = made
         assert Lane.from_text(lane.text()) == lane

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skipviz import registry, spec
+from skipviz import registry
 from skipviz.data import digits, shapes
+from skipviz.declarations import Dataset
 from tests.data import torchvision_files
 
 KEYS = list(registry.datasets())
@@ -29,7 +30,7 @@ def _load(key: str) -> Arrays:
 @pytest.fixture(params=[*KEYS, *REAL], scope="module")
 def declared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[spec.Dataset]:
+) -> Iterator[Dataset]:
     """Every set; one whose files are downloaded stands on small files in the same format, and on
     the real ones where they lie beside the repository."""
     key, _, kind = str(request.param).partition(", ")
@@ -43,7 +44,7 @@ def declared(
 
 
 @pytest.fixture(scope="module")
-def arrays(declared: spec.Dataset) -> Arrays:
+def arrays(declared: Dataset) -> Arrays:
     return declared.load()
 
 
@@ -51,16 +52,14 @@ def test_digits_come_first_and_shapes_are_there() -> None:
     assert KEYS[0] == "digits" and "shapes" in KEYS
 
 
-def test_images_are_uint8_and_have_the_declared_shape(
-    declared: spec.Dataset, arrays: Arrays
-) -> None:
+def test_images_are_uint8_and_have_the_declared_shape(declared: Dataset, arrays: Arrays) -> None:
     for images, size in ((arrays[0], declared.train_size), (arrays[2], declared.test_size)):
         assert images.dtype == np.uint8
         assert images.shape == (size, *declared.input_shape)
 
 
 def test_labels_are_int64_and_name_every_class_in_both_parts(
-    declared: spec.Dataset, arrays: Arrays
+    declared: Dataset, arrays: Arrays
 ) -> None:
     for labels, size in ((arrays[1], declared.train_size), (arrays[3], declared.test_size)):
         assert labels.dtype == np.int64 and labels.shape == (size,)
@@ -80,18 +79,18 @@ def test_hardly_a_test_image_is_a_training_image_too(arrays: Arrays) -> None:
     assert again == 0 or (len(arrays[0]) == 60_000 and again < 10)
 
 
-def test_loading_twice_gives_the_same_arrays(declared: spec.Dataset, arrays: Arrays) -> None:
+def test_loading_twice_gives_the_same_arrays(declared: Dataset, arrays: Arrays) -> None:
     for first, second in zip(arrays, declared.load(), strict=True):
         np.testing.assert_array_equal(first, second)
 
 
-def test_the_declaration_says_where_it_comes_from(declared: spec.Dataset) -> None:
+def test_the_declaration_says_where_it_comes_from(declared: Dataset) -> None:
     for text in (declared.title, declared.summary, declared.origin, declared.licence):
         assert text.strip() == text and len(text) > 2
     assert len(set(declared.classes)) == declared.num_classes >= 2
 
 
-def test_a_synthetic_set_is_labelled_in_its_title(declared: spec.Dataset) -> None:
+def test_a_synthetic_set_is_labelled_in_its_title(declared: Dataset) -> None:
     assert declared.synthetic == declared.title.endswith("(synthetic)")
 
 

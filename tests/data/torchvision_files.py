@@ -122,5 +122,5 @@ def make(key: str, patch: pytest.MonkeyPatch) -> Made:
         test_size=TEST,
         load=partial(reading.read, files),
     )
-    patch.setitem(registry._found("skipviz.data", "DATASET"), key, small)
+    patch.setitem(registry._constants("skipviz.data", "DATASET"), key, small)
     return Made(small, packed, arrays)

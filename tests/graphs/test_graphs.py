@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from skipviz import graphs, registry, spec
+from skipviz import graphs, registry
 from skipviz.figures.theme import DARK, LIGHT, colour
 from skipviz.graphs.diffs import diff_drawing
 from skipviz.graphs.drawing import Drawing
+from skipviz.knob import SpecError
 from skipviz.wiring import Wiring
 
 
@@ -122,7 +123,7 @@ def test_dot_is_quoted_and_its_nodes_carry_their_ids(wiring: Wiring, dark: bool)
     "zoom", [{"zoom": "stage", "stage": "stage9"}, {"zoom": "unit", "unit": "x"}]
 )
 def test_an_unknown_stage_or_unit_is_one_sentence(zoom: dict[str, Any]) -> None:
-    with pytest.raises(spec.SpecError, match="stage9|ResNet-20 has no such unit"):
+    with pytest.raises(SpecError, match="stage9|ResNet-20 has no such unit"):
         graphs.net(NETS["resnet"], **zoom)
 
 
