@@ -6,7 +6,7 @@ icon: table_chart
 import streamlit as st
 
 from skipviz.ui import frame, reference
-from skipviz.ui.lanes import is_dark
+from skipviz.ui.theme import is_dark
 
 st.title("Reference tables")
 st.html(frame.HERE / "assets/reference.css")

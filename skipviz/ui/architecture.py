@@ -13,9 +13,9 @@ from skipviz.knob import SpecError
 from skipviz.registry import architecture
 from skipviz.spec import Lane, twin
 from skipviz.ui.graph import graph
-from skipviz.ui.lanes import is_dark
 from skipviz.ui.net_form import net_form
 from skipviz.ui.notes import complain
+from skipviz.ui.theme import is_dark
 from skipviz.ui.zoom import Zoom, settled
 from skipviz.wiring import Wiring
 

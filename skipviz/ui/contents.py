@@ -12,7 +12,7 @@ from skipviz.datafiles import cache, errands, statistics
 from skipviz.declarations import Dataset
 from skipviz.figures import samples
 from skipviz.ui.augmented import LEAST_SIDE, preview
-from skipviz.ui.lanes import is_dark
+from skipviz.ui.theme import is_dark
 
 STORED, SEEN, AUGMENTED = "As they are stored", "As the nets see them", "Augmented"
 _RANGE = 2.5

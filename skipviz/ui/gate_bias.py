@@ -12,7 +12,7 @@ from skipviz.figures import sweeps as figures
 from skipviz.runs.highway_sweeps import DEPTHS
 from skipviz.runs.live import Run
 from skipviz.spec import Experiment, Lane
-from skipviz.ui.lanes import is_dark
+from skipviz.ui.theme import is_dark
 from skipviz.ui.training import at_init
 
 WAIT_S = 1.5

@@ -11,8 +11,8 @@ from skipviz.registry import dataset, probe
 from skipviz.runs import manager
 from skipviz.runs.live import Run
 from skipviz.ui.highway_sections import gated_lane
-from skipviz.ui.lanes import is_dark
 from skipviz.ui.pictures import picture
+from skipviz.ui.theme import is_dark
 
 CHANNELS = 10
 MAP_PX = 64

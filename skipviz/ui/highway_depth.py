@@ -19,8 +19,8 @@ from skipviz.runs.live import Run
 from skipviz.runs.sweep import Sweep, best, final_losses
 from skipviz.spec import Experiment
 from skipviz.ui import gate_bias
-from skipviz.ui.lanes import is_dark
 from skipviz.ui.sweeping import section
+from skipviz.ui.theme import is_dark
 
 
 def views() -> None:

@@ -17,9 +17,9 @@ from skipviz.runs import manager
 from skipviz.runs.live import Run
 from skipviz.runs.tracks import Track, tracks
 from skipviz.ui.draw import draw
-from skipviz.ui.lanes import is_dark
 from skipviz.ui.notes import complain, untrainable
 from skipviz.ui.pictures import picture
+from skipviz.ui.theme import is_dark
 
 
 def inside(run: Run) -> None:

@@ -18,10 +18,7 @@ from skipviz.ui.notes import complain
 FIRST = ("backbone", "depth")
 """Knobs that stand above the others, on every family."""
 
-
-def is_dark() -> bool:
-    """Is the page shown in the dark theme?"""
-    return st.context.theme.type == "dark"
+from skipviz.ui.theme import is_dark
 
 
 def lane_form(lane: Lane, key: str, data: Dataset) -> Lane | None:

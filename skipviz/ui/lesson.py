@@ -18,9 +18,9 @@ from skipviz.knob import SpecError
 from skipviz.runs.tracks import labels
 from skipviz.ui import findings, performed
 from skipviz.ui.frame import PageFile, pages
-from skipviz.ui.lanes import is_dark
 from skipviz.ui.notes import complain, no_training, untrainable, words
 from skipviz.ui.performed import Performance
+from skipviz.ui.theme import is_dark
 from skipviz.ui.training import charts
 
 READING_PX = 860

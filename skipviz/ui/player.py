@@ -18,9 +18,9 @@ from skipviz.runs.store import write_json
 from skipviz.runs.tracks import labels
 from skipviz.scene import Figure, Scene
 from skipviz.ui import findings, keys, replay, summary, votes
-from skipviz.ui.lanes import is_dark
 from skipviz.ui.lecture import Phase, Place, room_of, to_address
 from skipviz.ui.notes import complain, untrainable
+from skipviz.ui.theme import is_dark
 from skipviz.ui.training import charts
 from skipviz.ui.worksheet import worksheet
 

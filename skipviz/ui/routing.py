@@ -17,8 +17,8 @@ from skipviz.runs.tracks import families, labels
 from skipviz.spec import Experiment, Lane
 from skipviz.ui.gate_maps import gate_maps, is_convolutional
 from skipviz.ui.highway_sections import gated_lane, seeds, table
-from skipviz.ui.lanes import is_dark
 from skipviz.ui.measured import answers
+from skipviz.ui.theme import is_dark
 
 DENSE = {"backbone": "dense"}
 
