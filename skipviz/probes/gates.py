@@ -84,12 +84,12 @@ def _one(trained: Trained, lane: int, sample: int, maps: int) -> dict[str, Any]:
 def _rows(trained: Trained, lane: int, points: Any) -> list[Any]:
     """Those of the signal points that have a row: the gated units, or all but the stem."""
     wiring = trained.wirings[lane]
-    gated = {gate.unit for gate in wiring.gates}
+    gated_units = {gate.unit for gate in wiring.gates}
     paths = [point.path for point in wiring.points]
     return [
         point
         for path, point in zip(paths, points, strict=True)
-        if (path in gated if gated else path != "stem")
+        if (path in gated_units if gated_units else path != "stem")
     ]
 
 

@@ -14,11 +14,10 @@ from skipviz.knob import Knob, SpecError
 from skipviz.registry import architecture, settle
 from skipviz.spec import Lane
 from skipviz.ui.notes import complain
+from skipviz.ui.theme import is_dark
 
 FIRST = ("backbone", "depth")
 """Knobs that stand above the others, on every family."""
-
-from skipviz.ui.theme import is_dark
 
 
 def lane_form(lane: Lane, key: str, data: Dataset) -> Lane | None:
