@@ -18,6 +18,6 @@ if get_script_run_ctx(suppress_warning=True) is None:
     if __name__ == "__main__":
         app.run()
 else:
-    from skipviz.ui.frame import navigate
+    from skipviz.ui.shell import navigate
 
     navigate()

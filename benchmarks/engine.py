@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.interleaved import Crew, Peak, Times, Way, busy, measure, note
 from benchmarks.tutorial_loop import Tutorial, in_turn, pictures
-from skipviz import console
-from skipviz.spec import Experiment, Lane
+from skipviz.cli import console
+from skipviz.core.experiment import Experiment, Lane
 
 BATCH = 128
 DEPTHS = (10, 30, 100, 300, 1000)
@@ -144,7 +144,7 @@ CONV = {
 def flops(lanes: list[Lane]) -> float:
     """Floating-point operations of a step: two for each multiply-add, forward once, backward twice,
     but for the first layer, whose input needs no gradient."""
-    from skipviz.registry import architecture
+    from skipviz.core.registry import architecture
 
     total = 0.0
     for lane in lanes:

@@ -18,13 +18,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from skipviz.core.experiment import Experiment, Lane
 from skipviz.engine import device as devices
-from skipviz.engine.captured import Captured
-from skipviz.engine.feed import Feed
+from skipviz.engine.batches import Feed
+from skipviz.engine.cuda_graph import Captured
 from skipviz.engine.fused.stack import FusedStack
 from skipviz.engine.net_trainer import NetTrainer
 from skipviz.engine.training import Training
-from skipviz.spec import Experiment, Lane
 
 CPU = torch.device("cpu")
 NETS = {

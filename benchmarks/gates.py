@@ -29,7 +29,7 @@ from playwright.sync_api import Page, sync_playwright
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.live_page import settled
-from skipviz.runs.messages import MAPS
+from skipviz.stream.messages import MAPS
 from tests.browser import chromium
 from tests.browser.conftest import FLAGS
 from tests.browser.serving import serving

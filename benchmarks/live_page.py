@@ -28,8 +28,8 @@ from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from skipviz.runs.frames import FrameLog
-from skipviz.runs.store import read_json
+from skipviz.store.frame_log import FrameLog
+from skipviz.store.store import read_json
 from tests.browser import chromium
 from tests.browser.conftest import FLAGS
 from tests.browser.serving import Server, serving

@@ -27,8 +27,8 @@ from torchvision import transforms
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from skipviz.core.registry import settle
 from skipviz.models import build
-from skipviz.registry import settle
 
 SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 MEAN, STD = 0.5, 0.29

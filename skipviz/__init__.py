@@ -17,9 +17,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "Experiment": "skipviz.spec",
-    "Lane": "skipviz.spec",
-    "SpecError": "skipviz.spec",
+    "Experiment": "skipviz.core.experiment",
+    "Lane": "skipviz.core.experiment",
+    "SpecError": "skipviz.core.knob",
     "build": "skipviz.models",
     "train": "skipviz.engine",
     "Frame": "skipviz.engine",

@@ -1,5 +1,5 @@
 """`python -m skipviz`: the same things without a browser."""
 
-from skipviz.cli import main
+from skipviz.cli.main import main
 
 raise SystemExit(main())

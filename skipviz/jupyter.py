@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from skipviz.datafiles import children, places
+from skipviz.core import child_processes, places
 
 START_S = 90
 """The first start on a slow machine: Streamlit is imported, every page is looked at."""
@@ -19,10 +19,10 @@ def server() -> dict[str, Any]:
     a free port, and the path of the notebooks' own server, with a slash at both ends."""
     options = ["--no-browser", "--address=127.0.0.1", "--port={port}"]
     return {
-        "command": children.command(
+        "command": child_processes.command(
             "-m", "skipviz", "serve", *options, "--base-path={base_url}skipviz"
         ),
-        "environment": children.python_path(),
+        "environment": child_processes.python_path(),
         "absolute_url": True,
         "timeout": START_S,
         "launcher_entry": {

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from skipviz.spec import Experiment
+from skipviz.core.experiment import Experiment
 
 _SOURCE = re.compile(
     r"\((?=[^()]*[A-Z])[^()]*"

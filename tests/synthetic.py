@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from skipviz.frame import Frame, LaneFrame
-from skipviz.runs.frames import FrameLog, Track, Writer, schema
+from skipviz.core.frame import Frame, LaneFrame
+from skipviz.store.frame_log import FrameLog, Track, Writer, schema
 
 EVALUATE_EVERY, SAMPLES = 10, 3
 

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 def _page() -> None:
     import streamlit as st
 
-    from skipviz.spec import Experiment, Lane
-    from skipviz.ui import address
+    from skipviz.core.experiment import Experiment, Lane
+    from skipviz.ui.run import address
 
     default = Experiment(lanes=[Lane(family="plain")])
     st.code(address.experiment_in_address(default).lanes[0].text())

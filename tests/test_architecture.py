@@ -6,13 +6,14 @@ import ast
 
 import pytest
 
-from skipviz import graphs, registry
-from skipviz.knob import SpecError
-from skipviz.registry import architecture, settle
-from skipviz.spec import Lane
-from skipviz.ui import anatomy, comparison, net_form
-from skipviz.ui.architecture import opponent, wired
-from skipviz.ui.zoom import Zoom, settled
+from skipviz import graphs
+from skipviz.core import registry
+from skipviz.core.experiment import Lane
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import architecture, settle
+from skipviz.ui.architecture import anatomy, comparison, net_form
+from skipviz.ui.architecture.page import opponent, wired
+from skipviz.ui.architecture.zoom import Zoom, settled
 
 LANES = [
     *(Lane(family=family) for family in registry.architectures()),

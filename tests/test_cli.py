@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from skipviz import build, registry, train
-from skipviz.cli import grammar, main, parsed
-from skipviz.knob import SpecError
-from skipviz.registry import refuse_idle
-from skipviz.spec import Experiment, Lane
+from skipviz import build, train
+from skipviz.cli.main import grammar, main, parsed
+from skipviz.core import registry
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import refuse_idle
 
 FAMILIES = ("plain", "resnet", "highway", "densenet")
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from skipviz import console, engine
-from skipviz.cli import main
-from skipviz.runs.store import Store
-from skipviz.spec import Experiment, Lane
+from skipviz import engine
+from skipviz.cli import console
+from skipviz.cli.main import main
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.store.store import Store
 
 ROOT = Path(__file__).parent.parent
 CODE_PAGES = ("cp1252", "cp437", "cp932", "ascii")

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skipviz import engine, final
-from skipviz.cli import main
-from skipviz.runs.evidence import Gathered
-from skipviz.spec import Experiment, Lane
-from skipviz.training_command import row
+from skipviz import engine
+from skipviz.cli.main import main
+from skipviz.cli.train import row
+from skipviz.core import final
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.store.evidence import Gathered
 from tests.test_strict_json import strict
 
 RESNET = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})
@@ -74,7 +75,7 @@ def test_train_prints_the_final_loss_whatever_is_recorded(
 
 
 def test_scenes_and_the_command_line_mean_the_same() -> None:
-    from skipviz.runs.worker.rehearsal import trained
+    from skipviz.worker.rehearsal import trained
 
     experiment = Experiment(lanes=[RESNET], steps=60, lr=0.1, device="cpu", record_every=2)
     training, log = trained(experiment)
@@ -86,7 +87,7 @@ def test_scenes_and_the_command_line_mean_the_same() -> None:
 
 
 def test_nobody_averages_the_end_of_a_run_by_himself() -> None:
-    """What is called final goes through `skipviz.final`: no other window of readings."""
+    """What is called final goes through `skipviz.core.final`: no other window of readings."""
     window = re.compile(r"\[-(LAST|\d\d+):|\bLAST = ")
     found = [
         path.name

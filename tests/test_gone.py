@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from skipviz.ui.gone import Gone
+from skipviz.ui.vanished_viewers import Gone
 
 
 def played(app: Any, heard: list[dict[str, Any]], *, breaks_at: int) -> list[str]:

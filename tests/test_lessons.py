@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from skipviz import registry
-from skipviz.scene import Scene
-from skipviz.terms import TERMS
+from skipviz.core import registry
+from skipviz.core.glossary import TERMS
+from skipviz.core.scene import Scene
 from skipviz.ui import home
 from tests.numbers_in_text import settings, texts, unbacked, values
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
 from tests.numbers_in_text import numbers, settings, texts, unbacked
 
 DEEP = Experiment(lanes=[Lane(family="highway", knobs={"depth": 50, "gate_bias": -4.0})])

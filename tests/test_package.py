@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import skipviz
-from skipviz import cli, jupyter
-from skipviz.datafiles import children, places
-from skipviz.knob import SpecError
+from skipviz import jupyter
+from skipviz.cli.main import main, parsed
+from skipviz.core import child_processes, places
+from skipviz.core.knob import SpecError
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -113,8 +114,8 @@ def test_our_processes_import_nothing_from_the_working_directory(
     monkeypatch.chdir(tmp_path)
     code = "import os, random, skipviz; print(skipviz.__file__, os.getcwd())"
     done = subprocess.run(
-        children.command("-c", code),
-        env=children.environment(),
+        child_processes.command("-c", code),
+        env=child_processes.environment(),
         capture_output=True,
         encoding="utf-8",
     )
@@ -128,7 +129,7 @@ def test_no_command_is_the_command_serve(words: list[str], monkeypatch: pytest.M
     monkeypatch.setattr(
         "streamlit.web.cli.main", lambda words, **options: asked.append(list(words))
     )
-    assert cli.main(words) == 0
+    assert main(words) == 0
     assert asked[0][:2] == ["run", str(ROOT / "app.py")]
     assert asked[0][2:] == (["--server.port=9000"] if "9000" in str(words) else [])
 
@@ -138,7 +139,7 @@ def test_every_option_of_serve_reaches_the_server(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         "streamlit.web.cli.main", lambda words, **options: asked.append(list(words))
     )
-    cli.main(["serve", "--no-browser", "--address", "127.0.0.1", "--base-path", "/a/b"])
+    main(["serve", "--no-browser", "--address", "127.0.0.1", "--base-path", "/a/b"])
     assert set(asked[0][2:]) == {
         "--server.headless=true",
         "--server.address=127.0.0.1",
@@ -149,13 +150,17 @@ def test_every_option_of_serve_reaches_the_server(monkeypatch: pytest.MonkeyPatc
 def test_the_version_is_told_and_help_is_not_the_server(capsys: pytest.CaptureFixture[str]) -> None:
     for word, expected in (("--version", skipviz.__version__), ("--help", "families")):
         with pytest.raises(SystemExit) as ended:
-            cli.main([word])
+            main([word])
         assert ended.value.code == 0 and expected in capsys.readouterr().out
 
 
 def test_jupyter_starts_it_below_its_own_path() -> None:
     asked = jupyter.server()
     words = [word.format(port=7, base_url="/user/ada/") for word in asked["command"]]
-    parsed = cli.parsed(words[words.index("serve") :])
-    assert (parsed.port, parsed.base_path, parsed.no_browser) == (7, "/user/ada/skipviz", True)
+    arguments = parsed(words[words.index("serve") :])
+    assert (arguments.port, arguments.base_path, arguments.no_browser) == (
+        7,
+        "/user/ada/skipviz",
+        True,
+    )
     assert Path(asked["launcher_entry"]["icon_path"]).is_file()

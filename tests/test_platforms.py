@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from skipviz import registry
+from skipviz.core import registry
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("skipviz", "pages", "tests", "tools", "benchmarks")
@@ -43,12 +43,12 @@ import skipviz
 for item in pkgutil.walk_packages(skipviz.__path__, "skipviz."):
     if not item.name.endswith("__main__"):
         importlib.import_module(item.name)
-importlib.import_module("skipviz.runs.worker.__main__")
+importlib.import_module("skipviz.worker.__main__")
 from pathlib import Path
-from skipviz.cli import main
+from skipviz.cli.main import main
 from skipviz.datafiles import cache
 from skipviz.engine import device, fused
-from skipviz.runs.store import Store
+from skipviz.store.store import Store
 store = Store(Path(os.environ["SKIPVIZ_RUNS"]))
 asked = skipviz.Experiment(lanes=[skipviz.Lane(family="resnet", knobs=dict(backbone="dense",
     depth=5))], steps=2, device="cpu")
@@ -91,9 +91,11 @@ import locale
 assert locale.getencoding() in ("ANSI_X3.4-1968", "US-ASCII", "646"), locale.getencoding()
 from pathlib import Path
 from streamlit.testing.v1 import AppTest
-from skipviz import registry
-from skipviz.runs import recordings
-from skipviz.ui import frame, graph, live
+from skipviz.core import registry
+from skipviz.store import recordings
+from skipviz.ui import shell as frame
+from skipviz.ui.architecture import graph
+from skipviz.ui.run import live
 shown = [key for key in registry.scenes() if recordings.of(key)]
 for key in shown[:2]:
     recordings.evidence(key), recordings.about(recordings.id_of(key, "main"))
@@ -121,12 +123,13 @@ IN_A_LONG_FOLDER = """
 import json, os, sys, time
 from pathlib import Path
 import numpy as np
-from skipviz.datafiles import cache, places
+from skipviz.core import places
+from skipviz.datafiles import cache
 from skipviz.engine import fused
-from skipviz.runs.frames import FrameLog
-from skipviz.runs.manager import Manager
-from skipviz.runs.store import Store
-from skipviz.spec import Experiment, Lane
+from skipviz.store.frame_log import FrameLog
+from skipviz.server.manager import Manager
+from skipviz.store.store import Store
+from skipviz.core.experiment import Experiment, Lane
 from skipviz.datafiles.adding import add
 images = np.random.default_rng(0).integers(0, 256, (20, 16, 16), np.uint8)
 packed = Path(os.environ["SKIPVIZ_DATA"]) / "Bücher und so.npz"
@@ -170,7 +173,7 @@ def test_runs_cache_and_data_lie_in_a_long_folder_with_blanks_and_umlauts(tmp_pa
 def test_a_set_named_by_a_user_lies_in_a_folder_that_every_system_can_make(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from skipviz import user_datasets
+    from skipviz.core import user_datasets
 
     monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path))
     keys = [user_datasets.reserve(name), user_datasets.reserve(name.swapcase())]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from skipviz.presets import PRESETS
-from skipviz.runs import capacity
-from skipviz.spec import Experiment
+from skipviz.core.experiment import Experiment
+from skipviz.core.presets import PRESETS
+from skipviz.server import capacity
 
 
 def test_there_are_five_presets_with_different_titles() -> None:

@@ -10,10 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skipviz import reference
+from skipviz.core.experiment import Lane
 from skipviz.figures import depth, theme
 from skipviz.reference import Row, Table, sheet
-from skipviz.spec import Lane
-from skipviz.ui import reference as page
+from skipviz.ui.learn import reference as page
 
 PAGE = Path(__file__).parent.parent / "pages/3_explore/03_reference.py"
 ROWS = [(table, row) for table in reference.tables() for row in table.rows]

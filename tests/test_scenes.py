@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skipviz import registry
-from skipviz.cli import main
+from skipviz.cli.main import main
+from skipviz.core import registry
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import probe
+from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
 from skipviz.figures import charts
 from skipviz.figures.answers import drawn
-from skipviz.knob import SpecError
-from skipviz.registry import probe
-from skipviz.runs import recordings
-from skipviz.runs.evidence import told
-from skipviz.runs.worker.rehearsal import Rehearsed, rehearse
-from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
-from skipviz.spec import Experiment, Lane
-from skipviz.ui import findings
+from skipviz.store import recordings
+from skipviz.store.evidence import told
+from skipviz.ui.lecture import findings
+from skipviz.worker.rehearsal import Rehearsed, rehearse
 from tests.numbers_in_text import settings, texts, unbacked, values
 
 ROOT = Path(__file__).parent.parent

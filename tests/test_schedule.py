@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from skipviz.knob import SpecError
-from skipviz.schedule import base, changed, merged, rate
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.core.schedule import base, changed, merged, rate
 
 PLAIN = Experiment(lanes=[Lane(family="plain")], lr=0.1)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from skipviz import registry
-from skipviz.runs import recordings
-from skipviz.runs.store import Store
-from skipviz.scene import Scene, judge
-from skipviz.ui import findings
+from skipviz.core import registry
+from skipviz.core.scene import Scene, judge
+from skipviz.store import recordings
+from skipviz.store.store import Store
+from skipviz.ui.lecture import findings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "assets" / "recordings"
@@ -53,8 +53,8 @@ def test_a_scene_and_its_runs_can_be_recorded_under_their_names(key: str) -> Non
 
 def test_a_recording_is_judged_without_torch() -> None:
     code = (
-        "import sys; from skipviz import registry; from skipviz.runs import recordings;"
-        " from skipviz.scene import judge;"
+        "import sys; from skipviz.core import registry; from skipviz.store import recordings;"
+        " from skipviz.core.scene import judge;"
         f" key = {RECORDED[0]!r}; scene, found = registry.scenes()[key], recordings.evidence(key);"
         " assert all(judge(expectation, found).measured for expectation in scene.expects);"
         " assert not {'torch', 'streamlit'} & set(sys.modules)"

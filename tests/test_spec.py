@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlencode
 import numpy as np
 import pytest
 
-from skipviz import registry
-from skipviz.knob import Knob, SpecError
-from skipviz.spec import Change, Experiment, Lane, twin
+from skipviz.core import registry
+from skipviz.core.experiment import Change, Experiment, Lane, twin
+from skipviz.core.knob import Knob, SpecError
 
 FAMILIES = registry.architectures()
 PICTURES = [key for key, of in registry.datasets().items() if of.input_shape[1] >= 8]

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlencode
 
 import pytest
 
-from skipviz.knob import SpecError
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
 
 EXPERIMENT = Experiment(
     lanes=[
@@ -178,7 +178,7 @@ def test_thousands_of_random_accidents_to_a_url_never_raise_anything_else() -> N
 
 
 def test_random_values_for_random_knobs_never_raise_anything_else() -> None:
-    from skipviz import registry
+    from skipviz.core import registry
 
     rng = random.Random(2)
     values: list[Any] = [None, True, 0, 1, 2, 7, 20, 40, 50, 64, 1202, -1, 0.5, 1e-300, 1e300, "A"]

@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import nn
 
-from skipviz import registry, standalone
+from skipviz import standalone
+from skipviz.core import registry
+from skipviz.core.experiment import Lane
 from skipviz.models import build
-from skipviz.spec import Lane
 
 SMALL: dict[str, dict[str, Any]] = {
     "dense": {"depth": 6, "input_shape": (1, 8, 8)},

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from skipviz.cli import main
-from skipviz.runs.store import read_json, write_json
-from skipviz.spec import Experiment, Lane
-from skipviz.strict_json import KeyTwiceError, dumps, numbers, read
+from skipviz.cli.main import main
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.strict_json import KeyTwiceError, dumps, numbers, read
+from skipviz.store.store import read_json, write_json
 
 RESNET = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})
 ROOT = Path(__file__).parents[1]
@@ -65,10 +65,10 @@ def test_a_stored_file_is_strict_json(tmp_path: Path) -> None:
 def test_every_writer_of_json_is_the_strict_one() -> None:
     """`json.dumps` knows NaN; only here is it told not to."""
     allowed = {
-        "skipviz/strict_json.py": "the one writer",
+        "skipviz/core/strict_json.py": "the one writer",
         "skipviz/standalone/__init__.py": "Python source, not JSON",
-        "skipviz/runs/measure.py": "the name of a file: checked options alone",
-        "skipviz/runs/messages.py": "a frame, each number that JSON lacks as a word",
+        "skipviz/store/answers.py": "the name of a file: checked options alone",
+        "skipviz/stream/messages.py": "a frame, each number that JSON lacks as a word",
     }
     writers = {
         path.relative_to(ROOT).as_posix()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from skipviz import registry
-from skipviz.declarations import Architecture, Dataset
+from skipviz.core import registry
+from skipviz.core.declarations import Architecture, Dataset
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = sorted(ROOT.glob("skipviz/**/*.py"))
@@ -87,7 +87,7 @@ def test_source_is_not_run_from_text_and_errors_are_not_swallowed() -> None:
 
 def test_only_the_command_line_prints() -> None:
     for path in OURS:
-        if path.stem not in ("cli", "__main__", "doctor", "performing", "training_command"):
+        if "cli" not in path.parts and path.stem != "__main__":
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 called = isinstance(node, ast.Call) and ast.unparse(node.func)
                 assert called != "print", f"{path}: prints"

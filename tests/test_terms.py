@@ -8,40 +8,40 @@ from pathlib import Path
 
 import pytest
 
-from skipviz import registry, terms
+from skipviz.core import glossary, registry
 
 ROOT = Path(__file__).parent.parent
-TERMS = list(terms.TERMS.values())
+TERMS = list(glossary.TERMS.values())
 FORBIDDEN = ("simply", "obviously", "just ", "of course", "easy to see", "clearly", "etc.")
 
 
 @pytest.fixture(params=TERMS, ids=[term.name for term in TERMS])
-def term(request: pytest.FixtureRequest) -> terms.Term:
+def term(request: pytest.FixtureRequest) -> glossary.Term:
     found = request.param
-    assert isinstance(found, terms.Term)
+    assert isinstance(found, glossary.Term)
     return found
 
 
 def test_every_entry_of_the_table_is_a_term_of_its_own() -> None:
-    entries = [line for line in terms._ENTRIES.splitlines() if " | " in line]
-    assert len(entries) == len(terms.TERMS) > 50
+    entries = [line for line in glossary._ENTRIES.splitlines() if " | " in line]
+    assert len(entries) == len(glossary.TERMS) > 50
     assert len({term.name.lower() for term in TERMS}) == len(TERMS)
     assert len({term.text for term in TERMS}) == len(TERMS)
 
 
-def test_a_term_is_explained_in_one_to_three_sentences(term: terms.Term) -> None:
+def test_a_term_is_explained_in_one_to_three_sentences(term: glossary.Term) -> None:
     sentences = re.findall(r"\.(?=\s|$)", term.text)
     assert 1 <= len(sentences) <= 3
     assert term.text[0].isupper() and term.text.endswith(".")
     assert 40 <= len(term.text) <= 260
 
 
-def test_a_term_says_who_coined_it(term: terms.Term) -> None:
-    assert term.source in terms.SOURCES.values()
+def test_a_term_says_who_coined_it(term: glossary.Term) -> None:
+    assert term.source in glossary.SOURCES.values()
     assert term.ours == (term.source == "our own word")
 
 
-def test_no_text_flatters_talks_down_or_uses_a_word_that_misleads(term: terms.Term) -> None:
+def test_no_text_flatters_talks_down_or_uses_a_word_that_misleads(term: glossary.Term) -> None:
     misleading = [word for other in TERMS for word in other.avoid]
     assert misleading
     for word in (*FORBIDDEN, *misleading):
@@ -69,7 +69,7 @@ def test_the_main_word_of_every_family_is_explained() -> None:
     explained = {"none": "plain network", "add": "residual unit", "gate": "highway unit"}
     explained["concat"] = "dense layer"
     for declared in registry.architectures().values():
-        assert terms.explain(explained[declared.join])
+        assert glossary.explain(explained[declared.join])
 
 
 def test_every_term_that_a_page_or_widget_asks_for_exists() -> None:
@@ -78,7 +78,7 @@ def test_every_term_that_a_page_or_widget_asks_for_exists() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and _called(node) in ("explain", "words", "foot"):
                 for name in (each.value for each in node.args if isinstance(each, ast.Constant)):
-                    assert name in terms.TERMS, f"{path}: {name!r}"
+                    assert name in glossary.TERMS, f"{path}: {name!r}"
                     asked += 1
     assert asked > 5
 
@@ -89,7 +89,7 @@ def _called(node: ast.Call) -> str:
 
 def test_an_unknown_term_is_a_key_error() -> None:
     with pytest.raises(KeyError):
-        terms.explain("skip thing")
+        glossary.explain("skip thing")
 
 
 def test_the_gate_bias_numbers_are_right() -> None:
@@ -97,4 +97,4 @@ def test_the_gate_bias_numbers_are_right() -> None:
 
     shares = {bias: round(100 / (1 + exp(-bias))) for bias in (-2, -4)}
     assert shares == {-2: 12, -4: 2}
-    assert "at −2 the gate lets 12 % through, at −4 only 2 %" in terms.explain("gate bias")
+    assert "at −2 the gate lets 12 % through, at −4 only 2 %" in glossary.explain("gate bias")

@@ -21,7 +21,7 @@ function widen(bits) {
   return Float32Array.from(bits, (half) => halves[half]);
 }
 
-/** A message of kind MAPS as an object; see skipviz/runs/messages.py. */
+/** A message of kind MAPS as an object; see skipviz/stream/messages.py. */
 export function decodeMaps(buffer, head) {
   const units = head.getUint16(8, true), cells = head.getUint16(10, true);
   const size = units * cells, there = head.getUint8(3);

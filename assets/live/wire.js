@@ -1,5 +1,5 @@
 // The run's messages: how they are unpacked, and the connection that brings them.
-// The layout of the packed ones is told in skipviz/runs/messages.py.
+// The layout of the packed ones is told in skipviz/stream/messages.py.
 
 import { decodeMaps } from "./mapstore.js";
 

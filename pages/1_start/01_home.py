@@ -6,7 +6,7 @@ icon: home
 import streamlit as st
 
 from skipviz.ui import home
-from skipviz.ui.training import charts
+from skipviz.ui.run.training import charts
 
 st.title("What happens to a gradient in a deep network?")
 

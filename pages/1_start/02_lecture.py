@@ -5,7 +5,7 @@ icon: slideshow
 
 import streamlit as st
 
-from skipviz.ui import lecture, player
+from skipviz.ui.lecture import lecture, player
 
 place = lecture.from_address()
 if place.playing:

@@ -6,7 +6,7 @@ hidden
 
 import streamlit as st
 
-from skipviz.ui import votes
+from skipviz.ui.lecture import votes
 
 st.title("What do you predict?")
 votes.ballot()

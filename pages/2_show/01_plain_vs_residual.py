@@ -5,9 +5,10 @@ icon: compare_arrows
 
 import streamlit as st
 
-from skipviz.ui import address, twins
-from skipviz.ui.control import controls, differs, recorded
-from skipviz.ui.training import at_init, buttons, charts, foot
+from skipviz.ui.lab import twins
+from skipviz.ui.run import address
+from skipviz.ui.run.control import controls, differs, recorded
+from skipviz.ui.run.training import at_init, buttons, charts, foot
 
 st.title("Plain vs residual")
 st.markdown(

@@ -5,11 +5,12 @@ icon: view_week
 
 import streamlit as st
 
-from skipviz.placing import alike
-from skipviz.ui import address, gates
-from skipviz.ui.highway_sections import numbers, verdicts
-from skipviz.ui.measured import when_ended
-from skipviz.ui.training import at_init, buttons, charts, foot
+from skipviz.core.placing import alike
+from skipviz.ui.highway import gates
+from skipviz.ui.highway.sections import numbers, verdicts
+from skipviz.ui.run import address
+from skipviz.ui.run.probe_answers import when_ended
+from skipviz.ui.run.training import at_init, buttons, charts, foot
 
 st.title("Gates and stripes")
 st.markdown(

@@ -5,11 +5,12 @@ icon: alt_route
 
 import streamlit as st
 
-from skipviz.placing import alike
-from skipviz.ui import address, routing
-from skipviz.ui.measured import when_ended
+from skipviz.core.placing import alike
+from skipviz.ui.highway import routing
 from skipviz.ui.notes import absent, marked, press
-from skipviz.ui.training import buttons, charts, foot
+from skipviz.ui.run import address
+from skipviz.ui.run.probe_answers import when_ended
+from skipviz.ui.run.training import buttons, charts, foot
 
 st.title("Routing and lesions")
 st.markdown(

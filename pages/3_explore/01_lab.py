@@ -5,18 +5,19 @@ icon: science
 
 import streamlit as st
 
-from skipviz.ui import address, lab
-from skipviz.ui.control import controls, differs, recorded
-from skipviz.ui.inside import inside
+from skipviz.ui.lab import form
 from skipviz.ui.notes import press
-from skipviz.ui.training import buttons, charts, foot
+from skipviz.ui.run import address
+from skipviz.ui.run.control import controls, differs, recorded
+from skipviz.ui.run.inspect_run import inside
+from skipviz.ui.run.training import buttons, charts, foot
 
 st.title("Lab")
 address.restore("lab")
 run = address.run_in_address()
-state = lab.state(run.experiment if run else None)
-lab.preset_row(state)
-fields, boxes = lab.fields(state)
+state = form.state(run.experiment if run else None)
+form.preset_row(state)
+fields, boxes = form.fields(state)
 training = run is not None or st.session_state.get("lab_train", False)
 with st.expander(
     "Architectures",
@@ -24,7 +25,7 @@ with st.expander(
     expanded=not training,
     icon=":material/account_tree:",
 ):
-    experiment = lab.form(state, fields)
+    experiment = form.form(state, fields)
 experiment = recorded(experiment, run.experiment if run else state.start, run, "lab")
 run = buttons(experiment, run, "lab", boxes)
 controls(run, experiment, "lab")

@@ -5,21 +5,22 @@ icon: account_tree
 
 import streamlit as st
 
-from skipviz.ui import anatomy, architecture, comparison, frame
-from skipviz.ui.lanes import counts
+from skipviz.ui import shell
+from skipviz.ui.architecture import anatomy, comparison, page
+from skipviz.ui.lab.lanes import counts
 
-st.html(frame.HERE / "assets/architecture.css")
+st.html(shell.HERE / "assets/architecture.css")
 st.title("Architecture")
-state = architecture.state()
-lanes = architecture.choose(state)
+state = page.state()
+lanes = page.choose(state)
 
 if lanes is not None:
     drawn, told = st.columns([7, 5], gap="large")
     if len(lanes) == 1:
         with drawn:
-            zoom = architecture.show_net(state, lanes[0])
+            zoom = page.show_net(state, lanes[0])
         with told:
-            architecture.compare_button(state, lanes)
+            page.compare_button(state, lanes)
             counts(lanes[0], zoom.wiring.name, None)
             anatomy.show_formula(lanes[0])
         names = ["All numbers", "Layers and shapes", "The unit's code", "Stand-alone module"]
@@ -38,8 +39,8 @@ if lanes is not None:
                 anatomy.show_standalone(lanes[0])
     else:
         with drawn:
-            architecture.show_difference(lanes[0], lanes[1])
+            page.show_difference(lanes[0], lanes[1])
         with told:
-            architecture.compare_button(state, lanes)
-            comparison.show_differences(*map(architecture.wired, lanes))
-    architecture.write_address(state, lanes)
+            page.compare_button(state, lanes)
+            comparison.show_differences(*map(page.wired, lanes))
+    page.write_address(state, lanes)

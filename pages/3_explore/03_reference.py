@@ -5,11 +5,12 @@ icon: table_chart
 
 import streamlit as st
 
-from skipviz.ui import frame, reference
+from skipviz.ui import shell
+from skipviz.ui.learn import reference
 from skipviz.ui.theme import is_dark
 
 st.title("Reference tables")
-st.html(frame.HERE / "assets/reference.css")
+st.html(shell.HERE / "assets/reference.css")
 dark = is_dark()
 wanted = reference.controls()
 

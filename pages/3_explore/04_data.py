@@ -5,12 +5,12 @@ icon: dataset
 
 import streamlit as st
 
-from skipviz.ui import data, own
+from skipviz.ui.data import add_set, page
 
 st.title("Data")
-data.show_next()
-data.show(data.choose())
+page.show_next()
+page.show(page.choose())
 st.header("Your own pictures", divider="gray")
-made = own.form()
+made = add_set.form()
 if made is not None:
-    data.show_next(made)
+    page.show_next(made)

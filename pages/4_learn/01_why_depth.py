@@ -3,7 +3,7 @@
 icon: layers
 """
 
-from skipviz.ui import lesson
+from skipviz.ui.learn import lesson
 
 lesson.begin(__file__, "More layers can say more. Why not simply stack them?")
 

@@ -3,7 +3,7 @@
 icon: trending_up
 """
 
-from skipviz.ui import lesson
+from skipviz.ui.learn import lesson
 
 lesson.begin(__file__, "Why does a deeper plain net do worse on its own training data?")
 

@@ -3,7 +3,7 @@
 icon: alt_route
 """
 
-from skipviz.ui import lesson
+from skipviz.ui.learn import lesson
 
 lesson.begin(__file__, "What does adding the input change?")
 

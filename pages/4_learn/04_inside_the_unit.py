@@ -3,7 +3,7 @@
 icon: view_agenda
 """
 
-from skipviz.ui import lesson
+from skipviz.ui.learn import lesson
 
 lesson.begin(__file__, "Addition, normalisation, activation: does their order matter?")
 

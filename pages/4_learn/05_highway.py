@@ -3,7 +3,7 @@
 icon: add_road
 """
 
-from skipviz.ui import lesson
+from skipviz.ui.learn import lesson
 
 lesson.begin(__file__, "What if a net could learn how much to carry?")
 

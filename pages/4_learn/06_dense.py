@@ -3,7 +3,7 @@
 icon: grid_on
 """
 
-from skipviz.ui import lesson
+from skipviz.ui.learn import lesson
 
 lesson.begin(__file__, "If one skip is good, why not keep everything?")
 

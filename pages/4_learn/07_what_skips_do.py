@@ -3,7 +3,7 @@
 icon: query_stats
 """
 
-from skipviz.ui import lesson
+from skipviz.ui.learn import lesson
 
 lesson.begin(__file__, "To gradients, to paths, to the loss landscape: four looks inside")
 

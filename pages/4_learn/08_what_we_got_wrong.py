@@ -3,7 +3,7 @@
 icon: rule
 """
 
-from skipviz.ui import lesson, misconceptions
+from skipviz.ui.learn import lesson, misconceptions
 
 lesson.begin(__file__, "Sentences that textbooks, slides and teachers repeat. Do they hold here?")
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from skipviz.core.declarations import Dataset, Files
 from skipviz.datafiles import reading
-from skipviz.declarations import Dataset, Files
 
 _PARTS = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from skipviz.declarations import Dataset
+from skipviz.core.declarations import Dataset
 
 FILE = Path(__file__).with_suffix(".npz")
 TEST_SIZE = 360

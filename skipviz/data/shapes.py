@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from skipviz.declarations import Dataset
+from skipviz.core.declarations import Dataset
 
 SIDE = 32
 TRAIN_SIZE, TEST_SIZE = 4000, 1000

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from skipviz.declarations import Dataset
+from skipviz.core.declarations import Dataset
 
 ARMS, TURNS, NOISE = 3, 1.25, 0.022
 TRAIN_SIZE, TEST_SIZE = 1500, 600

@@ -16,20 +16,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from skipviz import registry, user_datasets
-from skipviz.datafiles import (
-    archives,
-    arrays,
-    cache,
-    layout,
-    names,
-    pictures,
-    places,
-    splitting,
-)
+from skipviz.core import places, registry, user_datasets
+from skipviz.core.knob import SpecError, show
+from skipviz.datafiles import archives, arrays, cache, layout, names, pictures, splitting
 from skipviz.datafiles.archives import Source, Trouble
 from skipviz.datafiles.layout import Survey
-from skipviz.knob import SpecError, show
 
 SIDE = 32
 SIDES = (8, 128)

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, Protocol
 
+from skipviz.core.knob import SpecError, show
 from skipviz.datafiles import names
 from skipviz.datafiles.pictures import MOST_BYTES
-from skipviz.knob import SpecError, show
 
 MOST_FILES = 150_000
 MOST_TOTAL = 2 * 10**9

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from skipviz.core.declarations import listed
+from skipviz.core.knob import SpecError, show
 from skipviz.datafiles import archives, names
-from skipviz.declarations import listed
-from skipviz.knob import SpecError, show
 
 _PARTS = {
     "train": (

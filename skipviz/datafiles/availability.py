@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from skipviz.datafiles import cache, places
+from skipviz.core import places
+from skipviz.core.declarations import Files
+from skipviz.core.registry import dataset
+from skipviz.datafiles import cache
 from skipviz.datafiles.find import by_hand, find
-from skipviz.declarations import Files
-from skipviz.registry import dataset
 
 
 def missing(key: str) -> str:

@@ -25,12 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from skipviz.datafiles import find, places, replacing, splitting, statistics
-from skipviz.declarations import Dataset
-from skipviz.knob import SpecError
-from skipviz.registry import dataset
-from skipviz.strict_json import dumps
-from skipviz.user_datasets import ARRAYS
+from skipviz.core import atomic_files, places
+from skipviz.core.declarations import Dataset
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import dataset
+from skipviz.core.strict_json import dumps
+from skipviz.core.user_datasets import ARRAYS
+from skipviz.datafiles import find, splitting, statistics
 
 Arrays = tuple[Any, Any, Any, Any]
 
@@ -100,7 +101,7 @@ def keep_linear(key: str, result: dict[str, Any]) -> None:
     folder = entry(key, dataset(key))
     if folder is not None:
         with places.disk_errors(folder):
-            replacing.write_json(folder / "linear.json", result)
+            atomic_files.write_json(folder / "linear.json", result)
 
 
 def checked(key: str, declared: Dataset, loaded: Arrays) -> Arrays:
@@ -137,7 +138,7 @@ def store(folder: Path, loaded: Arrays, classes: int, /, **more: Any) -> None:
         }
         (half / "about.json").write_text(dumps(facts | more), encoding="utf-8")
         if not (folder / "about.json").is_file():
-            if folder.is_dir() and not replacing.discard(folder):
+            if folder.is_dir() and not atomic_files.discard(folder):
                 raise PermissionError(errno.EACCES, "in use", str(folder))
             os.rename(half, folder)
     except OSError:
@@ -154,7 +155,7 @@ def _sweep(folder: Path) -> None:
     for other in _entries(folder.name.rpartition("-")[0]):
         if other != folder and folder.is_dir():
             with suppress(OSError):  # it costs room, not the lesson
-                replacing.discard(other)
+                atomic_files.discard(other)
 
 
 def _home() -> Path:
@@ -198,7 +199,7 @@ def mapped(key: str) -> Arrays | None:
         if declared.folder:
             raise SpecError(f"data {key}: its files are damaged; add it again") from None
         with suppress(OSError):
-            replacing.discard(folder)
+            atomic_files.discard(folder)
         return None
 
 

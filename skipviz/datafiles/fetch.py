@@ -21,10 +21,11 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from skipviz.datafiles import find, places, reading
-from skipviz.datafiles.replacing import replace
-from skipviz.declarations import Files
-from skipviz.knob import SpecError
+from skipviz.core import places
+from skipviz.core.atomic_files import replace
+from skipviz.core.declarations import Files
+from skipviz.core.knob import SpecError
+from skipviz.datafiles import find, reading
 
 TIMEOUT_S = 30.0
 """A server that sends nothing for so long is given up."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from skipviz.datafiles import places
-from skipviz.declarations import Files
-from skipviz.knob import SpecError
+from skipviz.core import places
+from skipviz.core.declarations import Files
+from skipviz.core.knob import SpecError
 
 
 @dataclass(frozen=True)

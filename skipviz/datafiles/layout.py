@@ -13,11 +13,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from skipviz.core.declarations import listed
+from skipviz.core.knob import SpecError
 from skipviz.datafiles import archives, names
 from skipviz.datafiles.archives import Entry, Listing, Source, Trouble
 from skipviz.datafiles.pictures import ENDINGS
-from skipviz.declarations import listed
-from skipviz.knob import SpecError
 
 ANNOTATIONS, NAMES = "val_annotations.txt", "classes.json"
 _EACH = 3

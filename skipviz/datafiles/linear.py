@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from skipviz import packages
+from skipviz.core import packages
+from skipviz.core.registry import dataset
 from skipviz.datafiles import cache
-from skipviz.registry import dataset
 
 ROWS = 10_000
 STEPS = 60

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from skipviz import packages
-from skipviz.datafiles import find, places
-from skipviz.declarations import Files
-from skipviz.knob import SpecError
+from skipviz.core import packages, places
+from skipviz.core.declarations import Files
+from skipviz.core.knob import SpecError
+from skipviz.datafiles import find
 
 Arrays = tuple[Any, Any, Any, Any]
 

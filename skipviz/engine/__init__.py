@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from skipviz.core.frame import Frame, LaneFrame
 from skipviz.engine.training import Training, train
-from skipviz.frame import Frame, LaneFrame
 
 __all__ = ["Frame", "LaneFrame", "Training", "train"]

@@ -17,11 +17,11 @@ from typing import Any
 
 import filelock
 
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.placing import KINDS, Placing
 from skipviz.engine import device as devices
 from skipviz.engine.device_choice import keep, kept, path
 from skipviz.engine.training import Training
-from skipviz.placing import KINDS, Placing
-from skipviz.spec import Experiment, Lane
 
 BUDGET_S = 3.0
 """All measurements together; what is not done by then is not measured."""

@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import torch
 
-from skipviz.knob import SpecError
-from skipviz.spec import Experiment
+from skipviz.core.experiment import Experiment
+from skipviz.core.knob import SpecError
 
 
 def available() -> list[dict[str, Any]]:

@@ -19,12 +19,12 @@ from typing import Any
 
 import torch
 
-from skipviz.datafiles import places, replacing
+from skipviz.core import atomic_files, places
+from skipviz.core.experiment import Experiment
+from skipviz.core.knob import SpecError
+from skipviz.core.placing import Placing
 from skipviz.engine import device as devices
 from skipviz.engine import fused
-from skipviz.knob import SpecError
-from skipviz.placing import Placing
-from skipviz.spec import Experiment
 
 
 def placing() -> Placing:
@@ -94,6 +94,6 @@ def keep(measured: Placing) -> None:
     try:
         with places.disk_errors(places.cache()):
             path().parent.mkdir(parents=True, exist_ok=True)
-            replacing.write_json(path(), value)
+            atomic_files.write_json(path(), value)
     except (OSError, SpecError):
         pass

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from skipviz.datafiles.firsts import spread
-from skipviz.engine.feed import Feed
+from skipviz.datafiles.class_samples import spread
+from skipviz.engine.batches import Feed
 
 STATISTICS_BATCHES = 16
 """BatchNorm's statistics are averages over so many training batches."""

@@ -1,5 +1,5 @@
 """What is read off a net while it trains: activations, gradients and gates, at the places its
-wiring names. Norms are exact on every device (`engine/exact.py`).
+wiring names. Norms are exact on every device (`engine/exact_sums.py`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from skipviz.engine.exact import norms
-from skipviz.wiring import Wiring
+from skipviz.core.wiring import Wiring
+from skipviz.engine.exact_sums import norms
 
 
 class Instruments:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skipviz.datafiles.firsts import firsts, spread
-from skipviz.engine.feed import Feed
-from skipviz.pictured import MAPS_PER_RUN, Picture, Place, every, pictures
-from skipviz.spec import Experiment
+from skipviz.core.experiment import Experiment
+from skipviz.core.map_plan import MAPS_PER_RUN, Picture, Place, every, pictures
+from skipviz.datafiles.class_samples import firsts, spread
+from skipviz.engine.batches import Feed
 
 Seen = tuple[list[Tensor], list[Tensor]]
 """T of each unit, no entry where it has none, and y of each unit, (B, C)."""

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.registry import architecture
 from skipviz.engine import device as devices
-from skipviz.engine import exact
-from skipviz.engine.abreast import draws
-from skipviz.engine.careful import DROPOUT, carefully
+from skipviz.engine import exact_sums
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
 from skipviz.engine.optimise import Adam, Sgd, clip, optimiser
-from skipviz.registry import architecture
-from skipviz.spec import Experiment, Lane
+from skipviz.engine.precise_layers import DROPOUT, carefully
+from skipviz.engine.thread_pool import draws
 
 
 class NetTrainer:
@@ -73,7 +73,7 @@ class NetTrainer:
         if measure:
             self.instruments.watch()
         logits, loss = self.differentiate(x, y)
-        read = exact.on_host(self.reading(loss, logits, y)) if measure else None
+        read = exact_sums.on_host(self.reading(loss, logits, y)) if measure else None
         finite = math.isfinite(read[0]) if read is not None else bool(loss.isfinite())
         if not finite and self.diverged_at is None:
             self.diverged_at = step

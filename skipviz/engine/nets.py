@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from skipviz.declarations import Dataset
+from skipviz.core.declarations import Dataset
+from skipviz.core.experiment import Lane
 from skipviz.models import from_settings
-from skipviz.spec import Lane
 
 
 def make_net(lane: Lane, data: str | Dataset, seed: int) -> nn.Module:

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from skipviz.engine.exact import joint
-from skipviz.spec import Experiment
+from skipviz.core.experiment import Experiment
+from skipviz.engine.exact_sums import joint
 
 Tensors = list[torch.Tensor]
 

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skipviz.engine import exact
-from skipviz.engine.exact import norms_of
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.registry import architecture
+from skipviz.core.wiring import Wiring
+from skipviz.engine import exact_sums
+from skipviz.engine.exact_sums import norms_of
 from skipviz.engine.optimise import optimiser
-from skipviz.registry import architecture
-from skipviz.spec import Experiment, Lane
-from skipviz.wiring import Wiring
 
 aten = torch.ops.aten
 
@@ -356,7 +356,7 @@ class Stack:
             columns.append(self._buffers["parts"][:, :, w:].mean((2, 3)).to(scales.dtype))
         if self.shape.fixed:
             columns.append(torch.full_like(scales[1:], self.shape.fixed[0]))
-        whole = exact.on_host(torch.cat(columns).T)
+        whole = exact_sums.on_host(torch.cat(columns).T)
         return [row[places] for row, places in zip(whole, self._places, strict=True)]
 
     def state(self) -> dict[str, Any]:

@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from skipviz.declarations import Probe
+from skipviz.core.declarations import Probe
+from skipviz.core.experiment import Experiment
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import architecture
+from skipviz.core.wiring import Wiring
 from skipviz.engine import device as devices
+from skipviz.engine.batches import Feed
 from skipviz.engine.device_choice import placed
 from skipviz.engine.evaluate import Examiner
-from skipviz.engine.feed import Feed
 from skipviz.engine.nets import make_net
-from skipviz.knob import SpecError
-from skipviz.registry import architecture
-from skipviz.spec import Experiment
-from skipviz.wiring import Wiring
 
 
 @dataclass(frozen=True)

@@ -18,22 +18,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from skipviz.engine import captured
+from skipviz.core.experiment import Experiment
+from skipviz.core.frame import Frame
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import refuse_idle
+from skipviz.core.schedule import changed, merged, rate
+from skipviz.engine import cuda_graph
 from skipviz.engine import device as devices
-from skipviz.engine.abreast import Abreast, draws
+from skipviz.engine.batches import Feed
 from skipviz.engine.device_choice import placed
 from skipviz.engine.evaluate import Examiner
-from skipviz.engine.feed import Feed
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
 from skipviz.engine.maps import Chain, Maps
 from skipviz.engine.net_trainer import NetTrainer, dropout_seed
+from skipviz.engine.pending import Unread
 from skipviz.engine.stacked import Shape, Stack, shape_of
-from skipviz.engine.unread import Unread
-from skipviz.frame import Frame
-from skipviz.knob import SpecError
-from skipviz.registry import refuse_idle
-from skipviz.schedule import changed, merged, rate
-from skipviz.spec import Experiment
+from skipviz.engine.thread_pool import Abreast, draws
 
 
 class Training:
@@ -74,8 +74,8 @@ class Training:
         self._abreast = Abreast(
             [trainer.net for trainer in self._alone], devices.threads(experiment)
         )
-        recordable = self._alone and captured.claims(self.device)
-        self._captured = captured.Captured(self._alone, self.feed) if recordable else None
+        recordable = self._alone and cuda_graph.claims(self.device)
+        self._captured = cuda_graph.Captured(self._alone, self.feed) if recordable else None
         self._draws = any(draws(trainer.net) for trainer in self._alone)
         self._unread: list[Unread] = []
         self._ready: list[Frame] = []

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from skipviz.core.scene import Chart, Series
 from skipviz.figures import theme
-from skipviz.scene import Chart, Series
 
 HEIGHT_PX = 460
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x")

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from skipviz.escapes import plotly
+from skipviz.core.escapes import plotly
 from skipviz.figures import theme
 from skipviz.figures.layout import LAYER, laid_out
 

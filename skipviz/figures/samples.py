@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
-from skipviz.escapes import plotly
+from skipviz.core.escapes import plotly
 from skipviz.figures import theme
 
 CHANNELS = {1: ("grey",), 2: ("x", "y"), 3: ("red", "green", "blue")}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from skipviz import final
+from skipviz.core import final
 from skipviz.figures import theme
 from skipviz.figures.layout import DASHES, LAYER, above, laid_out
 

@@ -12,12 +12,12 @@ from typing import Literal
 
 import graphviz
 
+from skipviz.core.knob import SpecError
+from skipviz.core.wiring import Wiring
 from skipviz.graphs import zooms
 from skipviz.graphs.diffs import diff_drawing
 from skipviz.graphs.dot import Painter, digraph
 from skipviz.graphs.drawing import Drawing
-from skipviz.knob import SpecError
-from skipviz.wiring import Wiring
 
 __all__ = ["Zoom", "diff", "drawing", "net"]
 

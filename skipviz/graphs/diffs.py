@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
+from skipviz.core.wiring import INPUT, JOINS, Op, Stage, Unit, Wiring
 from skipviz.graphs.columns import in_columns
 from skipviz.graphs.drawing import Drawing, Link, Mark, Node, NodeKind, shape_text
-from skipviz.wiring import INPUT, JOINS, Op, Stage, Unit, Wiring
 
 Ends = dict[str, str]
 """The last node drawn of each net: {"a": id, "b": id}."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from skipviz.wiring import INPUT, JOINS, Op, Role, Shape, Unit
+from skipviz.core.wiring import INPUT, JOINS, Op, Role, Shape, Unit
 
 NodeKind = Literal["box", "unit", "join", "end", "split", "note"]
 Mark = Literal["", "a", "b", "changed"]

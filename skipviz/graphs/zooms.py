@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from skipviz.core.wiring import JOINS, Stage, Unit, Wiring
 from skipviz.graphs.columns import turn
 from skipviz.graphs.drawing import Drawing, Link, Node, draw_unit, plural, runs, shape_text
-from skipviz.wiring import JOINS, Stage, Unit, Wiring
 
 MAX_COLUMN = 2
 """Stages under each other that can be read from the last row."""

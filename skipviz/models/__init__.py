@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from skipviz import registry
+from skipviz.core import registry
 
 if TYPE_CHECKING:
     from torch import nn

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.declarations import Architecture
-from skipviz.knob import Knob, SpecError
+from skipviz.core.declarations import Architecture
+from skipviz.core.knob import Knob, SpecError
 
 MAX_DEPTH = 1202
 IMAGENET_DEPTHS: dict[int, tuple[int, ...]] = {

@@ -11,8 +11,8 @@ from functools import lru_cache
 from math import prod
 from typing import Any, Protocol
 
+from skipviz.core.wiring import Body, Shape, Stage, Unit, Wiring
 from skipviz.models.steps import Chain, Sketch, Step, Style
-from skipviz.wiring import Body, Shape, Stage, Unit, Wiring
 
 
 class UnitPlan(Protocol):

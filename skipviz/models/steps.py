@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import Any
 
-from skipviz.wiring import INPUT, Body, Edge, Op, Role, Shape
+from skipviz.core.wiring import INPUT, Body, Edge, Op, Role, Shape
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -32,13 +32,13 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from skipviz.engine import exact, gated, trunk
+    from skipviz.engine import ablation, exact_sums, gate_stats
 
-    rows = trunk.evenly(trained, lane, samples, passes=4)
+    rows = ablation.evenly(trained, lane, samples, passes=4)
     sums: list[Any] = []
     low, high, closed, values = 1.0, 0.0, 0, 0
-    for _, ts, _ in gated.passes(trained, lane, rows):
-        sums = [exact.on_host(t).sum(0) + (sums[i] if sums else 0) for i, t in enumerate(ts)]
+    for _, ts, _ in gate_stats.passes(trained, lane, rows):
+        sums = [exact_sums.on_host(t).sum(0) + (sums[i] if sums else 0) for i, t in enumerate(ts)]
         low = min(low, *(float(t.min()) for t in ts))
         high = max(high, *(float(t.max()) for t in ts))
         closed += sum(int((t == 0).sum()) for t in ts)
@@ -50,8 +50,8 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
         "base": _scored(trained, lane, rows, []),
         "per_cell": _scored(trained, lane, rows, means),
         "per_layer": _scored(trained, lane, rows, [m.mean().expand_as(m) for m in means]),
-        "smallest": gated.number(low),
-        "largest": gated.number(high),
+        "smallest": gate_stats.number(low),
+        "largest": gate_stats.number(high),
         "closed": closed,
         "values": values,
     }
@@ -59,7 +59,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
 
 def _scored(trained: Trained, lane: int, rows: Any, means: list[Any]) -> dict[str, Any]:
     """Loss and accuracy while every gate says `means`; of no means, as it is."""
-    from skipviz.engine import gated, trunk
+    from skipviz.engine import ablation, gate_stats
 
     net, gates = trained.nets[lane], trained.wirings[lane].gates
     hooks = [
@@ -69,11 +69,11 @@ def _scored(trained: Trained, lane: int, rows: Any, means: list[Any]) -> dict[st
         for gate, mean in zip(gates, means, strict=False)
     ]
     try:
-        loss, accuracy = trunk.score(trained, lane, rows)
+        loss, accuracy = ablation.score(trained, lane, rows)
     finally:
         for hook in hooks:
             hook.remove()
-    return {"loss": gated.number(loss), "accuracy": gated.number(accuracy)}
+    return {"loss": gate_stats.number(loss), "accuracy": gate_stats.number(accuracy)}
 
 
 PROBE = Probe(

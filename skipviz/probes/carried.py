@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -22,12 +22,12 @@ def measure(trained: Trained, samples: int) -> dict[str, Any]:
         stripes, stripes_own, lengths, median, mean_length, longest
         correlation, change, first, last, early
     """
-    from skipviz.engine import gated
+    from skipviz.engine import gate_stats
 
     states = {"init": trained.at_init(), "now": trained}
     lanes = [
         {"gated": bool(wiring.gates)}
-        | {name: gated.carried(state, lane, samples) for name, state in states.items()}
+        | {name: gate_stats.carried(state, lane, samples) for name, state in states.items()}
         for lane, wiring in enumerate(trained.wirings)
     ]
     return {"step": trained.step, "lanes": lanes}

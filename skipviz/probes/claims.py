@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -81,24 +81,24 @@ def _numbers(trained: Trained, start: Trained, lane: int, samples: int) -> dict[
     import numpy as np
     import torch
 
-    from skipviz.engine import exact, gated, trunk
+    from skipviz.engine import ablation, exact_sums, gate_stats
 
-    counted = gated.carried(trained, lane, samples)
+    counted = gate_stats.carried(trained, lane, samples)
     found = {
         "sparse": counted["below_01"],
         "stripes": counted["stripes"],
         "early": counted["early"],
         **dict.fromkeys(("decreased", "deeper", "inverse")),
     }
-    biases = gated.biases(trained, lane)
+    biases = gate_stats.biases(trained, lane)
     if biases:
-        now, before = torch.cat(biases), torch.cat(gated.biases(start, lane))
+        now, before = torch.cat(biases), torch.cat(gate_stats.biases(start, lane))
         sums = np.zeros(len(biases))
-        rows = trunk.evenly(trained, lane, samples)
-        for _, ts, _ in gated.passes(trained, lane, rows):
-            sums += [exact.on_host(gated.pooled(t)).mean(1).sum() for t in ts]
-        means = np.array([exact.on_host(bias).mean() for bias in biases])
-        found["decreased"] = gated.number(float((now < before).float().mean()))
+        rows = ablation.evenly(trained, lane, samples)
+        for _, ts, _ in gate_stats.passes(trained, lane, rows):
+            sums += [exact_sums.on_host(gate_stats.pooled(t)).mean(1).sum() for t in ts]
+        means = np.array([exact_sums.on_host(bias).mean() for bias in biases])
+        found["decreased"] = gate_stats.number(float((now < before).float().mean()))
         found["deeper"] = _correlation(np.arange(len(means)), means)
         found["inverse"] = _correlation(means, sums)
     return found
@@ -106,11 +106,11 @@ def _numbers(trained: Trained, start: Trained, lane: int, samples: int) -> dict[
 
 def _correlation(x: Any, y: Any) -> float | None:
     """Pearson's, of two vectors (n,); None where one of them is constant."""
-    from skipviz.engine import gated
+    from skipviz.engine import gate_stats
 
     x, y = x - x.mean(), y - y.mean()
     scale = float((x**2).sum() ** 0.5 * (y**2).sum() ** 0.5)
-    value = gated.number(float((x * y).sum()) / scale) if scale > 1e-12 else None
+    value = gate_stats.number(float((x * y).sum()) / scale) if scale > 1e-12 else None
     return value if value is None else float(value)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob, SpecError
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob, SpecError
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -66,10 +66,10 @@ def _filters(trained: Trained, lane: int) -> Any:
 
 def _rounded(values: Any) -> Any:
     """Nested lists, each number to a ten-thousandth of the largest: what a picture needs."""
-    from skipviz.engine import exact
+    from skipviz.engine import exact_sums
 
     unit = max(float(values.abs().max()), 1e-300) / 1e4
-    return [_steps(part, unit) for part in exact.on_host(values)]
+    return [_steps(part, unit) for part in exact_sums.on_host(values)]
 
 
 def _steps(values: Any, unit: float) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob, SpecError
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob, SpecError
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -43,41 +43,41 @@ def measure(trained: Trained, lane: int, sample: int, when: str, maps: int) -> d
 def _means(trained: Trained, lane: int) -> dict[str, Any]:
     import torch
 
-    from skipviz.engine import exact, gated, trunk
+    from skipviz.engine import ablation, exact_sums, gate_stats
 
-    rows = trunk.evenly(trained, lane)
+    rows = ablation.evenly(trained, lane)
     mean: list[Any] = []
     out: list[Any] = []
-    for _, ts, xs in gated.passes(trained, lane, rows):
-        sums = [exact.on_host(gated.pooled(t)).sum(0) for t in ts]
+    for _, ts, xs in gate_stats.passes(trained, lane, rows):
+        sums = [exact_sums.on_host(gate_stats.pooled(t)).sum(0) for t in ts]
         mean = [a + b for a, b in zip(mean, sums, strict=True)] if mean else sums
-        sums = [exact.on_host(gated.pooled(x)).sum(0) for x in _rows(trained, lane, xs)]
+        sums = [exact_sums.on_host(gate_stats.pooled(x)).sum(0) for x in _rows(trained, lane, xs)]
         out = [a + b for a, b in zip(out, sums, strict=True)] if out else sums
     return {
         "samples": len(rows),
         "of": len(trained.feed.labels),
         "depth": [point.depth for point in _rows(trained, lane, trained.wirings[lane].points)],
-        "bias": gated.number(list(map(torch.Tensor.tolist, gated.biases(trained, lane)))),
-        "mean": gated.number([(each / len(rows)).tolist() for each in mean]),
-        "mean_output": gated.number([(each / len(rows)).tolist() for each in out]),
+        "bias": gate_stats.number(list(map(torch.Tensor.tolist, gate_stats.biases(trained, lane)))),
+        "mean": gate_stats.number([(each / len(rows)).tolist() for each in mean]),
+        "mean_output": gate_stats.number([(each / len(rows)).tolist() for each in out]),
     }
 
 
 def _one(trained: Trained, lane: int, sample: int, maps: int) -> dict[str, Any]:
     import torch
 
-    from skipviz.engine import gated
+    from skipviz.engine import gate_stats
 
     row = torch.tensor([sample], device=trained.device)
-    _, ts, xs = next(gated.passes(trained, lane, row))
+    _, ts, xs = next(gate_stats.passes(trained, lane, row))
     found = {
-        "sample_gate": gated.number([gated.pooled(t)[0].tolist() for t in ts]),
-        "sample_output": gated.number(
-            [gated.pooled(x)[0].tolist() for x in _rows(trained, lane, xs)]
+        "sample_gate": gate_stats.number([gate_stats.pooled(t)[0].tolist() for t in ts]),
+        "sample_output": gate_stats.number(
+            [gate_stats.pooled(x)[0].tolist() for x in _rows(trained, lane, xs)]
         ),
     }
     if maps and ts and ts[0].dim() == 4:
-        found["maps"] = gated.number([t[0, :maps].tolist() for t in ts])
+        found["maps"] = gate_stats.number([t[0, :maps].tolist() for t in ts])
     return found
 
 

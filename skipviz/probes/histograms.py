@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob, SpecError
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob, SpecError
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -62,9 +62,9 @@ def _histogram(place: Any, values: Any) -> dict[str, Any]:
     """Counts between the smallest and the largest value, in float64 on the CPU."""
     import numpy as np
 
-    from skipviz.engine import exact
+    from skipviz.engine import exact_sums
 
-    flat = exact.on_host(values).ravel()
+    flat = exact_sums.on_host(values).ravel()
     finite = flat[np.isfinite(flat)]
     if not finite.size:
         finite = np.zeros(1)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skipviz import final
-from skipviz.declarations import Probe
-from skipviz.knob import Knob
+from skipviz.core import final
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,7 +38,7 @@ def _lane(
 ) -> dict[str, Any] | None:
     import torch
 
-    from skipviz.engine.seeing import short, some
+    from skipviz.engine.hooks import short, some
 
     settings = trained.experiment.lanes[lane].settings(trained.experiment.dataset)
     dense = settings["backbone"] == "dense" and settings["norm"] == "none"
@@ -68,8 +68,8 @@ def _deeper(trained: Trained, lane: int, insert: int) -> nn.Module:
     """The lane's net with `insert` more layers in front of its head, each W = 1 and b = 0."""
     import torch
 
+    from skipviz.core.experiment import Lane
     from skipviz.engine.nets import make_net
-    from skipviz.spec import Lane
 
     given = trained.experiment.lanes[lane]
     settings = given.settings(trained.experiment.dataset)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -34,7 +34,7 @@ def _lane(trained: Trained, lane: int, points: int, reach: float, samples: int) 
     import torch
     from torch import nn
 
-    from skipviz.engine.seeing import on_batch_statistics, short, some
+    from skipviz.engine.hooks import on_batch_statistics, short, some
 
     net = on_batch_statistics(trained.nets[lane])
     x, y = some(trained, samples)
@@ -92,7 +92,7 @@ def _sharpest(net: Any, x: Any, y: Any, seed: int, turns: int = 40) -> float:
     import torch
     from torch import nn
 
-    from skipviz.engine.exact import joint
+    from skipviz.engine.exact_sums import joint
 
     weights = [w for w in net.parameters() if w.requires_grad]
     loss = nn.functional.cross_entropy(net(x), y)

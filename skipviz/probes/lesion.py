@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob, SpecError
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob, SpecError
 
 if TYPE_CHECKING:
+    from skipviz.engine.ablation import Lesion
     from skipviz.engine.trained import Trained
-    from skipviz.engine.trunk import Lesion
 
 DROP = 0.05
 """A unit whose loss costs more than 5 percentage points of accuracy is counted as needed."""
@@ -36,7 +36,7 @@ def measure(trained: Trained, lane: int, layers: str, alone: bool, samples: int)
     half               {"depth", "loss", "accuracy"} without a random half of them
     several            the same without the units that hold the `layers`; None where there is none
     """
-    from skipviz.engine import trunk
+    from skipviz.engine import ablation
 
     chosen = range(len(trained.nets)) if lane < 0 else [lane]
     if lane >= len(trained.nets):
@@ -44,12 +44,12 @@ def measure(trained: Trained, lane: int, layers: str, alone: bool, samples: int)
     depths = _depths(layers)
     lanes = []
     for i in chosen:
-        units = trunk.lesions(trained.wirings[i])
+        units = ablation.lesions(trained.wirings[i])
         several = [unit for unit in units if any(depth in unit.layers for depth in depths)]
         if depths and not several and len(chosen) == 1:
             raise SpecError(f"layers '{layers}': no unit that can be taken out holds one of them")
         passes = max(1, len(units) / 2)
-        rows = trunk.evenly(trained, i, samples, passes, work=SECONDS * trunk.WORK)
+        rows = ablation.evenly(trained, i, samples, passes, work=SECONDS * ablation.WORK)
         found = {"lane": i} | _together(trained, i, units, several, rows)
         if alone and units:
             found |= _alone(trained, i, units, rows, found["base"]["accuracy"])
@@ -85,15 +85,15 @@ def _alone(
     trained: Trained, lane: int, units: list[Lesion], rows: Any, base: float
 ) -> dict[str, Any]:
     """Each unit taken out in turn."""
-    from skipviz.engine import gated, trunk
+    from skipviz.engine import ablation, gate_stats
 
-    losses, accuracies = trunk.each(trained, lane, units, rows)
+    losses, accuracies = ablation.each(trained, lane, units, rows)
     return {
-        "loss": gated.number(losses),
-        "accuracy": gated.number(accuracies),
-        "mean": gated.number(float(accuracies.mean())),
-        "worst": gated.number(float(accuracies.min())),
-        "needed": gated.number(float((base - accuracies > DROP).mean())),
+        "loss": gate_stats.number(losses),
+        "accuracy": gate_stats.number(accuracies),
+        "mean": gate_stats.number(float(accuracies.mean())),
+        "worst": gate_stats.number(float(accuracies.min())),
+        "needed": gate_stats.number(float((base - accuracies > DROP).mean())),
     }
 
 
@@ -106,14 +106,14 @@ def _half(units: list[Lesion], seed: int) -> list[Lesion]:
 
 
 def _without(trained: Trained, lane: int, units: list[Lesion], rows: Any) -> dict[str, Any]:
-    from skipviz.engine import gated, trunk
+    from skipviz.engine import ablation, gate_stats
 
-    with trunk.without(trained.nets[lane], units):
-        loss, accuracy = trunk.score(trained, lane, rows)
+    with ablation.without(trained.nets[lane], units):
+        loss, accuracy = ablation.score(trained, lane, rows)
     return {
         "depth": [unit.depth for unit in units],
-        "loss": gated.number(loss),
-        "accuracy": gated.number(accuracy),
+        "loss": gate_stats.number(loss),
+        "accuracy": gate_stats.number(accuracy),
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import comb
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -35,7 +35,7 @@ def _lane(trained: Trained, lane: int, samples: int, draws: int) -> dict[str, An
     import numpy as np
     import torch
 
-    from skipviz.engine.seeing import short
+    from skipviz.engine.hooks import short
 
     chain, labels = _chain(trained, lane, samples)
     n = sum(joined for _, _, joined in chain)
@@ -82,7 +82,7 @@ def _chain(trained: Trained, lane: int, samples: int) -> tuple[list[tuple[Any, A
     add up); and the samples' labels."""
     import torch
 
-    from skipviz.engine.seeing import has_two_ways, on_batch_statistics, seen, some
+    from skipviz.engine.hooks import has_two_ways, on_batch_statistics, seen, some
 
     net, wiring = on_batch_statistics(trained.nets[lane]), trained.wirings[lane]
     paths = [unit.path for unit in wiring.units]
@@ -105,8 +105,8 @@ def _follow(chain: list[tuple[Any, Any, bool]], labels: Any, through: Any) -> An
     import torch
     from torch import nn
 
-    from skipviz.engine import exact
-    from skipviz.engine.seeing import after, two_ways
+    from skipviz.engine import exact_sums
+    from skipviz.engine.hooks import after, two_ways
 
     paths, n = through.shape
     grad, place = None, n
@@ -132,7 +132,7 @@ def _follow(chain: list[tuple[Any, Any, bool]], labels: Any, through: Any) -> An
         mask = through[:, place].to(x).view(paths, *[1] * x.dim())
         grad = mask * (whole - around) + (1 - mask) * around
     assert grad is not None
-    return exact.on_host(exact.norms_of(grad.flatten(1)[:, None].contiguous()))
+    return exact_sums.on_host(exact_sums.norms_of(grad.flatten(1)[:, None].contiguous()))
 
 
 PROBE = Probe(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -28,8 +28,8 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import torch
     from torch import nn
 
-    from skipviz.engine.exact import norms, on_host
-    from skipviz.engine.seeing import on_batch_statistics, seen, short, some
+    from skipviz.engine.exact_sums import norms, on_host
+    from skipviz.engine.hooks import on_batch_statistics, seen, short, some
 
     net, points = on_batch_statistics(trained.nets[lane]), trained.wirings[lane].points
     x, y = some(trained, samples)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -30,7 +30,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import torch
     from torch import nn
 
-    from skipviz.engine.seeing import on_batch_statistics, short, some
+    from skipviz.engine.hooks import on_batch_statistics, short, some
 
     net, fresh = on_batch_statistics(trained.nets[lane]), trained.fresh(lane)
     x, y = some(trained, samples)
@@ -62,7 +62,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
 
 def short_or_none(rows: list[list[float | None]]) -> list[list[float | None]]:
     """Rows with six digits; None stays."""
-    from skipviz.engine.seeing import short
+    from skipviz.engine.hooks import short
 
     return [[None if value is None else short(value) for value in row] for row in rows]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob, SpecError
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob, SpecError
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -45,9 +45,9 @@ def _deviations(trained: Trained, lane: int) -> tuple[int, list[Any], list[int]]
     import torch
     from torch.nn.functional import one_hot
 
-    from skipviz.engine import exact, gated, trunk
+    from skipviz.engine import ablation, exact_sums, gate_stats
 
-    rows = trunk.evenly(trained, lane)
+    rows = ablation.evenly(trained, lane)
     labels, count = trained.feed.labels[rows], trained.experiment.dataset.num_classes
     rng = np.random.default_rng([trained.seed, SHUFFLES])
     orders = [torch.from_numpy(rng.permutation(len(rows))) for _ in range(SHUFFLES)]
@@ -55,12 +55,12 @@ def _deviations(trained: Trained, lane: int) -> tuple[int, list[Any], list[int]]
     member = one_hot(taught, count).float().flatten(1)  # (n, (1 + shuffles) · classes)
     sums: list[Any] = []
     place = 0
-    for part, ts, _ in gated.passes(trained, lane, rows):
+    for part, ts, _ in gate_stats.passes(trained, lane, rows):
         of_part = member[place : place + len(part)].T
         place += len(part)
-        added = [exact.on_host(of_part @ gated.pooled(t)) for t in ts]
+        added = [exact_sums.on_host(of_part @ gate_stats.pooled(t)) for t in ts]
         sums = [a + b for a, b in zip(sums, added, strict=True)] if sums else added
-    count_of = exact.on_host(member).sum(0)[:, None]
+    count_of = exact_sums.on_host(member).sum(0)[:, None]
     sizes = np.maximum(count_of, 1)
     total = [each[:count].sum(0) / len(rows) for each in sums]
     there = count_of > 0  # a class without samples deviates from nothing
@@ -85,7 +85,7 @@ def _shown(classes: str, found: list[Any], count: int) -> list[int]:
 
 
 def _said(found: list[Any], shown: list[int], depths: list[int]) -> dict[str, Any]:
-    from skipviz.engine import gated
+    from skipviz.engine import gate_stats
 
     true = [_spread([layer[:1] for layer in found])]
     null = [_spread([layer[s : s + 1] for layer in found]) for s in range(1, 1 + SHUFFLES)]
@@ -100,8 +100,8 @@ def _said(found: list[Any], shown: list[int], depths: list[int]) -> dict[str, An
         "depth": depths,
         "maps": maps,
         "null": shuffled,
-        "of_classes": {name: gated.number(value) for name, value in true[0].items()},
-        "of_null": {name: gated.number(value) for name, value in mean.items()},
+        "of_classes": {name: gate_stats.number(value) for name, value in true[0].items()},
+        "of_null": {name: gate_stats.number(value) for name, value in mean.items()},
     }
 
 

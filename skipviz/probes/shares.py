@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -29,7 +29,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import torch
     from torch import nn
 
-    from skipviz.engine.seeing import has_two_ways, on_batch_statistics, seen, short, some
+    from skipviz.engine.hooks import has_two_ways, on_batch_statistics, seen, short, some
 
     net, wiring = on_batch_statistics(trained.nets[lane]), trained.wirings[lane]
     points = list(wiring.points)
@@ -61,8 +61,8 @@ def _unit(unit: Any, x: Any, grad: Any) -> tuple[float, float, float]:
     the gradient at its output."""
     import torch
 
-    from skipviz.engine.exact import norms
-    from skipviz.engine.seeing import after, two_ways
+    from skipviz.engine.exact_sums import norms
+    from skipviz.engine.hooks import after, two_ways
 
     x = x.requires_grad_()
     carried, changed, joined = two_ways(unit, x)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
     from skipviz.engine.trained import Trained
@@ -32,8 +32,8 @@ def _lane(trained: Trained, lane: int, lines: int) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from skipviz.engine.exact import on_host
-    from skipviz.engine.seeing import on_batch_statistics, short
+    from skipviz.engine.exact_sums import on_host
+    from skipviz.engine.hooks import on_batch_statistics, short
 
     net = on_batch_statistics(trained.nets[lane])
     rng = np.random.default_rng(trained.seed)

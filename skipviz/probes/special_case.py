@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipviz.declarations import Probe
-from skipviz.knob import Knob
+from skipviz.core.declarations import Probe
+from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,13 +48,13 @@ def _stackable(wiring: Any) -> bool:
 def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import torch
 
-    from skipviz.engine import exact, gated, trunk
+    from skipviz.engine import ablation, exact_sums, gate_stats
 
     net, units = trained.nets[lane], trained.wirings[lane].units[1:-1]
-    rows = trunk.evenly(trained, lane, samples)
+    rows = ablation.evenly(trained, lane, samples)
     learned = [net.get_submodule(f"{unit.path}.transform") for unit in units]
     rectified = [_rectified(h) for h in learned]
-    with torch.no_grad(), exact.on_cpu():
+    with torch.no_grad(), exact_sums.on_cpu():
         x = net.get_submodule("stem")(trained.feed.pictures(rows)).cpu().double()
         results = {}
         for name, layers in (("learned", learned), ("rectified", rectified)):
@@ -71,9 +71,9 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
             "layers": len(units),
             "samples": len(rows),
             "uncoupled": float((whole - residual).abs().max()),
-            "coupled": gated.number(_share(halved, bare)),
-            "as_learned": gated.number(_share(results["learned"][1], residual)),
-            "log2": gated.number(size),
+            "coupled": gate_stats.number(_share(halved, bare)),
+            "as_learned": gate_stats.number(_share(results["learned"][1], residual)),
+            "log2": gate_stats.number(size),
             "same_class": float((classes[0] == classes[1]).float().mean()),
         }
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from re import fullmatch
 from typing import Any, Literal
 
-from skipviz.registry import architecture
-from skipviz.spec import Lane
+from skipviz.core.experiment import Lane
+from skipviz.core.registry import architecture
 
 HERE = Path(__file__).parent
 ORDER = (

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skipviz.presets import DENSE
-from skipviz.scene import Chart, Evidence, Expectation, Figure, Scene, Series, curve, ratio
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.presets import DENSE
+from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, curve, ratio
 
 SHALLOW, DEEP = 20, 56
 DROP_RATE = 0.1

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skipviz.presets import DENSE
-from skipviz.scene import Ask, Evidence, Expectation, Figure, Scene
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.presets import DENSE
+from skipviz.core.scene import Ask, Evidence, Expectation, Figure, Scene
 
 DEPTH = 51
 UNITS = (DEPTH - 1) // 2

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from skipviz.presets import DENSE
-from skipviz.registry import architecture
-from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, best, ratio
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.presets import DENSE
+from skipviz.core.registry import architecture
+from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, best, ratio
 
 DEPTH, GROWTH = 13, 8
 _NET = DENSE | {"depth": DEPTH, "growth_rate": GROWTH}

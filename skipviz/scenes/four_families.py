@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from skipviz.presets import DENSE
-from skipviz.registry import architecture
-from skipviz.scene import Chart, Evidence, Expectation, Figure, Scene, Series, best, ratio
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.presets import DENSE
+from skipviz.core.registry import architecture
+from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, best, ratio
 
 DEPTH = 26
 RATES = {"main": 0.1, "middle": 0.03, "slow": 0.01}

@@ -7,9 +7,9 @@ from math import exp, log10
 
 import numpy as np
 
-from skipviz.presets import DENSE
-from skipviz.scene import Chart, Evidence, Expectation, Figure, Scene, decades, profile
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.presets import DENSE
+from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, decades, profile
 
 DEPTH = 50
 _DEEP = DENSE | {"depth": DEPTH}

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skipviz.presets import DENSE
-from skipviz.scene import Chart, Evidence, Expectation, Figure, Scene, Series, ratio
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.presets import DENSE
+from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, ratio
 
 DEPTHS = (10, 20, 50, 100)
 _BUDGET = {"steps": 300, "seeds": 3, "record_every": 3}

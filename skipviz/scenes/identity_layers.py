@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skipviz.presets import DENSE
-from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, ratio
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.presets import DENSE
+from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, ratio
 
 DEPTH, INSERTED, STEPS, MORE = 6, 15, 400, 300
 _HE = DENSE | {"init": "he"}

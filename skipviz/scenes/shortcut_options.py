@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from skipviz.registry import architecture
-from skipviz.scene import Chart, Evidence, Expectation, Figure, Scene, Series, ratio
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.registry import architecture
+from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, ratio
 
 DEPTH = 20
 _NET = {"backbone": "cifar", "depth": DEPTH}

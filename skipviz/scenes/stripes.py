@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from skipviz.presets import DENSE
-from skipviz.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, ratio
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.presets import DENSE
+from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, ratio
 
 _DEEP = DENSE | {"depth": 21}
 _SHUT, _OPEN = 0, 1  # the lanes: gate bias −2 and −1

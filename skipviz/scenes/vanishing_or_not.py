@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skipviz.presets import DENSE
-from skipviz.scene import (
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.presets import DENSE
+from skipviz.core.scene import (
     Chart,
     Evidence,
     Expectation,
@@ -19,7 +20,6 @@ from skipviz.scene import (
     profile,
     ratio,
 )
-from skipviz.spec import Experiment, Lane
 
 SHALLOW, DEEP = 20, 56
 _NORM = {"backbone": "cifar"}

@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
+from skipviz.core.experiment import Lane
+from skipviz.core.registry import architecture
+from skipviz.core.wiring import Wiring
 from skipviz.models.plans import NetPlan
-from skipviz.registry import architecture
-from skipviz.spec import Lane
 from skipviz.standalone.layers import ZERO_PAD, named
 from skipviz.standalone.stages import stage_lines
 from skipviz.standalone.units import Unit, UnitClass, class_lines, classes
-from skipviz.wiring import Wiring
 
 __all__ = ["filename", "module"]
 

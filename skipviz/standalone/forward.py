@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from skipviz.wiring import INPUT, Body, Op
+from skipviz.core.wiring import INPUT, Body, Op
 
 _VARIABLES = {"transform": "h", "transform_gate": "t", "carry_gate": "c", "before_split": "x"}
 """The variable that holds what an attribute returns; others have the attribute's own name."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from skipviz.core.wiring import Wiring
 from skipviz.standalone.units import Unit, UnitClass
-from skipviz.wiring import Wiring
 
 Row = tuple[float, ...]
 WIDTH = 100

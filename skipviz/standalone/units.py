@@ -11,11 +11,11 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
+from skipviz.core.wiring import WEIGHTS, Body, Op
 from skipviz.models.plans import UnitPlan
 from skipviz.models.steps import Chain, Step
 from skipviz.standalone.forward import forward_lines
 from skipviz.standalone.layers import Names, named, numbers
-from skipviz.wiring import WEIGHTS, Body, Op
 
 _FORMULAS = {
     "plain": "y = H(x)",

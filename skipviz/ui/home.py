@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from skipviz import packages
-from skipviz.runs import manager, recordings
-from skipviz.runs.live import Run
-from skipviz.runs.store import Store
-from skipviz.spec import Experiment, Lane
+from skipviz.core import packages
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.server import manager
+from skipviz.server.run import Run
+from skipviz.store import recordings
+from skipviz.store.store import Store
 
 DEPTH = 30
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from skipviz.runs import assets
+from skipviz.stream import assets
 from skipviz.ui import served
 
 RUN, BACK, NEXT, RESET, REPLAY = "Enter", "Left", "Right", "X", "P"  # R is Streamlit's own

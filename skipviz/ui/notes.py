@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from skipviz import packages, terms
+from skipviz.core import glossary, packages
 from skipviz.datafiles.availability import missing
 
 
@@ -54,6 +54,6 @@ def words(*names: str) -> None:
     """The glossary's entries for the words of this page, behind one button."""
     with st.popover("Words on this page", icon=":material/menu_book:"):
         for name in names:
-            term = terms.TERMS[name]
+            term = glossary.TERMS[name]
             symbol = f" `{term.symbol}`" if term.symbol else ""
             st.markdown(f"**{name}**{symbol}  \n{term.text}  \n:small[{term.source}]")

@@ -6,7 +6,7 @@ import argparse
 
 from streamlit.web import cli as streamlit
 
-from skipviz.datafiles import places
+from skipviz.core import places
 
 
 def serve(args: argparse.Namespace) -> int:

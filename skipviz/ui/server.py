@@ -16,10 +16,10 @@ from anyio import to_thread
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
-from skipviz.runs import manager
-from skipviz.runs.stream import routes
-from skipviz.ui import frame, home
-from skipviz.ui.gone import Gone
+from skipviz.server import manager
+from skipviz.stream.routes import routes
+from skipviz.ui import home, shell
+from skipviz.ui.vanished_viewers import Gone
 
 # With files in pages/, Streamlit answers the first deep link after a start with the bare page
 # file, without app.py's frame. The flag is private; a test follows a cold deep link to every page.
@@ -54,7 +54,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     """Starts the workers, takes what start-up made off the garbage collector, ends the workers."""
     _give_memory_back()
     home.picture()
-    frame.pages()
+    shell.pages()
     gc.collect()
     gc.freeze()
     try:

@@ -131,7 +131,7 @@ async def count(request: Request) -> JSONResponse:
 
 
 def page() -> None:
-    from skipviz.ui.live import PANELS, live
+    from skipviz.ui.run.live import PANELS, live
 
     st.set_page_config(layout="wide", page_title="Live charts under test")
     asked = st.query_params
@@ -145,7 +145,7 @@ def page() -> None:
 
 
 if get_script_run_ctx(suppress_warning=True) is None:
-    from skipviz.runs.stream import routes
+    from skipviz.stream.routes import routes
 
     handlers = {"grow": grow, "auto": auto, "state": state, "drop": drop, "bar": bar}
     app = st.App(

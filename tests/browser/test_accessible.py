@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from skipviz.ui.frame import pages
+from skipviz.ui.shell import pages
 from tests.browser.serving import Server
 from tests.browser.test_app import open_page, settled, wait_for_step
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from skipviz.ui.frame import pages
+from skipviz.ui.shell import pages
 from tests.browser.serving import Server, serving
 
 FORBIDDEN = ("torch", "torchvision", "sklearn")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from skipviz.runs.frames import FrameLog
-from skipviz.runs.store import Store
-from skipviz.spec import Experiment
+from skipviz.core.experiment import Experiment
+from skipviz.store.frame_log import FrameLog
+from skipviz.store.store import Store
 from tests.browser.serving import Server
 from tests.browser.test_app import drawn_step, open_page, settled, wait_for_step
 

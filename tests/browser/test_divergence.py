@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from skipviz.runs.store import Store
+from skipviz.store.store import Store
 from tests.browser.serving import Server
 from tests.browser.test_app import open_page, wait_for_step
 

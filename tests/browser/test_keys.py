@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from skipviz import registry
+from skipviz.core import registry
 from tests.browser.serving import Server
 from tests.browser.test_app import open_page, settled
 

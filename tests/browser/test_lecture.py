@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from skipviz import registry
-from skipviz.ui.lecture import phases
+from skipviz.core import registry
+from skipviz.ui.lecture.lecture import phases
 from tests.browser.serving import Server
 from tests.browser.test_app import settled
 

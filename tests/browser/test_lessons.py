@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from skipviz import registry
-from skipviz.ui.frame import pages
+from skipviz.core import registry
+from skipviz.ui.shell import pages
 from tests.browser.serving import Server, serving
 from tests.browser.test_app import settled
 from tests.test_lessons import LESSONS, embedded

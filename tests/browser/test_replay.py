@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from skipviz import registry
+from skipviz.core import registry
 from tests.browser.serving import ROOT, Server
 from tests.browser.test_app import settled
 from tests.browser.test_lecture import is_at, onward, press, titles_of

@@ -6,9 +6,9 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
+from skipviz.core.experiment import Experiment, Lane
 from skipviz.engine.training import Training
-from skipviz.runs.store import Store, write_json
-from skipviz.spec import Experiment, Lane
+from skipviz.store.store import Store, write_json
 from tests.browser.serving import Server
 from tests.browser.test_app import pause, settled
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from skipviz import packages
-from skipviz.ui.frame import pages
+from skipviz.core import packages
+from skipviz.ui.shell import pages
 from tests.browser.serving import ROOT, Server, serving
 from tests.browser.test_app import settled, wait_for_step
 

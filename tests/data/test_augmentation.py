@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from skipviz.core.experiment import Experiment, Lane
 from skipviz.datafiles import augmentation, cache, statistics
 from skipviz.engine.augment import augmented
-from skipviz.engine.feed import Feed
-from skipviz.spec import Experiment, Lane
-from skipviz.ui.augmented import DRAWS, LEAST_SIDE, draws
+from skipviz.engine.batches import Feed
+from skipviz.ui.data.augmentation_preview import DRAWS, LEAST_SIDE, draws
 
 LANE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from skipviz import engine
+from skipviz.core.experiment import Experiment, Lane
 from skipviz.datafiles import adding
-from skipviz.spec import Experiment, Lane
 from tests.data.torchvision_files import REAL
 
 SUBSET = REAL / "cifar10_subset_png.npz"

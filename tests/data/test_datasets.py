@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skipviz import registry
+from skipviz.core import registry
+from skipviz.core.declarations import Dataset
 from skipviz.data import digits, shapes
-from skipviz.declarations import Dataset
 from tests.data import torchvision_files
 
 KEYS = list(registry.datasets())
@@ -96,7 +96,7 @@ def test_a_synthetic_set_is_labelled_in_its_title(declared: Dataset) -> None:
 
 def test_declarations_load_neither_torch_nor_scikit_learn() -> None:
     code = (
-        "import sys; from skipviz import registry; registry.datasets();"
+        "import sys; from skipviz.core import registry; registry.datasets();"
         "sys.exit(bool({'torch', 'torchvision', 'sklearn'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from skipviz.datafiles import cache, errands
+from skipviz.datafiles import background_jobs, cache
 from tests.data.test_own import packed, two_classes
 
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(errands, "_errands", {})
+    monkeypatch.setattr(background_jobs, "_errands", {})
     return tmp_path / "cache"
 
 
-def ended(errand: errands.Errand | None, within_s: float = 120) -> errands.Errand:
+def ended(errand: background_jobs.Errand | None, within_s: float = 120) -> background_jobs.Errand:
     assert errand is not None
     end = time.monotonic() + within_s
     while errand.state == "running":
@@ -31,15 +31,19 @@ def ended(errand: errands.Errand | None, within_s: float = 120) -> errands.Erran
 
 
 def test_an_errand_is_shared_and_ends_with_the_arrays_and_the_linear_model_in_the_cache() -> None:
-    first = errands.start("prepare", "spirals")
-    assert errands.start("prepare", "spirals") is first is errands.find("prepare", "spirals")
+    first = background_jobs.start("prepare", "spirals")
+    assert (
+        background_jobs.start("prepare", "spirals")
+        is first
+        is background_jobs.find("prepare", "spirals")
+    )
     done = ended(first)
     assert (done.state, done.error, done.key) == ("done", "", "spirals")
     assert cache.about("spirals") is not None and cache.linear("spirals") is not None
 
 
 def test_an_errand_that_fails_says_why_in_one_sentence() -> None:
-    failed = ended(errands.start("prepare", "cifar10"))
+    failed = ended(background_jobs.start("prepare", "cifar10"))
     assert failed.state == "failed" and "not on this machine yet" in failed.error
 
 
@@ -47,21 +51,21 @@ def test_pictures_that_were_given_are_deleted_when_the_set_is_made(tmp_path: Pat
     folder = tmp_path / "incoming"
     folder.mkdir()
     path = packed(folder / "upload.zip", two_classes(each=2) | {"cat/bad.png": b"?"})
-    done = ended(errands.start("add", str(path), options=("--title=-x",), clear=folder))
+    done = ended(background_jobs.start("add", str(path), options=("--title=-x",), clear=folder))
     assert (done.state, done.key, done.done) == ("done", "own-x", 4)
     assert [text[:11] for text in done.troubles] == ["cat/bad.png"]
     assert not folder.exists()
 
 
 def test_no_more_than_a_few_errands_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(errands, "MOST", 0)
-    assert errands.start("prepare", "spirals") is None
+    monkeypatch.setattr(background_jobs, "MOST", 0)
+    assert background_jobs.start("prepare", "spirals") is None
 
 
 def test_an_errand_ends_when_the_server_is_gone() -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", "import time, threading\n"
-         "from skipviz.datafiles import cli\n"
+         "from skipviz.cli import data as cli\n"
          "threading.Thread(target=cli._leave_with_the_server, daemon=True).start()\n"
          "time.sleep(600)"],
         stdin=subprocess.PIPE,

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from skipviz.core.knob import SpecError
 from skipviz.datafiles import availability, fetch, find
-from skipviz.knob import SpecError
 from tests.data import torchvision_files
 from tests.data.torchvision_files import Made
 
@@ -301,7 +301,7 @@ def test_a_read_only_data_folder_is_read_and_the_next_one_written(
     made: Made, mirror: Mirror, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(
-        "skipviz.datafiles.places.os.access", lambda path, mode: "sealed" not in str(path)
+        "skipviz.core.places.os.access", lambda path, mode: "sealed" not in str(path)
     )
     sealed = tmp_path / "sealed"
     sealed.mkdir()

@@ -13,11 +13,11 @@ import pytest
 import streamlit as st
 from PIL import Image
 
+from skipviz.core.registry import dataset
 from skipviz.datafiles import adding, cache
-from skipviz.registry import dataset
-from skipviz.ui import gather
+from skipviz.ui.data import collect_pictures
+from skipviz.ui.data.collect_pictures import Gathered
 from skipviz.ui.draw import SIDE, added
-from skipviz.ui.gather import Gathered
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def plane(value: int = 255) -> str:
 
 def keep(label: str, count: int) -> None:
     for number, _, data in added([[n, label, plane(n)] for n in range(1, count + 1)], 0):
-        gather.gathered().append(Gathered(label, f"drawing-{number}.png", data, "x"))
+        collect_pictures.gathered().append(Gathered(label, f"drawing-{number}.png", data, "x"))
 
 
 def test_a_drawing_becomes_a_grey_picture_of_its_pixels() -> None:
@@ -71,36 +71,39 @@ def test_what_is_no_drawing_is_passed_over(told: Any) -> None:
 
 
 def test_the_page_says_what_a_set_still_lacks() -> None:
-    assert "at least two classes" in gather.missing()
+    assert "at least two classes" in collect_pictures.missing()
     keep("cup", 2)
-    assert "at least two classes" in gather.missing()
+    assert "at least two classes" in collect_pictures.missing()
     keep("dog", 1)
-    assert gather.missing() == "Every class needs at least 2 pictures: add to dog."
+    assert collect_pictures.missing() == "Every class needs at least 2 pictures: add to dog."
     keep("dog", 1)
-    assert (gather.missing(), gather.left_out()) == ("", "")
+    assert (collect_pictures.missing(), collect_pictures.left_out()) == ("", "")
     keep("hat", 1)
-    assert gather.missing() == ""
-    assert gather.left_out() == "With one picture alone, hat will be left out."
+    assert collect_pictures.missing() == ""
+    assert collect_pictures.left_out() == "With one picture alone, hat will be left out."
 
 
 def test_the_newest_picture_is_taken_back_whatever_its_class() -> None:
     keep("cup", 2)
     keep("dog", 1)
     keep("cup", 1)
-    gather.take_back()
-    assert {label: len(found) for label, found in gather.by_class().items()} == {"cup": 2, "dog": 1}
+    collect_pictures.take_back()
+    assert {label: len(found) for label, found in collect_pictures.by_class().items()} == {
+        "cup": 2,
+        "dog": 1,
+    }
     for _ in range(5):
-        gather.take_back()
-    assert gather.gathered() == []
+        collect_pictures.take_back()
+    assert collect_pictures.gathered() == []
 
 
 def test_what_was_added_while_a_set_was_made_stays() -> None:
     keep("cup", 2)
-    made = list(gather.gathered())
+    made = list(collect_pictures.gathered())
     keep("cup", 2)  # alike, but other pictures
-    gather.take_off(made)
-    assert len(gather.gathered()) == 2
-    assert not any(one is other for one in gather.gathered() for other in made)
+    collect_pictures.take_off(made)
+    assert len(collect_pictures.gathered()) == 2
+    assert not any(one is other for one in collect_pictures.gathered() for other in made)
 
 
 def test_gathered_pictures_take_the_checked_way_of_all_archives(
@@ -109,7 +112,7 @@ def test_gathered_pictures_take_the_checked_way_of_all_archives(
     monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path / "cache"))
     for label in ("../up", "a/b", "Tasse"):
         keep(label, 5)
-    gather.pack(tmp_path / "x.zip", gather.gathered())
+    collect_pictures.pack(tmp_path / "x.zip", collect_pictures.gathered())
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         assert len(set(archive.namelist())) == 16
     told: list[Any] = []

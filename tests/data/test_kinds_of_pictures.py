@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skipviz import cli, user_datasets
+from skipviz.cli.main import main
+from skipviz.core import user_datasets
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import dataset
 from skipviz.datafiles import adding, cache, layout, names, pictures
-from skipviz.knob import SpecError
-from skipviz.registry import dataset
 
 RNG = np.random.default_rng(0)
 
@@ -422,7 +423,7 @@ def test_a_cache_that_is_a_file_is_one_sentence(
         monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path / place))
         assert user_datasets.datasets() == {}
         assert "is a file, or lies below one" in user_datasets.trouble()
-        assert cli.main(["data", "add", str(path)]) == 2
+        assert main(["data", "add", str(path)]) == 2
         told = capsys.readouterr().err
         assert "is a file, or lies below one" in told and "Traceback" not in told
 
@@ -467,9 +468,9 @@ def test_a_set_is_called_as_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder(tmp_path / "my.pets", *files("a", "b")))
-    assert cli.main(["data", "add", "."]) == 0
+    assert main(["data", "add", "."]) == 0
     assert [each.title for each in user_datasets.datasets().values()] == ["my.pets"]
     with tarfile.open(tmp_path / "v1.5.tar.gz", "w:gz") as archive:
         archive.add(os.getcwd(), "x")
-    assert cli.main(["data", "add", str(tmp_path / "v1.5.tar.gz")]) == 0
+    assert main(["data", "add", str(tmp_path / "v1.5.tar.gz")]) == 0
     assert sorted(each.title for each in user_datasets.datasets().values()) == ["my.pets", "v1.5"]

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skipviz import cli, engine, registry, user_datasets
+from skipviz import engine
+from skipviz.cli.main import main
+from skipviz.core import registry, user_datasets
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import dataset
 from skipviz.datafiles import adding, archives, cache, pictures
-from skipviz.knob import SpecError
-from skipviz.registry import dataset
-from skipviz.spec import Experiment, Lane
 
 RNG = np.random.default_rng(0)
 
@@ -397,7 +399,7 @@ def test_mutated_pictures_and_archives_do_no_harm(count: int, tmp_path: Path, ho
 
 
 def _command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[dict[str, Any]]]:
-    status = cli.main(["data", "--json", *words])
+    status = main(["data", "--json", *words])
     return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skipviz import engine, registry
+from skipviz import engine
+from skipviz.core import registry
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
 from skipviz.data import mnist
 from skipviz.datafiles import availability, cache, find, reading
-from skipviz.knob import SpecError
-from skipviz.runs.manager import Manager
-from skipviz.runs.store import Store
-from skipviz.spec import Experiment, Lane
+from skipviz.server.manager import Manager
+from skipviz.store.store import Store
 from tests.data import torchvision_files
 from tests.data.torchvision_files import Made, tar
 

@@ -13,10 +13,10 @@ import numpy as np
 import psutil
 import pytest
 
-from skipviz import user_datasets
-from skipviz.datafiles import adding, cache, replacing
-from skipviz.knob import SpecError
-from skipviz.runs.frames import FrameLog
+from skipviz.core import atomic_files, user_datasets
+from skipviz.core.knob import SpecError
+from skipviz.datafiles import adding, cache
+from skipviz.store.frame_log import FrameLog
 from tests.runs.test_late_frames import session
 
 SHARING_VIOLATION = 32
@@ -51,7 +51,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in real:
         monkeypatch.setattr(os, name, strictly(name))
-    monkeypatch.setattr(replacing, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(atomic_files, "PATIENCE_S", 0.0)
 
 
 needs_proc = pytest.mark.skipif(
@@ -67,12 +67,12 @@ def test_the_stand_in_refuses_what_is_open_and_what_is_mapped(
     (tmp_path / "b").write_bytes(b"b")
     mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
     with pytest.raises(PermissionError):
-        replacing.replace(tmp_path / "b", tmp_path / "a.npy")
+        atomic_files.replace(tmp_path / "b", tmp_path / "a.npy")
     del mapped
     gc.collect()
     with (tmp_path / "a.npy").open("rb"), pytest.raises(PermissionError):
-        replacing.replace(tmp_path / "b", tmp_path / "a.npy")
-    replacing.replace(tmp_path / "b", tmp_path / "a.npy")
+        atomic_files.replace(tmp_path / "b", tmp_path / "a.npy")
+    atomic_files.replace(tmp_path / "b", tmp_path / "a.npy")
     assert (tmp_path / "a.npy").read_bytes() == b"b"
 
 
@@ -127,21 +127,21 @@ def test_a_reader_is_waited_for_and_what_stays_forbidden_is_said(
         real(source, target)
 
     monkeypatch.setattr(os, "replace", busy_twice)
-    replacing.write_json(path, {"state": "running"})
-    assert len(tries) == 3 and replacing.read_json(path) == {"state": "running"}
-    monkeypatch.setattr(replacing, "PATIENCE_S", 0.0)
+    atomic_files.write_json(path, {"state": "running"})
+    assert len(tries) == 3 and atomic_files.read_json(path) == {"state": "running"}
+    monkeypatch.setattr(atomic_files, "PATIENCE_S", 0.0)
     tries.clear()
     with pytest.raises(PermissionError):
-        replacing.write_json(path, {"state": "finished"})
+        atomic_files.write_json(path, {"state": "finished"})
     assert [each.name for each in tmp_path.iterdir()] == ["status.json"]
-    assert replacing.read_json(path) == {"state": "running"}
+    assert atomic_files.read_json(path) == {"state": "running"}
 
 
 def test_a_file_that_is_just_being_replaced_is_read_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path, tries, real = tmp_path / "status.json", [], Path.read_bytes
-    replacing.write_json(path, {"state": "running"})
+    atomic_files.write_json(path, {"state": "running"})
 
     def busy_once(self: Path) -> bytes:
         tries.append(self)
@@ -150,4 +150,4 @@ def test_a_file_that_is_just_being_replaced_is_read_again(
         return real(self)
 
     monkeypatch.setattr(Path, "read_bytes", busy_once)
-    assert replacing.read_json(path) == {"state": "running"} and len(tries) == 2
+    assert atomic_files.read_json(path) == {"state": "running"} and len(tries) == 2

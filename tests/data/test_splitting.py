@@ -16,12 +16,13 @@ import pytest
 import torch
 from PIL import Image
 
-from skipviz import engine, user_datasets
+from skipviz import engine
+from skipviz.core import user_datasets
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import dataset
 from skipviz.datafiles import adding, cache, linear, splitting
-from skipviz.engine.feed import Feed
-from skipviz.knob import SpecError
-from skipviz.registry import dataset
-from skipviz.spec import Experiment, Lane
+from skipviz.engine.batches import Feed
 
 LANE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})
 

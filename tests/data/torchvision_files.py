@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skipviz import registry
+from skipviz.core import registry
+from skipviz.core.declarations import Dataset
 from skipviz.datafiles import reading
-from skipviz.declarations import Dataset
 
 TRAIN, TEST = 400, 200
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data"

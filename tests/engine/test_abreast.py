@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from skipviz import engine
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
 from skipviz.engine import device as devices
-from skipviz.engine.abreast import Abreast
 from skipviz.engine.nets import make_net
-from skipviz.knob import SpecError
-from skipviz.spec import Experiment, Lane
+from skipviz.engine.thread_pool import Abreast
 
 CPU = torch.device("cpu")
 RESNET = Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8})

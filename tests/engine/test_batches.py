@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import nn
 
+from skipviz.core.experiment import Experiment, Lane
 from skipviz.datafiles import cache, splitting
-from skipviz.engine.feed import Feed
+from skipviz.engine.batches import Feed
 from skipviz.engine.net_trainer import NetTrainer
 from skipviz.engine.training import Training
-from skipviz.spec import Experiment, Lane
 
 PAGE = Path(__file__).parents[2] / "docs" / "batches.md"
 CPU = torch.device("cpu")

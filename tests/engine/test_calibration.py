@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from skipviz import engine, registry
+from skipviz import engine
+from skipviz.core import registry
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.placing import KINDS, Placing, alike, kind
 from skipviz.engine import calibration, device_choice
 from skipviz.engine import device as devices
-from skipviz.placing import KINDS, Placing, alike, kind
-from skipviz.runs.store import Store
-from skipviz.spec import Experiment, Lane
+from skipviz.store.store import Store
 
 TWO = ("cuda", "cpu")
 

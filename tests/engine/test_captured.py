@@ -13,11 +13,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from skipviz import engine
-from skipviz.engine import captured
-from skipviz.engine.captured import ROWS, WARM_STEPS, Captured
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.frame import Frame
+from skipviz.engine import cuda_graph
+from skipviz.engine.cuda_graph import ROWS, WARM_STEPS, Captured
 from skipviz.engine.instruments import Instruments
-from skipviz.frame import Frame
-from skipviz.spec import Experiment, Lane
 
 PLAIN = Lane(family="plain", knobs={"backbone": "cifar", "depth": 8})
 RESNET = Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8})
@@ -50,12 +50,12 @@ def experiment(**fields: Any) -> Experiment:
     return Experiment(**(values | fields))
 
 
-def same(body: captured.Body) -> captured.Body:
+def same(body: cuda_graph.Body) -> cuda_graph.Body:
     return body
 
 
 def made(
-    record: Callable[[captured.Body], captured.Body] | None = None, **fields: Any
+    record: Callable[[cuda_graph.Body], cuda_graph.Body] | None = None, **fields: Any
 ) -> engine.Training:
     """A training whose module lanes are recorded by `record`, or not at all."""
     training = engine.Training(experiment(**fields))
@@ -116,7 +116,7 @@ def test_nothing_is_given_to_a_recorded_step_but_through_its_tensors() -> None:
     were one of them copied into Python, the losses would differ."""
     addresses: list[tuple[int, ...]] = []
 
-    def record(body: captured.Body) -> captured.Body:
+    def record(body: cuda_graph.Body) -> cuda_graph.Body:
         of: Captured = body.__self__  # type: ignore[attr-defined]
 
         def replay() -> None:
@@ -219,7 +219,7 @@ def test_a_recorded_run_goes_on_where_its_checkpoint_was_made(fields: dict[str, 
 
 
 def test_a_recording_that_fails_leaves_the_same_steps_to_run_eagerly_and_says_why() -> None:
-    def fails(body: captured.Body) -> captured.Body:
+    def fails(body: cuda_graph.Body) -> cuda_graph.Body:
         body_of_a_graph = "operation not permitted when stream is capturing"
         raise RuntimeError(f"{body_of_a_graph}\nmore of it")
 
@@ -263,8 +263,8 @@ def test_a_net_that_diverges_in_a_recorded_step_keeps_its_weights(optimiser: str
 
 
 def test_on_cuda_every_optimiser_is_recorded_and_on_the_cpu_none() -> None:
-    assert captured.claims(torch.device("cuda"))
-    assert not captured.claims(torch.device("cpu")) and not captured.claims(torch.device("mps"))
+    assert cuda_graph.claims(torch.device("cuda"))
+    assert not cuda_graph.claims(torch.device("cpu")) and not cuda_graph.claims(torch.device("mps"))
 
 
 # --- on CUDA

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from skipviz.core.experiment import Experiment, Lane
 from skipviz.engine import device as devices
-from skipviz.engine.careful import ROWS, carefully, unmet
-from skipviz.engine.feed import Feed
+from skipviz.engine.batches import Feed
 from skipviz.engine.net_trainer import NetTrainer
-from skipviz.spec import Experiment, Lane
+from skipviz.engine.precise_layers import ROWS, carefully, unmet
 
 CPU = torch.device("cpu")
 LAST = torch.channels_last

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from skipviz import engine
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.frame import Frame
+from skipviz.core.registry import probe
+from skipviz.engine.batches import Feed
 from skipviz.engine.evaluate import MOST_HELD_OUT, STATISTICS_BATCHES, Examiner
-from skipviz.engine.feed import Feed
 from skipviz.engine.nets import make_net
 from skipviz.engine.trained import restored
-from skipviz.frame import Frame
-from skipviz.registry import probe
-from skipviz.spec import Experiment, Lane
 from tests.engine.test_training import flat
 
 DENSE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})

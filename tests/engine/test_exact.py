@@ -16,15 +16,16 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
-from skipviz import engine, registry
-from skipviz.engine import exact
-from skipviz.engine.captured import Captured
-from skipviz.engine.feed import Feed
+from skipviz import engine
+from skipviz.core import registry
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.registry import probe
+from skipviz.engine import exact_sums
+from skipviz.engine.batches import Feed
+from skipviz.engine.cuda_graph import Captured
 from skipviz.engine.fused.stack import FusedStack
 from skipviz.engine.stacked import Stack
 from skipviz.engine.trained import Trained, restored
-from skipviz.registry import probe
-from skipviz.spec import Experiment, Lane
 
 SIZES = [1e-43, 1e-38, 3.5e-21, 1e-19, 1e-17, 1e-14, 1.0, 1e15, 1e18, 1e30]
 
@@ -49,8 +50,8 @@ def without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
         with _disable_current_modes():
             yield
 
-    monkeypatch.setattr(exact, "WITHOUT_FLOAT64", {"cpu"})
-    monkeypatch.setattr(exact, "on_cpu", apart)
+    monkeypatch.setattr(exact_sums, "WITHOUT_FLOAT64", {"cpu"})
+    monkeypatch.setattr(exact_sums, "on_cpu", apart)
     monkeypatch.setenv("SKIPVIZ_FUSED", "0")
 
 
@@ -65,10 +66,10 @@ def test_norms_without_float64_are_those_of_float64_at_every_size(without_float6
     of = values((3, 5, 7))
     expected = [float(np.linalg.norm(each)) for each in of.numpy().astype(np.float64)]
     with NoFloat64():
-        found = exact.on_host(exact.norms(list(of)))
-        rows = exact.on_host(exact.norms_of(of.flatten(1)[:, None]))
-        apart = exact.on_host(exact.norms_of(of))
-        together = float(exact.joint(list(of[:3])))
+        found = exact_sums.on_host(exact_sums.norms(list(of)))
+        rows = exact_sums.on_host(exact_sums.norms_of(of.flatten(1)[:, None]))
+        apart = exact_sums.on_host(exact_sums.norms_of(of))
+        together = float(exact_sums.joint(list(of[:3])))
     np.testing.assert_allclose(found[1:], expected[1:], rtol=1e-6)
     np.testing.assert_allclose(rows[1:], expected[1:], rtol=1e-6)
     assert found[0] == pytest.approx(expected[0], abs=2e-45)  # float32 has no smaller number
@@ -83,8 +84,8 @@ def test_a_norm_without_float64_says_what_no_number_can_hold(
 ) -> None:
     of = torch.tensor([[3.0, value, 4.0]])
     expected = [5.0] if value == 0 else [value]
-    np.testing.assert_array_equal(exact.on_host(exact.norms([of])), expected)
-    assert float(exact.joint([torch.zeros(3)])) == 0
+    np.testing.assert_array_equal(exact_sums.on_host(exact_sums.norms([of])), expected)
+    assert float(exact_sums.joint([torch.zeros(3)])) == 0
 
 
 DENSE = [
@@ -203,5 +204,5 @@ def test_vanished_gradients_of_a_net_are_the_same_with_and_without_float64(
     monkeypatch.setenv("SKIPVIZ_FUSED", "0")
     expected = norms()
     assert 0 < expected[0] < 1e-11 * scale
-    monkeypatch.setattr(exact, "WITHOUT_FLOAT64", {"cpu"})
+    monkeypatch.setattr(exact_sums, "WITHOUT_FLOAT64", {"cpu"})
     np.testing.assert_allclose(norms(), expected, rtol=1e-5)

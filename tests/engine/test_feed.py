@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from skipviz import engine
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
 from skipviz.datafiles import augmentation, cache
-from skipviz.datafiles.firsts import first_of_each_class
+from skipviz.datafiles.class_samples import first_of_each_class
 from skipviz.engine.augment import augmented
-from skipviz.engine.feed import AHEAD, Feed
-from skipviz.knob import SpecError
-from skipviz.spec import Experiment, Lane
+from skipviz.engine.batches import AHEAD, Feed
 
 CPU = torch.device("cpu")
 DENSE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 import torch
 
-from skipviz import doctor
+from skipviz.cli import doctor
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.registry import architecture
 from skipviz.engine import fused
-from skipviz.engine.feed import Feed
+from skipviz.engine.batches import Feed
 from skipviz.engine.fused import build
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
 from skipviz.engine.nets import make_net
 from skipviz.engine.stacked import Stack, shape_of
 from skipviz.engine.training import Training
-from skipviz.registry import architecture
-from skipviz.spec import Experiment, Lane
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skipviz.engine.exact import norms, norms_of
+from skipviz.engine.exact_sums import norms, norms_of
 
 SIZES = [1e-38, 3.5e-21, 1e-19, 1e-17, 1e-14, 1.0, 1e15, 1e18, 1e30]
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from skipviz import engine
-from skipviz.datafiles.firsts import shown
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.map_plan import MAPS_PER_RUN, every, pictures
+from skipviz.datafiles.class_samples import shown
 from skipviz.engine.maps import Maps
-from skipviz.pictured import MAPS_PER_RUN, every, pictures
-from skipviz.spec import Experiment, Lane
 
 DENSE = {"backbone": "dense", "depth": 6, "width": 12}
 NAMES = ("gate_bias_map", "gate_mean_map", "gate_map", "output_map")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.fields import FIELDS
 from skipviz.engine.optimise import clip, optimiser
-from skipviz.fields import FIELDS
-from skipviz.spec import Experiment, Lane
 
 
 def twins() -> tuple[list[torch.Tensor], list[torch.Tensor]]:

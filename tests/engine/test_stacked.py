@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from skipviz.engine.feed import Feed
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.fields import FIELDS
+from skipviz.core.registry import architecture
+from skipviz.engine.batches import Feed
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
 from skipviz.engine.optimise import clip, optimiser
 from skipviz.engine.stacked import Stack, shape_of
 from skipviz.engine.training import Training
-from skipviz.fields import FIELDS
-from skipviz.registry import architecture
-from skipviz.spec import Experiment, Lane
 
 
 @pytest.fixture(autouse=True)

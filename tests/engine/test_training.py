@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from skipviz import engine
-from skipviz.engine.exact import norms
-from skipviz.engine.feed import Feed
+from skipviz.core.experiment import Experiment, Lane, twin
+from skipviz.core.frame import Frame
+from skipviz.core.registry import architecture
+from skipviz.engine.batches import Feed
+from skipviz.engine.exact_sums import norms
 from skipviz.engine.nets import make_net
-from skipviz.frame import Frame
-from skipviz.registry import architecture
-from skipviz.spec import Experiment, Lane, twin
 
 DENSE = {"backbone": "dense", "depth": 6}
 

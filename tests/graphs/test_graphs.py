@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from skipviz import graphs, registry
+from skipviz import graphs
+from skipviz.core import registry
+from skipviz.core.knob import SpecError
+from skipviz.core.wiring import Wiring
 from skipviz.figures.theme import DARK, LIGHT, colour
 from skipviz.graphs.diffs import diff_drawing
 from skipviz.graphs.drawing import Drawing
-from skipviz.knob import SpecError
-from skipviz.wiring import Wiring
 
 
 def wired(family: str, **knobs: Any) -> Wiring:

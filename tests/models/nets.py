@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from skipviz import registry
+from skipviz.core import registry
+from skipviz.core.wiring import Wiring
 from skipviz.models import build
-from skipviz.wiring import Wiring
 
 Case = tuple[str, dict[str, Any]]
 

@@ -10,8 +10,9 @@ import torch
 import torch.utils.flop_counter
 from torch import fx, nn
 
-from skipviz import graphs, registry
-from skipviz.wiring import JOINS
+from skipviz import graphs
+from skipviz.core import registry
+from skipviz.core.wiring import JOINS
 
 from .nets import LARGE, RUN, WIDE, Case, batch, built, name_of, on_meta, settled, wired
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from skipviz import registry
-from skipviz.knob import SpecError
+from skipviz.core import registry
+from skipviz.core.knob import SpecError
 from skipviz.models import build
 
 from .nets import RUN, name_of, settled, wired
@@ -41,7 +41,7 @@ def test_every_preset_and_every_default_of_a_knob_can_be_settled_and_drawn(famil
 
 def test_reading_the_declarations_does_not_load_torch() -> None:
     code = (
-        "import sys; from skipviz import registry, graphs, spec\n"
+        "import sys; from skipviz import graphs; from skipviz.core import registry\n"
         "for family, declared in registry.architectures().items():\n"
         "    wiring = declared.wiring(registry.settle(family, {}))\n"
         "    wiring.describe(); graphs.net(wiring).source; "

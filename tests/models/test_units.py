@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from skipviz.core.wiring import Wiring
 from skipviz.models import build
 from skipviz.models.highway.net import HighwayUnit
 from skipviz.models.resnet.net import ResidualUnit
-from skipviz.wiring import Wiring
 
 from .nets import VARIANTS, Case, batch, built, randomise_norms, wired
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from skipviz.engine import gated, trunk
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import probe
+from skipviz.engine import ablation, gate_stats
 from skipviz.engine.trained import Trained, restored
 from skipviz.engine.training import Training
-from skipviz.knob import SpecError
 from skipviz.models.highway.net import HighwayUnit
-from skipviz.registry import probe
-from skipviz.spec import Experiment, Lane
 
 DEPTH = 8
 UNITS = DEPTH - 1
@@ -72,7 +72,7 @@ def test_open_gates_make_a_highway_net_its_plain_twin(learned: Trained) -> None:
     highway, plain = lanes[0]["now"], lanes[1]["now"]
     assert highway["below_05"] == 0.0 and highway["mean"] == 1.0
     assert plain["below_05"] is None
-    for name in gated.STRIPES:
+    for name in gate_stats.STRIPES:
         assert highway[name] == plain[name], name
     assert highway["stripes"] < 0.3 and highway["longest"] < UNITS
 
@@ -81,14 +81,14 @@ def test_stripes_end_where_a_cell_leaves_the_value_it_began_with() -> None:
     """One sample, three cells over five points: still, drifting by steps within reach, jumping."""
     cells = torch.tensor([[1.0, 1, 1, 1, 1], [0.0, 0.3, 0.6, 0.9, 1.2], [0.0, 5, 0, 5, 0]])
     xs = [cells[:, point][None] for point in range(5)]
-    assert gated.longest(xs, reach=0.4).tolist() == [[4, 1, 0]]
-    assert gated.longest(xs, reach=0.7).tolist() == [[4, 2, 0]]
+    assert gate_stats.longest(xs, reach=0.4).tolist() == [[4, 1, 0]]
+    assert gate_stats.longest(xs, reach=0.7).tolist() == [[4, 2, 0]]
 
 
 def test_change_and_its_thirds_are_counted_layer_by_layer() -> None:
     x = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
     xs = [x, 2 * x, 2 * x, 3 * x]
-    value = gated.tally(xs, [])
+    value = gate_stats.tally(xs, [])
     assert value["change"] == [1.0, 0.0, 0.5]
     assert (value["first"], value["last"], value["early"]) == (1.0, 0.5, 0.5)
     assert value["correlation"] == 1.0
@@ -96,7 +96,7 @@ def test_change_and_its_thirds_are_counted_layer_by_layer() -> None:
 
 def test_selectivity_is_the_deviation_of_a_gate_over_samples() -> None:
     ts = [torch.tensor([[0.05, 0.2], [0.05, 0.8]]), torch.tensor([[0.6, 0.6], [0.6, 0.6]])]
-    value = gated.tally([], ts)
+    value = gate_stats.tally([], ts)
     assert value["below_01"] == 2 / 8 and value["below_05"] == 3 / 8
     assert value["selectivity"] == pytest.approx(0.3 / 4) and value["selective"] == 1 / 4
     assert value["stripes"] is None
@@ -141,7 +141,7 @@ def test_convolutional_gates_are_averaged_over_space_and_shown_as_maps() -> None
 def test_routing_is_the_class_mean_minus_the_mean_of_all(learned: Trained) -> None:
     value = ask("routing", learned)
     labels = learned.feed.labels
-    _, ts, _ = next(gated.passes(learned, 0, torch.arange(len(labels))))
+    _, ts, _ = next(gate_stats.passes(learned, 0, torch.arange(len(labels))))
     for k in (0, 7):
         wanted = ts[2][labels == k].mean(0) - ts[2].mean(0)
         found = torch.tensor(value["maps"][k][2])
@@ -199,7 +199,7 @@ def test_after_a_lesion_every_net_is_as_before(learned: Trained) -> None:
         assert torch.equal(before[lane], learned.logits(lane, picture))
     with (
         pytest.raises(ZeroDivisionError),
-        trunk.without(learned.nets[0], trunk.lesions(learned.wirings[0])),
+        ablation.without(learned.nets[0], ablation.lesions(learned.wirings[0])),
     ):
         raise ZeroDivisionError
     assert torch.equal(before[0], learned.logits(0, picture))
@@ -208,7 +208,7 @@ def test_after_a_lesion_every_net_is_as_before(learned: Trained) -> None:
 def test_without_all_its_branches_a_residual_net_is_its_stem_and_head(learned: Trained) -> None:
     net = learned.nets[2]
     x = learned.feed.pictures(slice(0, 20))
-    with trunk.without(net, trunk.lesions(learned.wirings[2])), torch.no_grad():
+    with ablation.without(net, ablation.lesions(learned.wirings[2])), torch.no_grad():
         bare = net(x)
     through = net.get_submodule("stem")(x)
     for unit in learned.wirings[2].units[1:-1]:
@@ -218,10 +218,10 @@ def test_without_all_its_branches_a_residual_net_is_its_stem_and_head(learned: T
 
 def test_several_units_and_a_half_are_taken_out_together(learned: Trained) -> None:
     value = ask("lesion", learned, lane=0, layers="3,5")["lanes"][0]
-    taken = [unit for unit in trunk.lesions(learned.wirings[0]) if unit.depth in (3, 5)]
+    taken = [unit for unit in ablation.lesions(learned.wirings[0]) if unit.depth in (3, 5)]
     rows = torch.arange(len(learned.feed.labels))
-    with trunk.without(learned.nets[0], taken):
-        loss, accuracy = trunk.score(learned, 0, rows)
+    with ablation.without(learned.nets[0], taken):
+        loss, accuracy = ablation.score(learned, 0, rows)
     assert value["several"]["depth"] == [3, 5]
     assert value["several"]["accuracy"] == pytest.approx(accuracy, abs=1e-4)
     assert value["several"]["loss"] == pytest.approx(loss, rel=1e-3)
@@ -250,7 +250,7 @@ def test_a_mean_gate_is_worse_than_the_gates_that_were_learned(learned: Trained)
 def with_biases(trained: Trained, first: float, step: float) -> Trained:
     """The first lane's gate biases set by hand: layer k has first + k · step."""
     made = replace(trained, nets=trained.at_init().nets)
-    for k, bias in enumerate(gated.biases(made, 0)):
+    for k, bias in enumerate(gate_stats.biases(made, 0)):
         bias.fill_(first + k * step)
     return made
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from skipviz.core.experiment import Experiment, Lane
 from skipviz.engine.trained import restored
 from skipviz.engine.training import Training
 from skipviz.figures.answers import of
 from skipviz.probes.identity_insertion import NOISE, PROBE
-from skipviz.runs.tracks import families, labels
-from skipviz.spec import Experiment, Lane
+from skipviz.store.lane_axes import families, labels
 
 DENSE = {"backbone": "dense", "depth": 3, "init": "he"}
 LANES = [

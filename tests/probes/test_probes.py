@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from skipviz import registry
+from skipviz.core import registry
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import probe
 from skipviz.engine.trained import Trained, load
 from skipviz.engine.training import Training
-from skipviz.knob import SpecError
-from skipviz.registry import probe
-from skipviz.spec import Experiment, Lane
 
 OPTIONS: dict[str, dict[str, Any]] = {"classify": {"pixels": "00" * 64}}
 

@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import nn
 
-from skipviz.engine.seeing import on_batch_statistics, some
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.registry import probe
+from skipviz.engine.hooks import on_batch_statistics, some
 from skipviz.engine.trained import Trained, restored
 from skipviz.engine.training import Training
 from skipviz.figures import answers
 from skipviz.probes import landscape, paths, shattering
-from skipviz.registry import probe
-from skipviz.runs.tracks import families, labels
-from skipviz.spec import Experiment, Lane
+from skipviz.store.lane_axes import families, labels
 
 DENSE = {"backbone": "dense", "width": 12}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from skipviz.runs import manager as managers
+from skipviz.server import manager as managers
 
 
 @pytest.fixture(autouse=True, scope="package")

@@ -17,16 +17,16 @@ import pytest
 import torch
 
 from skipviz import engine
-from skipviz.knob import SpecError
-from skipviz.runs.control import BLOCKED, goes_on
-from skipviz.runs.cut import rewrite
-from skipviz.runs.frames import FrameLog, Writer, schema
-from skipviz.runs.live import Run
-from skipviz.runs.manager import Manager
-from skipviz.runs.store import Store
-from skipviz.runs.tracks import tracks
-from skipviz.runs.worker.control import Clock, Control
-from skipviz.spec import Change, Experiment
+from skipviz.core.experiment import Change, Experiment
+from skipviz.core.knob import SpecError
+from skipviz.server.manager import Manager
+from skipviz.server.orders import BLOCKED, goes_on
+from skipviz.server.run import Run
+from skipviz.store.frame_log import FrameLog, Writer, schema
+from skipviz.store.lane_axes import tracks
+from skipviz.store.rewrite import rewrite
+from skipviz.store.store import Store
+from skipviz.worker.control import Clock, Control
 from tests.runs.test_manager import experiment, gone, started, until, worker_of
 
 
@@ -329,9 +329,9 @@ def test_a_run_without_a_checkpoint_begins_again(manager: Manager) -> None:
 SERVER = """
 import sys, time
 from pathlib import Path
-from skipviz.runs.manager import Manager
-from skipviz.runs.store import Store
-from skipviz.spec import Experiment
+from skipviz.server.manager import Manager
+from skipviz.store.store import Store
+from skipviz.core.experiment import Experiment
 manager = Manager(Store(Path(sys.argv[1])), running=1)
 manager.start()
 run = manager.find(manager.submit(Experiment.from_json(sys.argv[2])))

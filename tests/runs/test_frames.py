@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skipviz.frame import Frame, LaneFrame
-from skipviz.knob import SpecError
-from skipviz.runs.columns import SPARSE
-from skipviz.runs.frames import FrameLog, Track, Writer, read_tracks, schema, to_batch
-from skipviz.runs.thinning import spread, thin
+from skipviz.core.frame import Frame, LaneFrame
+from skipviz.core.knob import SpecError
+from skipviz.store.frame_log import FrameLog, Track, Writer, read_tracks, schema, to_batch
+from skipviz.store.frame_schema import SPARSE
+from skipviz.store.thinning import spread, thin
 
 PLAIN = Track(
     label="Plain-3",

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from skipviz.runs import dispatcher
-from skipviz.runs.known import Known
-from skipviz.runs.manager import Manager
-from skipviz.runs.store import Store, write_json
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.server import dispatcher
+from skipviz.server.manager import Manager
+from skipviz.store.run_index import Known
+from skipviz.store.store import Store, write_json
 from tests.runs.test_manager import until
 
 LANE = Lane(family="plain", knobs={"backbone": "dense", "depth": 4})

@@ -11,21 +11,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skipviz.engine import captured
-from skipviz.runs.worker.control import Control
-from skipviz.runs.worker.session import Session
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.engine import cuda_graph
+from skipviz.worker.control import Control
+from skipviz.worker.session import Session
 from tests.runs.test_manager import until
 
 RESNET = Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8})
-STEPS = captured.ROWS + 12
+STEPS = cuda_graph.ROWS + 12
 
 
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps are recorded as on CUDA; what repeats them is the step itself."""
-    monkeypatch.setattr(captured, "claims", lambda device: True)
-    monkeypatch.setattr(captured, "recorded", lambda body: body)
+    monkeypatch.setattr(cuda_graph, "claims", lambda device: True)
+    monkeypatch.setattr(cuda_graph, "recorded", lambda body: body)
 
 
 def session(folder: Path, **fields: Any) -> Session:
@@ -100,10 +100,10 @@ def test_a_recorded_run_that_was_stopped_goes_on_without_a_gap(tmp_path: Path) -
 def test_the_page_is_told_why_a_graph_could_not_be_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(body: captured.Body) -> captured.Body:
+    def fails(body: cuda_graph.Body) -> cuda_graph.Body:
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr(captured, "recorded", fails)
+    monkeypatch.setattr(cuda_graph, "recorded", fails)
     made = session(tmp_path)
     with pytest.warns(UserWarning, match="training runs without it"):
         made.run()

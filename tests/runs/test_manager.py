@@ -15,15 +15,15 @@ import psutil
 import pytest
 
 from skipviz import engine
-from skipviz.knob import SpecError
-from skipviz.runs import manager as managers
-from skipviz.runs.frames import FrameLog
-from skipviz.runs.live import Run
-from skipviz.runs.manager import Manager
-from skipviz.runs.store import Store
-from skipviz.runs.worker.control import Control
-from skipviz.runs.worker.session import Session
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.server import manager as managers
+from skipviz.server.manager import Manager
+from skipviz.server.run import Run
+from skipviz.store.frame_log import FrameLog
+from skipviz.store.store import Store
+from skipviz.worker.control import Control
+from skipviz.worker.session import Session
 
 LANE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 10})
 
@@ -197,9 +197,9 @@ def test_a_device_that_is_not_there_is_named(manager: Manager) -> None:
 SERVER = """
 import sys, time
 from pathlib import Path
-from skipviz.runs.manager import Manager
-from skipviz.runs.store import Store
-from skipviz.spec import Experiment
+from skipviz.server.manager import Manager
+from skipviz.store.store import Store
+from skipviz.core.experiment import Experiment
 manager = Manager(Store(Path(sys.argv[1])), running=1)
 manager.start()
 run = manager.find(manager.submit(Experiment.from_json(sys.argv[2])))

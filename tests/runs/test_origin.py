@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skipviz import user_datasets
-from skipviz.cli import main
-from skipviz.datafiles import prints
+from skipviz.cli.main import main
+from skipviz.core import user_datasets
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.datafiles import fingerprints
 from skipviz.datafiles.adding import add
 from skipviz.datafiles.availability import missing
-from skipviz.knob import SpecError
-from skipviz.runs import origin
-from skipviz.runs.manager import Manager
-from skipviz.runs.store import Store
-from skipviz.spec import Experiment, Lane
+from skipviz.server.manager import Manager
+from skipviz.store import data_origin
+from skipviz.store.store import Store
 from tests.runs.test_manager import until
 
 LANE = Lane(family="plain", knobs={"backbone": "dense", "depth": 3})
@@ -56,8 +56,8 @@ def stored(store: Store, key: str, fingerprint: bool = True) -> str:
     status = {"state": "stopped", "step": 5, "steps": 9}
     (folder / "status.json").write_text(json.dumps(status), encoding="utf-8")
     if fingerprint:
-        text = json.dumps(origin.describe(key))
-        (folder / origin.FILE).write_text(text, encoding="utf-8")
+        text = json.dumps(data_origin.describe(key))
+        (folder / data_origin.FILE).write_text(text, encoding="utf-8")
     return run_id
 
 
@@ -72,11 +72,11 @@ def listed(
 
 
 def test_the_fingerprint_is_of_pixels_labels_and_class_names(tmp_path: Path) -> None:
-    first = prints.fingerprint(make(tmp_path))
+    first = fingerprints.fingerprint(make(tmp_path))
     assert len(first) == 32
     for other in (make(tmp_path, seed=1), make(tmp_path, classes=("cat", "cow"))):
-        assert prints.fingerprint(other) not in ("", first)
-    assert prints.fingerprint(make(tmp_path)) == first
+        assert fingerprints.fingerprint(other) not in ("", first)
+    assert fingerprints.fingerprint(make(tmp_path)) == first
 
 
 def test_a_removed_set_leaves_the_run_its_class_names_and_refuses_what_needs_pictures(
@@ -137,4 +137,4 @@ def test_a_trained_run_keeps_the_fingerprint_of_its_data(manager: Manager) -> No
     until(lambda: run is not None and run.ended, timeout_s=300)
     kept = manager.store.data(run_id)
     assert kept["key"] == "digits" and len(kept["fingerprint"]) == 32
-    assert origin.remark(kept) == "" and kept["classes"] == list("0123456789")
+    assert data_origin.remark(kept) == "" and kept["classes"] == list("0123456789")

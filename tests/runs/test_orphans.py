@@ -10,9 +10,9 @@ import psutil
 import torch
 
 from skipviz import engine
-from skipviz.runs import pipe
-from skipviz.runs.store import Store
-from skipviz.spec import Experiment, Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.server import pipe
+from skipviz.store.store import Store
 from tests.runs.test_manager import until
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ def test_a_worker_that_is_measuring_ends_when_its_input_does(tmp_path: Path) -> 
     folder = store.create(store.new_id(), experiment)
     torch.save(engine.Training(experiment).state(), folder / "checkpoint.pt")
     worker = subprocess.Popen(
-        [sys.executable, "-m", "skipviz.runs.worker"],
+        [sys.executable, "-m", "skipviz.worker"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
     )  # fmt: skip
     assert worker.stdin is not None and worker.stdout is not None
@@ -47,7 +47,7 @@ def test_a_worker_that_is_measuring_ends_when_its_input_does(tmp_path: Path) -> 
 
 IN_A_STEP_WITHOUT_END = """
 import sys, threading
-from skipviz.runs.worker import __main__ as worker
+from skipviz.worker import __main__ as worker
 worker.PATIENCE_S = 0.1
 orders = worker.Orders(sys.stdin.buffer)
 orders.working.set()

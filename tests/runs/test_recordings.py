@@ -14,19 +14,20 @@ import pyarrow as pa
 import pytest
 from starlette.applications import Starlette
 
-from skipviz import registry
-from skipviz.cli import main
-from skipviz.knob import SpecError
-from skipviz.runs import messages, recordings
-from skipviz.runs.evidence import of_stored
-from skipviz.runs.frames import FrameLog
-from skipviz.runs.manager import Manager
-from skipviz.runs.slim import MOST_PROFILES, rounded, slim
-from skipviz.runs.store import Store
-from skipviz.runs.stream import routes
-from skipviz.runs.worker.recorder import record
-from skipviz.scene import Expectation
-from skipviz.spec import Experiment, Lane
+from skipviz.cli.main import main
+from skipviz.core import registry
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.core.scene import Expectation
+from skipviz.server.manager import Manager
+from skipviz.server.stored_evidence import of_stored
+from skipviz.store import recordings
+from skipviz.store.compact import MOST_PROFILES, rounded, slim
+from skipviz.store.frame_log import FrameLog
+from skipviz.store.store import Store
+from skipviz.stream import messages
+from skipviz.stream.routes import routes
+from skipviz.worker.recorder import record
 from tests.synthetic import GrowingRun, track
 from tests.test_scenes import TINY
 
@@ -155,7 +156,7 @@ def test_the_command_records_and_judges_recordings(
     assert len(expectation["measured"]) == 1
     assert main(["probe", "predictions", MAIN]) == 2
     assert "a recording has no weights" in capsys.readouterr().err
-    monkeypatch.setattr("skipviz.performing.missing", lambda data: f"data {data}: not here")
+    monkeypatch.setattr("skipviz.cli.scenes.missing", lambda data: f"data {data}: not here")
     assert main(["scene", "tiny", "--json"]) == 1  # it cannot be trained here: its recording shows
     assert json.loads(capsys.readouterr().out)["scenes"][0]["state"] == "recorded"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from skipviz.knob import SpecError
-from skipviz.runs.rooms import Room, word
+from skipviz.core.knob import SpecError
+from skipviz.store.rooms import Room, word
 
 VOTER = "AbcDef123-_x"
 """As `word` makes them; a name that is drawn anew would be another test in every process."""

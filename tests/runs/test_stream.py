@@ -13,12 +13,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.websockets import WebSocketDisconnect
 
-from skipviz.frame import Frame, LaneFrame
-from skipviz.runs import feed as feeds
-from skipviz.runs import messages
-from skipviz.runs.feed import PULSE_S, Feed, Viewer
-from skipviz.runs.frames import FrameLog, schema, to_batch
-from skipviz.runs.stream import Streams, routes, same_host
+from skipviz.core.frame import Frame, LaneFrame
+from skipviz.store.frame_log import FrameLog, schema, to_batch
+from skipviz.stream import feed as feeds
+from skipviz.stream import messages
+from skipviz.stream.feed import PULSE_S, Feed, Viewer
+from skipviz.stream.routes import Streams, routes, same_host
 from tests.synthetic import GrowingRun, track
 
 with warnings.catch_warnings():
@@ -497,7 +497,7 @@ def test_feeds_that_nobody_watches_are_let_go() -> None:
 
 
 def test_plotly_and_the_component_are_served_for_good_from_here(client: TestClient) -> None:
-    from skipviz.runs import assets
+    from skipviz.stream import assets
 
     plotly = client.get("/" + assets.plotly_path())
     assert plotly.headers["content-encoding"] == "gzip" and len(plotly.content) > 4_000_000

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skipviz.knob import SpecError
-from skipviz.runs import highway_sweeps
-from skipviz.runs.manager import Manager
-from skipviz.runs.store import Store
-from skipviz.runs.sweep import Sweep, Sweeps, best, cost, final_losses
-from skipviz.spec import Experiment, Lane
+from skipviz.core import highway_sweeps
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.server.manager import Manager
+from skipviz.server.sweep import Sweep, Sweeps, best, cost, final_losses
+from skipviz.store.store import Store
 
 PATIENCE_S = 600.0
 

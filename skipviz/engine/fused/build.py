@@ -23,8 +23,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from skipviz.datafiles import children, places
-from skipviz.knob import SpecError
+from skipviz.core import child_processes, places
+from skipviz.core.knob import SpecError
 
 SOURCE = Path(__file__).with_name("kernel.c")
 FLAGS = (
@@ -104,7 +104,7 @@ def _make(library: Path, compiler: str, target: tuple[str, ...]) -> None:
         done = _run([compiler, *FLAGS, *target, "-o", str(half), str(SOURCE), "-lm"])
         if done.returncode != 0 or not half.exists():
             raise Unavailable(f"{compiler} could not build it: {_last_line(done.stderr)}")
-        tried = _run(children.command("-m", "skipviz.engine.fused.trial", str(half)))
+        tried = _run(child_processes.command("-m", "skipviz.engine.fused.trial", str(half)))
         if tried.returncode != 0:
             raise Unavailable(f"what {compiler} built failed its trial: {_last_line(tried.stderr)}")
         os.replace(half, library)
@@ -112,7 +112,9 @@ def _make(library: Path, compiler: str, target: tuple[str, ...]) -> None:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(command, capture_output=True, timeout=120, env=children.environment())
+        return subprocess.run(
+            command, capture_output=True, timeout=120, env=child_processes.environment()
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, b"", str(error).encode())
 

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skipviz.core.experiment import Experiment
+from skipviz.core.wiring import Wiring
 from skipviz.engine import device as devices
 from skipviz.engine import fused
 from skipviz.engine.fused.native import ACTIVATIONS, Kernel, Net
 from skipviz.engine.optimise import Sgd, optimiser
 from skipviz.engine.stacked import Shape, Stack
-from skipviz.spec import Experiment
-from skipviz.wiring import Wiring
 
 WIDEST = 512
 """Wider layers are left to the libraries behind torch, which cut large products into pieces."""

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.registry import architecture
 from skipviz.engine.fused.native import Kernel
 from skipviz.engine.fused.stack import FusedStack
 from skipviz.engine.nets import make_net
 from skipviz.engine.stacked import Stack, shape_of
-from skipviz.registry import architecture
-from skipviz.spec import Experiment, Lane
 
 LANES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("resnet", {"depth": 8, "width": 13}),

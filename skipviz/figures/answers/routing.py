@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from plotly.subplots import make_subplots
 
-from skipviz.escapes import plotly
+from skipviz.core.escapes import plotly
 from skipviz.figures.layout import laid_out
 
 COLUMNS = 6

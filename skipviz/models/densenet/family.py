@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.declarations import Architecture, settled
-from skipviz.knob import Knob, SpecError
+from skipviz.core.declarations import Architecture, settled
+from skipviz.core.knob import Knob, SpecError
+from skipviz.core.wiring import Wiring
 from skipviz.models import knobs, plans
 from skipviz.models.densenet.plan import IMAGENET_BLOCKS, plan
 from skipviz.models.plain.family import ARCHITECTURE as PLAIN
-from skipviz.wiring import Wiring
 
 _PRESETS: dict[str, dict[str, Any]] = {
     "units25": {"backbone": "uniform"},

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from skipviz.core.wiring import INPUT, Body, Shape
 from skipviz.models import plans
 from skipviz.models.plans import ChainPlan, NetPlan, UnitPlan
 from skipviz.models.steps import Chain, Sketch, Step, Style
-from skipviz.wiring import INPUT, Body, Shape
 
 IMAGENET_BLOCKS = {
     121: (6, 12, 24, 16),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.declarations import Architecture
-from skipviz.knob import Knob, SpecError
+from skipviz.core.declarations import Architecture
+from skipviz.core.knob import Knob, SpecError
+from skipviz.core.wiring import Wiring
 from skipviz.models import knobs, plans
 from skipviz.models.highway.plan import RECONSTRUCTED, RELEASED, plan
-from skipviz.wiring import Wiring
 
 _PRESETS: dict[str, dict[str, Any]] = {
     "units25": {"backbone": "uniform"},

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.declarations import Architecture
-from skipviz.knob import SpecError
+from skipviz.core.declarations import Architecture
+from skipviz.core.knob import SpecError
+from skipviz.core.wiring import Wiring
 from skipviz.models import knobs, plans
 from skipviz.models.plans import ChainPlan, NetPlan
 from skipviz.models.steps import Step, Style
-from skipviz.wiring import Wiring
 
 _CODE = "skipviz.models.plain.net:PlainUnit"
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from skipviz.core.wiring import Body, Shape
 from skipviz.models import knobs, plans
 from skipviz.models.plans import NetPlan, UnitPlan
 from skipviz.models.steps import Chain, Sketch, Step, Style
-from skipviz.wiring import Body, Shape
 
 EXPANSION = 4
 """Channels of a bottleneck's output for one of its inside."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.declarations import Architecture
-from skipviz.knob import Knob
+from skipviz.core.declarations import Architecture
+from skipviz.core.knob import Knob
+from skipviz.core.wiring import Wiring
 from skipviz.models import knobs
 from skipviz.models.plans import NetPlan
 from skipviz.models.resnet.plan import EXPANSION, Widths, conv_plan
-from skipviz.wiring import Wiring
 
 _DEPTHS = (50, 101, 152)
 

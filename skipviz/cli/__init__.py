@@ -1,0 +1,1 @@
+"""The same as the pages without a browser: `python -m skipviz`, one file a command."""

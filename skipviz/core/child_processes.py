@@ -1,0 +1,30 @@
+"""Processes of our own Python: they find the same skipviz and the same relative paths as this one.
+
+Without `-P` Python would look for modules in the working directory first, and a `random.py` that
+somebody keeps there would stand in for the real one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from skipviz.core import places
+
+
+def command(*words: str) -> list[str]:
+    """The command line of this Python with `words`, such as "-m", "skipviz"."""
+    return [sys.executable, "-P", *words]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment with `more`; it finds the same skipviz."""
+    return os.environ | python_path() | more
+
+
+def python_path() -> dict[str, str]:
+    """What of an environment lets Python find a checkout; an installed skipviz needs nothing."""
+    if places.installed():
+        return {}
+    paths = [str(places.PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}

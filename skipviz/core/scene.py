@@ -1,0 +1,290 @@
+"""What a lecture scene is: a question, a real experiment, and expectations that can fail.
+
+One `SCENE` in each `skipviz/scenes/<key>.py`. A scene draws nothing and trains nothing: it says
+what to run, and reads what came of it from `Evidence`, which a page, the command line and a
+recording each provide. Texts hold no measured number: `{name}` stands where one of this run
+belongs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from skipviz.core import final
+from skipviz.core.experiment import Experiment
+
+
+class Evidence(Protocol):
+    """What the runs of a scene measured. Lanes count from 0; one number for each seed."""
+
+    def experiment(self, run: str = "main") -> Experiment: ...
+
+    def labels(self, run: str = "main") -> list[str]:
+        """The lanes' names, as legends show them."""
+
+    def steps(self, run: str = "main") -> np.ndarray:
+        """The recorded steps, (T,)."""
+
+    def axis(self, field: str, lane: int, run: str = "main") -> list[int]:
+        """The depth of each number of a field of LaneFrame: 1 is nearest the input."""
+
+    def history(self, field: str, lane: int, run: str = "main") -> np.ndarray:
+        """A field of LaneFrame over the recorded steps: (T, S, width); losses and errors have
+        width 1, held-out ones are NaN on steps without an evaluation."""
+
+    def final(self, field: str, lane: int, run: str = "main") -> list[float]:
+        """The final `loss` or `error` of each seed (`skipviz.core.final`); infinity of a seed that
+        diverged."""
+
+    def ask(self, name: str) -> list[dict[str, Any]]:
+        """The answers to the `Ask` of this name, one for each seed."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A probe's question to a run of the scene, asked of every seed once the run has ended."""
+
+    name: str
+    probe: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    run: str = "main"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A sentence that this run may or may not bear out.
+
+    measure   one number for each seed (or a single one for all of them)
+    at_least, at_most   bounds, one or both; `over` says whether the median must keep them, or every
+    seed
+    unit      written behind the number: "×", "decades", "%"; a share is written as it is
+    """
+
+    text: str
+    measure: Callable[[Evidence], Sequence[float]]
+    at_least: float | None = None
+    at_most: float | None = None
+    over: Literal["median", "every"] = "median"
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of an expectation: the number of each seed, and whether the bounds were kept."""
+
+    text: str
+    measured: tuple[float, ...]
+    wanted: str
+    unit: str
+    met: bool
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.measured))
+
+    @property
+    def numbers(self) -> str:
+        """The number of each seed, four digits; a word where it is not finite."""
+        return ", ".join(
+            f"{value:.4g}" if np.isfinite(value) else self._no_number for value in self.measured
+        )
+
+    @property
+    def _no_number(self) -> str:
+        return "never" if self.unit == "steps" else "diverged"
+
+    def to_json(self) -> dict[str, Any]:
+        """As an object for `strict_json`."""
+        measured = list(self.measured)
+        return {
+            "text": self.text,
+            "measured": measured,
+            "numbers": self.numbers,
+            "wanted": self.wanted,
+            "met": self.met,
+        }
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve, row of bars or cloud of dots of a `Chart`: x and y of the same length.
+
+    family   whose colour it has; "" for a quiet line, such as chance
+    """
+
+    label: str
+    x: Sequence[Any]
+    y: Sequence[float]
+    family: str = ""
+    style: Literal["line", "dots", "bars"] = "line"
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture of numbers that a scene computed from its evidence; `figures` draws it."""
+
+    title: str
+    x: str
+    y: str
+    series: Sequence[Series]
+    log_x: bool = False
+    log_y: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What is shown, in the order of the scene.
+
+    kind   "live": panels of the live charts of a run (loss, profile, heat, gates)
+           "probe": the figure of an `Ask`, by its name
+           "chart": what `chart` computes
+    says   what to look at, one line
+    """
+
+    kind: Literal["live", "probe", "chart"]
+    says: str
+    run: str = "main"
+    panels: tuple[str, ...] = ()
+    ask: str = ""
+    chart: Callable[[Evidence], Chart] | None = None
+    quantity: Literal["signal", "weight", "activation"] = "signal"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One ready demonstration.
+
+    question     asked before anything runs; `choices` are what the room votes for
+    answer       which of the choices this run shows: an index, computed from the run
+    runs         experiments by name; "main" is the one that is trained live first
+    figures      in the order in which they are shown
+    expects      what should show; an expectation that fails is shown as such
+    saw          "what you saw, in numbers": a sentence with {names} of `numbers`
+    numbers      computed from the run; each name stands in `saw`
+    seconds      about how long the runs take with three seeds on two cores
+    sources      (source, section or figure)
+    notes        what to say in ninety seconds
+    exercises    two questions with answers
+    order        the place in the course
+    """
+
+    title: str
+    question: str
+    choices: tuple[str, ...]
+    answer: Callable[[Evidence], int]
+    runs: Mapping[str, Experiment]
+    figures: tuple[Figure, ...]
+    expects: tuple[Expectation, ...]
+    saw: str
+    numbers: Callable[[Evidence], Mapping[str, float | int | str]]
+    misconception: str
+    caveat: str
+    sources: tuple[tuple[str, str], ...]
+    seconds: float
+    notes: str
+    exercises: tuple[tuple[str, str], tuple[str, str]]
+    asks: tuple[Ask, ...] = ()
+    order: int = 0
+
+    @property
+    def experiment(self) -> Experiment:
+        """The main run's."""
+        return self.runs["main"]
+
+
+def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
+    """Measures an expectation; a number that is not one keeps no bound."""
+    measured = tuple(float(value) for value in expectation.measure(evidence))
+    low, high = expectation.at_least, expectation.at_most
+    judged = measured if expectation.over == "every" else (float(np.median(measured)),)
+    met = all(
+        (low is None or value >= low) and (high is None or value <= high) and not np.isnan(value)
+        for value in judged
+    )
+    return Verdict(expectation.text, measured, wanted(expectation), expectation.unit, met)
+
+
+def wanted(expectation: Expectation) -> str:
+    """The bounds in words: "at least 10 × (median)"."""
+    bounds = (("at least", expectation.at_least), ("at most", expectation.at_most))
+    parts = [f"{word} {bound:g}" for word, bound in bounds if bound is not None]
+    unit = f" {expectation.unit}" if expectation.unit else ""
+    over = "every seed" if expectation.over == "every" else "median over seeds"
+    return f"{' and '.join(parts)}{unit} ({over})"
+
+
+def ratio(above: Sequence[float], below: Sequence[float]) -> list[float]:
+    """above / below, seed by seed; 0 below is infinitely many times."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return [float(v) for v in np.asarray(above, float) / np.asarray(below, float)]
+
+
+def decades(values: np.ndarray) -> list[float]:
+    """log10(first / last) along the last axis of (S, P), seed by seed: how many powers of ten the
+    first is above the last."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return [float(v) for v in np.log10(values[:, 0]) - np.log10(values[:, -1])]
+
+
+def profile(
+    evidence: Evidence,
+    values: str,
+    lane: int,
+    *,
+    label: str,
+    family: str,
+    run: str = "main",
+    row: int = 0,
+    dashed: bool = False,
+) -> Series:
+    """A field of LaneFrame over the depth, at one recorded row (0: at init): median over the
+    seeds that live."""
+    x = evidence.axis(values, lane, run)
+    y = final.median(evidence.history(values, lane, run)[row])
+    return Series(label, x, [float(v) for v in y], family, dashed=dashed)
+
+
+def curve(
+    evidence: Evidence,
+    values: str,
+    lane: int,
+    *,
+    label: str,
+    family: str,
+    run: str = "main",
+    window: int = 10,
+    dashed: bool = False,
+) -> Series:
+    """Loss or error over the steps: the mean of the last `window` recorded steps up to each of
+    them, median over the seeds that live."""
+    each = final.median(evidence.history(values, lane, run)[:, :, 0], axis=1)
+    with np.errstate(invalid="ignore"):
+        y = [float(each[max(0, i - window + 1) : i + 1].mean()) for i in range(len(each))]
+    return Series(label, [int(v) for v in evidence.steps(run)], y, family, dashed=dashed)
+
+
+def steps_to(
+    evidence: Evidence, lane: int, level: float, run: str = "main", window: int = 10
+) -> list[float]:
+    """The first step at which the mean loss of the last `window` recorded steps is below `level`,
+    of each seed; infinity where it never is."""
+    loss, steps = evidence.history("loss", lane, run)[:, :, 0], evidence.steps(run)
+    found = []
+    for each in loss.T:
+        sums = np.convolve(np.nan_to_num(each, nan=np.inf, posinf=1e30), np.ones(window), "valid")
+        below = np.flatnonzero(sums / window < level)
+        found.append(float(steps[below[0] + window - 1]) if len(below) else float("inf"))
+    return found
+
+
+def best(evidence: Evidence, lane: int, runs: Sequence[str]) -> list[float]:
+    """The final training losses of a lane in that of several runs in which their median is lowest:
+    each net at its own best learning rate."""
+    found = [evidence.final("loss", lane, run) for run in runs]
+    return min(found, key=lambda losses: float(np.median(losses)))

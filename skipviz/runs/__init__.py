@@ -1,1 +1,0 @@
-"""Runs: the queue, the store, the frames log, its stream to the browser, the workers."""

@@ -1,0 +1,297 @@
+"""Owns the workers and the queue: submit, stop, find. One for each server, made by its lifespan.
+
+A run belongs to nobody's tab: it is found by its id, from any browser, and goes on until it ends,
+is stopped, or its budget is used up.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import Any
+
+from skipviz.core import packages
+from skipviz.core.experiment import Experiment
+from skipviz.core.knob import SpecError, show
+from skipviz.core.placing import alike
+from skipviz.core.registry import probe
+from skipviz.datafiles.availability import missing
+from skipviz.server import capacity, orders
+from skipviz.server.dispatcher import Dispatcher
+from skipviz.server.run import Run
+from skipviz.store import answers, data_origin
+from skipviz.store.frame_log import FrameLog
+from skipviz.store.run_index import Known
+from skipviz.store.store import Store
+
+STOP_S = 0.7
+"""A worker that has not stopped by itself after this long (one step may take seconds) is killed."""
+
+QUEUE = 20
+
+
+class Manager(Dispatcher):
+    """What pages ask for: runs submitted, shared, controlled, found, measured."""
+
+    def __init__(self, store: Store | None = None, running: int | None = None) -> None:
+        super().__init__(running)
+        self.store = store or Store()
+        self._known_runs = Known(self.store)
+        self._shared: dict[str, str] = {}
+        self._jobs_so_far = 0
+
+    def submit(self, experiment: Experiment) -> str:
+        """Queues a stored run and returns its id. SpecError where it cannot run here."""
+        self._fits(experiment)
+        experiment = self._placed(experiment)
+        with self._lock:
+            self._has_room()
+            run_id = self.store.new_id()
+            folder = self.store.create(run_id, experiment)
+            run = Run(run_id, experiment, folder)
+            self._status(run, state="queued")
+            self._keep(run)
+            self._queue.append(run)
+        self._dispatch()
+        return run_id
+
+    def shared(self, experiment: Experiment) -> str:
+        """The id of a run that is kept in memory and shared by all who ask for the same
+        experiment."""
+        key = experiment.to_json()
+        with self._lock:
+            known = self._runs.get(self._shared.get(key, ""))
+            if known is not None and known.status()["state"] not in ("failed", "interrupted"):
+                self._runs.move_to_end(known.id)
+                return known.id
+            self._fits(experiment)
+            run = Run(self.store.new_id(), experiment, None)
+            self._shared[key] = run.id
+            self._keep(run)
+            self._queue.append(run)
+        self._dispatch()
+        return run.id
+
+    def join(self, experiment: Experiment) -> str:
+        """The id of a stored run of this experiment that waits or trains now; submits one where
+        there is none, so that a class that asks for the same waits for one run. SpecError."""
+        with self._lock:
+            run = self.under_way(experiment)
+            return run.id if run is not None else self.submit(experiment)
+
+    def under_way(self, experiment: Experiment) -> Run | None:
+        """A stored run of exactly this experiment that waits or trains and is not paused."""
+        with self._lock:
+            for run in self._runs.values():
+                busy = run.folder is not None and not run.ended and not run.status().get("paused")
+                if busy and alike(run.experiment, experiment):
+                    return run
+        return None
+
+    def finished(self, experiment: Experiment) -> Run | None:
+        """The newest stored run of exactly this experiment that went to its end."""
+        for run_id in self._known_runs.of(experiment, self._placed(experiment)):
+            run = self._runs.get(run_id)
+            status = run.status() if run is not None else self.store.status(run_id)
+            if status["state"] == "finished":
+                found = self.find(run_id)
+                if found is not None and found.experiment.data == experiment.data:
+                    return found
+        return None
+
+    def stop(self, run_id: str) -> None:
+        """Ends a run within a second; a run that has ended stays as it is."""
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is None or run.ended:
+                return
+            if run in self._queue:
+                self._queue.remove(run)
+                self._status(run, state="stopped", message="stopped while it was waiting")
+                return
+            workers = [worker for worker in self._workers if worker.run_id == run_id]
+        for worker in workers:
+            worker.order(do="stop", run=run_id)
+            timer = threading.Timer(STOP_S, self._insist, (worker, run, run.breaks))
+            timer.daemon = True
+            timer.start()
+
+    def control(self, run_id: str, action: str, **values: Any) -> None:
+        """Pauses, resumes or single-steps a run under way, sets its pace or its learning rate.
+
+        action, values   "pause", "resume", "step" (exactly one more, then paused); "pace" or "lr"
+                         with `value`: steps per second (0: full speed), the base learning rate
+        Waits a moment for the worker's word; a run in the queue begins with what it was told there.
+        SpecError for nonsense and for a run that has ended.
+        """
+        run = self._known(run_id)
+        order = orders.order(run, action, values)
+        with self._lock:
+            worker = next((each for each in self._workers if each.run_id == run_id), None)
+            if worker is None and run not in self._queue:
+                raise SpecError(f"run {show(run_id)}: no worker of this server trains it now")
+            if action == "lr":  # from here on it is another experiment than its key says
+                self._shared = {key: of for key, of in self._shared.items() if of != run_id}
+            run.orders += 1
+            order["number"] = run.orders
+            if worker is None:
+                run.told.append(order)
+                run.tell(**orders.expected(order))
+                return
+            worker.order(**order)
+        orders.wait(run, order["number"])
+
+    def resume(self, run_id: str) -> None:
+        """Queues a run again that was stopped or interrupted before its last step: it goes on from
+        its newest checkpoint, in the same folder. SpecError where it cannot."""
+        run = self._known(run_id)
+        self._fits(run.experiment)
+        with self._lock:
+            orders.check_goes_on(run)
+            self._has_room()
+            run.begin_again()
+            self._status(run, state="queued", message="")
+            self._runs[run_id] = run
+            self._queue.append(run)
+        self._dispatch()
+
+    def find(self, run_id: str) -> Run | None:
+        """The run with this id, from memory or from its folder; None where there is none."""
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is not None:
+                self._runs.move_to_end(run_id)
+                self._lighten()
+                if run.ended and run.folder is not None:
+                    self._look_at_data(run)
+                return run
+        try:
+            experiment = self.store.experiment(run_id)
+        except SpecError:
+            return None
+        return self._load(run_id, experiment)
+
+    def measure(
+        self, run_id: str, key: str, options: dict[str, Any], turn: int = 0
+    ) -> dict[str, Any]:
+        """What a probe says of a stored run's newest weights, of its seed number `turn`. Waits;
+        SpecError where it cannot be.
+
+        Answered by an idle worker (there is one more than may train) and kept with the run.
+        """
+        declared = probe(key)
+        options = declared.options(options)
+        run = self.find(run_id)
+        if run is None or run.folder is None:
+            raise SpecError(f"run {show(run_id)}: there is no such stored run")
+        known = answers.kept(run.folder, key, options, turn)
+        if known is not None:
+            return known
+        if self.store.is_recorded(run_id):
+            raise SpecError(f"probe {show(key)}: a recording has no weights; train its scene")
+        absent = missing(run.experiment.data)
+        if absent:
+            raise SpecError(absent)
+        packages.check(f"probe {show(key)}")
+        with self._lock:
+            self._jobs_so_far += 1
+            job = answers.Job(self._jobs_so_far, run.folder, key, options, turn)
+            self._jobs.append(job)
+        self._dispatch()
+        if not job.done.wait(answers.WAIT_S):
+            raise SpecError(f"probe {show(key)}: no worker answered within {answers.WAIT_S:g} s")
+        if "error" in job.answer:
+            raise SpecError(job.answer["error"])
+        value: dict[str, Any] = job.answer["value"]
+        answers.keep(run.folder, key, declared, options, turn, value)
+        return value
+
+    def recent(self, most: int) -> list[dict[str, Any]]:
+        """The newest stored runs: id, experiment, state, step. What cannot be read is left out."""
+        found = []
+        for run_id in self.store.runs()[:most]:
+            try:
+                experiment = self.store.experiment(run_id)
+            except SpecError:
+                continue
+            run = self._runs.get(run_id)
+            status = run.status() if run else self.store.status(run_id)
+            remark = data_origin.remark(self.store.data(run_id))
+            found.append({"run": run_id, "experiment": experiment, "data": remark, **status})
+        return found
+
+    # --- inside
+
+    def _known(self, run_id: str) -> Run:
+        run = self.find(run_id)
+        if run is None:
+            raise SpecError(f"run {show(run_id)}: there is no such run on this machine")
+        return run
+
+    def _has_room(self) -> None:
+        if len(self._queue) >= QUEUE:
+            raise SpecError(f"queue: {QUEUE} runs are waiting already; try again in a minute")
+
+    def _placed(self, experiment: Experiment) -> Experiment:
+        """The experiment with the device that `auto` means here; while no worker is warm as it is:
+        the worker that trains it decides."""
+        return self.placing().placed(experiment) if self.ready else experiment
+
+    def _fits(self, experiment: Experiment) -> None:
+        packages.check()
+        absent = missing(experiment.data)
+        if absent:
+            raise SpecError(absent)
+        devices = {device["key"]: device for device in self.devices()}
+        wanted = self._placed(experiment).device
+        if devices and wanted not in devices and wanted != "auto":
+            raise SpecError(
+                f"device '{wanted}': not found here; there is {', '.join(['auto', *devices])}"
+            )
+        card = devices.get(wanted) if wanted == "cuda" else None
+        capacity.check(experiment, card["free"] if card else None)
+
+    def _look_at_data(self, run: Run) -> None:
+        """The set of a run that is over may have been removed or replaced since it was read."""
+        with suppress(SpecError):
+            run.experiment = self.store.experiment(run.id)
+
+    def _load(self, run_id: str, experiment: Experiment) -> Run:
+        folder = self.store.folder(run_id)
+        frames = folder / "frames.arrow"
+        status = self.store.status(run_id)
+        there = frames.is_file() and frames.stat().st_size > 0
+        if there and status["state"] == "finished":
+            run = Run(run_id, experiment, folder, rests=True)
+        else:
+            run = Run(run_id, experiment, folder, FrameLog.open(frames) if there else None)
+        run.tell(**status)
+        with self._lock:
+            known = self._runs.get(run_id)
+            if known is None:
+                self._keep(run)
+            return known or run
+
+
+_current: Manager | None = None
+_current_lock = threading.Lock()
+
+
+def current() -> Manager:
+    """The server's manager; made and started on first use where no lifespan has (tests of single
+    pages)."""
+    global _current
+    with _current_lock:
+        if _current is None:
+            _current = Manager()
+            _current.start()
+        return _current
+
+
+def close() -> None:
+    """Ends the server's manager and its workers."""
+    global _current
+    with _current_lock:
+        manager, _current = _current, None
+    if manager is not None:
+        manager.close()

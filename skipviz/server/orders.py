@@ -1,0 +1,125 @@
+"""What can be asked of a run under way, and of one that was broken off."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+from skipviz.core.experiment import Change
+from skipviz.core.fields import FIELDS
+from skipviz.core.knob import Knob, SpecError, show
+from skipviz.core.schedule import base
+from skipviz.server.run import Run
+
+ANSWER_S = 0.3
+"""Whoever asks waits so long for the worker's word; a step that takes longer answers later."""
+
+BLOCKED = "a run before it is paused: resume or stop that one"
+"""What the runs in the queue are told while one stands still."""
+
+_VALUES: dict[str, Knob | None] = {
+    "pause": None,
+    "resume": None,
+    "step": None,
+    "pace": Knob(
+        "pace",
+        "float",
+        "Slow motion",
+        "Steps per second; 0: as fast as it goes.",
+        0.0,
+        low=0,
+        high=1000,
+    ),
+    "lr": FIELDS["lr"],
+}
+
+
+def order(run: Run, action: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What the worker is told: pause, resume, step, or pace or lr with its `value`.
+
+    SpecError for anything else, and for a run that is not under way.
+    """
+    if action not in _VALUES:
+        raise SpecError(f"control {show(action)}: must be one of {', '.join(_VALUES)}")
+    knob = _VALUES[action]
+    if set(values) != ({"value"} if knob else set()):
+        needs = "its value and nothing else" if knob else "no value"
+        raise SpecError(f"control {show(action)}: takes {needs}")
+    state = run.status()["state"]
+    if run.ended:
+        raise SpecError(f"run {show(run.id)}: it has {_word(state)}; there is nothing to {action}")
+    asked: dict[str, Any] = {"do": action, "run": run.id}
+    return asked | ({"value": knob.parse(values["value"])} if knob else {})
+
+
+def _word(state: str) -> str:
+    return {"stopped": "been stopped", "interrupted": "been interrupted"}.get(state, state)
+
+
+def expected(order: dict[str, Any]) -> dict[str, Any]:
+    """What the status of a run in the queue says of an order that it will begin with."""
+    action = order["do"]
+    return {action: order["value"]} if "value" in order else {"paused": action != "resume"}
+
+
+def wait(run: Run, number: int) -> None:
+    """Waits a moment until the worker says that it has heard the order of this number."""
+    until = time.monotonic() + ANSWER_S
+    while time.monotonic() < until and not run.ended and run.status().get("heard", 0) < number:
+        time.sleep(0.005)
+
+
+def goes_on(run: Run) -> bool:
+    """Was this run broken off before its budget was used up, so that it can go on?"""
+    status = run.status()
+    broken_off = status["state"] in ("stopped", "interrupted")
+    return broken_off and run.folder is not None and status.get("step", 0) < run.experiment.steps
+
+
+class Accident(NamedTuple):
+    """A lane diverged at step `diverged_at`, with the learning rate that `change` had raised by
+    hand from `before`."""
+
+    lane: int
+    diverged_at: int
+    change: Change
+    before: float
+
+
+def accident(run: Run) -> Accident | None:
+    """The first divergence under a learning rate that was raised by hand; None where there was
+    none."""
+    changes = run.experiment.changes
+    if not changes or not run.log.n:
+        return None
+    ends = [run.log.diverged_at(lane, run.log.n - 1) for lane in range(len(run.log.tracks))]
+    dead = sorted((end, lane) for lane, end in enumerate(ends) if end is not None)
+    for end, lane in dead:
+        so_far = [change for change in changes if change.step <= end]
+        if so_far and so_far[-1].lr > (before := base(run.experiment, so_far[-1].step - 1)):
+            return Accident(lane, end, so_far[-1], before)
+    return None
+
+
+def check_goes_on(run: Run) -> None:
+    """SpecError where a run cannot go on."""
+    if goes_on(run):
+        return
+    if run.folder is None:
+        why = "only stored runs can go on"
+    elif not run.ended:
+        why = "it is under way already"
+    else:
+        why = "only a run that was stopped or interrupted before its last step can go on"
+    raise SpecError(f"run {show(run.id)}: {why}")
+
+
+def training(run: Run) -> dict[str, Any]:
+    """What the worker is told that trains a run, from its first step or from its checkpoint."""
+    return {
+        "do": "train",
+        "run": run.id,
+        "experiment": run.experiment.to_json(),
+        "folder": str(run.folder) if run.folder else None,
+        "resume": run.breaks > 0,
+    }

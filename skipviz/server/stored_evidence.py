@@ -1,0 +1,27 @@
+"""The evidence of a scene from stored runs, whose probes are asked through the manager."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from skipviz.core.knob import SpecError
+from skipviz.core.scene import Ask, Scene
+from skipviz.server.manager import Manager
+from skipviz.store.evidence import Gathered
+
+
+def of_stored(scene: Scene, ids: Mapping[str, str], manager: Manager) -> Gathered:
+    """The evidence of stored runs, `ids` by the name of the run; those that are not there yet are
+    left out. Answers wait for a worker and are kept with the run."""
+    found = {name: manager.find(run_id) for name, run_id in ids.items()}
+    runs = {name: run for name, run in found.items() if run is not None}
+
+    def answer(ask: Ask, turn: int) -> dict[str, Any]:
+        if ask.run not in runs:
+            raise SpecError(f"run '{ask.run}': it is not there yet; train it first")
+        return manager.measure(runs[ask.run].id, ask.probe, dict(ask.options), turn)
+
+    logs = {name: run.log for name, run in runs.items()}
+    experiments = dict(scene.runs) | {name: run.experiment for name, run in runs.items()}
+    return Gathered(logs, experiments, scene.asks, answer)

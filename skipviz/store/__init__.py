@@ -1,0 +1,1 @@
+"""What lies on disk: runs, their frames and answers, recordings, rooms."""

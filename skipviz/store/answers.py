@@ -1,0 +1,70 @@
+"""Measurements of stored runs: asked of a worker, kept with the run.
+
+<run>/probes/<key>-<hash>.json   one answer, for these options and these weights
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+from skipviz.core.declarations import Probe
+from skipviz.core.strict_json import numbers
+from skipviz.store.store import read_json, write_json
+
+WAIT_S = 120.0
+
+
+class Job:
+    """One measurement under way: `ask` is what the worker is told, `done` rings with the answer."""
+
+    def __init__(
+        self, number: int, folder: Path, key: str, options: dict[str, Any], turn: int
+    ) -> None:
+        self.number = number
+        self.ask = {
+            "do": "probe",
+            "job": number,
+            "folder": str(folder),
+            "probe": key,
+            "options": options,
+            "turn": turn,
+        }
+        self.done = threading.Event()
+        self.answer: dict[str, Any] = {}
+
+    def end(self, answer: dict[str, Any]) -> None:
+        self.answer = answer
+        self.done.set()
+
+
+def place(folder: Path, key: str, options: dict[str, Any], turn: int) -> Path:
+    """Where the answer is kept. New weights are a new place: an old answer is never shown."""
+    weights = folder / "checkpoint.pt"
+    stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
+    text = json.dumps([options, turn, stamp], sort_keys=True)
+    return folder / "probes" / f"{key}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+
+
+def kept(folder: Path, key: str, options: dict[str, Any], turn: int) -> dict[str, Any] | None:
+    """The answer that was kept, or None."""
+    return numbers(read_json(place(folder, key, options, turn))) or None
+
+
+def keep(
+    folder: Path,
+    key: str,
+    declared: Probe,
+    options: dict[str, Any],
+    turn: int,
+    value: dict[str, Any],
+) -> None:
+    """Keeps an answer, unless the probe says that its answers are not kept."""
+    if not declared.stored:
+        return
+    path = place(folder, key, options, turn)
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, value)

@@ -1,0 +1,110 @@
+"""Which data a run was trained on, and whether it is still here.
+
+<run>/data.json   key, title, classes, shape and sizes of its data set, and the fingerprint of its
+                  arrays, written when the run begins
+
+A run whose set was removed, or replaced by another of the same name, is read with a set that stands
+in for its own: the names of its classes and its shape are known, its pictures are gone.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from skipviz.core import registry
+from skipviz.core.declarations import Dataset
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import add_stand_in, dataset
+from skipviz.core.strict_json import dumps
+from skipviz.datafiles import fingerprints
+
+FILE = "data.json"
+
+UNKNOWN, SAME, REMOVED, CHANGED = "data unknown", "", "data removed", "data replaced"
+
+
+def describe(key: str) -> dict[str, Any]:
+    """What a run keeps of its data set."""
+    of = dataset(key)
+    return {
+        "key": key,
+        "title": of.title,
+        "classes": list(of.classes),
+        "input_shape": list(of.input_shape),
+        "train_size": of.train_size,
+        "test_size": of.test_size,
+        "held_out": of.held_out,
+        "fingerprint": fingerprints.fingerprint(key),
+    }
+
+
+def remark(kept: dict[str, Any]) -> str:
+    """What became of the data of a run whose data.json this is: "" where it is here as it was.
+
+    A set that comes with the program and was not read yet on this machine counts as the same.
+    """
+    if not kept.get("fingerprint"):
+        return UNKNOWN
+    try:
+        now = fingerprints.fingerprint(str(kept["key"]))
+    except SpecError:
+        return REMOVED
+    return SAME if now in ("", kept["fingerprint"]) else CHANGED
+
+
+def known(text: bytes, kept: dict[str, Any]) -> bytes:
+    """The JSON of a stored experiment; where its data is gone, with the key of what stands in."""
+    state = remark(kept)
+    if state not in (REMOVED, CHANGED):
+        return text
+    try:
+        experiment = json.loads(text)
+        key = stand_in(kept, state)
+    except (ValueError, KeyError, TypeError):
+        return text
+    return dumps(experiment | {"data": key}).encode() if isinstance(experiment, dict) else text
+
+
+def stand_in(kept: dict[str, Any], state: str) -> str:
+    """The key of the set that stands in for one that is gone."""
+    title = str(kept["title"])
+    what = "was removed" if state == REMOVED else "was replaced by another of the same name"
+    why = f"data “{title}”: the set that this run was trained on {what}; its pictures are gone"
+
+    def gone() -> tuple[Any, Any, Any, Any]:
+        raise SpecError(why)
+
+    channels, height, width = (int(side) for side in kept["input_shape"])
+    return add_stand_in(
+        f"{kept['key']}@{kept['fingerprint']}",
+        Dataset(
+            title=title,
+            summary=why,
+            input_shape=(channels, height, width),
+            classes=tuple(str(name) for name in kept["classes"]),
+            train_size=int(kept["train_size"]),
+            test_size=int(kept["test_size"]),
+            synthetic=False,
+            origin="",
+            licence="",
+            load=gone,
+            held_out=int(kept["held_out"]),
+            gone=why,
+        ),
+    )
+
+
+def orphan(folder: Path) -> dict[str, Any]:
+    """What is listed of a run from before fingerprints whose set is not here: nothing is known of
+    its data but the key. Empty for what is no such run."""
+    try:
+        text = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))
+        key, lanes = str(text["data"]), [str(lane["family"]) for lane in text["lanes"]]
+        steps = int(text["steps"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    if key in registry.datasets():
+        return {}
+    return {"steps": steps, "data": key, "lanes": lanes, "data_remark": UNKNOWN}

@@ -1,0 +1,53 @@
+"""The axes of an experiment's charts: which lanes there are, and the layers each of them has."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from skipviz.core.experiment import Experiment
+from skipviz.core.map_plan import pictures
+from skipviz.core.registry import architecture
+from skipviz.store.frame_log import Track
+
+
+def labels(experiment: Experiment) -> list[str]:
+    """A name for each lane; where two would be the same, they are numbered."""
+    names = [lane.name(experiment.dataset) for lane in experiment.lanes]
+    again = Counter(names)
+    seen: Counter[str] = Counter()
+    for i, name in enumerate(names):
+        if again[name] > 1:
+            seen[name] += 1
+            names[i] = f"{name} ({seen[name]})"
+    return names
+
+
+def families(experiment: Experiment) -> list[str]:
+    """Whose colour each lane has: a plain twin is plain."""
+    return ["plain" if lane.knobs.get("plain_twin") else lane.family for lane in experiment.lanes]
+
+
+def tracks(experiment: Experiment) -> list[Track]:
+    """One Track for each lane, read from its wiring."""
+    made = []
+    named = zip(experiment.lanes, labels(experiment), families(experiment), strict=True)
+    drawn = pictures(experiment)
+    for (lane, label, family), picture in zip(named, drawn, strict=True):
+        wiring = architecture(lane.family).wiring(lane.settings(experiment.dataset))
+        made.append(
+            Track(
+                label=label,
+                family=family,
+                points=[(point.path, point.depth) for point in wiring.points],
+                layers=[(layer.path, layer.depth) for layer in wiring.layers],
+                gates=[(gate.path, gate.depth) for gate in wiring.gates],
+                cells=picture.cells if picture else 0,
+                seeds=experiment.seeds,
+                held_out=experiment.evaluate_every > 0,
+                units=[(unit.path, unit.depth) for unit in picture.units] if picture else [],
+                samples=picture.samples if picture else 0,
+                averaged=picture.averaged if picture else 0,
+                bias=picture.bias if picture else None,
+            )
+        )
+    return made

@@ -1,0 +1,117 @@
+"""Runs on disk: one folder a run, named by its id.
+
+<id>/experiment.json   the Experiment
+<id>/frames.arrow      every frame: an Arrow IPC stream, readable to its last whole batch
+<id>/status.json       state, last step, message, worker process; replaced as a whole, never half
+<id>/machine.json      versions and hardware
+<id>/checkpoint.pt     weights, optimiser state, step
+<id>/data.json         which data it was trained on, with its fingerprint (`runs.origin`)
+
+Beside them are the recordings that come with the program (`runs.recordings`): read, never written.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from skipviz.core import places
+from skipviz.core.atomic_files import read_json, write_json
+from skipviz.core.experiment import Experiment
+from skipviz.core.knob import SpecError
+from skipviz.store import data_origin
+
+STATES = ("queued", "running", "finished", "stopped", "interrupted", "failed")
+ENDED = STATES[2:]
+
+_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_RECORDED = re.compile(r"recorded\.([a-z0-9_]{1,40})\.([a-z0-9_]{1,40})")
+
+
+class Store:
+    """The folder of all runs, and that of the recordings. Paths are made from checked ids alone."""
+
+    def __init__(self, root: Path | None = None, recordings: Path | None = None) -> None:
+        self.root = root or places.runs()
+        self.recordings = recordings or places.recordings()
+
+    @staticmethod
+    def new_id() -> str:
+        """An id that nobody guesses: 128 random bits."""
+        return secrets.token_urlsafe(16)
+
+    @staticmethod
+    def is_id(name: str) -> bool:
+        """Can this be the id of a run that was made here?"""
+        return bool(_ID.fullmatch(name))
+
+    @staticmethod
+    def is_recorded(run_id: str) -> bool:
+        """Is this the id of a recording: "recorded.<scene>.<name of the run>"?"""
+        return bool(_RECORDED.fullmatch(run_id))
+
+    def folder(self, run_id: str) -> Path:
+        """The folder of a run, there or not; SpecError for what cannot be an id."""
+        if isinstance(run_id, str) and (found := _RECORDED.fullmatch(run_id)):
+            return self.recordings / found[1] / found[2]
+        if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
+            raise SpecError(
+                f"run '{str(run_id)[:40]}': there is no such run; its address may be cut"
+            )
+        return self.root / run_id
+
+    def create(self, run_id: str, experiment: Experiment) -> Path:
+        """Makes the folder of a new run and writes its experiment. SpecError for a recording's
+        id."""
+        if self.is_recorded(run_id):
+            raise SpecError(f"run '{run_id}': a recording is not written to; start another run")
+        folder = self.folder(run_id)
+        folder.mkdir(parents=True)
+        (folder / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
+        write_json(folder / "status.json", {"state": "queued", "steps": experiment.steps})
+        return folder
+
+    def experiment(self, run_id: str) -> Experiment:
+        """The experiment of a stored run; SpecError where there is none. Where its set is gone,
+        another stands in for it."""
+        path = self.folder(run_id) / "experiment.json"
+        if not path.is_file():
+            raise SpecError(f"run '{run_id}': there is no such run on this machine")
+        return Experiment.from_json(data_origin.known(path.read_bytes(), self.data(run_id)))
+
+    def data(self, run_id: str) -> dict[str, Any]:
+        """What the run keeps of its data set; empty for one from before fingerprints."""
+        return read_json(self.folder(run_id) / data_origin.FILE)
+
+    def status(self, run_id: str) -> dict[str, Any]:
+        """A run's status; a run whose worker is gone without a word is `interrupted`."""
+        status = read_json(self.folder(run_id) / "status.json")
+        if status.get("state") not in STATES:
+            return {"state": "interrupted", "message": "its status could not be read"}
+        if status["state"] not in ENDED and not _alive(status.get("worker", {})):
+            gone = {"state": "interrupted", "message": "its worker ended without a word"}
+            status |= gone | {"paused": False}
+        return status
+
+    def runs(self) -> list[str]:
+        """The ids of all stored runs, the newest first."""
+        if not self.root.is_dir():
+            return []
+        found = [
+            p
+            for p in self.root.iterdir()
+            if _ID.fullmatch(p.name) and (p / "experiment.json").is_file()
+        ]
+        return [p.name for p in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)]
+
+
+def _alive(worker: dict[str, Any]) -> bool:
+    """Is the process that a status names still the one that wrote it?"""
+    try:
+        return abs(psutil.Process(worker["pid"]).create_time() - worker["started"]) < 1
+    except (psutil.Error, KeyError, TypeError, ValueError):
+        return False

@@ -1,0 +1,202 @@
+"""A run's pulse: all viewers hear of the same frames at the same moments.
+
+A `Feed` looks at its run at most ten times a second, the first time at once. Viewers that keep up
+therefore all need the very same bytes, which are made once; one that is slow finds more news when
+it looks again, in one message of bounded size. There are no queues.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from skipviz.store.frame_log import FrameLog
+from skipviz.stream import messages
+
+PULSE_S = 0.1
+QUIET_S = 0.5
+"""Speed changes often and matters little: it is told twice a second."""
+
+MAPS_S = 1.0
+"""Maps are large: the newest go out once a second. A viewer that scrubs fetches all of them."""
+
+_AT_ONCE = ("state", "message", "paused", "pace", "lr", "changes")
+"""What is told without delay; while a run is paused everything is, for nothing may follow."""
+
+_KEPT = 64
+
+
+class LiveRun(Protocol):
+    """What the stream needs of a run.
+
+    version   grows with every change of log or status
+    status()  {"state": "queued|running|finished|stopped|interrupted|failed", "message": str,
+              "steps": int, "steps_per_s": float, "device": str, "paused": bool, "pace": float,
+              "lr": float, "changes": [{"step": int, "lr": float}], …}, fit for JSON
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def log(self) -> FrameLog: ...
+    @property
+    def version(self) -> int: ...
+    def status(self) -> dict[str, Any]: ...
+    async def changed(self, version: int) -> int:
+        """Waits until the run's version is greater than `version`; the new one."""
+        ...
+
+
+class Feed:
+    """What all viewers of one run share. Used from one event loop."""
+
+    def __init__(self, run: LiveRun) -> None:
+        self.run = run
+        self.viewers = 0
+        self.encoded = 0
+        self.tick = 0
+        self.n = self.map_n = 0
+        self.status: dict[str, Any] = {}
+        self._quiet_until = self._maps_until = 0.0
+        self._news = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+        self._made: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
+        self.look()
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """The feed runs as long as somebody watches."""
+        self.viewers += 1
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            self.viewers -= 1
+            if not self.viewers and self._pump is not None:
+                self._pump.cancel()
+                self._pump = None
+
+    async def _follow(self) -> None:
+        while True:
+            await self.run.changed(self._version)
+            self.look()
+            await asyncio.sleep(PULSE_S)
+
+    def look(self) -> None:
+        """Takes note of what the run has now and wakes the viewers."""
+        self._version = self.run.version  # first: what comes meanwhile is looked at again
+        self.n = self.run.log.n
+        status, now = self.run.status(), time.monotonic()
+        turned = any(status.get(key) != self.status.get(key) for key in _AT_ONCE)
+        if turned or status.get("paused") or now >= self._quiet_until:
+            self.status = status
+            self._quiet_until = now + QUIET_S
+        if turned or now >= self._maps_until:
+            self.map_n = self.n
+            self._maps_until = now + MAPS_S
+        self.tick += 1
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def after(self, tick: int) -> int:
+        """Waits until there was another look after `tick`; its number."""
+        while self.tick <= tick:
+            await self._news.wait()
+        return self.tick
+
+    def made(self, key: tuple[Any, ...], make: Callable[[], bytes]) -> bytes:
+        """The bytes of `key`, made once for all viewers."""
+        if key not in self._made:
+            self._made[key] = make()
+            self.encoded += 1
+            if len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
+        return self._made[key]
+
+
+class Viewer:
+    """What one viewer has got so far: `held` frames, and so what it needs next.
+
+    sample   whose maps it wants; -1 for none
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        held: int = 0,
+        columns: int = messages.SNAPSHOT_COLUMNS,
+        sample: int = -1,
+    ) -> None:
+        self.feed = feed
+        self.held = held if held <= feed.n else 0
+        self.columns = max(1, min(columns, messages.SNAPSHOT_COLUMNS))
+        self.sample = sample
+        self.map_steps: dict[int, int] = {}
+        self.fresh = True
+        self._said: dict[str, Any] | None = None
+        self._tracks = -1
+
+    def goes_on(self, map_steps: list[int]) -> None:
+        """The viewer has had its hello, and maps of these steps: it polls again."""
+        self._tracks = len(self.feed.run.log.tracks)
+        self.map_steps = dict(enumerate(map_steps))
+        self.fresh = self.feed.n - self.held > messages.DELTA_POINTS
+
+    def news(self) -> list[str | bytes]:
+        """The messages that bring the viewer up to date."""
+        feed, log = self.feed, self.feed.run.log
+        found: list[str | bytes] = []
+        if self._tracks != len(log.tracks):
+            self._tracks, self._said = len(log.tracks), feed.status
+            found.append(messages.hello(feed.run.id, log, feed.status))
+        elif self._said != feed.status:
+            self._said = feed.status
+            found.append(messages.text("status", status=feed.status))
+        if feed.n > self.held:
+            found.append(self._update(log, self.held, feed.n))
+            self.held, self.fresh = feed.n, False
+        return found + self._maps(log)
+
+    def _update(self, log: FrameLog, start: int, stop: int) -> bytes:
+        if self.fresh:
+            key: tuple[Any, ...] = ("snapshot", start, stop, self.columns)
+            return self.feed.made(key, lambda: messages.snapshot(log, *key[1:]))
+        return self.feed.made(("delta", start, stop), lambda: messages.delta(log, start, stop))
+
+    def _maps(self, log: FrameLog) -> list[str | bytes]:
+        found: list[str | bytes] = []
+        for lane in range(len(log.tracks) if self.sample >= 0 else 0):
+            at = log.map_at(lane, self.feed.map_n - 1)
+            if at is not None and at[0] > self.map_steps.get(lane, -1):
+                self.map_steps[lane] = at[0]
+                found.append(map_message(self.feed, lane, at[0], self.sample))
+        return found
+
+    def shows(self, sample: int) -> list[str | bytes]:
+        """The newest maps of another sample, which is followed from now on."""
+        if sample == self.sample:
+            return []
+        self.sample = sample
+        self.map_steps.clear()
+        return self._maps(self.feed.run.log)
+
+    def exactly(self, step: int) -> list[str | bytes]:
+        """The recorded step nearest to `step`."""
+        log = self.feed.run.log
+        if not log.n:
+            return []
+        return [self.feed.made(("exact", log.row(step)), lambda: messages.exact(log, step))]
+
+
+def map_message(feed: Feed, lane: int, step: int, sample: int, parts: int = 15) -> bytes:
+    """A lane's maps of one recorded step, packed once for all viewers."""
+    log = feed.run.log
+    key = ("maps", lane, step, sample, parts)
+    return feed.made(key, lambda: messages.maps(log, lane, log.row(step), sample, parts))

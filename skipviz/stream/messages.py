@@ -1,0 +1,309 @@
+"""What goes over the wire to a browser: text messages as JSON, curves and maps as packed bytes.
+
+All numbers are little-endian, every array starts at a multiple of four bytes, so that a browser
+lays typed arrays over a message without copying. N points, M columns, H evaluations,
+S seeds; lane axes as in the hello.
+
+    UPDATE, EXACT, COLUMNS   kind u8, lanes u8, H u16, from u32, to u32, N u32, M u32
+                             steps u32[N]; of each lane its scores of N steps
+                             steps u32[H]; of each lane its scores on the held-out split, H steps
+                             steps u32[M]; of each lane: log10 of signal gradient f32[M x P],
+                             of weight gradient f32[M x L], of activation scale f32[M x P]
+                             of each lane: the step at which it diverged i32, or -1
+    MAPS                     kind u8, lane u8, sample u8, parts u8, step u32, units u16, cells u16,
+                             how far biases are from where they began f32, largest output f32, both
+                             over the whole run so far; then the parts that are there, each [U x C]
+                             and filled up to a multiple of four bytes: (1) biases f32, (2) mean T,
+                             (4) T and (8) outputs of the sample, all three f16
+
+    scores of K steps        loss f32[K], error f32[K]; with several seeds also the lowest and the
+                             highest loss f32[K] each and, of every seed, its loss u16[K x S] and
+                             error u16[K x S]: the error as a share of 65534, the loss as the place
+                             of its logarithm between those of lowest (0) and highest (65534);
+                             65535: not a finite number
+
+Logarithms are taken in float64, so that 1e-300 arrives as -300; a norm of exactly 0 arrives as
+-Infinity, one that is not a number as NaN. With several seeds the values are medians over the
+seeds that live.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skipviz.core import final
+from skipviz.core.frame import Frame
+from skipviz.core.strict_json import dumps
+from skipviz.store.frame_log import FrameLog
+from skipviz.store.frame_schema import Track
+from skipviz.store.thinning import spread, thin
+
+UPDATE, MAPS, EXACT, COLUMNS = 1, 2, 3, 4
+
+PARTS = {"gate_bias_map": 1, "gate_mean_map": 2, "gate_map": 4, "output_map": 8}
+OF_NET, OF_SAMPLE = 3, 12
+"""Parts that all samples share, and those of one sample."""
+
+SNAPSHOT_POINTS, SNAPSHOT_COLUMNS = 1500, 120
+DELTA_BYTES, DELTA_POINTS = 2048, 24
+SNAPSHOT_HELD_OUT, DELTA_HELD_OUT = 500, 6
+LOWEST_LOSS = 1e-8
+
+_HEAD = struct.Struct("<BBHIIII")
+_MAP_HEAD = struct.Struct("<BBBBIHHff")
+_NONE = np.zeros(0, int)
+_PROFILES = ("signal_gradient_norm", "weight_gradient_norm", "activation_scale")
+
+
+def text(kind: str, **values: Any) -> str:
+    """A text message."""
+    return dumps({"type": kind, **values}, separators=(",", ":"))
+
+
+def hello(run_id: str, log: FrameLog, status: dict[str, Any]) -> str:
+    """The first message: what the run is, which lanes it has and what their axes are."""
+    experiment = json.loads(log.experiment_json or "{}")
+    return text(
+        "hello",
+        run=run_id,
+        n=log.n,
+        steps=experiment.get("steps") or status.get("steps", 0),
+        seconds=experiment.get("seconds", 0),
+        seed=experiment.get("seed", 0),
+        seeds=experiment.get("seeds", 1),
+        tracks=[track.to_json() for track in log.tracks],
+        status=status,
+    )
+
+
+def snapshot(log: FrameLog, start: int, stop: int, columns: int = SNAPSHOT_COLUMNS) -> bytes:
+    """Everything from row `start` to before row `stop` that a screen can show."""
+    cloud = start + thin(_loss_curves(log, start, stop), SNAPSHOT_POINTS)
+    held = _held_out_rows(log, start, stop, SNAPSHOT_HELD_OUT)
+    return _pack(UPDATE, log, (start, stop), cloud, start + spread(stop - start, columns), held)
+
+
+def delta(log: FrameLog, start: int, stop: int) -> bytes:
+    """What is new, in bounded size: some points and the newest profile, whatever lies between."""
+    one_column = sum(4 * (2 * len(t.points) + len(t.layers) + 1) for t in log.tracks)
+    one_point = 4 + sum(8 if t.seeds == 1 else 16 + 4 * t.seeds for t in log.tracks)
+    room = (DELTA_BYTES - _HEAD.size - 4 - one_column) // one_point
+    least = 6 if all(track.seeds == 1 for track in log.tracks) else 3
+    held = _held_out_rows(log, start, stop, max(1, min(DELTA_HELD_OUT, room // 3)))
+    most = max(least, min(DELTA_POINTS, room - len(held)))
+    cloud = start + thin(_loss_curves(log, start, stop), most)
+    return _pack(UPDATE, log, (start, stop), cloud, np.array([stop - 1]), held)
+
+
+def _held_out_rows(log: FrameLog, start: int, stop: int, most: int) -> np.ndarray:
+    """Rows that were evaluated, at most so many, the newest among them: all lanes have the same."""
+    rows = log.held_out(0, start, stop)[0] if log.tracks else _NONE
+    return rows[::-1][spread(len(rows), most)][::-1] if len(rows) else rows
+
+
+def exact(log: FrameLog, step: int) -> bytes:
+    """The recorded step nearest to `step`, alone."""
+    row = np.array([log.row(step)])
+    return _pack(EXACT, log, (int(row[0]), int(row[0]) + 1), row, row)
+
+
+def profiles(log: FrameLog, steps: Sequence[int]) -> bytes:
+    """The profiles of the recorded steps nearest to `steps`: columns that a heat map lacks."""
+    rows = np.unique([log.row(step) for step in steps]).astype(int)
+    return _pack(COLUMNS, log, (0, log.n), np.zeros(0, int), rows)
+
+
+def maps(log: FrameLog, lane: int, row: int, sample: int, parts: int = 15) -> bytes:
+    """The maps of one lane and sample, the newest at or before `row`; b"" where there are none.
+
+    A sample that the run does not have is taken for the last one.
+    """
+    at = log.map_at(lane, row)
+    if at is None:
+        return b""
+    step, found = at
+    track = log.tracks[lane]
+    sample = max(0, min(sample, track.samples - 1))
+    there = [name for name in track.maps() if PARTS[name] & parts]
+    _, units, cells = track.map_shape("output_map")
+    reach = log.reach(lane, "gate_bias_map"), log.reach(lane, "output_map")
+    bits = sum(PARTS[name] for name in there)
+    body = [_MAP_HEAD.pack(MAPS, lane, sample, bits, step, units, cells, *reach)]
+    for name in there:
+        values = found[name] if PARTS[name] & OF_NET else found[name][sample]
+        with np.errstate(over="ignore"):
+            packed = values.astype("<f4" if name == "gate_bias_map" else "<f2").tobytes()
+        body.append(packed + bytes(-len(packed) % 4))
+    return b"".join(body)
+
+
+def frame_json(frame: Frame) -> str:
+    """A frame as exact JSON; numbers that JSON lacks stand as "NaN", "Infinity", "-Infinity": lists
+    of hundreds of them say of each which it is."""
+    lanes = [
+        {name: _plain(value) for name, value in vars(lane).items() if value is not None}
+        for lane in frame.lanes
+    ]
+    return json.dumps({"step": frame.step, "lanes": lanes}, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [_plain(part) for part in value.tolist()]
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+# --- Packing --------------------------------------------------------------------------------
+
+
+def _over_seeds(values: np.ndarray) -> np.ndarray:
+    """The median over axis 1 of the seeds that live; infinity where none does."""
+    return values[:, 0] if values.shape[1] == 1 else final.median(values, axis=1)
+
+
+def _loss_curves(log: FrameLog, start: int, stop: int) -> np.ndarray:
+    rows = slice(start, stop)
+    curves = [_over_seeds(log.lane(i, "loss", rows)) for i in range(len(log.tracks))]
+    return np.concatenate(curves, axis=1)
+
+
+def _f32(values: np.ndarray) -> bytes:
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, "<f4").tobytes()
+
+
+def _log10(values: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log10(values)
+
+
+def _scores(loss: np.ndarray, error: np.ndarray) -> list[bytes]:
+    """Losses and errors (k, S) as the scores of k steps."""
+    finite = np.isfinite(loss)
+    if loss.shape[1] == 1:
+        return [_f32(loss[:, 0]), _f32(error[:, 0])]
+    parts = [_f32(_over_seeds(loss)), _f32(_over_seeds(np.where(finite, error, np.nan)))]
+    low, high = (
+        np.where(finite.any(axis=1), edge, np.nan)
+        for edge in (
+            np.where(finite, loss, np.inf).min(axis=1),
+            np.where(finite, loss, -np.inf).max(axis=1),
+        )
+    )
+    bottom, top, at = (np.log(np.maximum(x, LOWEST_LOSS)) for x in (low, high, loss))
+    width = np.where(top > bottom, top - bottom, 1)
+    places = (at - bottom[:, None]) / width[:, None]
+    return [*parts, _f32(low), _f32(high), _u16(np.where(finite, places, np.nan)), _u16(error)]
+
+
+def _u16(shares: np.ndarray) -> bytes:
+    whole = np.rint(shares.clip(0, 1) * 65534)
+    return np.where(np.isfinite(shares), whole, 65535).astype("<u2").tobytes()
+
+
+def _pack(
+    kind: int, log: FrameLog, rows: tuple[int, int], points: np.ndarray, columns: np.ndarray,
+    held: np.ndarray = _NONE,
+) -> bytes:  # fmt: skip
+    columns = log.profiled(columns)
+    parts = [_HEAD.pack(kind, len(log.tracks), len(held), *rows, len(points), len(columns))]
+    parts.append(log.column("step", points).astype("<u4").tobytes())
+    for i in range(len(log.tracks)):
+        parts += _scores(*(log.lane(i, name, points)[:, :, 0] for name in ("loss", "error")))
+    parts.append(log.column("step", held).astype("<u4").tobytes())
+    for i in range(len(log.tracks) if len(held) else 0):
+        known, *scores = log.held_out(i, int(held[0]), int(held[-1]) + 1)
+        parts += _scores(*(score[np.searchsorted(known, held)] for score in scores))
+    parts.append(log.column("step", columns).astype("<u4").tobytes())
+    for i in range(len(log.tracks)):
+        parts += [_f32(_log10(_over_seeds(log.lane(i, name, columns)))) for name in _PROFILES]
+    diverged = [log.diverged_at(i, rows[1] - 1) for i in range(len(log.tracks))]
+    parts.append(np.array([-1 if at is None else at for at in diverged], "<i4").tobytes())
+    return b"".join(parts)
+
+
+def join(messages: Sequence[str | bytes]) -> bytes:
+    """Messages one after another for one HTTP answer: 0 text or 1 bytes u8, length u32, body."""
+    parts = []
+    for message in messages:
+        body = message.encode() if isinstance(message, str) else message
+        parts.append(struct.pack("<BI", isinstance(message, bytes), len(body)) + body)
+    return b"".join(parts)
+
+
+# --- Unpacking: the browser's side, for tests and benchmarks ----------------------------------
+
+
+def unpack(data: bytes, tracks: Sequence[Track]) -> dict[str, Any]:
+    """What a packed message says."""
+    if data[0] == MAPS:
+        return _unpack_maps(data)
+    kind, _, h, start, stop, n, m = _HEAD.unpack_from(data)
+    at = _HEAD.size
+
+    def take(count: int, number: str = "<f4") -> np.ndarray:
+        nonlocal at
+        size = count * np.dtype(number).itemsize
+        at += size
+        return np.frombuffer(data, number, count, at - size)
+
+    def scores(k: int, seeds: int) -> dict[str, Any]:
+        if seeds == 1:
+            return {name: take(k) for name in ("loss", "error")}
+        lane: dict[str, Any] = {name: take(k) for name in ("loss", "error", "low", "high")}
+        bottom, top = (np.log(np.maximum(lane[x], LOWEST_LOSS))[:, None] for x in ("low", "high"))
+        for name in ("losses", "errors"):
+            whole = take(k * seeds, "<u2").reshape(k, seeds)
+            lane[name] = np.where(whole < 65535, whole / 65534, np.nan)
+        lane["losses"] = np.exp(bottom + lane["losses"] * (top - bottom))
+        return lane
+
+    points: dict[str, Any] = {"step": take(n, "<u4")}
+    points["lanes"] = [scores(n, track.seeds) for track in tracks]
+    held: dict[str, Any] = {"step": take(h, "<u4")}
+    held["lanes"] = [scores(h, track.seeds) for track in tracks] if h else []
+    columns: dict[str, Any] = {"step": take(m, "<u4"), "lanes": []}
+    for track in tracks:
+        widths = (len(track.points), len(track.layers), len(track.points))
+        lane = {name: take(m * w).reshape(m, w) for name, w in zip(_PROFILES, widths, strict=True)}
+        columns["lanes"].append(lane)
+    diverged = take(len(tracks), "<i4").tolist()
+    rows = {"from": start, "to": stop}
+    parts = {"points": points, "held_out": held, "columns": columns}
+    return {"kind": kind, **rows, **parts, "diverged": diverged}
+
+
+def _unpack_maps(data: bytes) -> dict[str, Any]:
+    _, lane, sample, parts, step, units, cells, bias, output = _MAP_HEAD.unpack_from(data)
+    said: dict[str, Any] = {"kind": MAPS, "lane": lane, "sample": sample, "step": step}
+    said |= {"bias_reach": bias, "output_reach": output}
+    at = _MAP_HEAD.size
+    for name, bit in PARTS.items():
+        if bit & parts:
+            number = "<f4" if name == "gate_bias_map" else "<f2"
+            values = np.frombuffer(data, number, units * cells, at)
+            said[name] = values.reshape(units, cells)
+            at += values.nbytes + -values.nbytes % 4
+    return said
+
+
+def split(data: bytes) -> list[str | bytes]:
+    """The inverse of `join`."""
+    messages: list[str | bytes] = []
+    at = 0
+    while at < len(data):
+        packed, size = struct.unpack_from("<BI", data, at)
+        body = data[at + 5 : at + 5 + size]
+        messages.append(body if packed else body.decode())
+        at += 5 + size
+    return messages

@@ -1,0 +1,1 @@
+"""The Architecture page: one net or two, drawn and counted."""

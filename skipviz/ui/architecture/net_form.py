@@ -1,0 +1,170 @@
+"""The form of the Architecture page: one net by family, ready net, backbone, knobs and depth.
+
+The depth is a slider over the depths that the family allows, so that a drag redraws at once. A
+number that nobody touched stays at the family's default, which may depend on the depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from skipviz.core import registry
+from skipviz.core.experiment import Lane
+from skipviz.core.knob import Knob, SpecError
+from skipviz.core.registry import architecture, settle
+from skipviz.ui.lab import lanes
+from skipviz.ui.notes import complain
+
+Knobs = dict[str, Any]
+
+FAMOUS = (110, 164, 1001, 1202)
+"""Depths that the papers made known: the slider always stops there."""
+STEP = 1.03
+
+
+@lru_cache(maxsize=512)
+def _depths(family: str, knobs: tuple[tuple[str, Any], ...]) -> tuple[int, ...]:
+    declared = architecture(family)
+    (knob,) = (knob for knob in declared.knobs if knob.name == "depth")
+    found = []
+    for depth in range(int(knob.low or 1), int(knob.high or 1) + 1):
+        given = {**dict(knobs), "depth": depth}
+        try:
+            declared.check({**declared.defaults(given), **given})
+        except SpecError:
+            continue
+        found.append(depth)
+    return tuple(found)
+
+
+def depths(family: str, knobs: Mapping[str, Any]) -> tuple[int, ...]:
+    """Every depth that `family` allows beside the other knobs."""
+    return _depths(family, tuple((k, v) for k, v in sorted(knobs.items()) if k != "depth"))
+
+
+def stops(allowed: tuple[int, ...], depth: int) -> list[int]:
+    """Where the slider stops: every small depth, then steps of 3 %, so that 20 and 1202 are both
+    easily reached."""
+    found = [allowed[0]]
+    for each in allowed[1:]:
+        if each >= STEP * found[-1] or each in (*FAMOUS, depth, allowed[-1]):
+            found.append(each)
+    return found
+
+
+def nearest(allowed: tuple[int, ...], depth: int) -> int:
+    return min(allowed, key=lambda each: (abs(each - depth), each))
+
+
+@lru_cache(maxsize=64)
+def ready(family: str, preset: str) -> Lane:
+    """A preset as plain knobs, or by its name where only the name says what it is."""
+    by_name = Lane(family=family, knobs={"preset": preset})
+    declared = architecture(family)
+    settings = by_name.settings()
+    spelled = {k: v for k, v in settings.items() if k not in ("preset", "plain_twin")}
+    try:
+        lane = lanes.shortest(family, spelled, None)
+    except SpecError:
+        return by_name
+    same: bool = declared.wiring(lane.settings()) == declared.wiring(settings)
+    return lane if same else by_name
+
+
+def net_form(lane: Lane, key: str, wide: bool) -> tuple[Lane | None, Lane | None]:
+    """The form, begun with `lane`: (the net as chosen, None where nothing fits; a ready net that
+    was asked for, to begin again with)."""
+    boxes = st.columns([1.3, 1.7, 2.6, 1.2] if wide else 2, vertical_alignment="bottom")
+    families = registry.architectures()
+    family = boxes[0].selectbox(
+        "Family",
+        list(families),
+        index=list(families).index(lane.family),
+        key=f"{key}_family",
+        format_func=lambda name: families[name].title,
+    )
+    picked = _ready_nets(family, f"{key}_{family}", boxes[1])
+    if not wide:
+        boxes = [*boxes, *st.columns([2.6, 1.4], vertical_alignment="bottom")]
+    given = dict(lane.knobs) if family == lane.family else {}
+    try:
+        return _knobs(family, given, f"{key}_{family}", (boxes[2], boxes[3])), picked
+    except SpecError as error:
+        complain(error)
+        return None, picked
+
+
+def _ready_nets(family: str, key: str, box: DeltaGenerator) -> Lane | None:
+    """The nets that the papers name, by their names."""
+    presets = list(architecture(family).presets)
+    chosen = box.selectbox(
+        "Ready nets",
+        presets,
+        index=None,
+        key=f"{key}_ready",
+        format_func=lambda preset: ready(family, preset).name(),
+        placeholder="from the papers" if presets else "none in this family",
+        disabled=not presets,
+    )
+    return None if chosen is None else ready(family, chosen)
+
+
+def _knobs(
+    family: str, given: Knobs, key: str, boxes: tuple[DeltaGenerator, DeltaGenerator]
+) -> Lane:
+    """Backbone, knobs and depth, each begun from the ones before it."""
+    table = {knob.name: knob for knob in architecture(family).knobs}
+    start = settle(family, given)
+    on = boxes[0].segmented_control(
+        table["backbone"].label,
+        table["backbone"].choices,
+        default=start["backbone"],
+        key=f"{key}_backbone",
+        help=table["backbone"].help,
+        required=True,
+    )
+    if on != start["backbone"]:
+        given = {}
+    wanted: Knobs = {**given, "backbone": on}
+    depth, key = wanted.pop("depth", None), f"{key}_{on}"
+    depth = st.session_state.get(f"{key}_last", depth or settle(family, wanted)["depth"])
+    shown = [k for k in table.values() if not k.backbones or on in k.backbones]
+    shown = [k for k in shown if k.name not in (*lanes.FIRST, "preset") and not k.hidden]
+    with boxes[1].popover("Knobs", icon=":material/tune:", width="stretch"):
+        for first in (True, False):  # switches first: defaults of the others depend on them
+            wanted |= _chosen(
+                family, wanted, depth, [k for k in shown if (k.kind == "bool") == first], key
+            )
+    wanted["depth"] = _depth(table["depth"], depths(family, wanted), depth, key)
+    st.session_state[f"{key}_last"] = wanted["depth"]
+    return lanes.shortest(family, wanted, None)
+
+
+def _chosen(family: str, wanted: Knobs, depth: int, knobs: list[Knob], key: str) -> Knobs:
+    """The knobs that somebody set; the others show the defaults for what is set so far."""
+    allowed = depths(family, wanted)
+    start = settle(family, {**wanted, **({"depth": nearest(allowed, depth)} if allowed else {})})
+    found = {}
+    for knob in knobs:
+        value = lanes.widget(knob, start[knob.name], f"{key}_{knob.name}_{start[knob.name]}")
+        if value is not None and (value != start[knob.name] or knob.kind == "bool"):
+            found[knob.name] = value
+    return found
+
+
+def _depth(knob: Knob, allowed: tuple[int, ...], depth: int, key: str) -> int:
+    """The depth as a slider over those that are allowed."""
+    if not allowed:
+        return depth
+    start = nearest(allowed, depth)
+    key = f"{key}_depth_{hash(allowed)}"
+    key += "" if start in stops(allowed, allowed[0]) else f"_{start}"
+    if len(allowed) == 1:
+        st.caption(f"**Depth {start}**: the only one that there is with these knobs.")
+        return start
+    return int(st.select_slider(knob.label, stops(allowed, start), start, key=key, help=knob.help))

@@ -1,0 +1,1 @@
+"""The Data page: which sets there are, what is in them, how one gets here."""

@@ -1,0 +1,1 @@
+"""Highway nets: gates, routing, depth, gate biases."""

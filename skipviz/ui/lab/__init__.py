@@ -1,0 +1,1 @@
+"""The Lab: a form of up to four lanes."""

@@ -1,0 +1,141 @@
+"""The Lab's lanes: a form made from a family's knobs, the block graph, the counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from skipviz import graphs
+from skipviz.core import registry
+from skipviz.core.declarations import Dataset
+from skipviz.core.experiment import Lane
+from skipviz.core.knob import Knob, SpecError
+from skipviz.core.registry import architecture, settle
+from skipviz.figures import theme
+from skipviz.ui.notes import complain
+from skipviz.ui.theme import is_dark
+
+FIRST = ("backbone", "depth")
+"""Knobs that stand above the others, on every family."""
+
+
+def lane_form(lane: Lane, key: str, data: Dataset) -> Lane | None:
+    """The form of one lane, beginning with `lane`; the lane as chosen, None where it cannot be."""
+    left, right = st.columns(2)
+    families = registry.architectures()
+    family = left.selectbox(
+        "Family",
+        list(families),
+        index=list(families).index(lane.family),
+        key=f"{key}_family",
+        format_func=lambda name: families[name].title,
+    )
+    given = dict(lane.knobs) if family == lane.family else {}
+    table = {knob.name: knob for knob in families[family].knobs}
+    try:
+        wanted = _backbone(table["backbone"], family, given, f"{key}_{family}", left)
+        if wanted["backbone"] != settle(family, given)["backbone"]:
+            given = {}
+        start = settle(family, given | wanted)
+        wanted |= _knobs(table, start, f"{key}_{family}_{wanted['backbone']}", right)
+        carried = {name: given[name] for name in given if table[name].hidden}
+        return shortest(family, wanted | carried, data)
+    except SpecError as error:
+        complain(error)
+        return None
+
+
+def _backbone(
+    knob: Knob, family: str, given: dict[str, Any], key: str, box: DeltaGenerator
+) -> dict[str, Any]:
+    """The backbone: what the other knobs and their defaults depend on."""
+    chosen = box.selectbox(
+        knob.label,
+        knob.choices,
+        index=knob.choices.index(settle(family, given)["backbone"]),
+        key=f"{key}_backbone",
+        help=knob.help,
+    )
+    return {"backbone": chosen}
+
+
+def _knobs(
+    table: dict[str, Knob], start: dict[str, Any], key: str, box: DeltaGenerator
+) -> dict[str, Any]:
+    """The depth as a widget, the remaining knobs folded away."""
+    wanted: dict[str, Any] = {}
+    with box:
+        wanted["depth"] = widget(table["depth"], start["depth"], f"{key}_depth")
+        with st.popover("More knobs", icon=":material/tune:", width="stretch"):
+            for name, knob in table.items():
+                fits = not knob.backbones or start["backbone"] in knob.backbones
+                if name not in (*FIRST, "preset") and not knob.hidden and fits:
+                    wanted[name] = widget(knob, start[name], f"{key}_{name}")
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def shortest(family: str, wanted: dict[str, Any], data: Dataset | None) -> Lane:
+    """The lane with these settings that names only what differs from the family's defaults."""
+    full, knobs = settle(family, wanted), dict(wanted)
+    for name in wanted:
+        less = {other: value for other, value in knobs.items() if other != name}
+        if name not in FIRST and _same(family, less, full):
+            knobs = less
+    lane = Lane(family=family, knobs=knobs)
+    lane.settings(data)
+    return lane
+
+
+def _same(family: str, knobs: dict[str, Any], full: dict[str, Any]) -> bool:
+    """Do these knobs alone settle to the full settings?"""
+    try:
+        return settle(family, knobs) == full
+    except SpecError:
+        return False
+
+
+def widget(knob: Knob, value: Any, key: str) -> Any:
+    """A knob as the widget that fits its kind."""
+    common: dict[str, Any] = {"label": knob.label, "key": key, "help": knob.help or None}
+    if knob.kind == "bool":
+        return st.toggle(value=bool(value), **common)
+    if knob.kind == "choice":
+        return st.selectbox(options=knob.choices, index=knob.choices.index(value), **common)
+    if knob.kind == "int":
+        limits: dict[str, Any] = {
+            "min_value": int(knob.low or 0),
+            "max_value": int(knob.high or 10**9),
+        }
+        return int(st.number_input(value=int(value), step=1, **limits, **common))
+    if not knob.choices and isinstance(value, (int, float)):
+        bounds = {"min_value": knob.low, "max_value": knob.high}
+        limits = {name: None if bound is None else float(bound) for name, bound in bounds.items()}
+        return st.number_input(value=float(value), step=0.1, format="%g", **limits, **common)
+    text = st.text_input(value=f"{value:g}" if isinstance(value, float) else str(value), **common)
+    return knob.parse(text)
+
+
+def counts(lane: Lane, label: str, data: Dataset) -> None:
+    """A lane's name in its colour, its parameters, its cost and its shapes."""
+    settings = lane.settings(data)
+    found = architecture(lane.family).wiring(settings).describe()
+    family = "plain" if settings.get("plain_twin") else lane.family
+    colour, ink = theme.colour(family, dark=is_dark()), theme.ink(family, dark=is_dark())
+    shape = "×".join(str(n) for n in settings["input_shape"])
+    st.html(
+        f'<div class="skip-lane" style="color:{ink}">'
+        f'<i style="background:{colour}"></i>{label}</div>'
+        '<div class="skip-counts">'
+        f"<span><b>{found['parameters']:,}</b> parameters</span>"
+        f"<span><b>{found['multiply_adds']:,}</b> multiply-adds a sample</span>"
+        f"<span>{shape} → <b>{settings['num_classes']}</b> classes</span></div>"
+    )
+
+
+def drawing(lane: Lane, label: str, data: Dataset) -> None:
+    """A lane's block graph: the net with its repeats collapsed, and one unit in full."""
+    wiring = architecture(lane.family).wiring(lane.settings(data))
+    dot = graphs.net(wiring, dark=is_dark())
+    st.graphviz_chart(dot, width="stretch", height=540, alt=f"Block graph of {label}")

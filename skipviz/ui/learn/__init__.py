@@ -1,0 +1,1 @@
+"""Lessons, the misconceptions, the published tables."""

@@ -1,0 +1,1 @@
+"""The lecture: scenes, predictions, votes, findings, worksheets."""

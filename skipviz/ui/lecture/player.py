@@ -1,0 +1,257 @@
+"""The scene player: one thing at a time, full width, by keyboard."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import streamlit as st
+
+from skipviz.core.knob import SpecError
+from skipviz.core.scene import Figure, Scene
+from skipviz.server import manager
+from skipviz.server.run import Run
+from skipviz.server.stored_evidence import of_stored
+from skipviz.store import recordings
+from skipviz.store.evidence import Gathered, told
+from skipviz.store.lane_axes import labels
+from skipviz.store.rooms import Room
+from skipviz.store.store import write_json
+from skipviz.ui import keys
+from skipviz.ui.lecture import findings, replay, summary, votes
+from skipviz.ui.lecture.lecture import Phase, Place, room_of, to_address
+from skipviz.ui.lecture.worksheet import worksheet
+from skipviz.ui.notes import complain, untrainable
+from skipviz.ui.run.training import charts
+from skipviz.ui.theme import is_dark
+
+
+def play(place: Place) -> None:
+    """The page of a lecture at one place."""
+    room = room_of(place)
+    place = replace(place, room=room.id)
+    scene, phase = place.scene, place.phases[place.phase]
+    runs = found(room, place.key)
+    room.show(place.key, is_open=phase.kind == "question" and not runs)
+    to_address(place)
+    _bar(place, room, runs)
+    if phase.kind != "summary":
+        replay.told(runs)
+    if phase.kind == "question":
+        votes.question(place.key, scene, room)
+    elif phase.kind == "figure":
+        _figure(place, scene.figures[phase.figure], runs)
+    elif phase.kind == "numbers":
+        _numbers(place, room, runs)
+    elif phase.kind == "caveat":
+        _caveat(scene)
+    elif phase.kind == "summary":
+        summary.summary(place, room)
+    else:
+        _sources(scene)
+
+
+def found(room: Room, key: str) -> dict[str, Run]:
+    """The runs of a scene that this room has seen, by the name of the run."""
+    owner = manager.current()
+    runs = {name: owner.find(run_id) for name, run_id in room.runs(key).items()}
+    return {name: run for name, run in runs.items() if run is not None}
+
+
+def _bar(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
+    """The scene's name and where we are in it; back, next, run, reset."""
+    scene, shown = place.scene, place.phases
+    dots = "".join(
+        f'<i title="{html.escape(phase.title)}"{" data-here" if i == place.phase else ""}></i>'
+        for i, phase in enumerate(shown)
+    )
+    here = shown[place.phase]
+    title = "The end of the lecture" if here.kind == "summary" else scene.title
+    boxes = st.columns([4.4, 1.35, 1.35, 1.45, 1.35, 0.8], vertical_alignment="center")
+    boxes[0].html(
+        f'<div class="skip-place"><small>Scene {place.at + 1} of {len(place.scenes)} ·'
+        f" {html.escape(here.title)}</small><b>{html.escape(title)}</b>"
+        f"<span>{dots}</span></div>"
+    )
+    at_start = not (place.at or place.phase)
+    if boxes[1].button("Back", icon=":material/arrow_back:", shortcut=keys.BACK, disabled=at_start,
+                       key="player_back", width="stretch"):  # fmt: skip
+        _go(place.back())
+    if boxes[2].button("Next", icon=":material/arrow_forward:", shortcut=keys.NEXT,
+                       disabled=place.last, key="player_next", width="stretch"):  # fmt: skip
+        _go(place.next())
+    ready = not runs
+    if boxes[3].button("Run", icon=":material/play_arrow:", shortcut=keys.RUN, type="primary",
+                       disabled=not ready or bool(untrainable()), key="player_run",
+                       help=untrainable() or None, width="stretch"):  # fmt: skip
+        _run(place, room)
+    if ready and recordings.of(place.key):
+        if ids := replay.button(boxes[4], place.key):
+            _show(place, room, ids)
+    elif boxes[4].button("Reset", icon=":material/restart_alt:", shortcut=keys.RESET,
+                         disabled=ready, key="player_reset", width="stretch"):  # fmt: skip
+        for run in runs.values():
+            manager.current().stop(run.id)
+        room.forget(place.key)
+        _go(replace(place, phase=0))
+    with boxes[5].popover("", icon=":material/notes:", help="Speaker notes and the way out"):
+        st.markdown(f"**To say**  \n{scene.notes}")
+        if st.button("Close the lecture", icon=":material/close:", key="player_close"):
+            _go(replace(place, playing=False))
+
+
+def _go(place: Place) -> None:
+    to_address(place)
+    st.rerun()
+
+
+def _run(place: Place, room: Room) -> None:
+    """Submits the scene's runs and goes to the first figure."""
+    owner = manager.current()
+    ids: dict[str, str] = {}
+    try:
+        for name, experiment in told(place.scene, seeds=place.seeds).items():
+            ids[name] = owner.submit(experiment)
+    except SpecError as error:
+        for run_id in ids.values():
+            owner.stop(run_id)
+        complain(error)
+        return
+    _show(place, room, ids)
+
+
+def _show(place: Place, room: Room, ids: dict[str, str]) -> None:
+    """Shows these runs of the scene, by name, from its first figure on."""
+    room.played(place.key, ids)
+    _go(replace(place, phase=max(1, place.phase)))
+
+
+def _empty(place: Place) -> None:
+    recorded = ", or **Replay** (P) for a recording" if recordings.of(place.key) else ""
+    if untrainable():
+        play_it = " Press **Replay** (P) for a recording." if recorded else ""
+        st.info(untrainable() + play_it, icon=":material/memory:")
+        return
+    st.info(f"Nothing has run yet: press **Run** (Enter){recorded}.", icon=":material/play_arrow:")
+
+
+def _pending(place: Place, runs: Mapping[str, Run]) -> bool:
+    """Says how far the runs are while one of them goes on, and shows it; the page follows when all
+    have ended."""
+    if all(run.ended for run in runs.values()):
+        return False
+
+    @st.fragment(run_every=1.0)
+    def follow() -> None:
+        waiting = [run for run in runs.values() if not run.ended]
+        if not waiting:
+            st.rerun()
+        now, number = waiting[0], len(runs) - len(waiting) + 1
+        note = now.status().get("message") or f"training {', '.join(labels(now.experiment))}"
+        st.caption(f"This picture needs all runs of the scene; run {number} of {len(runs)}: {note}")
+        charts(now, key=f"player_wait_{place.key}_{now.id}", panels=("header", "loss"))
+
+    follow()
+    return True
+
+
+def _gathered(place: Place, runs: Mapping[str, Run]) -> Gathered:
+    ids = {name: run.id for name, run in runs.items()}
+    return of_stored(place.scene, ids, manager.current())
+
+
+def _figure(place: Place, figure: Figure, runs: Mapping[str, Run]) -> None:
+    st.html(f'<p class="skip-says">{html.escape(figure.says)}</p>')
+    if figure.run not in runs:
+        _empty(place)
+        return
+    if figure.kind == "live":
+        panels = ("header", *figure.panels) if "header" not in figure.panels else figure.panels
+        run = runs[figure.run]
+        charts(run, panels=panels, quantity=figure.quantity, **replay.options(run))
+        return
+    if _pending(place, runs):
+        return
+    try:
+        with st.spinner("Measuring …", show_time=True):
+            chart = findings.drawn(place.scene, figure, _gathered(place, runs), is_dark())
+    except SpecError as error:
+        complain(error)
+        return
+    chart.update_layout(height=None)
+    with st.container(key="player_figure"):  # as high as the screen allows
+        st.plotly_chart(
+            chart, theme=None, height="stretch", key=f"player_{place.key}_{place.phase}"
+        )
+
+
+def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
+    """What this run showed, in numbers, beside what the room predicted."""
+    scene = place.scene
+    if len(runs) < len(scene.runs):
+        _empty(place)
+        return
+    if _pending(place, runs):
+        return
+    evidence = _gathered(place, runs)
+    try:
+        with st.spinner("Measuring …", show_time=True):
+            shown = findings.found(scene, evidence)
+    except SpecError as error:
+        complain(error)
+        return
+    left, aside = st.columns([6, 4], gap="large")
+    with left:
+        st.html(f'<p class="skip-saw">{html.escape(shown.saw)}</p>')
+        recorded = replay.is_recorded(runs["main"])
+        st.html("".join(findings.verdict(verdict, recorded) for verdict in shown.verdicts))
+        st.caption(findings.MEANT)
+    counts, right = room.counts(place.key, len(scene.choices)), shown.right
+    room.reveal(place.key, right)
+    _keep_votes(runs["main"], scene, counts, right)
+    with aside:
+        st.markdown("**What the room predicted**")
+        st.html(votes.bars(scene.choices, counts, right))
+        if sum(counts):
+            st.caption(f"{counts[right]} of {sum(counts)} predicted what this run shows.")
+        else:
+            st.caption(f"Nobody voted. This run shows: {scene.choices[right]}.")
+
+
+def _keep_votes(run: Run, scene: Scene, counts: list[int], right: int) -> None:
+    """The room's prediction, kept in the main run's folder: counts, no names. With a recording it
+    is kept in the room's own file alone."""
+    if run.folder is None or not sum(counts) or replay.is_recorded(run):
+        return
+    value = {"question": scene.question, "choices": list(scene.choices), "counts": counts,
+             "shown": right}  # fmt: skip
+    path = run.folder / "votes.json"
+    if not path.is_file() or json.loads(path.read_text(encoding="utf-8")) != value:
+        write_json(path, value)
+
+
+def _caveat(scene: Scene) -> None:
+    boxes = st.columns(2, gap="large")
+    cards = (("What this does not show", scene.caveat),
+             ("A sentence that is often heard", scene.misconception))  # fmt: skip
+    for box, (title, text) in zip(boxes, cards, strict=True):
+        box.html(f'<div class="skip-card"><h3>{title}</h3><p>{html.escape(text)}</p></div>')
+
+
+def _sources(scene: Scene) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("#### Sources")
+        st.markdown("\n".join(f"- {source}: {where}" for source, where in scene.sources))
+        st.markdown("#### Try it")
+        for key, experiment in scene.runs.items():
+            names = ", ".join(labels(experiment))
+            query = "&".join(f"{k}={v}" for k, vs in experiment.to_query().items() for v in vs)
+            st.markdown(f"- [{names}](lab?{query}) in the Lab" if key else names)
+    with right:
+        worksheet(scene)
+
+
+__all__ = ["Phase", "play"]

@@ -1,0 +1,183 @@
+"""A scene as it was performed on this machine: the runs that are shown of it, by whoever began
+them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from skipviz.core import registry
+from skipviz.core.knob import SpecError, show
+from skipviz.core.scene import Scene
+from skipviz.figures.charts import draw
+from skipviz.server import manager
+from skipviz.server.run import Run
+from skipviz.server.stored_evidence import of_stored
+from skipviz.store import recordings
+from skipviz.store.store import Store
+from skipviz.ui.lecture import findings
+
+KEPT = 96
+"""So many figures, and so many findings, are kept for all viewers."""
+HEIGHT_PX = 400
+WIDE_PX = 1000
+"""A figure over the page's whole width has at least so many pixels for its legend."""
+NARROW_CHARACTERS = 45
+"""Words of so many characters on an axis can be read in half of the page's width."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure, and the words that stand above and below it on the page, where they can wrap."""
+
+    figure: Any
+    title: str = ""
+    note: str = ""
+    wide: bool = True
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A scene and those of its runs that there are, by their names."""
+
+    key: str
+    scene: Scene
+    runs: Mapping[str, Run]
+
+    @property
+    def waiting(self) -> list[Run]:
+        """The runs that are not over yet."""
+        return [run for run in self.runs.values() if not run.ended]
+
+    @property
+    def broken(self) -> list[Run]:
+        """The runs that ended before their last step."""
+        return [run for run in self.runs.values() if _broken(run)]
+
+    @property
+    def complete(self) -> bool:
+        """Has every run of the scene gone to its end?"""
+        return len(self.runs) == len(self.scene.runs) and not self.waiting and not self.broken
+
+    @property
+    def recorded(self) -> bool:
+        """Are these runs the recording that comes with the program, and not of this machine?"""
+        return all(Store.is_recorded(run.id) for run in self.runs.values()) and bool(self.runs)
+
+    @property
+    def measured(self) -> bool:
+        """Is the scene complete on this machine?"""
+        return self.complete and not self.recorded
+
+    @property
+    def origin(self) -> str:
+        """Where these runs come from, and when."""
+        main = self.runs["main"]
+        count = main.experiment.seeds
+        seeds = "1 seed" if count == 1 else f"{count} seeds"
+        if self.recorded:
+            about = recordings.about(main.id, manager.current().store)
+            return f"Not of this machine: {about}, {seeds}."
+        return f"Trained on this machine {age(main)}, {seeds}."
+
+    @property
+    def ids(self) -> tuple[tuple[str, str], ...]:
+        """The runs by name and id: what its findings are kept by."""
+        return tuple((name, run.id) for name, run in self.runs.items())
+
+
+def _broken(run: Run) -> bool:
+    return run.ended and run.status()["state"] != "finished"
+
+
+def declared(key: str) -> Scene:
+    """The scene of this key; SpecError where there is none."""
+    found: Scene | None = registry.scenes().get(key)
+    if found is None:
+        raise SpecError(f"scene {show(key)}: there is no such scene")
+    return found
+
+
+def of(key: str) -> Performance:
+    """What is shown of a scene: the runs that this viewer began; else finished ones of exactly the
+    same experiments, anybody's; else those that train now; else the recording, where there is
+    one."""
+    owner, scene = manager.current(), declared(key)
+    mine: dict[str, str] = st.session_state.get(f"performed_{key}", {})
+    runs = {}
+    for name, experiment in scene.runs.items():
+        own = owner.find(mine[name]) if name in mine else None
+        whole = own if own is not None and not _broken(own) else None
+        run = whole or owner.finished(experiment) or owner.under_way(experiment) or own
+        if run is not None:
+            runs[name] = run
+    here = Performance(key, scene, runs)
+    if not here.complete and not here.waiting and not mine:
+        found = {name: owner.find(run_id) for name, run_id in _recorded(key).items()}
+        runs = {name: run for name, run in found.items() if run is not None}
+        return Performance(key, scene, runs or here.runs)
+    return here
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def _recorded(key: str) -> dict[str, str]:
+    """The recorded runs of a scene by name: looked up once a minute, for it reads many files."""
+    return recordings.of(key, manager.current().store)
+
+
+def begin(key: str, again: bool = False) -> None:
+    """Starts the runs of a scene that are not there, all of them `again`; a run of the same
+    experiment that is under way is joined. SpecError where one cannot be."""
+    owner, scene = manager.current(), declared(key)
+    mine: dict[str, str] = {}
+    for name, experiment in scene.runs.items():
+        ready = None if again else owner.finished(experiment)
+        mine[name] = ready.id if ready is not None else owner.join(experiment)
+    st.session_state[f"performed_{key}"] = mine
+
+
+def age(run: Run) -> str:
+    """How long ago a run ended, in words."""
+    if run.folder is None:
+        return "now"
+    minutes = (time.time() - (run.folder / "status.json").stat().st_mtime) / 60
+    if minutes < 1:
+        return "just now"
+    if minutes < 90:
+        return f"{minutes:.0f} min ago"
+    return f"{minutes / 60:.0f} h ago" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days ago"
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Measuring …", show_time=True)
+def findings_of(key: str, ids: tuple[tuple[str, str], ...]) -> findings.Findings:
+    """What finished runs of a scene showed: measured once for all viewers. SpecError."""
+    scene = declared(key)
+    return findings.found(scene, of_stored(scene, dict(ids), manager.current()))
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Measuring …", show_time=True)
+def figure_of(key: str, ids: tuple[tuple[str, str], ...], number: int, dark: bool) -> Drawn:
+    """A figure of finished runs, drawn once for all viewers. SpecError."""
+    scene = declared(key)
+    figure, evidence = scene.figures[number], of_stored(scene, dict(ids), manager.current())
+    if figure.chart is None:
+        return Drawn(findings.drawn(scene, figure, evidence, dark))
+    chart = figure.chart(evidence)
+    made = draw(replace(chart, title="", note=""), dark, height=HEIGHT_PX)
+    words = {x for series in chart.series for x in series.x if isinstance(x, str)}
+    wide = sum(map(len, words)) > NARROW_CHARACTERS
+    rows = _legend_rows(made, WIDE_PX if wide else WIDE_PX / 2)
+    made.update_layout(margin_t=24 + 24 * rows, margin_r=64 if words else 24)
+    return Drawn(made, chart.title, chart.note, wide)
+
+
+def _legend_rows(figure: Any, width: float) -> int:
+    """About how many rows the legend of a figure of this width takes."""
+    if not figure.layout.showlegend:
+        return 0
+    return math.ceil(sum(8 * len(trace.name or "") + 50 for trace in figure.data) / width)

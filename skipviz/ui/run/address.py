@@ -1,0 +1,76 @@
+"""The page's address: the experiment on the screen and the run that is shown, both in the query."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from skipviz.core.experiment import Experiment
+from skipviz.core.knob import SpecError
+from skipviz.server import manager
+from skipviz.server.run import Run
+from skipviz.ui.notes import absent, complain
+
+
+def restore(page: str) -> None:
+    """Brings a page's address back when somebody returns to it through the navigation."""
+    if not st.query_params.to_dict() and f"{page}_address" in st.session_state:
+        st.query_params.from_dict(st.session_state[f"{page}_address"])
+
+
+def forget(page: str) -> None:
+    """Empties a page's address."""
+    st.session_state.pop(f"{page}_address", None)
+    st.query_params.clear()
+
+
+def experiment_in_address(default: Experiment) -> Experiment:
+    """The experiment that the address spells out, else `default`; a sentence where it is wrong."""
+    query = {name: st.query_params.get_all(name) for name in st.query_params if name != "run"}
+    if "lane" not in query:
+        return default
+    try:
+        return _without_idle(Experiment.from_query(query))
+    except SpecError as error:
+        complain(SpecError(f"this page's address cannot be read: {error}; here is the default"))
+        return default
+
+
+def _without_idle(experiment: Experiment) -> Experiment:
+    """The experiment without knobs that change nothing on their net's backbone, which are named."""
+    idle = [
+        f"`{lane.text()}`: {', '.join(lane.idle())}" for lane in experiment.lanes if lane.idle()
+    ]
+    if idle:
+        st.info(
+            "Left out of this page's address, because they change nothing on the net's backbone:"
+            f" {'; '.join(idle)}.",
+            icon=":material/info:",
+        )
+        return experiment.with_(lanes=[lane.without_idle() for lane in experiment.lanes])
+    return experiment
+
+
+def run_in_address() -> Run | None:
+    """The run that the address names; a sentence where there is none."""
+    run_id = st.query_params.get("run")
+    if run_id is None:
+        return None
+    run = manager.current().find(run_id)
+    if run is None:
+        st.error(
+            "There is no such run on this machine: its address may be cut, or its folder was"
+            " deleted. Press Train to start a new one."
+        )
+    else:
+        absent(run.experiment.data)
+    return run
+
+
+def write(page: str, experiment: Experiment | None, run_id: str | None) -> None:
+    """Puts both into the address, so that it can be copied, reloaded and opened elsewhere."""
+    query = experiment.to_query() if experiment is not None else {}
+    if run_id is not None:
+        query["run"] = [run_id]
+    st.session_state[f"{page}_address"] = query
+    if {name: st.query_params.get_all(name) for name in st.query_params} != query:
+        st.query_params.from_dict(query)

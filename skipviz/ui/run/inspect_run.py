@@ -1,0 +1,194 @@
+"""Looking inside a run: predictions, feature maps, histograms, a picture that somebody draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from skipviz.core import registry
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import dataset, probe
+from skipviz.figures import inside as figures
+from skipviz.figures import theme
+from skipviz.server import manager
+from skipviz.server.run import Run
+from skipviz.store.lane_axes import Track, tracks
+from skipviz.ui.draw import draw
+from skipviz.ui.notes import complain, untrainable
+from skipviz.ui.pictures import picture
+from skipviz.ui.theme import is_dark
+
+
+def inside(run: Run) -> None:
+    """The section under the charts of a stored run: nothing is measured before it is asked for."""
+    if run.folder is None:
+        return
+    with st.container(border=True):
+        st.markdown("#### Look inside this run")
+        views = {key: registry.probes()[key].title for key in VIEWS}
+        chosen = st.segmented_control(
+            "Look inside",
+            list(views),
+            format_func=views.__getitem__,
+            key="inside_view",
+            label_visibility="collapsed",
+        )
+        if not chosen:
+            st.caption(
+                untrainable()
+                or "Measured on the newest saved weights: they are saved every few seconds and when"
+                " the run ends."
+            )
+            return
+        try:
+            VIEWS[chosen](run, tracks(run.experiment))
+        except SpecError as error:
+            complain(error)
+            return
+        st.caption(f"{probe(chosen).definition} *Caveat:* {probe(chosen).caveat}")
+
+
+def _ask(run: Run, key: str, **options: Any) -> dict[str, Any]:
+    with st.spinner("Measuring …", show_time=True):
+        return manager.current().measure(run.id, key, options)
+
+
+def _lane(lanes: list[Track], key: str) -> int:
+    """Which lane is looked into."""
+    if len(lanes) == 1:
+        return 0
+    chosen = st.radio(
+        "Lane",
+        range(len(lanes)),
+        format_func=lambda i: lanes[i].label,
+        key=key,
+        horizontal=True,
+        label_visibility="collapsed",
+    )
+    return int(chosen or 0)
+
+
+def _predictions(run: Run, lanes: list[Track]) -> None:
+    """A fixed grid of held-out pictures with every lane's word on them, and who mistook what."""
+    found = _ask(run, "predictions", pictures=30)
+    classes = dataset(run.experiment.data).classes
+    top = float(max(max(max(row) for row in plane) for image in found["images"] for plane in image))
+    errors = ", ".join(
+        f"**{track.label}** {100 * lane['error']:.1f} %"
+        for track, lane in zip(lanes, found["lanes"], strict=True)
+    )
+    st.markdown(
+        f"Error on {found['held_out']} held-out pictures after {found['step']} steps: {errors}."
+    )
+    tiles = []
+    for i, (image, label) in enumerate(zip(found["images"], found["labels"], strict=True)):
+        said = "".join(
+            _word(classes[lane["predicted"][i]], lane["predicted"][i] == label, track.family)
+            for track, lane in zip(lanes, found["lanes"], strict=True)
+        )
+        name = escape(classes[label])
+        tiles.append(f"<figure>{picture(image, 64, name, top)}<b>{name}</b>{said}</figure>")
+    st.html(f'<div class="skip-tiles">{"".join(tiles)}</div>')
+    st.caption("Under each picture its class, then what each lane takes it for: ✓ right, ✗ wrong.")
+    boxes = st.columns(min(2, len(lanes)))
+    for i, (track, lane) in enumerate(zip(lanes, found["lanes"], strict=True)):
+        chart = figures.confusion(lane["confusion"], classes, track.label, is_dark())
+        boxes[i % len(boxes)].plotly_chart(chart, theme=None, key=f"inside_confusion_{i}")
+
+
+def _word(name: str, right: bool, family: str) -> str:
+    ink = theme.ink(family, dark=is_dark())
+    return f'<span style="color:{ink}">{"✓" if right else "✗"} {escape(name)}</span>'
+
+
+def _features(run: Run, lanes: list[Track]) -> None:
+    """One picture on its way through a lane, and the first layer's filters."""
+    left, right = st.columns([3, 1])
+    with left:
+        lane = _lane(lanes, "inside_features_lane")
+    size = dataset(run.experiment.data).test_size
+    row = right.number_input("Held-out picture", 0, size - 1, 0, key="inside_features_picture")
+    found = _ask(run, "features", lane=lane, picture=int(row), channels=8)
+    name = escape(dataset(run.experiment.data).classes[found["label"]])
+    st.html(
+        f'<div class="skip-tiles"><figure>{picture(found["image"], 96, name)}<b>{name}</b></figure>'
+        + "".join(f"<figure>{picture(w, 64, 'filter')}</figure>" for w in found["filters"])
+        + "</div>"
+    )
+    st.caption(
+        "The picture, and the first layer's first filters: dark is negative, light positive."
+    )
+    if len(found["points"][0]["maps"][0]) == 1:
+        st.plotly_chart(figures.cells(found["points"], is_dark()), theme=None, key="inside_cells")
+        return
+    rows = [
+        f'<div class="skip-maps"><b>layer {point["depth"]}</b>'
+        + "".join(picture(plane, 72, "feature map") for plane in point["maps"])
+        + "</div>"
+        for point in found["points"]
+    ]
+    st.html("".join(rows))
+
+
+KINDS = {
+    "weights": "weight",
+    "activations": "activation x",
+    "gradients": "signal gradient dLoss/dx",
+}
+
+
+def _histograms(run: Run, lanes: list[Track]) -> None:
+    """The spread of a lane's numbers over its depth, and one layer's histogram."""
+    lane = _lane(lanes, "inside_histograms_lane")
+    kind = st.segmented_control(
+        "Values",
+        list(KINDS),
+        default="activations",
+        key="inside_histograms_kind",
+        label_visibility="collapsed",
+        required=True,
+    )
+    entries = _ask(run, "histograms", lane=lane, samples=256)[kind]
+    colour = theme.colour(lanes[lane].family, dark=is_dark())
+    left, right = st.columns(2)
+    left.plotly_chart(
+        figures.spread(entries, colour, KINDS[kind], is_dark()), theme=None, key="inside_spread"
+    )
+    depths = [entry["depth"] for entry in entries]
+    layer = right.select_slider("Layer", depths, depths[0], key=f"inside_layer_{lane}_{kind}")
+    entry = entries[depths.index(layer)]
+    right.plotly_chart(
+        figures.histogram(entry, colour, KINDS[kind], is_dark()), theme=None, key="inside_histogram"
+    )
+    right.caption(f"Exact zeros: {100 * entry['zeros']:.0f} % of {sum(entry['counts']):,} values.")
+
+
+def _classify(run: Run, lanes: list[Track]) -> None:
+    """Draw a picture, and see what every lane takes it for."""
+    shown = dataset(run.experiment.data)
+    shape = run.experiment.dataset.input_shape
+    left, right = st.columns([1, 3])
+    with left:
+        pixels = draw(shape, key="inside_draw")
+    if not pixels:
+        right.info("Draw in the black square: white on black, as large as it will go.")
+        return
+    found = _ask(run, "classify", pixels=pixels)
+    bars = [
+        (track.label, track.family, lane["probabilities"])
+        for track, lane in zip(lanes, found["lanes"], strict=True)
+    ]
+    right.plotly_chart(
+        figures.probabilities(bars, shown.classes, is_dark()), theme=None, key="inside_bars"
+    )
+
+
+VIEWS: dict[str, Callable[[Run, list[Track]], None]] = {
+    "predictions": _predictions,
+    "classify": _classify,
+    "features": _features,
+    "histograms": _histograms,
+}

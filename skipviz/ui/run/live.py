@@ -1,0 +1,92 @@
+"""The live charts of one run: one component that follows the run by itself.
+
+A rerun of the page costs it nothing: frames come over a socket of its own (`runs.stream`), the
+browser appends them (`assets/live/`). A new run id clears the charts and follows the new run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from skipviz.core import registry
+from skipviz.core.knob import SpecError
+from skipviz.core.strict_json import dumps
+from skipviz.figures import theme
+from skipviz.stream import assets
+from skipviz.ui import served
+
+PANELS = ("header", "loss", "profile", "heat", "gates")
+
+_HTML = '<div class="sv-live" data-state="loading"></div>'
+
+# Streamlit sends this text again with every mount, so it only fetches the real module by its
+# address. `go` is remembered for each place on the page: it is what an unmount must undo.
+_JS = """
+const going = new WeakMap();
+export default function ({ parentElement, data }) {
+  const home = homeOf(data.base);
+  const root = parentElement.querySelector(".sv-live");
+  const go = (going.get(parentElement) ?? Promise.resolve())
+    .then(() => import(home + data.script))
+    .then((live) => { live.update(root, data, home); return live; })
+    .catch((error) => { root.textContent = `The live charts could not be loaded: ${error}`; });
+  going.set(parentElement, go);
+  return () => going.get(parentElement).then((live) => live && live.unmount(root));
+}
+"""
+
+_component = st.components.v2.component(
+    "skipviz.live", html=_HTML, js=served.HOME_JS + _JS.strip(), isolate_styles=False
+)
+
+
+def live(
+    run_id: str | None,
+    *,
+    panels: Sequence[str] = PANELS,
+    key: str = "live",
+    height: int | None = None,
+    title: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> None:
+    """Shows the charts of a run, or empty charts that say what to press.
+
+    panels    which charts, in this order: header, loss, profile, heat, gates
+              (gates appears only where a lane has some)
+    height    of one chart in pixels; None: fitting
+    options   colours   of each lane, (light, dark), or {family: (light, dark)}; default: families'
+              dashes    of each lane, as in plotly; default: lanes of one family differ
+              chance    the loss of guessing, drawn as a dashed line: log(number of classes)
+              quantity  the profile shown at first: "signal", "weight" or "activation"
+              empty     the sentence that stands in empty charts
+              extra     a sample of the gates panel that was measured by a probe: lane, row, step,
+                        name, shape, pixels, and of "now", "init" and "twin" step, bias, mean, gate,
+                        output, lists [layers][cells]
+              replay_s  a run that is over already is drawn again within so many seconds
+              transport "poll" never opens a socket
+    """
+    unknown = [name for name in panels if name not in PANELS]
+    if unknown:
+        raise SpecError(f"panel '{unknown[0]}': must be one of {', '.join(PANELS)}")
+    data = {
+        "id": key,
+        "run": run_id,
+        "panels": list(panels),
+        "height": height,
+        "title": title,
+        "options": {"colours": _colours(), **(options or {})},
+        "script": assets.script_path(),
+        "plotly": assets.plotly_path(),
+        "base": served.base(),
+    }
+    _component(key=key, data=json.loads(dumps(data)))
+
+
+def _colours() -> dict[str, tuple[str, str]]:
+    """Every family's colour on a light and on a dark page."""
+    families = ("plain", *registry.architectures())
+    return {family: (theme.colour(family), theme.colour(family, dark=True)) for family in families}

@@ -1,0 +1,99 @@
+"""A sweep on a page: begun by a button, stopped by another, drawn while its runs come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from skipviz.core import highway_sweeps
+from skipviz.core.experiment import Experiment
+from skipviz.core.knob import SpecError
+from skipviz.server import manager
+from skipviz.server import sweep as sweeps
+from skipviz.server.run import Run
+from skipviz.server.sweep import Sweep
+from skipviz.ui import keys
+from skipviz.ui.notes import complain, press, untrainable
+
+REFRESH_S = 0.7
+
+Draw = Callable[[Sweep, Mapping[str, Run]], None]
+"""Draws what there is: the runs that have ended, by the names of their experiments."""
+
+
+def section(
+    kind: str, options: Mapping[str, Any], draw: Draw, boxes: Sequence[DeltaGenerator]
+) -> None:
+    """Two buttons in their boxes, progress and the chart of the sweep that the address names, if
+    it is of this kind."""
+    owner = sweeps.of(manager.current())
+    planned = highway_sweeps.experiments(kind, options)
+    shown = owner.find(st.query_params.get("sweep", ""))
+    if shown is not None and shown.kind != kind:
+        shown = None
+    left, right = boxes
+    begin = left.button(
+        f"Run {count(planned)} nets", type="primary", icon=":material/play_arrow:", width="stretch",
+        key=f"sweep_start_{kind}", shortcut=keys.TRAIN,
+        disabled=bool(untrainable()), help=untrainable() or None,
+    )  # fmt: skip
+    busy = shown is not None and not owner.ended(shown)
+    stop = right.button(
+        "Stop", icon=":material/stop:", width="stretch", key=f"sweep_stop_{kind}",
+        disabled=not busy, shortcut=keys.STOP,
+    )  # fmt: skip
+    if stop and shown is not None:
+        owner.stop(shown)
+    if begin:
+        if busy and shown is not None:
+            owner.stop(shown)
+        try:
+            shown = owner.start(kind, options, planned)
+        except SpecError as error:
+            complain(error)
+            return
+        st.query_params["sweep"] = shown.id
+        st.rerun()
+    if shown is None:
+        press("Ordinary runs, three seeds each, the cheapest first: the chart fills in.")
+        return
+    _follow(shown, draw)
+
+
+def count(experiments: Mapping[str, Experiment]) -> int:
+    """How many nets these train."""
+    return sum(len(each.lanes) * each.seeds for each in experiments.values())
+
+
+def _follow(shown: Sweep, draw: Draw) -> None:
+    """The chart; it looks for new results by itself until the sweep is over."""
+    owner = sweeps.of(manager.current())
+    over = owner.ended(shown)
+
+    @st.fragment(run_every=None if over else REFRESH_S, key=f"sweep_{shown.id}_{over}")
+    def follow() -> None:
+        if not over and owner.ended(shown):
+            st.rerun()
+        runs = {name: owner.run(shown, name) for name in list(shown.runs)}
+        ended = {name: run for name, run in runs.items() if run is not None and run.ended}
+        _progress(shown, runs, len(ended))
+        draw(shown, {name: run for name, run in ended.items() if run.log.n})
+
+    if shown.trouble:
+        complain(SpecError(shown.trouble))
+    follow()
+
+
+def _progress(shown: Sweep, runs: Mapping[str, Run | None], done: int) -> None:
+    total = len(shown.experiments)
+    if done == total:
+        st.caption(f"All {count(shown.experiments)} nets have been trained.")
+        return
+    if shown.stopped:
+        st.caption(f"Stopped: {done} of {total} runs were begun.")
+        return
+    now = next((name for name, run in runs.items() if run is not None and not run.ended), "")
+    st.progress(done / total, f"{done} of {total} runs; now: {now}")

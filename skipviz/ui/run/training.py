@@ -1,0 +1,189 @@
+"""Train and Stop, the run they act on, and the live charts of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from skipviz.core import packages
+from skipviz.core.experiment import Experiment
+from skipviz.core.knob import SpecError
+from skipviz.core.placing import KINDS, Placing
+from skipviz.core.registry import dataset
+from skipviz.figures import theme
+from skipviz.server import manager
+from skipviz.server.run import Run
+from skipviz.store.lane_axes import families, labels
+from skipviz.ui import keys
+from skipviz.ui.notes import complain, no_training, untrainable, words
+from skipviz.ui.run.control import steered
+from skipviz.ui.run.copy_link import copy_link
+from skipviz.ui.run.live import live
+
+CHARTS = ("header", "loss", "profile", "heat", "gates")
+
+
+def charts(
+    run: Run,
+    key: str,
+    panels: tuple[str, ...] = CHARTS,
+    replay_s: float | None = None,
+    quantity: str = "signal",
+    extra: dict[str, Any] | None = None,
+) -> None:
+    """The live charts of a run: they follow it by themselves, without a rerun of the page."""
+    whose = families(run.experiment)
+    options = {
+        "colours": [[theme.colour(family), theme.colour(family, dark=True)] for family in whose],
+        "chance": math.log(dataset(run.experiment.data).num_classes),
+        "quantity": quantity,
+        "note": _note(run.experiment),
+        "extra": extra,
+    }
+    live(
+        run.id,
+        panels=panels,
+        key=key,
+        options=options | ({"replay_s": replay_s} if replay_s else {}),
+    )
+
+
+def _note(experiment: Experiment) -> str:
+    """What a held-out curve needs to be believed."""
+    normed = any(
+        lane.settings(experiment.dataset).get("norm") == "batch" for lane in experiment.lanes
+    )
+    if not (experiment.evaluate_every and normed):
+        return ""
+    return (
+        "BatchNorm's running statistics are measured anew before each evaluation: in a short run"
+        " they lag behind the weights, and held-out error would read too high."
+    )
+
+
+def buttons(
+    experiment: Experiment | None, run: Run | None, key: str, boxes: Sequence[DeltaGenerator]
+) -> Run | None:
+    """The Train, Stop and Copy link buttons in three boxes; the run to show after them.
+
+    Train replaces a run that this browser started itself; somebody else's run goes on.
+    """
+    owner = manager.current()
+    left, right, last = boxes
+    train = left.button(
+        "Train",
+        key=f"{key}_train",
+        type="primary",
+        icon=":material/play_arrow:",
+        shortcut=keys.TRAIN,
+        width="stretch",
+        disabled=experiment is None or bool(untrainable()),
+        help=untrainable() or None,
+    )
+    stop = right.button(
+        "Stop",
+        key=f"{key}_stop",
+        icon=":material/stop:",
+        shortcut=keys.STOP,
+        width="stretch",
+        disabled=(run is None or run.ended) and not train,
+    )
+    copy_link(last, f"{key}_copy_link")
+    if stop and run is not None:
+        owner.stop(run.id)
+        steered().add(run.id)
+    if train and experiment is not None:
+        run = _start(experiment, run) or run
+    return run
+
+
+def _start(experiment: Experiment, previous: Run | None) -> Run | None:
+    owner = manager.current()
+    mine: set[str] = st.session_state.setdefault("mine", set())
+    if previous is not None and previous.id in mine:
+        owner.stop(previous.id)
+    try:
+        run_id = owner.submit(experiment)
+    except SpecError as error:
+        complain(error)
+        return None
+    mine.add(run_id)
+    return owner.find(run_id)
+
+
+def at_init(experiment: Experiment) -> Run | None:
+    """One step of the experiment, measured before any update: shared by all who ask for the
+    same."""
+    if no_training():
+        return None
+    try:
+        owner = manager.current()
+        return owner.find(owner.shared(_one_step(experiment)))
+    except SpecError as error:
+        complain(error)
+        return None
+
+
+def _one_step(experiment: Experiment) -> Experiment:
+    """What decides the first step, and nothing that follows it."""
+    return experiment.with_(steps=1, seconds=0, record_every=1, evaluate_every=0, changes=())
+
+
+def foot(*names: str) -> None:
+    """The last line of a page: its words explained, and what it trains on."""
+    left, middle, right = st.columns([1.3, 1, 4], vertical_alignment="center")
+    with left:
+        words(*names)
+    with middle:
+        recent_runs()
+    with right:
+        device_line()
+
+
+def recent_runs(most: int = 10) -> None:
+    """The newest stored runs, each a click away in the Lab; read only when asked for."""
+    box = st.popover("Runs", icon=":material/history:", key="recent_runs", on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        found = manager.current().recent(most)
+        if not found:
+            st.write("No run is stored yet: press **Train**.")
+        for entry in found:
+            name = ", ".join(labels(entry["experiment"]))
+            state = f"{entry['state']}, step {entry.get('step', 0)}"
+            data = entry["experiment"].data.partition("@")[0]
+            remark = f" *({entry['data']})*" if entry["data"] else ""
+            st.markdown(f"[{name}](lab?run={entry['run']}) on {data}: {state}{remark}")
+
+
+def device_line() -> None:
+    """Which devices there are, and how much memory is free on each."""
+    owner = manager.current()
+    if owner.trouble:
+        st.error(owner.trouble[:1].upper() + owner.trouble[1:])
+    lacking = packages.missing()
+    if lacking:
+        st.caption(f"Trains nothing: {' and '.join(lacking)} not installed.")
+        return
+    devices = owner.devices()
+    if not devices:
+        st.caption("A worker is warming up; runs that you start now begin in a few seconds.")
+        return
+    found = (
+        f"**{device['key']}** {device['name']},"
+        f" {device['free'] / 2**30:.1f} of {device['memory'] / 2**30:.1f} GB free"
+        for device in devices
+    )
+    st.caption("Trains on: " + "; ".join(found) + f". {placed(owner.placing())}")
+
+
+def placed(known: Placing) -> str:
+    """Where `auto` trains which nets, and why, in a sentence."""
+    if len(known.devices) < 2:
+        return f"Device auto {known.sentence('thin')}."
+    return f"Device auto {'; '.join(known.sentence(kind) for kind in KINDS)}."

@@ -1,0 +1,71 @@
+"""The frame around every page: its title, and the menus, made of what is found in pages/."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from skipviz.core import places
+from skipviz.ui import keys
+
+HERE = places.shipped()
+START = "start"
+"""The chapter whose pages stand in the bar itself; every other one is a menu of the bar."""
+
+
+@dataclass(frozen=True)
+class PageFile:
+    """One file of pages/<n>_<chapter>/: its docstring's first line is the title, a line
+    "icon: name" its Material icon; a line "hidden" keeps it out of the menus, not from its
+    address."""
+
+    path: Path
+    slug: str
+    title: str
+    icon: str
+    chapter: str
+    hidden: bool
+
+    @property
+    def menu(self) -> str:
+        """The word in the bar behind which the page is found; empty for one in the bar itself."""
+        return "" if self.chapter == START else self.chapter.replace("_", " ").capitalize()
+
+
+@cache
+def pages() -> tuple[PageFile, ...]:
+    """Every page, in the order of the file names: pages/<n>_<chapter>/<nn>_<slug>.py."""
+    found = []
+    for path in sorted((HERE / "pages").glob("*/[0-9]*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        lines = (ast.get_docstring(tree) or path.stem).splitlines()
+        icon = next((line[5:].strip() for line in lines if line.startswith("icon:")), "article")
+        slug, chapter = path.stem.partition("_")[2], path.parent.name.partition("_")[2]
+        hidden = "hidden" in lines
+        found.append(PageFile(path, slug, lines[0].rstrip("."), icon, chapter, hidden))
+    return tuple(found)
+
+
+def navigate() -> None:
+    """Runs the page that the address names, inside the frame. The first page is Home, at `/`."""
+    st.set_page_config(page_title="skipviz", page_icon=str(HERE / "assets/logo.svg"), layout="wide")
+    st.logo(str(HERE / "assets/wordmark.svg"), size="large")
+    st.html(HERE / "assets/style.css")
+    keys.listen()
+    menus: dict[str, list[Any]] = {}
+    for i, page in enumerate(pages()):
+        made = st.Page(
+            page.path,
+            title=page.title,
+            icon=f":material/{page.icon}:",
+            url_path=None if i == 0 else page.slug,
+            default=i == 0,
+            visibility="hidden" if page.hidden else "visible",
+        )
+        menus.setdefault(page.menu, []).append(made)
+    st.navigation(menus, position="top").run()

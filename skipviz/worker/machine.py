@@ -1,0 +1,38 @@
+"""What a worker says first: which devices there are, and what machine this is."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import psutil
+
+from skipviz import engine
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.engine import calibration
+from skipviz.engine import device as devices
+
+
+def hello() -> dict[str, Any]:
+    """Warms up (the first step of any optimiser imports lazily for a second), measures where `auto`
+    trains if that is not known of this machine, and says what is here."""
+    devices.keep_memory()
+    lane = Lane(family="plain", knobs={"backbone": "dense", "depth": 2})
+    for _ in engine.train(Experiment(lanes=[lane], steps=2, device="cpu")):
+        pass
+    placing = calibration.calibrate().to_json()
+    return {"devices": devices.available(), "machine": machine(), "placing": placing}
+
+
+def machine() -> dict[str, Any]:
+    """Versions and hardware: what a run must carry to be believed."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "memory": psutil.virtual_memory().total,
+        "devices": devices.available(),
+        **{name: version(name) for name in ("torch", "torchvision", "numpy", "streamlit")},
+    }

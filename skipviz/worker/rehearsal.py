@@ -1,0 +1,129 @@
+"""Performs a scene in this process: trains its runs, asks its probes, and says how long it took.
+
+rehearse(scene, experiments) -> Rehearsed
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any
+
+from skipviz import engine
+from skipviz.core.experiment import Experiment
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import probe
+from skipviz.core.scene import Ask, Scene, Verdict, judge
+from skipviz.datafiles.availability import missing
+from skipviz.engine import calibration
+from skipviz.engine.trained import restored
+from skipviz.server import capacity
+from skipviz.store.evidence import Gathered
+from skipviz.store.frame_log import FrameLog, Writer, schema
+from skipviz.store.lane_axes import tracks
+
+FLUSHED = 64
+"""Frames of one record batch: a log grows by whole batches."""
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """A scene performed.
+
+    first_s    seconds from the start to the first frame of the first run: the nets at init are on
+               the screen
+    seconds    of the whole: training, the probes' answers, the verdicts
+    """
+
+    evidence: Gathered
+    verdicts: tuple[Verdict, ...]
+    first_s: float
+    seconds: float
+
+
+class _Clock:
+    """Notes when the first frame of all runs came."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.first_s = 0.0
+
+    def tick(self) -> None:
+        self.first_s = self.first_s or self.elapsed_s
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.began
+
+
+def trained(
+    experiment: Experiment, tick: Callable[[], None] = lambda: None
+) -> tuple[engine.Training, FrameLog]:
+    """An experiment trained to its end, with its frames as a worker would have written them.
+    `tick` is called at every frame."""
+    absent = missing(experiment.data)
+    if absent:
+        raise SpecError(absent)
+    capacity.check(experiment)
+    training = engine.Training(experiment)
+    experiment = training.experiment
+    writer = Writer(schema(experiment.to_json(), tracks(experiment)))
+    log = FrameLog()
+    log.append_bytes(writer.start())
+    began, frames, times = time.monotonic(), [], []
+    for frame in training.frames():
+        tick()
+        frames.append(frame)
+        times.append(time.monotonic() - began)
+        if len(frames) == FLUSHED or frame.step == experiment.steps - 1:
+            log.append_bytes(writer.batch(frames, times))
+            frames, times = [], []
+    return training, log
+
+
+def rehearse(
+    scene: Scene,
+    experiments: Mapping[str, Experiment],
+    say: Callable[[str], None] = lambda text: None,
+) -> Rehearsed:
+    """Trains every run of a scene, asks every ask of every seed, and judges what it expects.
+
+    experiments   the scene's runs by name, as `evidence.told` gives them
+    say           told one line when a run has ended
+    SpecError where a run or a probe cannot be.
+    """
+    calibration.calibrate()
+    clock = _Clock()
+    trainings: dict[str, engine.Training] = {}
+    states: dict[str, dict[str, Any]] = {}
+    logs: dict[str, FrameLog] = {}
+    for name, experiment in experiments.items():
+        trainings[name], logs[name] = trained(experiment, clock.tick)
+        states[name] = trainings[name].state()
+        say(f"{name}: trained after {clock.elapsed_s:.1f} s")
+
+    def answer(ask: Ask, turn: int) -> dict[str, Any]:
+        declared = probe(ask.probe)
+        training = trainings[ask.run]
+        nets = restored(training.experiment, states[ask.run], training.feed, turn)
+        return nets.asked(declared, ask.options)
+
+    evidence = Gathered(logs, experiments, scene.asks, answer)
+    for ask in scene.asks:
+        evidence.ask(ask.name)
+        say(f"{ask.name}: measured after {clock.elapsed_s:.1f} s")
+    _told_in_full(scene, evidence)
+    verdicts = tuple(judge(expectation, evidence) for expectation in scene.expects)
+    return Rehearsed(evidence, verdicts, clock.first_s, clock.elapsed_s)
+
+
+def _told_in_full(scene: Scene, evidence: Gathered) -> None:
+    """SpecError where `saw` and `numbers` do not have the same names."""
+    said = {name for _, name, _, _ in Formatter().parse(scene.saw) if name}
+    given = set(scene.numbers(evidence))
+    if said != given:
+        raise SpecError(
+            f"scene: saw and numbers must have the same names; {sorted(said ^ given)} are in one"
+        )

@@ -1,0 +1,324 @@
+"""One run inside a worker: trains, writes the run's folder, and sends the same bytes to the
+server."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import psutil
+import torch
+
+from skipviz import engine
+from skipviz.core.atomic_files import replace, write_json
+from skipviz.core.experiment import Experiment
+from skipviz.core.frame import Frame
+from skipviz.core.knob import SpecError
+from skipviz.core.registry import probe
+from skipviz.core.schedule import base
+from skipviz.core.strict_json import dumps
+from skipviz.engine.trained import load
+from skipviz.server import pipe
+from skipviz.store import data_origin
+from skipviz.store.frame_log import Writer, schema
+from skipviz.store.lane_axes import tracks
+from skipviz.store.rewrite import rewrite
+from skipviz.worker.control import Clock, Control, Wish
+from skipviz.worker.machine import machine
+
+FLUSH_S = 0.1
+"""Frames are kept back no longer than this: ten messages a second, and a file that is never
+older."""
+
+CHECKPOINT_S = 5.0
+
+
+class Session:
+    """One order of the server carried out: {"run": id, "experiment": JSON, "folder": path or None,
+    "resume": whether the run goes on from its checkpoint, "control": what is heard of it later}.
+
+    server_gone   set when there is no server any more
+    """
+
+    def __init__(self, order: dict[str, Any], server_gone: threading.Event, out: BinaryIO) -> None:
+        self.run_id: str = order["run"]
+        self.experiment = Experiment.from_json(order["experiment"])
+        self.folder = Path(order["folder"]) if order["folder"] else None
+        self.resumes: bool = order["resume"] and self.folder is not None
+        self.control: Control = order["control"]
+        self.server_gone, self.out = server_gone, out
+        me = psutil.Process()
+        self.status: dict[str, Any] = {
+            "state": "running",
+            "steps": self.experiment.steps,
+            "step": 0,
+            "paused": False,
+            "pace": 0.0,
+            "heard": 0,
+            "worker": {"pid": me.pid, "started": me.create_time()},
+        }
+        self.file: Any = None
+        self.waiting: list[Frame] = []
+        self.times: list[float] = []
+
+    def run(self) -> None:
+        """Trains to the end, a stop, or a failure; every way out leaves a whole folder and a
+        status."""
+        try:
+            self._train()
+        except SpecError as error:
+            self._end("failed", str(error))
+        except (torch.OutOfMemoryError, MemoryError):
+            self._end(
+                "failed", "the device ran out of memory; take less depth, width or batch size"
+            )
+        except Exception as error:
+            traceback.print_exc()
+            first = (str(error) or type(error).__name__).splitlines()[0]
+            self._end("failed", f"training broke off: {first}")
+        finally:
+            if self.file is not None:
+                self.file.close()
+
+    def _train(self) -> None:
+        self.training = self._begin()
+        self.status["device"] = str(self.training.device)
+        self.clock = Clock(self._open())
+        self.clocked = self.clock.read()
+        self.clock.speed(self.training.step)
+        self.status["began"] = time.time() - self.clock.read()
+        self._tell()
+        self.flushed = self.saved = self.let_go = time.monotonic()
+        if self._obey():
+            for frames in self.training.steps():
+                self._record(frames)
+                if self.training.over:
+                    self._flush()  # before the nets are settled, which may take a second
+                elif not self._obey():
+                    break
+        self._flush()
+        self._checkpoint()
+        self._sign()
+        self._end(*self._outcome())
+
+    def _begin(self) -> engine.Training:
+        """The training at its first step; of a run that goes on, at its checkpoint.
+
+        Where there is no whole checkpoint it begins again: the frames come out the same.
+        """
+        training = engine.Training(self.experiment)
+        if training.experiment != self.experiment and self.folder is not None:  # it said `auto`
+            write_json(self.folder / "experiment.json", json.loads(training.experiment.to_json()))
+        self.experiment = training.experiment
+        if self.resumes and self.folder is not None:
+            try:
+                state = torch.load(self.folder / "checkpoint.pt", "cpu", weights_only=True)
+            except Exception:  # a file that is missing or torn: torch raises what it stumbles over
+                return training
+            training.load(state)
+            self.experiment = training.experiment
+        return training
+
+    def _open(self) -> float:
+        """Opens the frames, cut back to the training's step; the seconds trained until there."""
+        self.schema = schema(self.experiment.to_json(), tracks(self.experiment))
+        self.writer = Writer(self.schema)
+        so_far, head = 0.0, self.writer.start()
+        if self.folder is not None:
+            write_json(self.folder / "machine.json", machine())
+            if not self.resumes:  # one that goes on keeps what it began with
+                write_json(
+                    self.folder / data_origin.FILE, data_origin.describe(self.experiment.data)
+                )
+            path = self.folder / "frames.arrow"
+            if self.resumes and path.is_file() and path.stat().st_size:
+                so_far = rewrite(path, self.schema, before=self.training.step)
+            self.file = path.open("ab")
+            if not self.file.tell():
+                self.file.write(head)
+                self.file.flush()
+        self._send(b"A", head)
+        return so_far
+
+    def _record(self, frames: list[Frame]) -> None:
+        """Keeps frames back for a moment, so that there are ten messages a second; saves the
+        weights every few seconds."""
+        now = time.monotonic()
+        self._keep(frames)
+        if now - self.flushed >= FLUSH_S or self.training.step == 1:
+            self._flush()
+        if now - self.saved >= CHECKPOINT_S:
+            self._flush()
+            self._checkpoint()
+
+    def _keep(self, frames: list[Frame]) -> None:
+        """Frames that come together are spread over the time since those before them."""
+        if frames:
+            now = self.clock.read()
+            share = (now - self.clocked) / len(frames)
+            self.times += [now - share * k for k in range(len(frames) - 1, -1, -1)]
+            self.clocked = now
+            self.waiting += frames
+
+    def _obey(self) -> bool:
+        """Between two steps: does what was ordered, and waits while the run is paused and for its
+        turn in slow motion. False where the run is to end here."""
+        at_rest = False
+        while not self.control.leaving:
+            wish = self.control.take()
+            told = wish.heard == self.status["heard"]
+            self._heed(wish)
+            if wish.single:
+                break
+            if wish.paused:
+                self.clock.stop()
+                if not (at_rest and told):
+                    self._rest(save=not at_rest)
+                at_rest = True
+                self.control.wait(None)
+                continue
+            if not told:
+                self._show()
+            patience = self.let_go + 1 / wish.pace - time.monotonic() if wish.pace else 0.0
+            if patience <= 0:
+                break
+            if patience > FLUSH_S:
+                self._flush()
+            self.control.wait(patience)
+        self.clock.go()
+        self.let_go = time.monotonic()
+        return not self.control.leaving
+
+    def _heed(self, wish: Wish) -> None:
+        """Takes a wish into the status; a new learning rate also into the run's experiment, before
+        any step is made with it."""
+        if wish.lr is not None:
+            self.training.change(wish.lr)
+            self.experiment = self.training.experiment
+            if self.folder is not None:
+                write_json(self.folder / "experiment.json", json.loads(self.experiment.to_json()))
+        if wish.pace != self.status["pace"]:
+            self.clock.forget()
+        self.status |= {"paused": wish.paused, "pace": wish.pace, "heard": wish.heard}
+
+    def _rest(self, save: bool) -> None:
+        """The run stands still: all that is known of it is shown and saved."""
+        self._show()
+        if save:
+            self._checkpoint()
+
+    def _show(self) -> None:
+        """Tells how far the run is, after the frames until there."""
+        self._keep(self.training.read())
+        if self.waiting:
+            self._flush()
+        else:
+            self._tell()
+
+    def _outcome(self) -> tuple[str, str]:
+        step = self.training.step
+        if self.training.over:
+            return "finished", self._which_budget()
+        if self.control.stopped:
+            return "stopped", f"stopped after {step} steps"
+        return "interrupted", "the server ended"
+
+    def _which_budget(self) -> str:
+        """Of a run with a budget in seconds: whether it or the steps came first."""
+        step, steps, seconds = self.training.step, self.experiment.steps, self.experiment.seconds
+        if not seconds:
+            return ""
+        if step < steps:
+            return f"the {seconds:g} seconds were over after {step} of {steps} steps"
+        return f"all {steps} steps were done before the {seconds:g} seconds were over"
+
+    def _flush(self) -> None:
+        """Writes the frames kept back: to the file, then to the server."""
+        self._keep(self.training.read())
+        self.flushed = time.monotonic()
+        if not self.waiting:
+            return
+        self.status["steps_per_s"] = round(self.clock.speed(self.training.step), 1)
+        data = self.writer.batch(self.waiting, self.times)
+        self.waiting, self.times = [], []
+        if self.file is not None:
+            self.file.write(data)
+            self.file.flush()
+        self._send(b"A", data)
+        self._tell()
+
+    def _send(self, kind: bytes, data: bytes) -> None:
+        """Sends to the server. One that is gone is left at the next step, like one that said so:
+        the broken pipe may be seen before the end of the orders is."""
+        if self.server_gone.is_set():
+            return
+        try:
+            pipe.send(self.out, kind, data)
+        except BrokenPipeError:
+            self.server_gone.set()
+            self.control.hear({"do": "leave"})
+
+    def _tell(self) -> None:
+        """Says how far the run is, with the learning rate that holds there and its changes."""
+        step = self.training.step
+        changes = [change.model_dump() for change in self.experiment.changes]
+        self.status |= {"step": step, "lr": base(self.experiment, step), "changes": changes}
+        self.status["engines"] = self.training.engines
+        if self.experiment.seconds:
+            spent_s = round(self.training.spent_s, 1)
+            self.status |= {"seconds": self.experiment.seconds, "spent_s": spent_s}
+        self._report()
+
+    def _report(self) -> None:
+        if self.folder is not None:
+            write_json(self.folder / "status.json", self.status)
+        self._send(b"S", dumps(self.status | {"run": self.run_id}).encode())
+
+    def _checkpoint(self) -> None:
+        """Weights, optimiser and step, replaced in one piece."""
+        self.saved = time.monotonic()
+        if self.folder is None:
+            return
+        buffer = io.BytesIO()
+        torch.save(self.training.state(), buffer)
+        half = self.folder / "checkpoint.half"
+        half.write_bytes(buffer.getvalue())
+        replace(half, self.folder / "checkpoint.pt")
+
+    def _sign(self) -> None:
+        """Writes into the frames' head what was changed while they were made."""
+        changed = schema(self.experiment.to_json(), tracks(self.experiment))
+        if self.folder is not None and not changed.equals(self.schema, check_metadata=True):
+            self.file.close()
+            rewrite(self.folder / "frames.arrow", changed)
+
+    def _end(self, state: str, message: str) -> None:
+        self.status |= {"state": state, "message": message, "paused": False}
+        self._report()
+        sys.stderr.flush()
+
+
+def answer(order: dict[str, Any]) -> dict[str, Any]:
+    """Measures a stored run with a probe: {"folder": path, "probe": key, "options": {…},
+    "turn": which of its seeds, from 0}.
+
+    The answer is {"value": …}, or {"error": one sentence}.
+    """
+    try:
+        declared = probe(order["probe"])
+        trained = load(Path(order["folder"]), order["turn"])
+        return {"value": trained.asked(declared, order["options"])}
+    except SpecError as error:
+        return {"error": str(error)}
+    except (torch.OutOfMemoryError, MemoryError):
+        return {"error": "probe: the device ran out of memory"}
+    except Exception as error:
+        traceback.print_exc()
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        return {"error": f"probe: the measurement broke off: {first}"}
