@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skipviz.frame import Frame, LaneFrame
-from skipviz.runs import messages
-from skipviz.runs.frames import FrameLog, Track, schema, to_batch
+from skipviz.core.frame import Frame, LaneFrame
+from skipviz.store.frame_log import FrameLog, Track, schema, to_batch
+from skipviz.stream import messages
 from tests.js import node
 from tests.synthetic import GrowingRun, track
 

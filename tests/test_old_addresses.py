@@ -9,13 +9,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skipviz import discover
-from skipviz.runs.rooms import Room
-from skipviz.runs.store import Store
-from skipviz.spec import Experiment, Lane
-from skipviz.ui.architecture import wired
-from skipviz.ui.frame import pages
-from skipviz.ui.highway_depth import VIEWS
-from skipviz.ui.zoom import Zoom
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.store.rooms import Room
+from skipviz.store.store import Store
+from skipviz.ui.architecture.page import wired
+from skipviz.ui.architecture.zoom import Zoom
+from skipviz.ui.highway.depth import VIEWS
+from skipviz.ui.shell import pages
 
 LINES = (Path(__file__).parent / "fixtures" / "addresses.txt").read_text("utf-8").splitlines()
 ADDRESSES = [line for line in LINES if not line.startswith("#")]
@@ -43,7 +43,7 @@ def _query(address: str) -> dict[str, list[str]]:
 def _lecture() -> None:
     import streamlit as st
 
-    from skipviz.ui.lecture import from_address
+    from skipviz.ui.lecture.lecture import from_address
 
     place = from_address()
     st.code(f"{','.join(place.scenes)} {place.seeds} {place.at + 1} {place.phase} {place.room}")

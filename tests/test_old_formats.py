@@ -18,14 +18,15 @@ import pytest
 from starlette.applications import Starlette
 
 from skipviz import discover
-from skipviz.cli import main
-from skipviz.declarations import probe
+from skipviz.cli.main import main
+from skipviz.core.registry import probe
 from skipviz.engine.trained import load
-from skipviz.runs import messages, recordings
-from skipviz.runs.frames import FrameLog
-from skipviz.runs.manager import Manager
-from skipviz.runs.store import Store
-from skipviz.runs.stream import routes
+from skipviz.server.manager import Manager
+from skipviz.store import recordings
+from skipviz.store.frame_log import FrameLog
+from skipviz.store.store import Store
+from skipviz.stream import messages
+from skipviz.stream.routes import routes
 from tests.fixtures import make
 from tests.test_scenes import TINY
 
