@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from skipviz import discover
+from skipviz.core import registry
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.store.rooms import Room
 from skipviz.store.store import Store
@@ -90,7 +90,7 @@ def test_a_lecture_in_an_address_is_opened_where_it_was(address: str) -> None:
 
 def test_data_sets_views_sweeps_and_rooms_in_addresses_are_known(tmp_path: Path) -> None:
     for query in map(_query, _of("data")):
-        assert query["set"][0] in discover.datasets()
+        assert query["set"][0] in registry.datasets()
     for query in map(_query, _of("highway_depth")):
         assert query["view"][0] in VIEWS
         assert Store.is_id(query.get("sweep", ["A" * 22])[0])

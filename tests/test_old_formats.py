@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from skipviz import discover
 from skipviz.cli.main import main
 from skipviz.core.registry import probe
 from skipviz.engine.trained import load
@@ -147,7 +146,7 @@ def test_the_command_line_lists_every_old_run(
 def test_an_old_recording_is_shown_and_judged(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(discover, "scenes", lambda: {"tiny": TINY})
+    monkeypatch.setattr(registry, "scenes", lambda: {"tiny": TINY})
     store = Store(tmp_path, FIXTURES / "recordings" / name)
     assert recordings.fault("tiny", store) == ""
     (run_id,) = recordings.of("tiny", store).values()
