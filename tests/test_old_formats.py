@@ -18,6 +18,7 @@ import pytest
 from starlette.applications import Starlette
 
 from skipviz.cli.main import main
+from skipviz.core import registry
 from skipviz.core.registry import probe
 from skipviz.engine.trained import load
 from skipviz.server.manager import Manager
