@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.engine import device as devices
-from skipviz.engine.batches import Feed
-from skipviz.engine.cuda_graph import Captured
+from skipviz.engine.batches import Batches
+from skipviz.engine.cuda_graph import GraphedSteps
 from skipviz.engine.fused.stack import FusedStack
 from skipviz.engine.net_trainer import NetTrainer
 from skipviz.engine.training import Training
@@ -41,7 +41,7 @@ Reading = dict[str, np.ndarray]
 
 def by_modules(of: Experiment, layout: torch.memory_format | None, kind: torch.dtype) -> Reading:
     """As modules in one layout (None: the one that training takes) and one kind of numbers."""
-    trainer, feed = NetTrainer(of, of.lanes[0], 0, CPU), Feed(of, CPU)
+    trainer, feed = NetTrainer(of, of.lanes[0], 0, CPU), Batches(of, CPU)
     trainer.layout = layout or trainer.layout
     trainer.net.to(dtype=kind, memory_format=trainer.layout)
     x, y = feed.batch(0, of.seed)
@@ -58,7 +58,7 @@ def by_training(of: Experiment, engine: str) -> Reading | None:
     if engine == "captured":
         if training.stacks:
             return None
-        training._captured = Captured(training._alone, training.feed, lambda body: body)
+        training._captured = GraphedSteps(training._alone, training.feed, lambda body: body)
     elif not training.stacks or fused != (engine == "fused"):
         return None
     (frame,) = training.frames()

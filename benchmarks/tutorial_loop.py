@@ -27,7 +27,7 @@ from torchvision import transforms
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from skipviz.core.registry import settle
+from skipviz.core.registry import full_settings
 from skipviz.models import build
 
 SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
@@ -122,7 +122,7 @@ def main() -> None:
     family, *words = sys.argv[1:] or ["plain", "depth=20"]
     knobs = {"backbone": "dense", **dict(word.split("=", 1) for word in words)}
     data = "mnist" if knobs["backbone"] == "dense" else "cifar10"
-    settings = settle(family, knobs | {"input_shape": SHAPES[data]})
+    settings = full_settings(family, knobs | {"input_shape": SHAPES[data]})
     loop = Tutorial(settings, family, *pictures(data, 5000)).steps()
     for _ in range(3):
         next(loop)

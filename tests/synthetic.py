@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from skipviz.core.frame import Frame, LaneFrame
-from skipviz.store.frame_log import FrameLog, Track, Writer, schema
+from skipviz.store.frame_log import FrameLog, LaneAxes, Writer, schema
 
 EVALUATE_EVERY, SAMPLES = 10, 3
 
 
 def track(
     label: str, family: str, depth: int, *, cells: int = 0, seeds: int = 1, held_out: bool = False
-) -> Track:
+) -> LaneAxes:
     axis = [(f"layer {i}", i) for i in range(1, depth + 1)]
     gates = axis[1:] if cells else []
-    return Track(
+    return LaneAxes(
         label,
         family,
         points=axis,
@@ -35,7 +35,7 @@ def track(
     )
 
 
-def lane_frame(of: Track, step: int, *, with_map: bool) -> LaneFrame:
+def lane_frame(of: LaneAxes, step: int, *, with_map: bool) -> LaneFrame:
     """Plain lanes vanish and stay at the loss of guessing; the others learn."""
     rng = np.random.default_rng([step, len(of.label)])
     depth, vanishes = len(of.points), of.family == "plain"
@@ -75,7 +75,7 @@ def lane_frame(of: Track, step: int, *, with_map: bool) -> LaneFrame:
 class GrowingRun:
     """A run that has as many frames as it is told: a `LiveRun`."""
 
-    def __init__(self, run_id: str, tracks: list[Track], steps: int, seconds: float = 0) -> None:
+    def __init__(self, run_id: str, tracks: list[LaneAxes], steps: int, seconds: float = 0) -> None:
         self.id, self.tracks, self.steps = run_id, tracks, steps
         self.log = FrameLog()
         self.version = 0

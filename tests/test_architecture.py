@@ -10,10 +10,10 @@ from skipviz import graphs
 from skipviz.core import registry
 from skipviz.core.experiment import Lane
 from skipviz.core.knob import SpecError
-from skipviz.core.registry import architecture, settle
+from skipviz.core.registry import architecture, full_settings
 from skipviz.ui.architecture import anatomy, comparison, net_form
 from skipviz.ui.architecture.page import opponent, wired
-from skipviz.ui.architecture.zoom import Zoom, settled
+from skipviz.ui.architecture.zoom import Zoom, nearest_zoom
 
 LANES = [
     *(Lane(family=family) for family in registry.architectures()),
@@ -48,7 +48,7 @@ def test_what_can_be_clicked_is_in_the_graph_and_covers_every_unit(lane: Lane) -
 
 def test_a_place_that_another_net_lacks_is_the_whole_net_or_one_sentence() -> None:
     wiring = wired(Lane(family="resnet"))
-    assert settled(wiring, "stage9").at == ""
+    assert nearest_zoom(wiring, "stage9").at == ""
     with pytest.raises(SpecError, match="'stage9': ResNet-20 has no such stage or unit"):
         Zoom(wiring, "stage9")
 
@@ -115,5 +115,5 @@ def test_the_slider_stops_at_every_small_and_every_famous_depth_and_never_too_of
 def test_a_ready_net_is_the_preset_of_its_name(family: str) -> None:
     for preset in architecture(family).presets:
         lane = net_form.ready(family, preset)
-        expected = architecture(family).wiring(settle(family, {"preset": preset}))
+        expected = architecture(family).wiring(full_settings(family, {"preset": preset}))
         assert wired(lane) == expected

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from skipviz.core.frame import Frame, LaneFrame
-from skipviz.store.frame_log import FrameLog, Track, schema, to_batch
+from skipviz.store.frame_log import FrameLog, LaneAxes, schema, to_batch
 from skipviz.stream import messages
 from tests.js import node
 from tests.synthetic import GrowingRun, track
@@ -64,7 +64,7 @@ def extremes() -> FrameLog:
     return log
 
 
-def packed(log: FrameLog, tracks: list[Track], status: dict[str, Any]) -> dict[str, Any]:
+def packed(log: FrameLog, tracks: list[LaneAxes], status: dict[str, Any]) -> dict[str, Any]:
     """Every kind of message of a log, under the name that the JavaScript tests read."""
     messages_of_maps = {
         f"maps-{lane}-{parts}": messages.maps(log, lane, log.n - 1, 1, parts)

@@ -149,7 +149,7 @@ def test_an_old_recording_is_shown_and_judged(
 ) -> None:
     monkeypatch.setattr(registry, "scenes", lambda: {"tiny": TINY})
     store = Store(tmp_path, FIXTURES / "recordings" / name)
-    assert recordings.fault("tiny", store) == ""
+    assert recordings.problem("tiny", store) == ""
     (run_id,) = recordings.of("tiny", store).values()
     expected = _expected(FIXTURES / "recordings" / name)
     evidence = recordings.evidence("tiny", store)

@@ -19,9 +19,9 @@ from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
 from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
 from skipviz.figures import charts
-from skipviz.figures.answers import drawn
+from skipviz.figures.answers import probes_with_figures
 from skipviz.store import recordings
-from skipviz.store.evidence import told
+from skipviz.store.evidence import with_seeds
 from skipviz.ui.lecture import findings
 from skipviz.worker.rehearsal import Rehearsed, rehearse
 from tests.numbers_in_text import settings, texts, unbacked, values
@@ -117,7 +117,7 @@ def test_asks_and_figures_refer_to_what_is_there(key: str) -> None:
             assert figure.panels and set(figure.panels) <= {"loss", "profile", "heat", "gates"}
         elif figure.kind == "probe":
             asked = next(ask for ask in scene.asks if ask.name == figure.ask)
-            assert asked.probe in drawn(), f"{asked.probe} has no figure"
+            assert asked.probe in probes_with_figures(), f"{asked.probe} has no figure"
         else:
             assert figure.chart is not None
 
@@ -171,7 +171,7 @@ def test_a_rehearsal_trains_asks_and_judges(tiny: Rehearsed) -> None:
 
 
 def test_what_was_not_evaluated_is_no_number() -> None:
-    runs = {name: run.with_(evaluate_every=20) for name, run in told(TINY, seeds=2).items()}
+    runs = {name: run.with_(evaluate_every=20) for name, run in with_seeds(TINY, seeds=2).items()}
     evidence = rehearse(TINY, runs).evidence
     for field in ("held_out_loss", "held_out_error"):
         held = evidence.history(field, 0)[:, :, 0]
@@ -184,7 +184,7 @@ def test_what_was_not_evaluated_is_no_number() -> None:
 def test_a_scene_that_does_not_tell_its_own_numbers_breaks_off() -> None:
     for wrong in ("It ends at {lost}.", "It ends."):
         with pytest.raises(SpecError, match="saw and numbers"):
-            rehearse(replace(TINY, saw=wrong, asks=()), told(TINY, seeds=1))
+            rehearse(replace(TINY, saw=wrong, asks=()), with_seeds(TINY, seeds=1))
 
 
 def test_a_seed_that_diverged_is_a_word_not_a_number(tiny: Rehearsed) -> None:
@@ -195,8 +195,8 @@ def test_a_seed_that_diverged_is_a_word_not_a_number(tiny: Rehearsed) -> None:
 
 
 def test_seeds_differ_and_the_first_may_be_chosen() -> None:
-    again = rehearse(TINY, told(TINY, seeds=1, first_seed=1))
-    both = rehearse(TINY, told(TINY, seeds=2, first_seed=0))
+    again = rehearse(TINY, with_seeds(TINY, seeds=1, first_seed=1))
+    both = rehearse(TINY, with_seeds(TINY, seeds=2, first_seed=0))
     assert again.evidence.final("loss", 0)[0] == pytest.approx(both.evidence.final("loss", 0)[1])
     assert both.verdicts[0].measured[0] != both.verdicts[0].measured[1]
 

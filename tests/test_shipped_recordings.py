@@ -25,7 +25,7 @@ MOST_BYTES = 20_000_000
 def test_a_recording_is_of_the_scene_as_it_is_and_shows_what_it_expects(key: str) -> None:
     assert key in SCENES, f"{key}: there is no such scene any more; take its recording away"
     store, scene = Store(recordings=SHIPPED), SCENES[key]
-    assert not recordings.fault(key, store)
+    assert not recordings.problem(key, store)
     evidence = recordings.evidence(key, store)
     for expectation in scene.expects:
         assert judge(expectation, evidence).met, f"{key}: {expectation.text}"
@@ -33,7 +33,7 @@ def test_a_recording_is_of_the_scene_as_it_is_and_shows_what_it_expects(key: str
     assert "{" not in scene.saw.format(**scene.numbers(evidence))
     for figure in scene.figures:
         if figure.kind != "live":
-            assert findings.drawn(scene, figure, evidence, dark=True).data
+            assert findings.figure_of(scene, figure, evidence, dark=True).data
     assert {path.name for path in (SHIPPED / key).iterdir()} == set(scene.runs)
     assert recordings.about(recordings.id_of(key, "main"), store).startswith("recorded on ")
 

@@ -18,7 +18,7 @@ from skipviz.cli import console, scenes, train
 from skipviz.cli import data as datafiles
 from skipviz.core import child_processes, packages, places, registry
 from skipviz.core.knob import SpecError
-from skipviz.core.registry import architecture, probe, refuse_idle, settle
+from skipviz.core.registry import architecture, full_settings, probe, refuse_idle
 from skipviz.core.strict_json import dumps
 from skipviz.datafiles.availability import missing
 from skipviz.store import data_origin
@@ -70,7 +70,7 @@ def _knobs(words: Sequence[str]) -> dict[str, str]:
 def describe(args: argparse.Namespace) -> int:
     """Counts a net without building it."""
     knobs = _knobs(args.knobs)
-    settings = settle(args.family, knobs)
+    settings = full_settings(args.family, knobs)
     refuse_idle(args.family, knobs)
     found = architecture(args.family)
     counts = found.wiring(settings).describe()

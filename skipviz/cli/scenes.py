@@ -29,7 +29,7 @@ from skipviz.core.scene import Scene, judge
 from skipviz.core.strict_json import dumps, numbers
 from skipviz.datafiles.availability import missing
 from skipviz.store import recordings
-from skipviz.store.evidence import told
+from skipviz.store.evidence import with_seeds
 
 
 def declare(command: argparse.ArgumentParser) -> None:
@@ -63,7 +63,9 @@ def scene(args: argparse.Namespace) -> int:
     if not args.recorded:
         packages.check()
     for key in keys:
-        told(found[key], args.seeds, args.first_seed)  # a wrong seed is said before hours are spent
+        with_seeds(
+            found[key], args.seeds, args.first_seed
+        )  # a wrong seed is said before hours are spent
     began = time.monotonic()
     results = []
     for result in _at_once(keys, args) if args.all else _in_turn(keys, args):
@@ -88,7 +90,7 @@ def record(args: argparse.Namespace) -> int:
     found = _known(args.keys)
     places.check_recordings_are_ours()
     for key in args.keys:
-        told(found[key], args.seeds)
+        with_seeds(found[key], args.seeds)
     packages.check("recording")
     from skipviz.worker.recorder import record as keep
 
@@ -132,7 +134,7 @@ def performed(key: str, seeds: int | None, first_seed: int | None) -> dict[str, 
     """One scene trained here. `state` is "measured"; where what it trains on is not here and there
     is a recording, that is judged instead."""
     each: Scene = registry.scenes()[key]
-    experiments = told(each, seeds, first_seed)
+    experiments = with_seeds(each, seeds, first_seed)
     if any(missing(run.data) for run in experiments.values()) and recordings.of(key):
         return replayed(key)
     from skipviz.worker.rehearsal import rehearse

@@ -136,7 +136,9 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-def settled(declared: Architecture, family: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
+def full_settings_of(
+    declared: Architecture, family: str, knobs: Mapping[str, Any]
+) -> dict[str, Any]:
     """Every knob of `family`, which is `declared`, with its value: `knobs` where given, else the
     family's defaults.
 

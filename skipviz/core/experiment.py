@@ -21,7 +21,7 @@ from skipviz.core import strict_json
 from skipviz.core.declarations import Dataset, listed, parsed
 from skipviz.core.fields import FIELDS
 from skipviz.core.knob import Knob, SpecError, plain, show
-from skipviz.core.registry import architecture, dataset, idle_knobs, settle, viewed
+from skipviz.core.registry import architecture, dataset, full_settings, idle_knobs, viewed
 
 
 def _sentence(error: ValidationError, fields: Iterable[str]) -> str:
@@ -69,7 +69,7 @@ class Lane(_Value):
 
     @model_validator(mode="after")
     def _knobs_fit_together(self) -> Lane:
-        settle(self.family, self.knobs)
+        full_settings(self.family, self.knobs)
         return self
 
     def __hash__(self) -> int:
@@ -79,14 +79,14 @@ class Lane(_Value):
         """Every knob with its value; input shape and classes from the data set if one is named
         (an experiment's own view of it, `Experiment.dataset`, or a key)."""
         if data is None:
-            return settle(self.family, self.knobs)
+            return full_settings(self.family, self.knobs)
         of = viewed(data, 1, 0) if isinstance(data, str) else data
         shape = {"input_shape": of.input_shape, "num_classes": of.num_classes}
         for name, value in shape.items():
             if name in self.knobs and self.knobs[name] != value:
                 given, right = plain(self.knobs[name]), plain(value)
                 raise SpecError(f"{name} {given}: {of.key} has {right}; leave the knob out")
-        return settle(self.family, {**self.knobs, **shape})
+        return full_settings(self.family, {**self.knobs, **shape})
 
     def name(self, data: str | Dataset | None = None) -> str:
         """The short name that a legend shows: "ResNet-20"."""

@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any
 
 from skipviz.core import user_datasets
-from skipviz.core.declarations import Architecture, Dataset, Probe, listed, settled
+from skipviz.core.declarations import Architecture, Dataset, Probe, full_settings_of, listed
 from skipviz.core.knob import Knob, SpecError, show
 
 
@@ -112,17 +112,17 @@ def probe(key: Any) -> Probe:
     return declared[key]
 
 
-def settle(family: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
+def full_settings(family: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
     """Every knob of `family` with its value: `knobs` where given, else the family's defaults.
 
     SpecError where a value is wrong by itself or beside the others.
     """
-    return settled(architecture(family), family, knobs)
+    return full_settings_of(architecture(family), family, knobs)
 
 
 def idle_knobs(family: str, knobs: Mapping[str, Any]) -> list[Knob]:
     """Those of the given knobs that change nothing on the chosen backbone. A default is no wish."""
-    settings, declared = settle(family, knobs), architecture(family)
+    settings, declared = full_settings(family, knobs), architecture(family)
     idle = []
     for knob in declared.knobs:
         if knob.name in knobs and knob.backbones and settings["backbone"] not in knob.backbones:
@@ -136,7 +136,7 @@ def refuse_idle(family: str, knobs: Mapping[str, Any]) -> None:
     """SpecError for a knob that changes nothing on the chosen backbone, where somebody asks for a
     net by hand: what was stored or linked before goes on being read."""
     for knob in idle_knobs(family, knobs):
-        backbone = settle(family, knobs)["backbone"]
+        backbone = full_settings(family, knobs)["backbone"]
         raise SpecError(
             f"knob {show(knob.name)}: changes nothing on the backbone '{backbone}'; it is for"
             f" {listed(knob.backbones)}: leave it out"

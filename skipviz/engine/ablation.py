@@ -28,7 +28,7 @@ VALUES = 2**22
 """Values of all units' outputs together that one part may hold, so that they stay in the cache."""
 
 
-def evenly(
+def evenly_spaced_rows(
     trained: Trained, lane: int, samples: int = 0, passes: float = 1, work: float = WORK
 ) -> Tensor:
     """Rows (n,) of the training split, evenly chosen: at most `samples` (0: all), and no more than
@@ -123,7 +123,7 @@ def score(trained: Trained, lane: int, rows: Tensor) -> tuple[float, float]:
 
 
 @torch.no_grad()
-def each(
+def ablate_each(
     trained: Trained, lane: int, taken: Sequence[Lesion], rows: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
     """Loss (L,) and accuracy (L,) without each of these units in turn, over these rows.

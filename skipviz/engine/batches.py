@@ -27,7 +27,7 @@ _NOISE = 1
 the stream of its own."""
 
 
-class Feed:
+class Batches:
     """Standardised batches of one experiment's training split.
 
     images   (N, C, H, W) uint8 on the device; standardised per channel with the split's own mean

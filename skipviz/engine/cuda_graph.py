@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from skipviz.engine import exact_sums
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 from skipviz.engine.net_trainer import NetTrainer
 from skipviz.engine.optimise import Adam, clip
 
@@ -44,7 +44,7 @@ def claims(device: torch.device) -> bool:
     return device.type == "cuda"
 
 
-class Captured:
+class GraphedSteps:
     """Steps of several nets, each on the batch of its seed. `failure` says why they run eagerly.
 
     drawn   (S, 1 or 4, B) what chance decides of each seed's batch, as `Feed.drawn` gives it
@@ -55,7 +55,7 @@ class Captured:
     def __init__(
         self,
         trainers: Sequence[NetTrainer],
-        feed: Feed,
+        feed: Batches,
         record: Callable[[Body], Body] | None = None,
     ) -> None:
         """record: makes of a step what repeats it; by default a CUDA graph."""

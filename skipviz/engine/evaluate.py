@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from skipviz.datafiles.class_samples import spread
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 
 STATISTICS_BATCHES = 16
 """BatchNorm's statistics are averages over so many training batches."""
@@ -27,13 +27,13 @@ ten thousand would take longer than the steps between."""
 _CHUNK = 250
 
 
-class Examiner:
+class Evaluator:
     """Looks at nets while they train and leaves no trace in their training.
 
     The rows are the same for all nets and steps: neither augmented nor with random labels.
     """
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Batches) -> None:
         self.feed = feed
         size = feed.experiment.batch_size
         order = np.random.default_rng(0).permutation(len(feed.labels))

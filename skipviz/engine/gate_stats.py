@@ -59,7 +59,7 @@ def pooled(x: Tensor) -> Tensor:
 def carried(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     """The numbers of `tally` for one lane, over evenly chosen training samples."""
     values = sum(math.prod(point.body.output_shape) for point in trained.wirings[lane].units)
-    rows = ablation.evenly(trained, lane, max(1, min(samples, HELD // values)))
+    rows = ablation.evenly_spaced_rows(trained, lane, max(1, min(samples, HELD // values)))
     gates: list[list[Tensor]] = []
     signals: list[list[Tensor]] = []
     for _, ts, xs in passes(trained, lane, rows):
@@ -114,7 +114,7 @@ def _of_gates(ts: list[Tensor]) -> dict[str, Any]:
         float(deviations.mean()),
         float((deviations > 0.1).float().mean()),
     )
-    return dict(zip(GATES, map(number, values), strict=True))
+    return dict(zip(GATES, map(to_json, values), strict=True))
 
 
 def _of_stripes(
@@ -141,7 +141,7 @@ def _of_stripes(
         sum(change[-third:]) / third,
         sum(moved[:third]) / sum(moved) if sum(moved) else math.nan,
     )
-    return {name: number(value) for name, value in zip(STRIPES, values, strict=True)}
+    return {name: to_json(value) for name, value in zip(STRIPES, values, strict=True)}
 
 
 def longest(xs: list[Tensor], reach: float) -> Tensor:
@@ -180,12 +180,12 @@ def _correlation(x: Tensor, y: Tensor) -> float:
     return float((one * other).sum()) / scale if scale else math.nan
 
 
-def number(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """A number with five digits, lists of them too; None where it is not finite, as in JSON."""
     if isinstance(value, (Tensor, np.ndarray, np.floating)):
         value = value.tolist()
     if isinstance(value, list):
-        return [number(each) for each in value]
+        return [to_json(each) for each in value]
     if isinstance(value, float):
         return float(f"{value:.5g}") if math.isfinite(value) else None
     return value

@@ -50,7 +50,7 @@ def on_batch_statistics(net: nn.Module) -> nn.Module:
     return copied
 
 
-def some(trained: Trained, samples: int) -> tuple[Tensor, Tensor]:
+def sample_batch(trained: Trained, samples: int) -> tuple[Tensor, Tensor]:
     """Evenly chosen training samples, standardised (n, C, H, W), and their labels (n,)."""
     count = len(trained.feed.labels)
     rows = torch.from_numpy(spread(count, samples)).to(trained.device)
@@ -96,10 +96,10 @@ def after(unit: nn.Module, joined: Tensor) -> Tensor:
     return out
 
 
-def short(values: Any) -> Any:
+def to_json(values: Any) -> Any:
     """A tensor as nested lists of floats with six digits: what JSON and a picture need."""
     if isinstance(values, Tensor):
         values = values.detach().cpu().tolist()
     if isinstance(values, list):
-        return [short(value) for value in values]
+        return [to_json(value) for value in values]
     return float(f"{values:.6g}")

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from skipviz.core.experiment import Experiment
 from skipviz.core.map_plan import MAPS_PER_RUN, Picture, Place, every, pictures
 from skipviz.datafiles.class_samples import firsts, spread
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 
 Seen = tuple[list[Tensor], list[Tensor]]
 """T of each unit, no entry where it has none, and y of each unit, (B, C)."""
 
 
-class Chain:
+class DenseForward:
     """A dense net in a stack, one layer after another, on the stack's own weights: nothing is
     copied, and a fraction of the time that modules and hooks take."""
 
@@ -63,7 +63,7 @@ _ACTIVATIONS = {"relu": torch.relu_, "tanh": torch.tanh_, "sigmoid": torch.sigmo
 class Maps:
     """What is drawn of an experiment's lanes, and the samples it is drawn for."""
 
-    def __init__(self, experiment: Experiment, feed: Feed) -> None:
+    def __init__(self, experiment: Experiment, feed: Batches) -> None:
         self.experiment, self.feed = experiment, feed
         self.pictures = pictures(experiment)
         self._images: dict[tuple[int, int], Tensor] = {}
@@ -83,15 +83,15 @@ class Maps:
         picture = self.pictures[lane]
         if picture is None:
             return {}
-        found = drawn(picture, *through_module(net, picture.units, self._samples(picture)))
+        found = map_fields(picture, *through_module(net, picture.units, self._samples(picture)))
         return found | ({"gate_bias_map": biases(net, picture)} if picture.averaged else {})
 
-    def of_chain(self, lane: int, chain: Chain) -> dict[str, np.ndarray]:
+    def of_chain(self, lane: int, chain: DenseForward) -> dict[str, np.ndarray]:
         """The same of a lane whose weights stand in a stack."""
         picture = self.pictures[lane]
         if picture is None:
             return {}
-        found = drawn(picture, *chain.through(self._samples(picture)))
+        found = map_fields(picture, *chain.through(self._samples(picture)))
         return found | ({"gate_bias_map": chain.biases()} if picture.averaged else {})
 
     def _samples(self, picture: Picture) -> Tensor:
@@ -107,7 +107,9 @@ class Maps:
         return self._images[key]
 
 
-def drawn(picture: Picture, gates: list[Tensor], outputs: list[Tensor]) -> dict[str, np.ndarray]:
+def map_fields(
+    picture: Picture, gates: list[Tensor], outputs: list[Tensor]
+) -> dict[str, np.ndarray]:
     """gate_map, output_map (K, U, C) and gate_mean_map (U, C) from what was seen of the fixed
     samples, followed by those to average over.
 

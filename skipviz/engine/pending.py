@@ -17,7 +17,7 @@ from skipviz.engine.net_trainer import NetTrainer
 
 
 @dataclass(frozen=True)
-class Unread:
+class PendingFrame:
     """A recorded step.
 
     reads   loss, error and instruments' reading of each net, those that are known

@@ -30,7 +30,7 @@ aten = torch.ops.aten
 
 
 @dataclass(frozen=True)
-class Shape:
+class StackShape:
     """What nets must share to stand in one stack.
 
     skips   for each layer the layer whose output its shortcut adds, or -1; a chain without any may
@@ -49,7 +49,7 @@ class Shape:
     fixed: tuple[float, float] | None = None
 
 
-def shape_of(lane: Lane, experiment: Experiment) -> Shape | None:
+def shape_of(lane: Lane, experiment: Experiment) -> StackShape | None:
     """The shape of a lane that this engine can train; None: the module engine has to.
 
     It trains dense nets without normalisation and dropout: plain ones, original residual units,
@@ -72,7 +72,7 @@ def shape_of(lane: Lane, experiment: Experiment) -> Shape | None:
         fits = lane.family == "plain"
     if not fits:
         return None
-    return Shape(
+    return StackShape(
         depth=len(wiring.layers),
         inputs=int(np.prod(settings["input_shape"])),
         width=settings["width"],
@@ -121,7 +121,7 @@ class Stack:
 
     def __init__(
         self, experiment: Experiment, nets: Sequence[nn.Module], wirings: Sequence[Wiring],
-        shapes: Sequence[Shape],
+        shapes: Sequence[StackShape],
     ) -> None:  # fmt: skip
         self.nets, self.wirings = nets, wirings
         self.shape = max(shapes, key=lambda shape: max(shape.skips, default=-1))

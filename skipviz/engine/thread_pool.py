@@ -19,7 +19,7 @@ from skipviz.engine import device as devices
 Result = TypeVar("Result")
 
 
-class Abreast:
+class NetThreads:
     """Does jobs side by side on the CPU where the nets that they train allow it, else in turn."""
 
     def __init__(self, nets: Sequence[nn.Module], threads: int) -> None:

@@ -17,9 +17,9 @@ from skipviz.core.knob import SpecError
 from skipviz.core.registry import architecture
 from skipviz.core.wiring import Wiring
 from skipviz.engine import device as devices
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 from skipviz.engine.device_choice import placed
-from skipviz.engine.evaluate import Examiner
+from skipviz.engine.evaluate import Evaluator
 from skipviz.engine.nets import make_net
 
 
@@ -36,7 +36,7 @@ class Trained:
     step: int
     nets: list[nn.Module]
     wirings: list[Wiring]
-    feed: Feed
+    feed: Batches
     turn: int = 0
 
     @property
@@ -51,7 +51,7 @@ class Trained:
         """The same nets before any update, built again from their seed."""
         nets = [self.fresh(lane) for lane in range(len(self.nets))]
         for net in nets:
-            Examiner(self.feed).settle(net)
+            Evaluator(self.feed).settle(net)
             net.eval()
         return replace(self, step=0, nets=nets)
 
@@ -101,14 +101,14 @@ def load(folder: Path, turn: int = 0) -> Trained:
         saved = torch.load(path, map_location=device, weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as error:
         raise SpecError(f"run: its saved weights cannot be read ({type(error).__name__})") from None
-    return restored(experiment, saved, Feed(experiment, device), turn)
+    return restored(experiment, saved, Batches(experiment, device), turn)
 
 
-def restored(experiment: Experiment, saved: dict[str, Any], feed: Feed, turn: int) -> Trained:
+def restored(experiment: Experiment, saved: dict[str, Any], feed: Batches, turn: int) -> Trained:
     """One seed's nets from the state of a training (`Training.state()`, or a checkpoint)."""
     if not 0 <= turn < experiment.seeds:
         raise SpecError(f"seed number {turn}: this run has {experiment.seeds}, counted from 0")
-    nets, wirings, examiner = [], [], Examiner(feed)
+    nets, wirings, examiner = [], [], Evaluator(feed)
     for lane, trainers in zip(experiment.lanes, saved["lanes"], strict=True):
         net = make_net(lane, experiment.dataset, experiment.seed + turn).to(feed.device)
         net.load_state_dict(trainers[turn]["net"])

@@ -25,15 +25,15 @@ from skipviz.core.registry import refuse_idle
 from skipviz.core.schedule import changed, merged, rate
 from skipviz.engine import cuda_graph
 from skipviz.engine import device as devices
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 from skipviz.engine.device_choice import placed
-from skipviz.engine.evaluate import Examiner
+from skipviz.engine.evaluate import Evaluator
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
-from skipviz.engine.maps import Chain, Maps
+from skipviz.engine.maps import DenseForward, Maps
 from skipviz.engine.net_trainer import NetTrainer, dropout_seed
-from skipviz.engine.pending import Unread
-from skipviz.engine.stacked import Shape, Stack, shape_of
-from skipviz.engine.thread_pool import Abreast, draws
+from skipviz.engine.pending import PendingFrame
+from skipviz.engine.stacked import Stack, StackShape, shape_of
+from skipviz.engine.thread_pool import NetThreads, draws
 
 
 class Training:
@@ -59,7 +59,7 @@ class Training:
         self.spent_s = 0.0
         self.over = False
         self._seeds = range(experiment.seed, experiment.seed + experiment.seeds)
-        self.feed = Feed(experiment, self.device)
+        self.feed = Batches(experiment, self.device)
         self.lanes = [
             [NetTrainer(experiment, lane, turn, self.device) for turn in range(experiment.seeds)]
             for lane in experiment.lanes
@@ -71,16 +71,16 @@ class Training:
         self._alone = [
             trainer for trainers in self.lanes for trainer in trainers if trainer not in stacked
         ]
-        self._abreast = Abreast(
+        self._abreast = NetThreads(
             [trainer.net for trainer in self._alone], devices.threads(experiment)
         )
         recordable = self._alone and cuda_graph.claims(self.device)
-        self._captured = cuda_graph.Captured(self._alone, self.feed) if recordable else None
+        self._captured = cuda_graph.GraphedSteps(self._alone, self.feed) if recordable else None
         self._draws = any(draws(trainer.net) for trainer in self._alone)
-        self._unread: list[Unread] = []
+        self._unread: list[PendingFrame] = []
         self._ready: list[Frame] = []
         self._maps = Maps(experiment, self.feed)
-        self._examiner = Examiner(self.feed)
+        self._examiner = Evaluator(self.feed)
 
     @property
     def engines(self) -> list[str]:
@@ -155,7 +155,7 @@ class Training:
         reads = self._learn(record)
         self.step, self.over = step + 1, last
         if record:
-            self._unread.append(Unread(step, reads, drawn, held))
+            self._unread.append(PendingFrame(step, reads, drawn, held))
         if self._captured is None or self._captured.full or last:
             self._collect()
         return self._taken()
@@ -241,7 +241,7 @@ class Training:
         return found
 
     @cached_property
-    def _chains(self) -> dict[int, Chain]:
+    def _chains(self) -> dict[int, DenseForward]:
         """The first net of each lane with maps that stands in a stack, layer by layer."""
         found = {}
         for i, picture in enumerate(self._maps.pictures):
@@ -250,7 +250,9 @@ class Training:
                 chain = units == stack.shape.depth - 1 and not stack.shape.fixed
                 if units and first in members and chain:
                     linears = stack.linears(members.index(first))
-                    found[i] = Chain(linears, units, stack.shape.gated, stack.shape.activation)
+                    found[i] = DenseForward(
+                        linears, units, stack.shape.gated, stack.shape.activation
+                    )
         return found
 
     def _written(self, trainer: NetTrainer) -> NetTrainer:
@@ -297,7 +299,7 @@ def stacks(
     A chain without shortcuts stands in the stack of a residual one of its shape: a plain twin
     beside its source. Apple's GPU is left to the modules.
     """
-    groups: dict[Shape, list[tuple[NetTrainer, Shape]]] = {}
+    groups: dict[StackShape, list[tuple[NetTrainer, StackShape]]] = {}
     for lane, trainers in zip(experiment.lanes, lanes, strict=True):
         shape = shape_of(lane, experiment) if device.type != "mps" else None
         if shape is not None:

@@ -10,7 +10,7 @@ MOST = 18
 """Nodes under each other that can still be read on a page."""
 
 
-def turn(drawing: Drawing, start: str, before: str, after: str) -> None:
+def bend(drawing: Drawing, start: str, before: str, after: str) -> None:
     """Breaks the drawing before the node `start`: what follows stands in a column of its own.
 
     before, after  what the column that ends, and the one that begins, show
@@ -46,6 +46,6 @@ def in_columns(drawing: Drawing) -> None:
         first, last = order[inside[0]], order[inside[-1]]
         name = title.partition(":")[0].partition(",")[0]
         if before and last - begun >= MOST:
-            turn(drawing, inside[0], before, name)
+            bend(drawing, inside[0], before, name)
             begun = first
         before = name

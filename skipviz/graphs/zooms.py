@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from skipviz.core.wiring import JOINS, Stage, Unit, Wiring
-from skipviz.graphs.columns import turn
+from skipviz.graphs.columns import bend
 from skipviz.graphs.drawing import Drawing, Link, Node, draw_unit, plural, runs, shape_text
 
 MAX_COLUMN = 2
@@ -103,7 +103,7 @@ def net(wiring: Wiring) -> Drawing:
     if len(drawing.clusters) > MAX_COLUMN:
         half = (len(drawing.clusters) + 1) // 2
         (_, before, _), (_, after, inside) = drawing.clusters[half - 1 : half + 1]
-        turn(drawing, inside[0], before.partition(":")[0], after.partition(":")[0])
+        bend(drawing, inside[0], before.partition(":")[0], after.partition(":")[0])
     _aside(drawing, representative(wiring))
     return drawing
 
@@ -139,7 +139,7 @@ def stage(wiring: Wiring, stage: Stage) -> Drawing:
             last = _collapsed(drawing, run[1:], last)
     drawing.clusters[0][2].insert(0, "input")
     for (_, before, _), (_, after, inside) in list(pairwise(drawing.clusters)):
-        turn(drawing, inside[0], before.partition(":")[0], after.partition(":")[0])
+        bend(drawing, inside[0], before.partition(":")[0], after.partition(":")[0])
     _end(drawing, last, shape_text(stage.units[-1].body.output_shape))
     return drawing
 

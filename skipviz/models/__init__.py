@@ -19,7 +19,7 @@ def build(family: str, **knobs: Any) -> nn.Module:
     for a knob that changes nothing on the chosen backbone.
     """
     registry.refuse_idle(family, knobs)
-    return from_settings(family, registry.settle(family, knobs))
+    return from_settings(family, registry.full_settings(family, knobs))
 
 
 def from_settings(family: str, settings: Mapping[str, Any]) -> nn.Module:

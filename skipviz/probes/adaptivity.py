@@ -34,7 +34,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
 
     from skipviz.engine import ablation, exact_sums, gate_stats
 
-    rows = ablation.evenly(trained, lane, samples, passes=4)
+    rows = ablation.evenly_spaced_rows(trained, lane, samples, passes=4)
     sums: list[Any] = []
     low, high, closed, values = 1.0, 0.0, 0, 0
     for _, ts, _ in gate_stats.passes(trained, lane, rows):
@@ -50,8 +50,8 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
         "base": _scored(trained, lane, rows, []),
         "per_cell": _scored(trained, lane, rows, means),
         "per_layer": _scored(trained, lane, rows, [m.mean().expand_as(m) for m in means]),
-        "smallest": gate_stats.number(low),
-        "largest": gate_stats.number(high),
+        "smallest": gate_stats.to_json(low),
+        "largest": gate_stats.to_json(high),
         "closed": closed,
         "values": values,
     }
@@ -73,7 +73,7 @@ def _scored(trained: Trained, lane: int, rows: Any, means: list[Any]) -> dict[st
     finally:
         for hook in hooks:
             hook.remove()
-    return {"loss": gate_stats.number(loss), "accuracy": gate_stats.number(accuracy)}
+    return {"loss": gate_stats.to_json(loss), "accuracy": gate_stats.to_json(accuracy)}
 
 
 PROBE = Probe(

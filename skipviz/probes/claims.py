@@ -94,11 +94,11 @@ def _numbers(trained: Trained, start: Trained, lane: int, samples: int) -> dict[
     if biases:
         now, before = torch.cat(biases), torch.cat(gate_stats.biases(start, lane))
         sums = np.zeros(len(biases))
-        rows = ablation.evenly(trained, lane, samples)
+        rows = ablation.evenly_spaced_rows(trained, lane, samples)
         for _, ts, _ in gate_stats.passes(trained, lane, rows):
             sums += [exact_sums.on_host(gate_stats.pooled(t)).mean(1).sum() for t in ts]
         means = np.array([exact_sums.on_host(bias).mean() for bias in biases])
-        found["decreased"] = gate_stats.number(float((now < before).float().mean()))
+        found["decreased"] = gate_stats.to_json(float((now < before).float().mean()))
         found["deeper"] = _correlation(np.arange(len(means)), means)
         found["inverse"] = _correlation(means, sums)
     return found
@@ -110,7 +110,7 @@ def _correlation(x: Any, y: Any) -> float | None:
 
     x, y = x - x.mean(), y - y.mean()
     scale = float((x**2).sum() ** 0.5 * (y**2).sum() ** 0.5)
-    value = gate_stats.number(float((x * y).sum()) / scale) if scale > 1e-12 else None
+    value = gate_stats.to_json(float((x * y).sum()) / scale) if scale > 1e-12 else None
     return value if value is None else float(value)
 
 

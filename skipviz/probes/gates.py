@@ -45,7 +45,7 @@ def _means(trained: Trained, lane: int) -> dict[str, Any]:
 
     from skipviz.engine import ablation, exact_sums, gate_stats
 
-    rows = ablation.evenly(trained, lane)
+    rows = ablation.evenly_spaced_rows(trained, lane)
     mean: list[Any] = []
     out: list[Any] = []
     for _, ts, xs in gate_stats.passes(trained, lane, rows):
@@ -57,9 +57,11 @@ def _means(trained: Trained, lane: int) -> dict[str, Any]:
         "samples": len(rows),
         "of": len(trained.feed.labels),
         "depth": [point.depth for point in _rows(trained, lane, trained.wirings[lane].points)],
-        "bias": gate_stats.number(list(map(torch.Tensor.tolist, gate_stats.biases(trained, lane)))),
-        "mean": gate_stats.number([(each / len(rows)).tolist() for each in mean]),
-        "mean_output": gate_stats.number([(each / len(rows)).tolist() for each in out]),
+        "bias": gate_stats.to_json(
+            list(map(torch.Tensor.tolist, gate_stats.biases(trained, lane)))
+        ),
+        "mean": gate_stats.to_json([(each / len(rows)).tolist() for each in mean]),
+        "mean_output": gate_stats.to_json([(each / len(rows)).tolist() for each in out]),
     }
 
 
@@ -71,13 +73,13 @@ def _one(trained: Trained, lane: int, sample: int, maps: int) -> dict[str, Any]:
     row = torch.tensor([sample], device=trained.device)
     _, ts, xs = next(gate_stats.passes(trained, lane, row))
     found = {
-        "sample_gate": gate_stats.number([gate_stats.pooled(t)[0].tolist() for t in ts]),
-        "sample_output": gate_stats.number(
+        "sample_gate": gate_stats.to_json([gate_stats.pooled(t)[0].tolist() for t in ts]),
+        "sample_output": gate_stats.to_json(
             [gate_stats.pooled(x)[0].tolist() for x in _rows(trained, lane, xs)]
         ),
     }
     if maps and ts and ts[0].dim() == 4:
-        found["maps"] = gate_stats.number([t[0, :maps].tolist() for t in ts])
+        found["maps"] = gate_stats.to_json([t[0, :maps].tolist() for t in ts])
     return found
 
 

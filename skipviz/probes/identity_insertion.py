@@ -38,13 +38,13 @@ def _lane(
 ) -> dict[str, Any] | None:
     import torch
 
-    from skipviz.engine.hooks import short, some
+    from skipviz.engine.hooks import sample_batch, to_json
 
     settings = trained.experiment.lanes[lane].settings(trained.experiment.dataset)
     dense = settings["backbone"] == "dense" and settings["norm"] == "none"
     if trained.experiment.lanes[lane].family != "plain" or not dense:
         return None
-    x, y = some(trained, samples)
+    x, y = sample_batch(trained, samples)
     deeper = _deeper(trained, lane, insert)
     with torch.no_grad():
         before, after = trained.nets[lane](x), deeper(x)
@@ -54,13 +54,13 @@ def _lane(
         "depth": settings["depth"],
         "deeper": settings["depth"] + insert,
         "difference": float((before - after).abs().max()),
-        "loss": short(float(torch.nn.functional.cross_entropy(before, y))),
-        "loss_deeper": short(float(torch.nn.functional.cross_entropy(after, y))),
+        "loss": to_json(float(torch.nn.functional.cross_entropy(before, y))),
+        "loss_deeper": to_json(float(torch.nn.functional.cross_entropy(after, y))),
         "accuracy": float((before.argmax(1) == y).float().mean()),
         "accuracy_deeper": float((after.argmax(1) == y).float().mean()),
-        "noisy": short(noisy),
-        "curve": short(curve),
-        "tuned": short(_final(curve)) if curve else None,
+        "noisy": to_json(noisy),
+        "curve": to_json(curve),
+        "tuned": to_json(_final(curve)) if curve else None,
     }
 
 

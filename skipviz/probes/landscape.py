@@ -34,10 +34,10 @@ def _lane(trained: Trained, lane: int, points: int, reach: float, samples: int) 
     import torch
     from torch import nn
 
-    from skipviz.engine.hooks import on_batch_statistics, short, some
+    from skipviz.engine.hooks import on_batch_statistics, sample_batch, to_json
 
     net = on_batch_statistics(trained.nets[lane])
-    x, y = some(trained, samples)
+    x, y = sample_batch(trained, samples)
     weights = list(net.parameters())
     centre = [weight.detach().clone() for weight in weights]
     axes = [_direction(centre, trained.seed, axis) for axis in range(2)]
@@ -55,13 +55,13 @@ def _lane(trained: Trained, lane: int, points: int, reach: float, samples: int) 
     grid = np.nan_to_num(grid, nan=math.inf, posinf=math.inf)
     chance = math.log(trained.experiment.dataset.num_classes)
     return {
-        "at": short(at),
-        "loss": short(np.minimum(grid, 1e12).tolist()),
-        "centre": short(here),
+        "at": to_json(at),
+        "loss": to_json(np.minimum(grid, 1e12).tolist()),
+        "centre": to_json(here),
         "floor": float((grid < here + ABOVE).mean()),
         "worse": float((grid > chance).mean()),
-        "median": short(float(np.median(np.minimum(grid, 1e12)))),
-        "sharpest": short(_sharpest(net, x, y, trained.seed)),
+        "median": to_json(float(np.median(np.minimum(grid, 1e12)))),
+        "sharpest": to_json(_sharpest(net, x, y, trained.seed)),
     }
 
 

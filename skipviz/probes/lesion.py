@@ -49,7 +49,9 @@ def measure(trained: Trained, lane: int, layers: str, alone: bool, samples: int)
         if depths and not several and len(chosen) == 1:
             raise SpecError(f"layers '{layers}': no unit that can be taken out holds one of them")
         passes = max(1, len(units) / 2)
-        rows = ablation.evenly(trained, i, samples, passes, work=SECONDS * ablation.WORK)
+        rows = ablation.evenly_spaced_rows(
+            trained, i, samples, passes, work=SECONDS * ablation.WORK
+        )
         found = {"lane": i} | _together(trained, i, units, several, rows)
         if alone and units:
             found |= _alone(trained, i, units, rows, found["base"]["accuracy"])
@@ -87,13 +89,13 @@ def _alone(
     """Each unit taken out in turn."""
     from skipviz.engine import ablation, gate_stats
 
-    losses, accuracies = ablation.each(trained, lane, units, rows)
+    losses, accuracies = ablation.ablate_each(trained, lane, units, rows)
     return {
-        "loss": gate_stats.number(losses),
-        "accuracy": gate_stats.number(accuracies),
-        "mean": gate_stats.number(float(accuracies.mean())),
-        "worst": gate_stats.number(float(accuracies.min())),
-        "needed": gate_stats.number(float((base - accuracies > DROP).mean())),
+        "loss": gate_stats.to_json(losses),
+        "accuracy": gate_stats.to_json(accuracies),
+        "mean": gate_stats.to_json(float(accuracies.mean())),
+        "worst": gate_stats.to_json(float(accuracies.min())),
+        "needed": gate_stats.to_json(float((base - accuracies > DROP).mean())),
     }
 
 
@@ -112,8 +114,8 @@ def _without(trained: Trained, lane: int, units: list[Lesion], rows: Any) -> dic
         loss, accuracy = ablation.score(trained, lane, rows)
     return {
         "depth": [unit.depth for unit in units],
-        "loss": gate_stats.number(loss),
-        "accuracy": gate_stats.number(accuracy),
+        "loss": gate_stats.to_json(loss),
+        "accuracy": gate_stats.to_json(accuracy),
     }
 
 

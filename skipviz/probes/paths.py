@@ -35,7 +35,7 @@ def _lane(trained: Trained, lane: int, samples: int, draws: int) -> dict[str, An
     import numpy as np
     import torch
 
-    from skipviz.engine.hooks import short
+    from skipviz.engine.hooks import to_json
 
     chain, labels = _chain(trained, lane, samples)
     n = sum(joined for _, _, joined in chain)
@@ -61,9 +61,9 @@ def _lane(trained: Trained, lane: int, samples: int, draws: int) -> dict[str, An
     return {
         "units": n,
         "length": list(range(n + 1)),
-        "count": short(count.tolist()),
-        "gradient": short(gradient.tolist()),
-        "factor": short(float(slope)),
+        "count": to_json(count.tolist()),
+        "gradient": to_json(gradient.tolist()),
+        "factor": to_json(float(slope)),
         "middle": _middle(gradient),
         "middle_count": _middle(count),
     }
@@ -82,11 +82,11 @@ def _chain(trained: Trained, lane: int, samples: int) -> tuple[list[tuple[Any, A
     add up); and the samples' labels."""
     import torch
 
-    from skipviz.engine.hooks import has_two_ways, on_batch_statistics, seen, some
+    from skipviz.engine.hooks import has_two_ways, on_batch_statistics, sample_batch, seen
 
     net, wiring = on_batch_statistics(trained.nets[lane]), trained.wirings[lane]
     paths = [unit.path for unit in wiring.units]
-    x, labels = some(trained, samples)
+    x, labels = sample_batch(trained, samples)
     with torch.no_grad(), seen(net, paths) as outputs:
         net(x)
     adds = {unit.path: "add" in unit.body.joins for unit in wiring.units}

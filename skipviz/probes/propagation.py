@@ -29,10 +29,10 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     from torch import nn
 
     from skipviz.engine.exact_sums import norms, on_host
-    from skipviz.engine.hooks import on_batch_statistics, seen, short, some
+    from skipviz.engine.hooks import on_batch_statistics, sample_batch, seen, to_json
 
     net, points = on_batch_statistics(trained.nets[lane]), trained.wirings[lane].points
-    x, y = some(trained, samples)
+    x, y = sample_batch(trained, samples)
     with seen(net, [point.path for point in points]) as outputs:
         loss = nn.functional.cross_entropy(net(x), y)
     signals = [outputs[point.path] for point in points]
@@ -40,9 +40,9 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     flat = [on_host(signal.flatten(1)) for signal in signals]
     return {
         "depth": [point.depth for point in points],
-        "scale": short([float((each**2).mean() ** 0.5) for each in flat]),
-        "similarity": short([_similarity(each) for each in flat]),
-        "gradient": short(norms(list(grads))),
+        "scale": to_json([float((each**2).mean() ** 0.5) for each in flat]),
+        "similarity": to_json([_similarity(each) for each in flat]),
+        "gradient": to_json(norms(list(grads))),
     }
 
 

@@ -30,10 +30,10 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import torch
     from torch import nn
 
-    from skipviz.engine.hooks import on_batch_statistics, short, some
+    from skipviz.engine.hooks import on_batch_statistics, sample_batch, to_json
 
     net, fresh = on_batch_statistics(trained.nets[lane]), trained.fresh(lane)
-    x, y = some(trained, samples)
+    x, y = sample_batch(trained, samples)
 
     def loss() -> float:
         with torch.no_grad():
@@ -54,17 +54,17 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
                 "missing": short_or_none(
                     [[_without([w], span, loss, base) for span in spans] for w in layers]
                 ),
-                "removed": short([_without(layers, span, loss, base) for span in spans]),
+                "removed": to_json([_without(layers, span, loss, base) for span in spans]),
             }
         )
-    return {"loss": short(base), "blocks": blocks}
+    return {"loss": to_json(base), "blocks": blocks}
 
 
 def short_or_none(rows: list[list[float | None]]) -> list[list[float | None]]:
     """Rows with six digits; None stays."""
-    from skipviz.engine.hooks import short
+    from skipviz.engine.hooks import to_json
 
-    return [[None if value is None else short(value) for value in row] for row in rows]
+    return [[None if value is None else to_json(value) for value in row] for row in rows]
 
 
 def _blocks(wiring: Any) -> list[dict[str, Any]]:

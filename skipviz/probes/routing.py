@@ -47,7 +47,7 @@ def _deviations(trained: Trained, lane: int) -> tuple[int, list[Any], list[int]]
 
     from skipviz.engine import ablation, exact_sums, gate_stats
 
-    rows = ablation.evenly(trained, lane)
+    rows = ablation.evenly_spaced_rows(trained, lane)
     labels, count = trained.feed.labels[rows], trained.experiment.dataset.num_classes
     rng = np.random.default_rng([trained.seed, SHUFFLES])
     orders = [torch.from_numpy(rng.permutation(len(rows))) for _ in range(SHUFFLES)]
@@ -100,8 +100,8 @@ def _said(found: list[Any], shown: list[int], depths: list[int]) -> dict[str, An
         "depth": depths,
         "maps": maps,
         "null": shuffled,
-        "of_classes": {name: gate_stats.number(value) for name, value in true[0].items()},
-        "of_null": {name: gate_stats.number(value) for name, value in mean.items()},
+        "of_classes": {name: gate_stats.to_json(value) for name, value in true[0].items()},
+        "of_null": {name: gate_stats.to_json(value) for name, value in mean.items()},
     }
 
 

@@ -29,12 +29,12 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import torch
     from torch import nn
 
-    from skipviz.engine.hooks import has_two_ways, on_batch_statistics, seen, short, some
+    from skipviz.engine.hooks import has_two_ways, on_batch_statistics, sample_batch, seen, to_json
 
     net, wiring = on_batch_statistics(trained.nets[lane]), trained.wirings[lane]
     points = list(wiring.points)
     units = {point.path: net.get_submodule(point.path) for point in points}
-    x, y = some(trained, samples)
+    x, y = sample_batch(trained, samples)
     paths = [unit.path for unit in wiring.units if unit.body.kind != "head"]
     with seen(net, paths) as outputs:
         loss = nn.functional.cross_entropy(net(x), y)
@@ -49,10 +49,10 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     share = [a / (a + b) if a + b else float("nan") for a, b in zip(carried, changed, strict=True)]
     return {
         "depth": [point.depth for point in rows],
-        "ratio": short(list(ratio)),
-        "carried": short(list(carried)),
-        "changed": short(list(changed)),
-        "share": short(share),
+        "ratio": to_json(list(ratio)),
+        "carried": to_json(list(carried)),
+        "changed": to_json(list(changed)),
+        "share": to_json(share),
     }
 
 

@@ -33,7 +33,7 @@ def _lane(trained: Trained, lane: int, lines: int) -> dict[str, Any]:
     import torch
 
     from skipviz.engine.exact_sums import on_host
-    from skipviz.engine.hooks import on_batch_statistics, short
+    from skipviz.engine.hooks import on_batch_statistics, to_json
 
     net = on_batch_statistics(trained.nets[lane])
     rng = np.random.default_rng(trained.seed)
@@ -50,9 +50,9 @@ def _lane(trained: Trained, lane: int, lines: int) -> dict[str, Any]:
     changes = [int((np.sign(t[1:]) != np.sign(t[:-1])).sum()) for t in traces]
     size = traces[0].std()
     return {
-        "trace": short((traces[0] / size if size else traces[0]).tolist()),
-        "autocorrelation": short(np.nanmedian(curves, axis=0).tolist()),
-        "first": short(curves[:, 0].tolist()),
+        "trace": to_json((traces[0] / size if size else traces[0]).tolist()),
+        "autocorrelation": to_json(np.nanmedian(curves, axis=0).tolist()),
+        "first": to_json(curves[:, 0].tolist()),
         "sign_changes": float(np.median(changes)),
     }
 

@@ -51,7 +51,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     from skipviz.engine import ablation, exact_sums, gate_stats
 
     net, units = trained.nets[lane], trained.wirings[lane].units[1:-1]
-    rows = ablation.evenly(trained, lane, samples)
+    rows = ablation.evenly_spaced_rows(trained, lane, samples)
     learned = [net.get_submodule(f"{unit.path}.transform") for unit in units]
     rectified = [_rectified(h) for h in learned]
     with torch.no_grad(), exact_sums.on_cpu():
@@ -71,9 +71,9 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
             "layers": len(units),
             "samples": len(rows),
             "uncoupled": float((whole - residual).abs().max()),
-            "coupled": gate_stats.number(_share(halved, bare)),
-            "as_learned": gate_stats.number(_share(results["learned"][1], residual)),
-            "log2": gate_stats.number(size),
+            "coupled": gate_stats.to_json(_share(halved, bare)),
+            "as_learned": gate_stats.to_json(_share(results["learned"][1], residual)),
+            "log2": gate_stats.to_json(size),
             "same_class": float((classes[0] == classes[1]).float().mean()),
         }
 

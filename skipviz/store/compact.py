@@ -24,7 +24,7 @@ MOST_PROFILES, MOST_MAPS = 60, 13
 _PROFILE_BITS, _MAP_BITS = 13, 10
 
 
-def slim(log: FrameLog, maps: bool) -> bytes:
+def compacted(log: FrameLog, maps: bool) -> bytes:
     """The frames of a log as a whole Arrow IPC stream; `maps` says whether it keeps some."""
     assert log.schema is not None and log.n
     loose = [

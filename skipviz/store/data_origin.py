@@ -54,7 +54,7 @@ def remark(kept: dict[str, Any]) -> str:
     return SAME if now in ("", kept["fingerprint"]) else CHANGED
 
 
-def known(text: bytes, kept: dict[str, Any]) -> bytes:
+def with_stand_in(text: bytes, kept: dict[str, Any]) -> bytes:
     """The JSON of a stored experiment; where its data is gone, with the key of what stands in."""
     state = remark(kept)
     if state not in (REMOVED, CHANGED):

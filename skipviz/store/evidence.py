@@ -21,7 +21,7 @@ from skipviz.core.knob import SpecError
 from skipviz.core.scene import Ask, Scene
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.frame_schema import HELD_OUT
-from skipviz.store.lane_axes import labels, tracks
+from skipviz.store.lane_axes import labels, lane_axes
 
 Answer = Callable[[Ask, int], dict[str, Any]]
 
@@ -63,7 +63,7 @@ class Gathered:
         return self.log(run).column("step")
 
     def axis(self, field: str, lane: int, run: str = "main") -> list[int]:
-        track = tracks(self._experiments[run])[lane]
+        track = lane_axes(self._experiments[run])[lane]
         axes = {"weight_gradient_norm": track.layers, "gate_mean": track.gates}
         return [depth for _, depth in axes.get(field, track.points)]
 
@@ -87,7 +87,7 @@ class Gathered:
         return self._known[name]
 
 
-def told(
+def with_seeds(
     scene: Scene, seeds: int | None = None, first_seed: int | None = None
 ) -> dict[str, Experiment]:
     """The experiments of a scene by name, with other seeds where these are given. SpecError."""

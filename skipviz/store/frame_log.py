@@ -22,14 +22,14 @@ from skipviz.store.frame_schema import (
     MAPS,
     PROFILES,
     SPARSE,
-    Track,
+    LaneAxes,
     Writer,
     read_tracks,
     schema,
     to_batch,
 )
 
-__all__ = ["FrameLog", "Track", "Writer", "read_tracks", "schema", "to_batch"]
+__all__ = ["FrameLog", "LaneAxes", "Writer", "read_tracks", "schema", "to_batch"]
 
 _CONTINUATION = b"\xff\xff\xff\xff"
 _LARGEST_HEADER = 1 << 26
@@ -45,7 +45,7 @@ class FrameLog:
 
     def __init__(self) -> None:
         self.schema: pa.Schema | None = None
-        self.tracks: tuple[Track, ...] = ()
+        self.tracks: tuple[LaneAxes, ...] = ()
         self.n = 0
         self.whole_bytes = 0
         self._columns: dict[str, np.ndarray] = {}

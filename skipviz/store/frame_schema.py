@@ -42,7 +42,7 @@ _AXES = ("points", "layers", "gates", "units")
 
 
 @dataclass(frozen=True)
-class Track:
+class LaneAxes:
     """The axes of one lane: what its columns mean.
 
     points, layers, gates   (name, depth) of each signal point, weighted layer, gated unit
@@ -76,7 +76,7 @@ class Track:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Track:
+    def from_json(cls, value: dict[str, Any]) -> LaneAxes:
         return cls(**value)
 
     def widths(self) -> dict[str, int]:
@@ -109,7 +109,7 @@ class Track:
         return one if name in MAPS[:2] else (max(1, self.samples), *one)
 
 
-def schema(experiment_json: str, tracks: Sequence[Track]) -> pa.Schema:
+def schema(experiment_json: str, tracks: Sequence[LaneAxes]) -> pa.Schema:
     """The schema of a run's frames."""
     fields = [pa.field("step", pa.int64()), pa.field("time_s", pa.float64())]
     for i, track in enumerate(tracks):
@@ -125,9 +125,9 @@ def schema(experiment_json: str, tracks: Sequence[Track]) -> pa.Schema:
     return pa.schema(fields, metadata=about)
 
 
-def read_tracks(of: pa.Schema) -> tuple[Track, ...]:
+def read_tracks(of: pa.Schema) -> tuple[LaneAxes, ...]:
     """The lanes' axes that a schema carries."""
-    return tuple(Track.from_json(value) for value in json.loads(of.metadata[b"skipviz.tracks"]))
+    return tuple(LaneAxes.from_json(value) for value in json.loads(of.metadata[b"skipviz.tracks"]))
 
 
 def to_batch(frames: Sequence[Frame], times: Sequence[float], of: pa.Schema) -> pa.RecordBatch:

@@ -7,7 +7,7 @@ from collections import Counter
 from skipviz.core.experiment import Experiment
 from skipviz.core.map_plan import pictures
 from skipviz.core.registry import architecture
-from skipviz.store.frame_log import Track
+from skipviz.store.frame_log import LaneAxes
 
 
 def labels(experiment: Experiment) -> list[str]:
@@ -27,7 +27,7 @@ def families(experiment: Experiment) -> list[str]:
     return ["plain" if lane.knobs.get("plain_twin") else lane.family for lane in experiment.lanes]
 
 
-def tracks(experiment: Experiment) -> list[Track]:
+def lane_axes(experiment: Experiment) -> list[LaneAxes]:
     """One Track for each lane, read from its wiring."""
     made = []
     named = zip(experiment.lanes, labels(experiment), families(experiment), strict=True)
@@ -35,7 +35,7 @@ def tracks(experiment: Experiment) -> list[Track]:
     for (lane, label, family), picture in zip(named, drawn, strict=True):
         wiring = architecture(lane.family).wiring(lane.settings(experiment.dataset))
         made.append(
-            Track(
+            LaneAxes(
                 label=label,
                 family=family,
                 points=[(point.path, point.depth) for point in wiring.points],

@@ -35,12 +35,12 @@ def id_of(key: str, run: str) -> str:
 def of(key: str, store: Store | None = None) -> dict[str, str]:
     """The ids of a scene's recorded runs by the name of the run; empty where there is no recording
     of the scene as it is now."""
-    if fault(key, store):
+    if problem(key, store):
         return {}
     return {name: id_of(key, name) for name in _scene(key).runs}
 
 
-def fault(key: str, store: Store | None = None) -> str:
+def problem(key: str, store: Store | None = None) -> str:
     """One sentence that says why the recording of a scene cannot be shown; empty where it can: its
     experiments are the scene's but for the seeds, and every ask is answered."""
     store, scene = store or Store(), _scene(key)
@@ -71,7 +71,7 @@ def fault(key: str, store: Store | None = None) -> str:
 def evidence(key: str, store: Store | None = None) -> Gathered:
     """What the recorded runs of a scene measured; SpecError where there is no recording of it."""
     store, scene = store or Store(), _scene(key)
-    if wrong := fault(key, store):
+    if wrong := problem(key, store):
         raise SpecError(wrong)
 
     def answer(ask: Ask, turn: int) -> dict[str, Any]:

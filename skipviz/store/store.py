@@ -81,7 +81,7 @@ class Store:
         path = self.folder(run_id) / "experiment.json"
         if not path.is_file():
             raise SpecError(f"run '{run_id}': there is no such run on this machine")
-        return Experiment.from_json(data_origin.known(path.read_bytes(), self.data(run_id)))
+        return Experiment.from_json(data_origin.with_stand_in(path.read_bytes(), self.data(run_id)))
 
     def data(self, run_id: str) -> dict[str, Any]:
         """What the run keeps of its data set; empty for one from before fingerprints."""

@@ -41,7 +41,7 @@ from skipviz.core import final
 from skipviz.core.frame import Frame
 from skipviz.core.strict_json import dumps
 from skipviz.store.frame_log import FrameLog
-from skipviz.store.frame_schema import Track
+from skipviz.store.frame_schema import LaneAxes
 from skipviz.store.thinning import spread, thin
 
 UPDATE, MAPS, EXACT, COLUMNS = 1, 2, 3, 4
@@ -244,7 +244,7 @@ def join(messages: Sequence[str | bytes]) -> bytes:
 # --- Unpacking: the browser's side, for tests and benchmarks ----------------------------------
 
 
-def unpack(data: bytes, tracks: Sequence[Track]) -> dict[str, Any]:
+def unpack(data: bytes, tracks: Sequence[LaneAxes]) -> dict[str, Any]:
     """What a packed message says."""
     if data[0] == MAPS:
         return _unpack_maps(data)

@@ -23,8 +23,8 @@ from skipviz.core.scene import Scene, Verdict, judge
 from skipviz.engine import device as devices
 from skipviz.engine.device_choice import placed
 from skipviz.store import answers, recordings
-from skipviz.store.compact import slim
-from skipviz.store.evidence import Gathered, told
+from skipviz.store.compact import compacted
+from skipviz.store.evidence import Gathered, with_seeds
 from skipviz.store.store import Store, write_json
 from skipviz.worker.machine import machine
 from skipviz.worker.rehearsal import rehearse
@@ -58,7 +58,7 @@ def record(
     """
     store = store or Store()
     scene: Scene = registry.scenes()[key]
-    done = rehearse(scene, told(scene, seeds), say)
+    done = rehearse(scene, with_seeds(scene, seeds), say)
     store.recordings.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.recordings, prefix="half.") as half:
         aside = Store(store.root, Path(half))
@@ -87,7 +87,7 @@ def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None
     shown = {panel for figure in scene.figures if figure.run == name for panel in figure.panels}
     folder.mkdir(parents=True)
     (folder / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
-    (folder / "frames.arrow").write_bytes(slim(log, maps="gates" in shown))
+    (folder / "frames.arrow").write_bytes(compacted(log, maps="gates" in shown))
     seconds, steps = float(log.column("time_s")[-1]), log.last_step + 1
     about = _machine(experiment) | {"seconds": round(seconds, 2)}
     status = {

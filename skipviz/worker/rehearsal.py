@@ -22,7 +22,7 @@ from skipviz.engine.trained import restored
 from skipviz.server import capacity
 from skipviz.store.evidence import Gathered
 from skipviz.store.frame_log import FrameLog, Writer, schema
-from skipviz.store.lane_axes import tracks
+from skipviz.store.lane_axes import lane_axes
 
 FLUSHED = 64
 """Frames of one record batch: a log grows by whole batches."""
@@ -69,7 +69,7 @@ def trained(
     capacity.check(experiment)
     training = engine.Training(experiment)
     experiment = training.experiment
-    writer = Writer(schema(experiment.to_json(), tracks(experiment)))
+    writer = Writer(schema(experiment.to_json(), lane_axes(experiment)))
     log = FrameLog()
     log.append_bytes(writer.start())
     began, frames, times = time.monotonic(), [], []

@@ -27,7 +27,7 @@ from skipviz.engine.trained import load
 from skipviz.server import pipe
 from skipviz.store import data_origin
 from skipviz.store.frame_log import Writer, schema
-from skipviz.store.lane_axes import tracks
+from skipviz.store.lane_axes import lane_axes
 from skipviz.store.rewrite import rewrite
 from skipviz.worker.control import Clock, Control, Wish
 from skipviz.worker.machine import machine
@@ -127,7 +127,7 @@ class Session:
 
     def _open(self) -> float:
         """Opens the frames, cut back to the training's step; the seconds trained until there."""
-        self.schema = schema(self.experiment.to_json(), tracks(self.experiment))
+        self.schema = schema(self.experiment.to_json(), lane_axes(self.experiment))
         self.writer = Writer(self.schema)
         so_far, head = 0.0, self.writer.start()
         if self.folder is not None:
@@ -293,7 +293,7 @@ class Session:
 
     def _sign(self) -> None:
         """Writes into the frames' head what was changed while they were made."""
-        changed = schema(self.experiment.to_json(), tracks(self.experiment))
+        changed = schema(self.experiment.to_json(), lane_axes(self.experiment))
         if self.folder is not None and not changed.equals(self.schema, check_metadata=True):
             self.file.close()
             rewrite(self.folder / "frames.arrow", changed)

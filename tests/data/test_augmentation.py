@@ -9,7 +9,7 @@ import torch
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.datafiles import augmentation, cache, statistics
 from skipviz.engine.augment import augmented
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 from skipviz.ui.data.augmentation_preview import DRAWS, LEAST_SIDE, draws
 
 LANE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})
@@ -44,7 +44,9 @@ def test_the_page_shows_what_the_first_steps_of_a_run_would_make_of_these_pictur
     stored, drawn = draws(images, histogram, "both", 3)
     assert drawn.shape == (DRAWS, *images.shape)
     np.testing.assert_array_equal(stored, images / 16)
-    feed = Feed(Experiment(lanes=[LANE], augment="both", seed=3, device="cpu"), torch.device("cpu"))
+    feed = Batches(
+        Experiment(lanes=[LANE], augment="both", seed=3, device="cpu"), torch.device("cpu")
+    )
     for step in range(DRAWS):
         throws = feed.drawn(step, 3)[1:]
         seen = augmented(feed.standardise(torch.from_numpy(images)), "both", throws)

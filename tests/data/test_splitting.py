@@ -22,7 +22,7 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import dataset
 from skipviz.datafiles import adding, cache, linear, splitting
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 
 LANE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})
 
@@ -61,8 +61,8 @@ def experiment(key: str, **fields: Any) -> Experiment:
     return Experiment(**({"lanes": [LANE], "data": key, "steps": 2, "device": "cpu"} | fields))
 
 
-def feed(key: str, **fields: Any) -> Feed:
-    return Feed(experiment(key, **fields), torch.device("cpu"))
+def feed(key: str, **fields: Any) -> Batches:
+    return Batches(experiment(key, **fields), torch.device("cpu"))
 
 
 def test_one_in_five_of_each_class_is_held_out_and_nothing_is_in_both_parts() -> None:

@@ -14,7 +14,7 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.engine import device as devices
 from skipviz.engine.nets import make_net
-from skipviz.engine.thread_pool import Abreast
+from skipviz.engine.thread_pool import NetThreads
 
 CPU = torch.device("cpu")
 RESNET = Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8})
@@ -41,12 +41,12 @@ def test_only_convolutional_nets_that_draw_nothing_at_random_go_abreast(
 
     def abreast(*lanes: Lane) -> bool:
         nets = [make_net(lane, "digits", 0) for lane in lanes]
-        return Abreast(nets, 1).pool is not None
+        return NetThreads(nets, 1).pool is not None
 
     assert abreast(RESNET, PLAIN)
     assert not abreast(RESNET)
     drawing = nn.Sequential(nn.Conv2d(1, 1, 1), nn.Dropout(0.2))
-    assert Abreast([drawing, drawing], 1).pool is None
+    assert NetThreads([drawing, drawing], 1).pool is None
     assert not abreast(RESNET, Lane(family="densenet", knobs={"backbone": "dense", "depth": 4}))
     monkeypatch.setattr(devices, "cores", lambda: 1)
     assert not abreast(RESNET, PLAIN)
@@ -54,7 +54,7 @@ def test_only_convolutional_nets_that_draw_nothing_at_random_go_abreast(
 
 def test_an_error_of_one_job_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "cores", lambda: 2)
-    both = Abreast([nn.Sequential(nn.Conv2d(1, 1, 1)) for _ in range(2)], 1)
+    both = NetThreads([nn.Sequential(nn.Conv2d(1, 1, 1)) for _ in range(2)], 1)
     assert both.results([lambda: 1, lambda: 2]) == [1, 2]
     with pytest.raises(ZeroDivisionError):
         both.results([lambda: 1, lambda: 1 // 0])

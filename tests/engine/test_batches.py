@@ -13,7 +13,7 @@ from torch import nn
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.datafiles import cache, splitting
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 from skipviz.engine.net_trainer import NetTrainer
 from skipviz.engine.training import Training
 
@@ -85,7 +85,7 @@ def test_the_page_rebuilds_what_dropout_drops_at_each_step_and_layer(
 ) -> None:
     data = "shapes" if lane.family == "highway" else "digits"
     of = Experiment(lanes=[lane], data=data, batch_size=8, seed=3, device="cpu")
-    trainer, feed = NetTrainer(of, lane, 1, CPU), Feed(of, CPU)
+    trainer, feed = NetTrainer(of, lane, 1, CPU), Batches(of, CPU)
     kept: list[tuple[nn.Dropout, torch.Tensor, torch.Tensor]] = []
     for module in trainer.net.modules():
         if isinstance(module, nn.Dropout):

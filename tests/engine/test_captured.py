@@ -16,7 +16,7 @@ from skipviz import engine
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.frame import Frame
 from skipviz.engine import cuda_graph
-from skipviz.engine.cuda_graph import ROWS, WARM_STEPS, Captured
+from skipviz.engine.cuda_graph import ROWS, WARM_STEPS, GraphedSteps
 from skipviz.engine.instruments import Instruments
 
 PLAIN = Lane(family="plain", knobs={"backbone": "cifar", "depth": 8})
@@ -59,7 +59,7 @@ def made(
 ) -> engine.Training:
     """A training whose module lanes are recorded by `record`, or not at all."""
     training = engine.Training(experiment(**fields))
-    training._captured = record and Captured(training._alone, training.feed, record)
+    training._captured = record and GraphedSteps(training._alone, training.feed, record)
     return training
 
 
@@ -117,7 +117,7 @@ def test_nothing_is_given_to_a_recorded_step_but_through_its_tensors() -> None:
     addresses: list[tuple[int, ...]] = []
 
     def record(body: cuda_graph.Body) -> cuda_graph.Body:
-        of: Captured = body.__self__  # type: ignore[attr-defined]
+        of: GraphedSteps = body.__self__  # type: ignore[attr-defined]
 
         def replay() -> None:
             held = (of.drawn, of.lr, of.step, of.row, of.table, of.ended)
@@ -164,7 +164,7 @@ def test_a_recorded_step_asks_the_device_for_nothing_and_takes_nothing_from_the_
         trainer.net.to(nowhere)
         trainer.instruments = Instruments(trainer.net, trainer.instruments.wiring)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no such place
-    step = Captured(training._alone, feed, same)
+    step = GraphedSteps(training._alone, feed, same)
     with Stays():
         step._tell(0)
         step._body()  # the first finds what readings are divided by
@@ -380,15 +380,15 @@ def test_a_recorded_step_does_not_wait_for_the_device() -> None:
 def test_what_cannot_be_recorded_runs_eagerly_on_cuda_and_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    body = Captured._body
+    body = GraphedSteps._body
 
-    def waits(self: Captured) -> None:
+    def waits(self: GraphedSteps) -> None:
         body(self)
         if torch.cuda.is_current_stream_capturing():
             self.lr.item()
 
     expected, _ = on_cuda()
-    monkeypatch.setattr(Captured, "_body", waits)
+    monkeypatch.setattr(GraphedSteps, "_body", waits)
     with pytest.warns(UserWarning, match="CUDA graph"):
         frames, training = on_cuda()
     assert training._captured is not None and training._captured.failure

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.engine import device as devices
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 from skipviz.engine.net_trainer import NetTrainer
 from skipviz.engine.precise_layers import ROWS, carefully, unmet
 
@@ -109,7 +109,7 @@ def test_the_norms_of_a_small_net_are_those_of_float64(family: str, backbone: st
     of = Experiment(lanes=[lane], batch_size=16, device="cpu")
     ours, exact = NetTrainer(of, lane, 0, CPU), NetTrainer(of, lane, 0, CPU)
     exact.net.double()
-    x, y = Feed(of, CPU).batch(0, 0)
+    x, y = Batches(of, CPU).batch(0, 0)
     reads = []
     for trainer, images in ((ours, x), (exact, x.double())):
         trainer.instruments.watch()

@@ -12,8 +12,8 @@ from skipviz import engine
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.frame import Frame
 from skipviz.core.registry import probe
-from skipviz.engine.batches import Feed
-from skipviz.engine.evaluate import MOST_HELD_OUT, STATISTICS_BATCHES, Examiner
+from skipviz.engine.batches import Batches
+from skipviz.engine.evaluate import MOST_HELD_OUT, STATISTICS_BATCHES, Evaluator
 from skipviz.engine.nets import make_net
 from skipviz.engine.trained import restored
 from tests.engine.test_training import flat
@@ -47,7 +47,7 @@ def test_every_kth_step_and_the_last_one_are_evaluated_and_recorded() -> None:
 
 def test_at_step_zero_it_is_the_held_out_loss_of_the_net_at_init() -> None:
     frame = run(DENSE, steps=1)[0].lanes[0]
-    feed = Feed(Experiment(lanes=[DENSE]), torch.device("cpu"))
+    feed = Batches(Experiment(lanes=[DENSE]), torch.device("cpu"))
     net = make_net(DENSE, "digits", 0).eval()
     with torch.no_grad():
         logits = net(feed.standardise(feed.held_images))
@@ -59,10 +59,10 @@ def test_at_step_zero_it_is_the_held_out_loss_of_the_net_at_init() -> None:
 
 def test_statistics_are_the_average_over_fixed_batches_and_nothing_else_changes() -> None:
     experiment = Experiment(lanes=[NORMED], device="cpu")
-    feed = Feed(experiment, torch.device("cpu"))
+    feed = Batches(experiment, torch.device("cpu"))
     net = make_net(NORMED, "digits", 0)
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    examiner = Examiner(feed)
+    examiner = Evaluator(feed)
     examiner.settle(net)
     norm = next(m for m in net.modules() if isinstance(m, torch.nn.BatchNorm1d))
     seen: list[torch.Tensor] = []
@@ -87,7 +87,7 @@ def test_without_it_the_statistics_lag_and_held_out_error_reads_too_high() -> No
     for _ in range(12):
         next(steps)
     net = training.lanes[0][0].net
-    examiner = Examiner(training.feed)
+    examiner = Evaluator(training.feed)
     images, labels = examiner._held
     net.eval()
     with torch.no_grad():
@@ -100,7 +100,7 @@ def test_what_is_measured_afterwards_has_the_statistics_of_the_last_weights() ->
         Experiment(lanes=[NORMED], steps=10, evaluate_every=5, lr=0.05, device="cpu")
     )
     list(training.frames())
-    now = Examiner(training.feed).examine(training.lanes[0][0].net)
+    now = Evaluator(training.feed).examine(training.lanes[0][0].net)
     trained = restored(training.experiment, training.state(), training.feed, 0)
     found = probe("predictions").measure(trained, pictures=1)["lanes"][0]
     assert found["error"] == pytest.approx(now[1])
@@ -117,8 +117,8 @@ def test_every_seed_is_evaluated_and_the_first_as_if_it_were_alone() -> None:
 
 def test_of_a_large_split_an_even_spread_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("skipviz.engine.evaluate.MOST_HELD_OUT", 36)
-    feed = Feed(Experiment(lanes=[DENSE]), torch.device("cpu"))
+    feed = Batches(Experiment(lanes=[DENSE]), torch.device("cpu"))
     assert len(feed.held_labels) == 360 < MOST_HELD_OUT
-    images, labels = Examiner(feed)._held
+    images, labels = Evaluator(feed)._held
     assert len(labels) == 36 and len(set(labels.tolist())) > 8
     torch.testing.assert_close(images[[0, -1]], feed.held_images[[0, -1]])

@@ -21,8 +21,8 @@ from skipviz.core import registry
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.registry import probe
 from skipviz.engine import exact_sums
-from skipviz.engine.batches import Feed
-from skipviz.engine.cuda_graph import Captured
+from skipviz.engine.batches import Batches
+from skipviz.engine.cuda_graph import GraphedSteps
 from skipviz.engine.fused.stack import FusedStack
 from skipviz.engine.stacked import Stack
 from skipviz.engine.trained import Trained, restored
@@ -129,7 +129,7 @@ def test_engines_maps_and_evaluation_send_no_float64_to_a_device_without_it(
 def test_a_recorded_step_sends_no_float64_to_a_device_without_it(without_float64: None) -> None:
     with NoFloat64():
         training = engine.Training(experiment([*CONVOLUTIONAL, DENSE[3]]))
-        training._captured = Captured(training._alone, training.feed, lambda body: body)
+        training._captured = GraphedSteps(training._alone, training.feed, lambda body: body)
         frames = list(training.frames())
     assert len(frames) == 3 and finite(frames)
 
@@ -140,7 +140,7 @@ def trained() -> Trained:
     of = experiment([DENSE[1], DENSE[0], CONVOLUTIONAL[1]], steps=20)
     training = engine.Training(of)
     list(training.frames())
-    return restored(of, training.state(), Feed(of, training.device), 0)
+    return restored(of, training.state(), Batches(of, training.device), 0)
 
 
 OPTIONS: dict[str, dict[str, Any]] = {

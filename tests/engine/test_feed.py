@@ -14,7 +14,7 @@ from skipviz.core.knob import SpecError
 from skipviz.datafiles import augmentation, cache
 from skipviz.datafiles.class_samples import first_of_each_class
 from skipviz.engine.augment import augmented
-from skipviz.engine.batches import AHEAD, Feed
+from skipviz.engine.batches import AHEAD, Batches
 
 CPU = torch.device("cpu")
 DENSE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})
@@ -24,8 +24,8 @@ def experiment(**fields: Any) -> Experiment:
     return Experiment(**({"lanes": [DENSE], "steps": 3, "device": "cpu"} | fields))
 
 
-def feed(**fields: Any) -> Feed:
-    return Feed(experiment(**fields), CPU)
+def feed(**fields: Any) -> Batches:
+    return Batches(experiment(**fields), CPU)
 
 
 def test_images_are_standardised_with_their_own_mean_and_deviation() -> None:

@@ -17,7 +17,7 @@ from skipviz.cli import doctor
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.registry import architecture
 from skipviz.engine import fused
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 from skipviz.engine.fused import build
 from skipviz.engine.fused.stack import FusedStack, claims, learn_together
 from skipviz.engine.nets import make_net
@@ -392,7 +392,7 @@ def test_a_library_that_is_only_a_link_is_not_loaded(
 def test_batches_are_to_the_last_bit_those_of_torch(augment: str) -> None:
     rng = np.random.default_rng(0)
     for shape in ((3, 32, 32), (1, 8, 8), (1, 7, 5)):
-        feed = Feed(experiment("plain").with_(seed=2, augment=augment), torch.device("cpu"))
+        feed = Batches(experiment("plain").with_(seed=2, augment=augment), torch.device("cpu"))
         feed.images = torch.from_numpy(rng.integers(0, 256, (len(feed.labels), *shape), np.uint8))
         feed.mean = torch.randn(1, shape[0], 1, 1) + 100
         feed.std = torch.rand(1, shape[0], 1, 1) * 70 + 1

@@ -11,7 +11,7 @@ import torch
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.fields import FIELDS
 from skipviz.core.registry import architecture
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
 from skipviz.engine.optimise import clip, optimiser
@@ -54,7 +54,7 @@ def lanes(case: str) -> list[Lane]:
 
 def reference(experiment: Experiment, lane: Lane, steps: int) -> tuple[np.ndarray, Any]:
     """The readings of every step and the net, by autograd through the reference module."""
-    feed = Feed(experiment, torch.device("cpu"))
+    feed = Batches(experiment, torch.device("cpu"))
     net = make_net(lane, experiment.dataset, experiment.seed).double()
     wiring = architecture(lane.family).wiring(lane.settings(experiment.dataset))
     instruments = Instruments(net, wiring)
@@ -105,7 +105,7 @@ def compare(experiment: Experiment) -> np.ndarray:
         for lane in experiment.lanes
     ]
     stack = Stack(experiment, nets, wirings, [shape for shape in shapes if shape])
-    feed = Feed(experiment, torch.device("cpu"))
+    feed = Batches(experiment, torch.device("cpu"))
     rows = []
     for step in range(20):
         x, y = feed.batch(step, 0)

@@ -14,7 +14,7 @@ from skipviz import engine
 from skipviz.core.experiment import Experiment, Lane, twin
 from skipviz.core.frame import Frame
 from skipviz.core.registry import architecture
-from skipviz.engine.batches import Feed
+from skipviz.engine.batches import Batches
 from skipviz.engine.exact_sums import norms
 from skipviz.engine.nets import make_net
 
@@ -58,7 +58,7 @@ def test_a_frame_holds_what_autograd_says_of_the_same_batch() -> None:
     chosen = lane("resnet")
     frame = run(chosen, steps=1)[0].lanes[0]
     net = make_net(chosen, "digits", 0)
-    x, y = Feed(Experiment(lanes=[lane("plain")]), torch.device("cpu")).batch(0, 0)
+    x, y = Batches(Experiment(lanes=[lane("plain")]), torch.device("cpu")).batch(0, 0)
     wiring = architecture("resnet").wiring(chosen.settings("digits"))
     seen: dict[str, torch.Tensor] = {}
     for point in wiring.points:
@@ -120,7 +120,7 @@ def test_lanes_see_the_same_batches_whatever_stands_beside_them() -> None:
 
 
 def test_an_epoch_shows_every_sample_at_most_once_and_the_next_one_another_order() -> None:
-    feed = Feed(Experiment(lanes=[lane("plain")]), torch.device("cpu"))
+    feed = Batches(Experiment(lanes=[lane("plain")]), torch.device("cpu"))
     per_epoch = len(feed.labels) // 64
     rows = torch.cat([feed._permutation(0, 0)[: per_epoch * 64]])
     assert len(rows.unique()) == per_epoch * 64

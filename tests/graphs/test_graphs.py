@@ -17,7 +17,7 @@ from skipviz.graphs.drawing import Drawing
 
 
 def wired(family: str, **knobs: Any) -> Wiring:
-    made: Wiring = registry.architecture(family).wiring(registry.settle(family, knobs))
+    made: Wiring = registry.architecture(family).wiring(registry.full_settings(family, knobs))
     return made
 
 

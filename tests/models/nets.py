@@ -40,7 +40,7 @@ SMALLEST: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def settled(case: Case) -> dict[str, Any]:
-    return registry.settle(case[0], case[1])
+    return registry.full_settings(case[0], case[1])
 
 
 def _backbones() -> list[Case]:

@@ -32,9 +32,9 @@ def test_a_family_explains_itself(family: str) -> None:
 def test_every_preset_and_every_default_of_a_knob_can_be_settled_and_drawn(family: str) -> None:
     declared = registry.architecture(family)
     for knobs in ({}, *declared.presets.values()):
-        settings = registry.settle(family, knobs)
+        settings = registry.full_settings(family, knobs)
         assert declared.wiring(settings).depth == settings["depth"]
-        assert registry.settle(family, settings) == settings
+        assert registry.full_settings(family, settings) == settings
         for knob in declared.knobs:
             assert knob.parse(settings[knob.name]) == settings[knob.name]
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.registry import probe
-from skipviz.engine.hooks import on_batch_statistics, some
+from skipviz.engine.hooks import on_batch_statistics, sample_batch
 from skipviz.engine.trained import Trained, restored
 from skipviz.engine.training import Training
 from skipviz.figures import answers
@@ -70,7 +70,7 @@ def signal_gradient(net: nn.Module, path: str, x: torch.Tensor, y: torch.Tensor)
 
 def test_the_gradient_and_scale_of_propagation_are_autograds(trained: Trained) -> None:
     value = ask(trained, "propagation", samples=50)
-    x, y = some(trained, 50)
+    x, y = sample_batch(trained, 50)
     for lane, entry in enumerate(value["lanes"]):
         for point, gradient in zip(trained.wirings[lane].points, entry["gradient"], strict=True):
             right = signal_gradient(trained.nets[lane], point.path, x, y)
@@ -122,7 +122,7 @@ def test_half_of_each_way_is_half_of_the_gradient(trained: Trained, lane: int) -
     """Following both ways by half at each of n units leaves 2^-n of the gradient of the net."""
     chain, y = paths._chain(trained, lane, 40)
     n = sum(adds for _, _, adds in chain)
-    x, _ = some(trained, 40)
+    x, _ = sample_batch(trained, 40)
     whole = signal_gradient(trained.nets[lane], "stem", x, y)
     half = paths._follow(chain, y, torch.full((1, n), 0.5, dtype=torch.float64))
     assert float(half[0]) == pytest.approx(whole * 0.5**n, rel=1e-4)
@@ -140,7 +140,7 @@ def test_the_sharpest_direction_is_the_hessians_largest_eigenvalue() -> None:
     lane = Lane(family="plain", knobs={"backbone": "dense", "width": 3, "depth": 1})
     trained = nets(lane, steps=2)
     net = on_batch_statistics(trained.nets[0]).double()
-    x, y = some(trained, 32)
+    x, y = sample_batch(trained, 32)
     x = x.double()
     weights = list(net.parameters())
     shapes = [weight.shape for weight in weights]
@@ -200,7 +200,7 @@ def test_features_that_nothing_reads_are_not_missed(trained: Trained) -> None:
     assert block["removed"][0] != 0
 
 
-@pytest.mark.parametrize("key", sorted(answers.drawn()))
+@pytest.mark.parametrize("key", sorted(answers.probes_with_figures()))
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_figure_of_a_probe_draws_its_answer_with_axis_titles(
     key: str, dark: bool, trained: Trained

@@ -23,7 +23,7 @@ from skipviz.server.manager import Manager
 from skipviz.server.orders import BLOCKED, goes_on
 from skipviz.server.run import Run
 from skipviz.store.frame_log import FrameLog, Writer, schema
-from skipviz.store.lane_axes import tracks
+from skipviz.store.lane_axes import lane_axes
 from skipviz.store.rewrite import rewrite
 from skipviz.store.store import Store
 from skipviz.worker.control import Clock, Control
@@ -366,7 +366,7 @@ def test_a_paused_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path:
 def test_frames_are_cut_within_a_batch_too_and_can_always_be_read(tmp_path: Path) -> None:
     of = experiment(steps=12)
     frames = list(engine.train(of))
-    arrow = schema(of.to_json(), tracks(of))
+    arrow = schema(of.to_json(), lane_axes(of))
     writer = Writer(arrow)
     parts = [writer.batch(frames[i : i + 5], [float(f.step) for f in frames[i : i + 5]])
              for i in (0, 5)]  # fmt: skip
@@ -375,7 +375,7 @@ def test_frames_are_cut_within_a_batch_too_and_can_always_be_read(tmp_path: Path
     assert rewrite(path, arrow, before=8) == 7.0
     assert FrameLog.open(path).column("step").tolist() == list(range(8))
     changed = of.with_(changes=[Change(step=3, lr=0.5)])
-    rewrite(path, schema(changed.to_json(), tracks(changed)))
+    rewrite(path, schema(changed.to_json(), lane_axes(changed)))
     log = FrameLog.open(path)
     assert log.n == 8 and Experiment.from_json(log.experiment_json) == changed
     assert rewrite(path, arrow, before=0) == 0.0

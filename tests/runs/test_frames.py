@@ -12,17 +12,17 @@ import pytest
 
 from skipviz.core.frame import Frame, LaneFrame
 from skipviz.core.knob import SpecError
-from skipviz.store.frame_log import FrameLog, Track, Writer, read_tracks, schema, to_batch
+from skipviz.store.frame_log import FrameLog, LaneAxes, Writer, read_tracks, schema, to_batch
 from skipviz.store.frame_schema import SPARSE
 from skipviz.store.thinning import spread, thin
 
-PLAIN = Track(
+PLAIN = LaneAxes(
     label="Plain-3",
     family="plain",
     points=[("x1", 1), ("x2", 2), ("x3", 3)],
     layers=[("fc1", 1), ("fc2", 2), ("fc3", 3)],
 )
-HIGHWAY = Track(
+HIGHWAY = LaneAxes(
     label="Highway-3",
     family="highway",
     points=[("x1", 1), ("x2", 2)],
@@ -36,10 +36,10 @@ HIGHWAY = Track(
     bias=-2.0,
 )
 KINDS = {"gate_bias_map": np.float32}
-TWIN = Track(**{**vars(HIGHWAY), "gates": (), "averaged": 0, "bias": None})
+TWIN = LaneAxes(**{**vars(HIGHWAY), "gates": (), "averaged": 0, "bias": None})
 
 
-def lane_frame(track: Track, step: int, *, with_map: bool) -> LaneFrame:
+def lane_frame(track: LaneAxes, step: int, *, with_map: bool) -> LaneFrame:
     rng = np.random.default_rng([step, len(track.points), track.seeds])
 
     def numbers(n: int) -> np.ndarray:
@@ -68,14 +68,14 @@ def lane_frame(track: Track, step: int, *, with_map: bool) -> LaneFrame:
     )
 
 
-def make_frames(tracks: list[Track], steps: range, every: int = 3) -> list[Frame]:
-    def lane(track: Track, step: int) -> LaneFrame:
+def make_frames(tracks: list[LaneAxes], steps: range, every: int = 3) -> list[Frame]:
+    def lane(track: LaneAxes, step: int) -> LaneFrame:
         return lane_frame(track, step, with_map=step % every == 0)
 
     return [Frame(step=s, lanes=tuple(lane(t, s) for t in tracks)) for s in steps]
 
 
-def stream(tracks: list[Track], steps: int, per_batch: int = 2) -> tuple[bytes, list[int]]:
+def stream(tracks: list[LaneAxes], steps: int, per_batch: int = 2) -> tuple[bytes, list[int]]:
     """A stream's bytes and the lengths at which it is whole."""
     writer = Writer(schema("{}", tracks))
     data, ends = writer.start(), []
@@ -100,7 +100,7 @@ def assert_same(got: Frame, want: Frame) -> None:
 
 
 def test_a_track_survives_json() -> None:
-    assert Track.from_json(json.loads(json.dumps(HIGHWAY.to_json()))) == HIGHWAY
+    assert LaneAxes.from_json(json.loads(json.dumps(HIGHWAY.to_json()))) == HIGHWAY
 
 
 def test_the_schema_carries_experiment_and_tracks() -> None:
@@ -112,7 +112,7 @@ def test_the_schema_carries_experiment_and_tracks() -> None:
 
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_frames_come_back_exactly_as_they_were(seeds: int) -> None:
-    tracks = [Track(**{**vars(t), "seeds": seeds}) for t in (PLAIN, HIGHWAY)]
+    tracks = [LaneAxes(**{**vars(t), "seeds": seeds}) for t in (PLAIN, HIGHWAY)]
     frames = make_frames(tracks, range(200))
     log = FrameLog()
     for i in range(0, 200, 7):
@@ -221,14 +221,14 @@ def test_maps_of_a_gated_lane_and_of_its_twin_come_back_and_their_reach_is_known
 def test_steps_without_maps_take_no_room() -> None:
     writer, lanes = Writer(schema("{}", [HIGHWAY])), make_frames([HIGHWAY], range(100), every=1000)
     without = len(writer.batch(lanes, [0.0] * 100))
-    plain = Track(**{**vars(HIGHWAY), "units": (), "cells": 0})
+    plain = LaneAxes(**{**vars(HIGHWAY), "units": (), "cells": 0})
     assert without < 1.3 * len(Writer(schema("{}", [plain])).batch(lanes, [0.0] * 100))
 
 
 def test_maps_of_a_run_from_before_there_were_units_are_read() -> None:
     new = ("held_out", "units", "samples", "averaged", "bias")
     json_of = {name: value for name, value in HIGHWAY.to_json().items() if name not in new}
-    old = Track.from_json(json_of)
+    old = LaneAxes.from_json(json_of)
     assert old.maps() == ("gate_map", "output_map")
     frames = make_frames([old], range(4))
     of = schema("{}", [old])
@@ -247,7 +247,7 @@ def test_maps_of_a_run_from_before_there_were_units_are_read() -> None:
 
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_evaluations_are_found_between_any_two_rows(seeds: int) -> None:
-    track = Track(**{**vars(HIGHWAY), "seeds": seeds})
+    track = LaneAxes(**{**vars(HIGHWAY), "seeds": seeds})
     log, frames = FrameLog(), make_frames([track], range(50))
     for part in (frames[:7], frames[3:9], frames[7:]):
         log.append(to_batch(part, [0.0] * len(part), schema("{}", [track])))
@@ -269,11 +269,11 @@ def test_a_run_that_is_not_evaluated_has_no_evaluations() -> None:
 
 def test_tracks_of_a_run_from_before_evaluation_are_read() -> None:
     old = {name: value for name, value in PLAIN.to_json().items() if name != "held_out"}
-    assert Track.from_json(old) == PLAIN
+    assert LaneAxes.from_json(old) == PLAIN
 
 
 def test_a_frame_of_the_wrong_width_names_its_column() -> None:
-    wide = Track(**{**vars(PLAIN), "points": [("x1", 1)]})
+    wide = LaneAxes(**{**vars(PLAIN), "points": [("x1", 1)]})
     with pytest.raises(ValueError, match="lane0_signal_gradient_norm has 3 numbers"):
         to_batch(make_frames([PLAIN], range(2)), [0.0, 0.1], schema("{}", [wide]))
 

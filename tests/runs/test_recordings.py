@@ -22,7 +22,7 @@ from skipviz.core.scene import Expectation
 from skipviz.server.manager import Manager
 from skipviz.server.stored_evidence import of_stored
 from skipviz.store import recordings
-from skipviz.store.compact import MOST_PROFILES, rounded, slim
+from skipviz.store.compact import MOST_PROFILES, compacted, rounded
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import Store
 from skipviz.stream import messages
@@ -96,7 +96,7 @@ def test_it_is_found_only_as_long_as_it_is_of_the_scene_as_it_is(
 ) -> None:
     assert recordings.of("tiny", made) == {"main": MAIN}
     assert recordings.of("tiny", Store(tmp_path, tmp_path)) == {}
-    assert "run 'main' is not there" in recordings.fault("tiny", Store(tmp_path, tmp_path))
+    assert "run 'main' is not there" in recordings.problem("tiny", Store(tmp_path, tmp_path))
     longer = {"main": TINY.experiment.with_(steps=31)}
     fewer = {"main": TINY.experiment.with_(seeds=1)}
     asked = (*TINY.asks, replace(TINY.asks[0], name="more", options={"pictures": 5}))
@@ -106,7 +106,7 @@ def test_it_is_found_only_as_long_as_it_is_of_the_scene_as_it_is(
     ):
         monkeypatch.setattr(registry, "scenes", lambda scene=changed: {"tiny": scene})
         assert recordings.of("tiny", made) == {}
-        fault = recordings.fault("tiny", made)
+        fault = recordings.problem("tiny", made)
         assert why in fault and "record it again with `python -m skipviz record tiny`" in fault
         with pytest.raises(SpecError, match="record it again"):
             recordings.evidence("tiny", made)
@@ -252,7 +252,7 @@ def test_a_recording_is_streamed_like_any_run(manager: Manager) -> None:
 def test_losses_stay_to_the_last_bit_and_profiles_to_four_digits() -> None:
     run = GrowingRun("long", [track("ResNet-9", "resnet", 9, seeds=3)], 300)
     run.grow(300)
-    data = slim(run.log, maps=False)
+    data = compacted(run.log, maps=False)
     log = FrameLog()
     log.append_bytes(data)
     assert log.n == 300 and len(data) < 0.3 * len(run.log.lane(0, "loss").tobytes()) * 27 + 20_000
@@ -271,7 +271,7 @@ def test_a_viewer_is_sent_only_profiles_that_are_there_with_their_steps() -> Non
     run = GrowingRun("long", [track("ResNet-9", "resnet", 9)], 400)
     run.grow(400)
     log = FrameLog()
-    log.append_bytes(slim(run.log, maps=False))
+    log.append_bytes(compacted(run.log, maps=False))
     kept = set(log.profiled(np.arange(400)).tolist())
     for data in (
         messages.snapshot(log, 0, 400),
@@ -287,8 +287,8 @@ def test_maps_are_kept_where_they_are_asked_for() -> None:
     run = GrowingRun("gated", [track("Highway-9", "highway", 9, cells=20)], 200)
     run.grow(200)
     with_maps, without = FrameLog(), FrameLog()
-    with_maps.append_bytes(slim(run.log, maps=True))
-    without.append_bytes(slim(run.log, maps=False))
+    with_maps.append_bytes(compacted(run.log, maps=True))
+    without.append_bytes(compacted(run.log, maps=False))
     assert not without.map_rows(0) and without.map_at(0, 199) is None
     rows = with_maps.map_rows(0)
     assert 2 < len(rows) <= 13 and rows[-1] == run.log.map_rows(0)[-1]

@@ -18,13 +18,13 @@ from skipviz.engine import device as devices
 from skipviz.engine import fused
 from skipviz.engine.fused.native import ACTIVATIONS, Kernel, Net
 from skipviz.engine.optimise import Sgd, optimiser
-from skipviz.engine.stacked import Shape, Stack
+from skipviz.engine.stacked import Stack, StackShape
 
 WIDEST = 512
 """Wider layers are left to the libraries behind torch, which cut large products into pieces."""
 
 
-def claims(experiment: Experiment, shape: Shape, device: torch.device) -> bool:
+def claims(experiment: Experiment, shape: StackShape, device: torch.device) -> bool:
     """Can the kernel train nets of this shape? On the CPU, by SGD, with whatever momentum, without
     clipping, whose norm needs all gradients before the first update."""
     by_sgd = experiment.optimiser in ("sgd", "nesterov") and not experiment.clip
@@ -45,7 +45,7 @@ class FusedStack:
 
     def __init__(
         self, experiment: Experiment, nets: Sequence[nn.Module], wirings: Sequence[Wiring],
-        shapes: Sequence[Shape], kernel: Kernel | None = None,
+        shapes: Sequence[StackShape], kernel: Kernel | None = None,
     ) -> None:  # fmt: skip
         self.nets, self.wirings = nets, wirings
         self.shape = shapes[0]

@@ -13,14 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 
-def drawn() -> set[str]:
+def probes_with_figures() -> set[str]:
     """The keys of the probes that have a figure."""
     return {item.name for item in pkgutil.iter_modules(__path__)} - {"curves"}
 
 
 def of(probe: str) -> Callable[..., Any]:
     """The figure of a probe; KeyError where it has none."""
-    if probe not in drawn():
+    if probe not in probes_with_figures():
         raise KeyError(probe)
     found: Callable[..., Any] = importlib.import_module(f"{__name__}.{probe}").figure
     return found

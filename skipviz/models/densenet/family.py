@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.core.declarations import Architecture, settled
+from skipviz.core.declarations import Architecture, full_settings_of
 from skipviz.core.knob import Knob, SpecError
 from skipviz.core.wiring import Wiring
 from skipviz.models import knobs, plans
@@ -93,7 +93,7 @@ def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool]:
     made, size = _plain_knobs(settings)
 
     def miss(value: int) -> int:
-        settings = settled(PLAIN, "plain", {**made, size: value})
+        settings = full_settings_of(PLAIN, "plain", {**made, size: value})
         return int(PLAIN.wiring(settings).describe()["parameters"]) - wanted
 
     low, high = 1, 1024
@@ -101,7 +101,7 @@ def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool]:
         middle = (low + high) // 2
         low, high = (middle, high) if miss(middle) <= 0 else (low, middle)
     best = min((low, high), key=lambda value: abs(miss(value)))
-    full = settled(PLAIN, "plain", {**made, size: best})
+    full = full_settings_of(PLAIN, "plain", {**made, size: best})
     return "plain", knobs.essential(PLAIN, full), False
 
 

@@ -16,7 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from skipviz.core import registry
 from skipviz.core.experiment import Lane
 from skipviz.core.knob import Knob, SpecError
-from skipviz.core.registry import architecture, settle
+from skipviz.core.registry import architecture, full_settings
 from skipviz.ui.lab import lanes
 from skipviz.ui.notes import complain
 
@@ -119,7 +119,7 @@ def _knobs(
 ) -> Lane:
     """Backbone, knobs and depth, each begun from the ones before it."""
     table = {knob.name: knob for knob in architecture(family).knobs}
-    start = settle(family, given)
+    start = full_settings(family, given)
     on = boxes[0].segmented_control(
         table["backbone"].label,
         table["backbone"].choices,
@@ -132,7 +132,7 @@ def _knobs(
         given = {}
     wanted: Knobs = {**given, "backbone": on}
     depth, key = wanted.pop("depth", None), f"{key}_{on}"
-    depth = st.session_state.get(f"{key}_last", depth or settle(family, wanted)["depth"])
+    depth = st.session_state.get(f"{key}_last", depth or full_settings(family, wanted)["depth"])
     shown = [k for k in table.values() if not k.backbones or on in k.backbones]
     shown = [k for k in shown if k.name not in (*lanes.FIRST, "preset") and not k.hidden]
     with boxes[1].popover("Knobs", icon=":material/tune:", width="stretch"):
@@ -148,7 +148,9 @@ def _knobs(
 def _chosen(family: str, wanted: Knobs, depth: int, knobs: list[Knob], key: str) -> Knobs:
     """The knobs that somebody set; the others show the defaults for what is set so far."""
     allowed = depths(family, wanted)
-    start = settle(family, {**wanted, **({"depth": nearest(allowed, depth)} if allowed else {})})
+    start = full_settings(
+        family, {**wanted, **({"depth": nearest(allowed, depth)} if allowed else {})}
+    )
     found = {}
     for knob in knobs:
         value = lanes.widget(knob, start[knob.name], f"{key}_{knob.name}_{start[knob.name]}")

@@ -15,7 +15,7 @@ from skipviz.core.wiring import Wiring
 from skipviz.figures import theme
 from skipviz.ui.architecture.graph import graph
 from skipviz.ui.architecture.net_form import net_form
-from skipviz.ui.architecture.zoom import Zoom, settled
+from skipviz.ui.architecture.zoom import Zoom, nearest_zoom
 from skipviz.ui.notes import complain
 from skipviz.ui.theme import is_dark
 
@@ -146,7 +146,7 @@ def breadcrumbs(now: State, zoom: Zoom) -> None:
 
 def show_net(now: State, lane: Lane) -> Zoom:
     """The graph of one net at the chosen zoom."""
-    zoom = settled(wired(lane), now.at)
+    zoom = nearest_zoom(wired(lane), now.at)
     now.at = zoom.at
     breadcrumbs(now, zoom)
     targets = zoom.targets()

@@ -112,7 +112,7 @@ class Zoom:
         return f"Graph of {title}, with output {shape_text(end)}"
 
 
-def settled(wiring: Wiring, at: str) -> Zoom:
+def nearest_zoom(wiring: Wiring, at: str) -> Zoom:
     """The place `at`, or the whole net where there is no such place in this one."""
     try:
         return Zoom(wiring, at)

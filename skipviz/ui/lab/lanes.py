@@ -12,7 +12,7 @@ from skipviz.core import registry
 from skipviz.core.declarations import Dataset
 from skipviz.core.experiment import Lane
 from skipviz.core.knob import Knob, SpecError
-from skipviz.core.registry import architecture, settle
+from skipviz.core.registry import architecture, full_settings
 from skipviz.figures import theme
 from skipviz.ui.notes import complain
 from skipviz.ui.theme import is_dark
@@ -36,9 +36,9 @@ def lane_form(lane: Lane, key: str, data: Dataset) -> Lane | None:
     table = {knob.name: knob for knob in families[family].knobs}
     try:
         wanted = _backbone(table["backbone"], family, given, f"{key}_{family}", left)
-        if wanted["backbone"] != settle(family, given)["backbone"]:
+        if wanted["backbone"] != full_settings(family, given)["backbone"]:
             given = {}
-        start = settle(family, given | wanted)
+        start = full_settings(family, given | wanted)
         wanted |= _knobs(table, start, f"{key}_{family}_{wanted['backbone']}", right)
         carried = {name: given[name] for name in given if table[name].hidden}
         return shortest(family, wanted | carried, data)
@@ -54,7 +54,7 @@ def _backbone(
     chosen = box.selectbox(
         knob.label,
         knob.choices,
-        index=knob.choices.index(settle(family, given)["backbone"]),
+        index=knob.choices.index(full_settings(family, given)["backbone"]),
         key=f"{key}_backbone",
         help=knob.help,
     )
@@ -78,7 +78,7 @@ def _knobs(
 
 def shortest(family: str, wanted: dict[str, Any], data: Dataset | None) -> Lane:
     """The lane with these settings that names only what differs from the family's defaults."""
-    full, knobs = settle(family, wanted), dict(wanted)
+    full, knobs = full_settings(family, wanted), dict(wanted)
     for name in wanted:
         less = {other: value for other, value in knobs.items() if other != name}
         if name not in FIRST and _same(family, less, full):
@@ -91,7 +91,7 @@ def shortest(family: str, wanted: dict[str, Any], data: Dataset | None) -> Lane:
 def _same(family: str, knobs: dict[str, Any], full: dict[str, Any]) -> bool:
     """Do these knobs alone settle to the full settings?"""
     try:
-        return settle(family, knobs) == full
+        return full_settings(family, knobs) == full
     except SpecError:
         return False
 

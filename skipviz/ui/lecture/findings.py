@@ -43,7 +43,7 @@ def written(value: float | int | str) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def drawn(scene: Scene, figure: Figure, evidence: Gathered, dark: bool) -> Any:
+def figure_of(scene: Scene, figure: Figure, evidence: Gathered, dark: bool) -> Any:
     """A figure that is not live, as Plotly draws it; SpecError where a measurement is missing."""
     if figure.kind == "chart":
         assert figure.chart is not None

@@ -15,7 +15,7 @@ from skipviz.server import manager
 from skipviz.server.run import Run
 from skipviz.server.stored_evidence import of_stored
 from skipviz.store import recordings
-from skipviz.store.evidence import Gathered, told
+from skipviz.store.evidence import Gathered, with_seeds
 from skipviz.store.lane_axes import labels
 from skipviz.store.rooms import Room
 from skipviz.store.store import write_json
@@ -38,7 +38,7 @@ def play(place: Place) -> None:
     to_address(place)
     _bar(place, room, runs)
     if phase.kind != "summary":
-        replay.told(runs)
+        replay.say_replayed(runs)
     if phase.kind == "question":
         votes.question(place.key, scene, room)
     elif phase.kind == "figure":
@@ -112,7 +112,7 @@ def _run(place: Place, room: Room) -> None:
     owner = manager.current()
     ids: dict[str, str] = {}
     try:
-        for name, experiment in told(place.scene, seeds=place.seeds).items():
+        for name, experiment in with_seeds(place.scene, seeds=place.seeds).items():
             ids[name] = owner.submit(experiment)
     except SpecError as error:
         for run_id in ids.values():
@@ -176,7 +176,7 @@ def _figure(place: Place, figure: Figure, runs: Mapping[str, Run]) -> None:
         return
     try:
         with st.spinner("Measuring …", show_time=True):
-            chart = findings.drawn(place.scene, figure, _gathered(place, runs), is_dark())
+            chart = findings.figure_of(place.scene, figure, _gathered(place, runs), is_dark())
     except SpecError as error:
         complain(error)
         return

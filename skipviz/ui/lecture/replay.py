@@ -37,7 +37,7 @@ def is_recorded(run: Run) -> bool:
     return Store.is_recorded(run.id)
 
 
-def told(runs: Mapping[str, Run]) -> None:
+def say_replayed(runs: Mapping[str, Run]) -> None:
     """Says of recorded runs that they are, on what they were trained, and when."""
     run = next((run for run in runs.values() if is_recorded(run)), None)
     if run is None:

@@ -166,7 +166,7 @@ def figure_of(key: str, ids: tuple[tuple[str, str], ...], number: int, dark: boo
     scene = declared(key)
     figure, evidence = scene.figures[number], of_stored(scene, dict(ids), manager.current())
     if figure.chart is None:
-        return Drawn(findings.drawn(scene, figure, evidence, dark))
+        return Drawn(findings.figure_of(scene, figure, evidence, dark))
     chart = figure.chart(evidence)
     made = draw(replace(chart, title="", note=""), dark, height=HEIGHT_PX)
     words = {x for series in chart.series for x in series.x if isinstance(x, str)}

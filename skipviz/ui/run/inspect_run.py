@@ -15,7 +15,7 @@ from skipviz.figures import inside as figures
 from skipviz.figures import theme
 from skipviz.server import manager
 from skipviz.server.run import Run
-from skipviz.store.lane_axes import Track, tracks
+from skipviz.store.lane_axes import LaneAxes, lane_axes
 from skipviz.ui.draw import draw
 from skipviz.ui.notes import complain, untrainable
 from skipviz.ui.pictures import picture
@@ -44,7 +44,7 @@ def inside(run: Run) -> None:
             )
             return
         try:
-            VIEWS[chosen](run, tracks(run.experiment))
+            VIEWS[chosen](run, lane_axes(run.experiment))
         except SpecError as error:
             complain(error)
             return
@@ -56,7 +56,7 @@ def _ask(run: Run, key: str, **options: Any) -> dict[str, Any]:
         return manager.current().measure(run.id, key, options)
 
 
-def _lane(lanes: list[Track], key: str) -> int:
+def _lane(lanes: list[LaneAxes], key: str) -> int:
     """Which lane is looked into."""
     if len(lanes) == 1:
         return 0
@@ -71,7 +71,7 @@ def _lane(lanes: list[Track], key: str) -> int:
     return int(chosen or 0)
 
 
-def _predictions(run: Run, lanes: list[Track]) -> None:
+def _predictions(run: Run, lanes: list[LaneAxes]) -> None:
     """A fixed grid of held-out pictures with every lane's word on them, and who mistook what."""
     found = _ask(run, "predictions", pictures=30)
     classes = dataset(run.experiment.data).classes
@@ -104,7 +104,7 @@ def _word(name: str, right: bool, family: str) -> str:
     return f'<span style="color:{ink}">{"✓" if right else "✗"} {escape(name)}</span>'
 
 
-def _features(run: Run, lanes: list[Track]) -> None:
+def _features(run: Run, lanes: list[LaneAxes]) -> None:
     """One picture on its way through a lane, and the first layer's filters."""
     left, right = st.columns([3, 1])
     with left:
@@ -140,7 +140,7 @@ KINDS = {
 }
 
 
-def _histograms(run: Run, lanes: list[Track]) -> None:
+def _histograms(run: Run, lanes: list[LaneAxes]) -> None:
     """The spread of a lane's numbers over its depth, and one layer's histogram."""
     lane = _lane(lanes, "inside_histograms_lane")
     kind = st.segmented_control(
@@ -166,7 +166,7 @@ def _histograms(run: Run, lanes: list[Track]) -> None:
     right.caption(f"Exact zeros: {100 * entry['zeros']:.0f} % of {sum(entry['counts']):,} values.")
 
 
-def _classify(run: Run, lanes: list[Track]) -> None:
+def _classify(run: Run, lanes: list[LaneAxes]) -> None:
     """Draw a picture, and see what every lane takes it for."""
     shown = dataset(run.experiment.data)
     shape = run.experiment.dataset.input_shape
@@ -186,7 +186,7 @@ def _classify(run: Run, lanes: list[Track]) -> None:
     )
 
 
-VIEWS: dict[str, Callable[[Run, list[Track]], None]] = {
+VIEWS: dict[str, Callable[[Run, list[LaneAxes]], None]] = {
     "predictions": _predictions,
     "classify": _classify,
     "features": _features,
