@@ -97,9 +97,15 @@ def measured(args: argparse.Namespace) -> int:
     packages.check(f"probe {args.probe}")
     from skipviz.engine.trained import load
 
-    value = load(store.folder(args.run), args.turn).asked(declared, options)
+    value = load(store.folder(args.run), args.seed_index).asked(declared, options)
     if args.json:
-        asked = {"probe": args.probe, "run": args.run, "turn": args.turn, "options": options}
+        asked = {
+            "probe": args.probe,
+            "run": args.run,
+            "seed_index": args.seed_index,
+            "turn": args.seed_index,
+            "options": options,
+        }
         print(dumps(asked | value))
         return 0
     print(f"{declared.question}\n{declared.definition}\n")
@@ -207,7 +213,9 @@ def grammar() -> Grammar:
     one.add_argument("probe", help="predictions, histograms, …")
     one.add_argument("run", help="a run's id: see runs")
     one.add_argument("options", nargs="*", metavar="option=value")
-    one.add_argument("--turn", type=int, default=0, help="which of the run's seeds, from 0")
+    one.add_argument(
+        "--seed-index", "--turn", type=int, default=0, help="which of the run's seeds, from 0"
+    )
     add("runs", runs)
     datafiles.declare(add("data", datafiles.data))
     one = add("bench", bench)

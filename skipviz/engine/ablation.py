@@ -34,7 +34,7 @@ def evenly_spaced_rows(
     """Rows (n,) of the training split, evenly chosen: at most `samples` (0: all), and no more than
     `passes` forward passes of each can be paid for with `work`."""
     cost = passes * sum(unit.body.multiply_adds for unit in trained.wirings[lane].units)
-    count = len(trained.feed.labels)
+    count = len(trained.batches.labels)
     most = min(samples or count, count, max(100, int(work / max(cost, 1))))
     return torch.from_numpy(spread(count, most)).to(trained.device)
 
@@ -44,7 +44,7 @@ def parts(trained: Trained, lane: int, rows: Tensor) -> Iterator[tuple[Tensor, T
     units = trained.wirings[lane].units
     values = sum(prod(unit.body.output_shape) * (2 if unit.body.gate else 1) for unit in units)
     for part in rows.split(max(1, VALUES // values)):
-        yield trained.feed.pictures(part), part
+        yield trained.batches.pictures(part), part
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def ablate_each(
 
 def _scored(trained: Trained, logits: Tensor, rows: Tensor) -> np.ndarray:
     """Summed loss and number of right answers (2,)."""
-    labels = trained.feed.taught(trained.seed)[rows]
+    labels = trained.batches.training_labels(trained.seed)[rows]
     loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
     right = (logits.argmax(1) == labels).sum()
     return exact_sums.on_host(torch.stack([loss, right.to(loss.dtype)]))

@@ -71,9 +71,9 @@ class Batches:
     def batch(self, step: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The images (B, C, H, W) float32 and labels (B,) of a step: a new permutation each epoch,
         the rest dropped."""
-        return self.made(self.drawn(step, seed), seed)
+        return self.batch_from(self.indices(step, seed), seed)
 
-    def drawn(self, step: int, seed: int) -> torch.Tensor:
+    def indices(self, step: int, seed: int) -> torch.Tensor:
         """All that chance decides of a step's batch, (1, B) or, with augmentation, (4, B) int64 on
         the device: which rows of the data set, and their `augmented` throws."""
         size = self.experiment.batch_size
@@ -83,13 +83,13 @@ class Batches:
             return rows
         return torch.cat([rows, self._thrown(step, seed)])
 
-    def made(self, drawn: torch.Tensor, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The batch that was drawn. On the device alone: a CUDA graph may hold it."""
-        rows, how = drawn[0], self.experiment.augment
+    def batch_from(self, indices: torch.Tensor, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The batch that was indices. On the device alone: a CUDA graph may hold it."""
+        rows, how = indices[0], self.experiment.augment
         images = self._picked(rows)
         if how != "none":
-            images = augmented(images, how, drawn[1:])
-        return images, self.taught(seed)[rows]
+            images = augmented(images, how, indices[1:])
+        return images, self.training_labels(seed)[rows]
 
     def _picked(self, rows: torch.Tensor) -> torch.Tensor:
         if self.kernel is None:
@@ -98,7 +98,7 @@ class Batches:
         self.kernel.pick(self.images, rows, self.mean, self.std, to)
         return to
 
-    def taught(self, seed: int) -> torch.Tensor:
+    def training_labels(self, seed: int) -> torch.Tensor:
         """The labels (N,) that a seed's nets are taught: each is replaced by a random one with the
         probability `label_noise` (Zhang et al. 2017: "partially corrupted labels")."""
         if self.experiment.label_noise == 0:

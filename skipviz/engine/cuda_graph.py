@@ -47,7 +47,7 @@ def claims(device: torch.device) -> bool:
 class GraphedSteps:
     """Steps of several nets, each on the batch of its seed. `failure` says why they run eagerly.
 
-    drawn   (S, 1 or 4, B) what chance decides of each seed's batch, as `Feed.drawn` gives it
+    indices   (S, 1 or 4, B) what chance decides of each seed's batch, as `Batches.indices` gives it
     table   (ROWS, n) of each measured step every net's loss, error and reading
     ended   (N,) the step at which each net's loss was no longer finite, else -1
     """
@@ -55,18 +55,18 @@ class GraphedSteps:
     def __init__(
         self,
         trainers: Sequence[NetTrainer],
-        feed: Batches,
+        batches: Batches,
         record: Callable[[Body], Body] | None = None,
     ) -> None:
         """record: makes of a step what repeats it; by default a CUDA graph."""
-        self.trainers, self.feed, self.record = list(trainers), feed, record or recorded
+        self.trainers, self.batches, self.record = list(trainers), batches, record or recorded
         self.failure = ""
         self.steps = self.rows = 0
-        of, device = feed.experiment, feed.device
+        of, device = batches.experiment, batches.device
         self.seeds = range(of.seed, of.seed + of.seeds)
         on_cuda = device.type == "cuda"
         self.streams = [torch.cuda.Stream(device) if on_cuda else None for _ in self.trainers]
-        self.drawn = torch.stack([feed.drawn(0, seed) for seed in self.seeds])
+        self.indices = torch.stack([batches.indices(0, seed) for seed in self.seeds])
         self.lr = torch.zeros((), dtype=torch.float32, device=device)
         self.step = torch.zeros((), dtype=torch.int64, device=device)
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
@@ -86,7 +86,7 @@ class GraphedSteps:
         return self.rows == ROWS
 
     def learn(self, step: int, measure: bool) -> None:
-        """One update of every net on the batch of its turn; where measured, its reading is kept for
+        """One update of every net on the batch of its seed; where measured, its reading is kept for
         `readings()`."""
         if not self.steps:  # a run may go on with nets that had ended before
             before = [-1 if p.diverged_at is None else p.diverged_at for p in self.trainers]
@@ -111,7 +111,7 @@ class GraphedSteps:
 
     def _tell(self, step: int) -> None:
         """Writes all that is new in a step to where the recorded kernels look for it."""
-        self.drawn.copy_(torch.stack([self.feed.drawn(step, seed) for seed in self.seeds]))
+        self.indices.copy_(torch.stack([self.batches.indices(step, seed) for seed in self.seeds]))
         self.lr.fill_(self.trainers[0].optimiser.lr)
         self.step.fill_(step)
         self.row.fill_(self.rows)
@@ -133,12 +133,15 @@ class GraphedSteps:
 
     def _body(self) -> None:
         """A step of all nets, on nothing but tensors that stay where they are."""
-        batches = [
-            self.feed.made(drawn, seed) for drawn, seed in zip(self.drawn, self.seeds, strict=True)
+        seed_batches = [
+            self.batches.batch_from(indices, seed)
+            for indices, seed in zip(self.indices, self.seeds, strict=True)
         ]
         places = self.table.split(self.widths, 1)
         jobs = [
-            partial(self._step, trainer, *batches[trainer.turn], self.ended[i], places[i])
+            partial(
+                self._step, trainer, *seed_batches[trainer.seed_index], self.ended[i], places[i]
+            )
             for i, trainer in enumerate(self.trainers)
         ]
         apart(self.streams, jobs)

@@ -33,10 +33,10 @@ class Evaluator:
     The rows are the same for all nets and steps: neither augmented nor with random labels.
     """
 
-    def __init__(self, feed: Batches) -> None:
-        self.feed = feed
-        size = feed.experiment.batch_size
-        order = np.random.default_rng(0).permutation(len(feed.labels))
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+        size = batches.experiment.batch_size
+        order = np.random.default_rng(0).permutation(len(batches.labels))
         self._batches = torch.from_numpy(order[: STATISTICS_BATCHES * size]).split(size)
         if len(self._batches[-1]) < size:
             self._batches = self._batches[:-1]
@@ -44,28 +44,28 @@ class Evaluator:
     @cached_property
     def _held(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The images (n, C, H, W) uint8 and labels (n,) that are looked at."""
-        count = len(self.feed.held_labels)
+        count = len(self.batches.held_labels)
         rows = torch.from_numpy(spread(count, MOST_HELD_OUT))
-        return self.feed.held_images[rows], self.feed.held_labels[rows]
+        return self.batches.held_images[rows], self.batches.held_labels[rows]
 
     @torch.no_grad()
-    def examine(self, net: nn.Module) -> tuple[float, float]:
+    def evaluate(self, net: nn.Module) -> tuple[float, float]:
         """Mean cross-entropy (nats) and share of errors on the held-out split, in evaluation mode.
 
         BatchNorm's running statistics are those of the weights as they are now.
         """
-        self.settle(net)
+        self.reestimate_batchnorm(net)
         was_training = net.training
         net.eval()
         images, labels = self._held
-        logits = torch.cat([net(self.feed.standardise(part)) for part in images.split(_CHUNK)])
+        logits = torch.cat([net(self.batches.standardise(part)) for part in images.split(_CHUNK)])
         net.train(was_training)
         labels = labels.to(logits.device)
         loss = nn.functional.cross_entropy(logits, labels)
         return loss.item(), (logits.argmax(1) != labels).float().mean().item()
 
     @torch.no_grad()
-    def settle(self, net: nn.Module) -> None:
+    def reestimate_batchnorm(self, net: nn.Module) -> None:
         """Sets BatchNorm's running statistics to the average over fixed training batches, each of
         them standardised as in training. Nothing else of the net changes."""
         norms = [m for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
@@ -78,7 +78,7 @@ class Evaluator:
             norm.reset_running_stats()
             norm.momentum = None  # a cumulative average
         for rows in self._batches:
-            net(self.feed.pictures(rows.to(self.feed.device)))
+            net(self.batches.pictures(rows.to(self.batches.device)))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
         net.train(was_training)

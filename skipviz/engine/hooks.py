@@ -52,9 +52,9 @@ def on_batch_statistics(net: nn.Module) -> nn.Module:
 
 def sample_batch(trained: Trained, samples: int) -> tuple[Tensor, Tensor]:
     """Evenly chosen training samples, standardised (n, C, H, W), and their labels (n,)."""
-    count = len(trained.feed.labels)
+    count = len(trained.batches.labels)
     rows = torch.from_numpy(spread(count, samples)).to(trained.device)
-    return trained.feed.pictures(rows), trained.feed.taught(trained.seed)[rows]
+    return trained.batches.pictures(rows), trained.batches.training_labels(trained.seed)[rows]
 
 
 def has_two_ways(unit: nn.Module) -> bool:

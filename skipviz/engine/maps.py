@@ -63,8 +63,8 @@ _ACTIVATIONS = {"relu": torch.relu_, "tanh": torch.tanh_, "sigmoid": torch.sigmo
 class Maps:
     """What is drawn of an experiment's lanes, and the samples it is drawn for."""
 
-    def __init__(self, experiment: Experiment, feed: Batches) -> None:
-        self.experiment, self.feed = experiment, feed
+    def __init__(self, experiment: Experiment, batches: Batches) -> None:
+        self.experiment, self.batches = experiment, batches
         self.pictures = pictures(experiment)
         self._images: dict[tuple[int, int], Tensor] = {}
         self._part = -1
@@ -98,12 +98,12 @@ class Maps:
         """Standardised images (K + M, C, H, W): the fixed samples, then those to average over."""
         key = picture.samples, picture.averaged
         if key not in self._images:
-            labels = self.feed.labels
+            labels = self.batches.labels
             fixed = torch.from_numpy(firsts(labels.cpu().numpy(), picture.samples))
             most = min(picture.averaged, len(labels))
             averaged = torch.from_numpy(spread(len(labels), most))
             chosen = torch.cat([fixed, averaged]).to(labels.device)
-            self._images[key] = self.feed.pictures(chosen)
+            self._images[key] = self.batches.pictures(chosen)
         return self._images[key]
 
 

@@ -22,14 +22,16 @@ from skipviz.engine.thread_pool import draws
 
 
 class NetTrainer:
-    """One net of one lane and one seed (the experiment's first plus `turn`), with its instruments.
+    """One net of one lane and one seed, the experiment's first plus `seed_index`, with instruments.
 
     Trained by itself as the reference module that it is, unless it stands in a stack.
     """
 
-    def __init__(self, experiment: Experiment, lane: Lane, turn: int, device: torch.device) -> None:
-        self.turn = turn
-        self.seed = seed = experiment.seed + turn
+    def __init__(
+        self, experiment: Experiment, lane: Lane, seed_index: int, device: torch.device
+    ) -> None:
+        self.seed_index = seed_index
+        self.seed = seed = experiment.seed + seed_index
         settings = lane.settings(experiment.dataset)
         wiring = architecture(lane.family).wiring(settings)
         self.half = settings["backbone"] != "dense" and experiment.precision == "bfloat16"

@@ -21,19 +21,19 @@ class PendingFrame:
     """A recorded step.
 
     reads   loss, error and instruments' reading of each net, those that are known
-    drawn   each lane's maps
+    maps   each lane's maps
     held    each lane's held-out loss and error, or nothing where the step is not evaluated
     """
 
     step: int
     reads: dict[NetTrainer, np.ndarray]
-    drawn: list[dict[str, Any]]
+    maps: list[dict[str, Any]]
     held: list[dict[str, Any]]
 
     def frame(self, lanes: Sequence[Sequence[NetTrainer]]) -> Frame:
         """The step's frame; all nets of all lanes have been read."""
         found = [
-            self._lane(trainers, maps) for trainers, maps in zip(lanes, self.drawn, strict=True)
+            self._lane(trainers, maps) for trainers, maps in zip(lanes, self.maps, strict=True)
         ]
         if self.held:
             found = [replace(lane, **held) for lane, held in zip(found, self.held, strict=True)]

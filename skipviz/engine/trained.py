@@ -28,30 +28,30 @@ class Trained:
     """The nets of an experiment's lanes for one of its seeds, in evaluation mode, after `step`
     updates, BatchNorm's statistics re-estimated.
 
-    turn   which of the experiment's seeds: its first plus `turn`
-    Measured on the data that they were trained on: `feed` holds both splits.
+    seed_index   which of the experiment's seeds: its first plus `seed_index`
+    Measured on the data that they were trained on: `batches` holds both splits.
     """
 
     experiment: Experiment
     step: int
     nets: list[nn.Module]
     wirings: list[Wiring]
-    feed: Batches
-    turn: int = 0
+    batches: Batches
+    seed_index: int = 0
 
     @property
     def device(self) -> torch.device:
-        return self.feed.device
+        return self.batches.device
 
     @property
     def seed(self) -> int:
-        return self.experiment.seed + self.turn
+        return self.experiment.seed + self.seed_index
 
     def at_init(self) -> Trained:
         """The same nets before any update, built again from their seed."""
         nets = [self.fresh(lane) for lane in range(len(self.nets))]
         for net in nets:
-            Evaluator(self.feed).settle(net)
+            Evaluator(self.batches).reestimate_batchnorm(net)
             net.eval()
         return replace(self, step=0, nets=nets)
 
@@ -83,11 +83,11 @@ class Trained:
     def logits(self, lane: int, images: torch.Tensor, batch: int = 512) -> torch.Tensor:
         """Logits (n, classes) on the CPU of uint8 images (n, C, H, W)."""
         net = self.nets[lane]
-        parts = [net(self.feed.standardise(part)).cpu() for part in images.split(batch)]
+        parts = [net(self.batches.standardise(part)).cpu() for part in images.split(batch)]
         return torch.cat(parts)
 
 
-def load(folder: Path, turn: int = 0) -> Trained:
+def load(folder: Path, seed_index: int = 0) -> Trained:
     """The newest checkpoint of a stored run, one seed of it; SpecError where there is none that can
     be read."""
     experiment = Experiment.from_json((folder / "experiment.json").read_bytes())
@@ -101,18 +101,24 @@ def load(folder: Path, turn: int = 0) -> Trained:
         saved = torch.load(path, map_location=device, weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as error:
         raise SpecError(f"run: its saved weights cannot be read ({type(error).__name__})") from None
-    return restored(experiment, saved, Batches(experiment, device), turn)
+    return restored(experiment, saved, Batches(experiment, device), seed_index)
 
 
-def restored(experiment: Experiment, saved: dict[str, Any], feed: Batches, turn: int) -> Trained:
+def restored(
+    experiment: Experiment, saved: dict[str, Any], batches: Batches, seed_index: int
+) -> Trained:
     """One seed's nets from the state of a training (`Training.state()`, or a checkpoint)."""
-    if not 0 <= turn < experiment.seeds:
-        raise SpecError(f"seed number {turn}: this run has {experiment.seeds}, counted from 0")
-    nets, wirings, examiner = [], [], Evaluator(feed)
+    if not 0 <= seed_index < experiment.seeds:
+        raise SpecError(
+            f"seed number {seed_index}: this run has {experiment.seeds}, counted from 0"
+        )
+    nets, wirings, evaluator = [], [], Evaluator(batches)
     for lane, trainers in zip(experiment.lanes, saved["lanes"], strict=True):
-        net = make_net(lane, experiment.dataset, experiment.seed + turn).to(feed.device)
-        net.load_state_dict(trainers[turn]["net"])
-        examiner.settle(net)  # a checkpoint from the midst of a run has statistics that lag
+        net = make_net(lane, experiment.dataset, experiment.seed + seed_index).to(batches.device)
+        net.load_state_dict(trainers[seed_index]["net"])
+        evaluator.reestimate_batchnorm(
+            net
+        )  # a checkpoint from the midst of a run has statistics that lag
         nets.append(net.eval())
         wirings.append(architecture(lane.family).wiring(lane.settings(experiment.dataset)))
-    return Trained(experiment, saved["step"], nets, wirings, feed, turn)
+    return Trained(experiment, saved["step"], nets, wirings, batches, seed_index)

@@ -59,14 +59,17 @@ class Training:
         self.spent_s = 0.0
         self.over = False
         self._seeds = range(experiment.seed, experiment.seed + experiment.seeds)
-        self.feed = Batches(experiment, self.device)
+        self.batches = Batches(experiment, self.device)
         self.lanes = [
-            [NetTrainer(experiment, lane, turn, self.device) for turn in range(experiment.seeds)]
+            [
+                NetTrainer(experiment, lane, seed_index, self.device)
+                for seed_index in range(experiment.seeds)
+            ]
             for lane in experiment.lanes
         ]
         self.stacks = stacks(experiment, self.lanes, self.device)
         fused = [stack for stack, _ in self.stacks if isinstance(stack, FusedStack)]
-        self.feed.kernel = fused[0].kernel if fused else None
+        self.batches.kernel = fused[0].kernel if fused else None
         stacked = {trainer for _, members in self.stacks for trainer in members}
         self._alone = [
             trainer for trainers in self.lanes for trainer in trainers if trainer not in stacked
@@ -75,12 +78,12 @@ class Training:
             [trainer.net for trainer in self._alone], devices.threads(experiment)
         )
         recordable = self._alone and cuda_graph.claims(self.device)
-        self._captured = cuda_graph.GraphedSteps(self._alone, self.feed) if recordable else None
+        self._captured = cuda_graph.GraphedSteps(self._alone, self.batches) if recordable else None
         self._draws = any(draws(trainer.net) for trainer in self._alone)
         self._unread: list[PendingFrame] = []
         self._ready: list[Frame] = []
-        self._maps = Maps(experiment, self.feed)
-        self._examiner = Evaluator(self.feed)
+        self._maps = Maps(experiment, self.batches)
+        self._evaluator = Evaluator(self.batches)
 
     @property
     def engines(self) -> list[str]:
@@ -126,7 +129,7 @@ class Training:
                     frames = self._advance()
                     self.spent_s += time.perf_counter() - began
                     yield frames
-                self.settle()
+                self.reestimate_batchnorm()
         finally:
             torch.set_num_threads(threads)
 
@@ -163,15 +166,17 @@ class Training:
     def _learn(self, record: bool) -> dict[NetTrainer, Any]:
         """An update of every net; where recorded, the readings that are there at once."""
         by_hand = self._captured is None or self.stacks
-        batches = [self.feed.batch(self.step, seed) for seed in self._seeds] if by_hand else []
-        reads = self._learn_stacked(batches, record)
+        seed_batches = (
+            [self.batches.batch(self.step, seed) for seed in self._seeds] if by_hand else []
+        )
+        reads = self._learn_stacked(seed_batches, record)
         if self._captured:
             if self._draws:
                 torch.manual_seed(dropout_seed(self.experiment.seed, self.step))
             self._captured.learn(self.step, record)
             return reads
         jobs = [
-            partial(trainer.learn, *batches[trainer.turn], self.step, record)
+            partial(trainer.learn, *seed_batches[trainer.seed_index], self.step, record)
             for trainer in self._alone
         ]
         return reads | dict(zip(self._alone, self._abreast.results(jobs), strict=True))
@@ -199,22 +204,22 @@ class Training:
             stack.write()
         found = []
         for trainers in self.lanes:
-            seen = np.array([self._examiner.examine(trainer.net) for trainer in trainers])
+            seen = np.array([self._evaluator.evaluate(trainer.net) for trainer in trainers])
             loss, error = seen.T if self.experiment.seeds > 1 else seen[0].tolist()
             found.append({"held_out_loss": loss, "held_out_error": error})
         return found
 
-    def settle(self) -> None:
+    def reestimate_batchnorm(self) -> None:
         """Re-estimates BatchNorm's statistics: a checkpoint has those of its weights."""
         for trainer in self._alone:
-            self._examiner.settle(trainer.net)
+            self._evaluator.reestimate_batchnorm(trainer.net)
 
-    def _learn_stacked(self, batches: list[Any], record: bool) -> dict[NetTrainer, Any]:
+    def _learn_stacked(self, seed_batches: list[Any], record: bool) -> dict[NetTrainer, Any]:
         """One step of the nets of all stacks, each on the batch of its seed."""
         tasks: list[Any] = []
         for stack, trainers in self.stacks:
-            x = [batches[trainer.turn][0].flatten(1) for trainer in trainers]
-            y = [batches[trainer.turn][1] for trainer in trainers]
+            x = [seed_batches[trainer.seed_index][0].flatten(1) for trainer in trainers]
+            y = [seed_batches[trainer.seed_index][1] for trainer in trainers]
             tasks.append((stack, x, y))
         learnt: dict[NetTrainer, Any] = {}
         for (_, trainers), (finite, reads) in zip(

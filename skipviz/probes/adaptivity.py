@@ -46,7 +46,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     means = [torch.tensor(np.float32(each / len(rows))).to(rows.device) for each in sums]
     return {
         "samples": len(rows),
-        "of": len(trained.feed.labels),
+        "of": len(trained.batches.labels),
         "base": _scored(trained, lane, rows, []),
         "per_cell": _scored(trained, lane, rows, means),
         "per_layer": _scored(trained, lane, rows, [m.mean().expand_as(m) for m in means]),

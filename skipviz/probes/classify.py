@@ -23,11 +23,11 @@ def measure(trained: Trained, pixels: str) -> dict[str, Any]:
         values = list(bytes.fromhex(pixels))
     except ValueError:
         raise SpecError("pixels: must be pairs of hexadecimal digits, one for each value") from None
-    shape = tuple(trained.feed.images.shape[1:])
-    wanted = trained.feed.images[0].numel()
+    shape = tuple(trained.batches.images.shape[1:])
+    wanted = trained.batches.images[0].numel()
     if len(values) != wanted:
         raise SpecError(f"pixels: {len(values)} values given, must be {wanted}")
-    top = float(trained.feed.images.max())
+    top = float(trained.batches.images.max())
     picture = (torch.tensor(values).float() * top / 255).round().to(torch.uint8).reshape(1, *shape)
     shares = [trained.logits(lane, picture).softmax(1)[0] for lane in range(len(trained.nets))]
     return {

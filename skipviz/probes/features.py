@@ -24,7 +24,7 @@ def measure(trained: Trained, lane: int, picture: int, channels: int) -> dict[st
 
     if lane >= len(trained.nets):
         raise SpecError(f"lane {lane}: this run has lanes 0 to {len(trained.nets) - 1}")
-    images, labels = trained.feed.held_images, trained.feed.held_labels
+    images, labels = trained.batches.held_images, trained.batches.held_labels
     if picture >= len(labels):
         raise SpecError(f"picture {picture}: the held-out split has {len(labels)}")
     net, wiring = trained.nets[lane], trained.wirings[lane]
@@ -39,7 +39,7 @@ def measure(trained: Trained, lane: int, picture: int, channels: int) -> dict[st
     ]
     try:
         with torch.no_grad():
-            net(trained.feed.standardise(images[picture : picture + 1]))
+            net(trained.batches.standardise(images[picture : picture + 1]))
     finally:
         for hook in hooks:
             hook.remove()
@@ -61,7 +61,7 @@ def _filters(trained: Trained, lane: int) -> Any:
     """The first layer's weights as small pictures (n, C, h, w)."""
     path = trained.wirings[lane].layers[0].path
     weight = trained.weight(lane, path).cpu()
-    return weight if weight.dim() == 4 else weight.reshape(-1, *trained.feed.images.shape[1:])
+    return weight if weight.dim() == 4 else weight.reshape(-1, *trained.batches.images.shape[1:])
 
 
 def _rounded(values: Any) -> Any:

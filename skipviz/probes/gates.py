@@ -27,14 +27,14 @@ def measure(trained: Trained, lane: int, sample: int, when: str, maps: int) -> d
     """
     if lane >= len(trained.nets):
         raise SpecError(f"lane {lane}: this run has lanes 0 to {len(trained.nets) - 1}")
-    if sample >= len(trained.feed.labels):
-        raise SpecError(f"sample {sample}: there are {len(trained.feed.labels)} to train on")
+    if sample >= len(trained.batches.labels):
+        raise SpecError(f"sample {sample}: there are {len(trained.batches.labels)} to train on")
     state = trained.at_init() if when == "init" else trained
     return {
         "step": state.step,
         "gated": bool(trained.wirings[lane].gates),
-        "image": trained.feed.images[sample].tolist(),
-        "label": int(trained.feed.labels[sample]),
+        "image": trained.batches.images[sample].tolist(),
+        "label": int(trained.batches.labels[sample]),
         **_means(state, lane),
         **_one(state, lane, sample, maps),
     }
@@ -55,7 +55,7 @@ def _means(trained: Trained, lane: int) -> dict[str, Any]:
         out = [a + b for a, b in zip(out, sums, strict=True)] if out else sums
     return {
         "samples": len(rows),
-        "of": len(trained.feed.labels),
+        "of": len(trained.batches.labels),
         "depth": [point.depth for point in _rows(trained, lane, trained.wirings[lane].points)],
         "bias": gate_stats.to_json(
             list(map(torch.Tensor.tolist, gate_stats.biases(trained, lane)))

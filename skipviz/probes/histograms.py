@@ -26,7 +26,7 @@ def measure(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
 
     if lane >= len(trained.nets):
         raise SpecError(f"lane {lane}: this run has lanes 0 to {len(trained.nets) - 1}")
-    net, wiring, feed = trained.nets[lane], trained.wirings[lane], trained.feed
+    net, wiring, batches = trained.nets[lane], trained.wirings[lane], trained.batches
     seen: dict[str, Any] = {}
 
     def keep(path: str, out: Any) -> None:
@@ -41,8 +41,8 @@ def measure(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     ]
     try:
         rows = slice(0, samples)
-        logits = net(feed.pictures(rows))
-        nn.functional.cross_entropy(logits, feed.labels[rows]).backward()
+        logits = net(batches.pictures(rows))
+        nn.functional.cross_entropy(logits, batches.labels[rows]).backward()
         points = [(point, seen[point.path]) for point in wiring.points]
         layers = [(layer, trained.weight(lane, layer.path)) for layer in wiring.layers]
         with torch.no_grad():

@@ -111,7 +111,7 @@ def _trained_on(trained: Trained, net: nn.Module, steps: int) -> list[float]:
     learner = optimiser(trained.experiment, list(net.parameters()))
     losses = []
     for step in range(trained.step, trained.step + steps):
-        x, y = trained.feed.batch(step, trained.seed)
+        x, y = trained.batches.batch(step, trained.seed)
         loss = functional.cross_entropy(net(x), y)
         net.zero_grad(set_to_none=True)
         loss.backward()

@@ -73,7 +73,7 @@ def _together(
     return {
         "how": HOW[units[0].how] if units else "",
         "samples": len(rows),
-        "of": len(trained.feed.labels),
+        "of": len(trained.batches.labels),
         "base": _without(trained, lane, [], rows),
         "depth": [unit.depth for unit in units],
         "loss": [],

@@ -20,7 +20,7 @@ def measure(trained: Trained, pictures: int) -> dict[str, Any]:
     """
     import torch
 
-    images, labels = trained.feed.held_images, trained.feed.held_labels
+    images, labels = trained.batches.held_images, trained.batches.held_labels
     classes = trained.experiment.dataset.num_classes  # a split may lack one
     rows = _by_class(labels.tolist(), pictures)
     lanes = []

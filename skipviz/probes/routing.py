@@ -48,7 +48,7 @@ def _deviations(trained: Trained, lane: int) -> tuple[int, list[Any], list[int]]
     from skipviz.engine import ablation, exact_sums, gate_stats
 
     rows = ablation.evenly_spaced_rows(trained, lane)
-    labels, count = trained.feed.labels[rows], trained.experiment.dataset.num_classes
+    labels, count = trained.batches.labels[rows], trained.experiment.dataset.num_classes
     rng = np.random.default_rng([trained.seed, SHUFFLES])
     orders = [torch.from_numpy(rng.permutation(len(rows))) for _ in range(SHUFFLES)]
     taught = torch.stack([labels, *(labels[order.to(labels.device)] for order in orders)], dim=1)

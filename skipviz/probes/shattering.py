@@ -40,8 +40,8 @@ def _lane(trained: Trained, lane: int, lines: int) -> dict[str, Any]:
     share = torch.linspace(0, 1, POINTS, device=trained.device).view(-1, 1, 1, 1)
     traces = []
     for _ in range(lines):
-        pair = torch.from_numpy(rng.choice(len(trained.feed.labels), 2, replace=False))
-        one, other = trained.feed.pictures(pair.to(trained.device))
+        pair = torch.from_numpy(rng.choice(len(trained.batches.labels), 2, replace=False))
+        one, other = trained.batches.pictures(pair.to(trained.device))
         x = torch.lerp(one, other, share).requires_grad_()
         (grad,) = torch.autograd.grad(net(x)[:, 0].sum(), x)
         along = on_host(((other - one) * grad).flatten(1)).sum(1)

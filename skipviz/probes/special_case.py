@@ -55,7 +55,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     learned = [net.get_submodule(f"{unit.path}.transform") for unit in units]
     rectified = [_rectified(h) for h in learned]
     with torch.no_grad(), exact_sums.on_cpu():
-        x = net.get_submodule("stem")(trained.feed.pictures(rows)).cpu().double()
+        x = net.get_submodule("stem")(trained.batches.pictures(rows)).cpu().double()
         results = {}
         for name, layers in (("learned", learned), ("rectified", rectified)):
             residual = _residual(layers, x)

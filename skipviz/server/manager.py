@@ -172,9 +172,9 @@ class Manager(Dispatcher):
         return self._load(run_id, experiment)
 
     def measure(
-        self, run_id: str, key: str, options: dict[str, Any], turn: int = 0
+        self, run_id: str, key: str, options: dict[str, Any], seed_index: int = 0
     ) -> dict[str, Any]:
-        """What a probe says of a stored run's newest weights, of its seed number `turn`. Waits;
+        """What a probe says of a stored run's newest weights, of its `seed_index`-th seed. Waits;
         SpecError where it cannot be.
 
         Answered by an idle worker (there is one more than may train) and kept with the run.
@@ -184,7 +184,7 @@ class Manager(Dispatcher):
         run = self.find(run_id)
         if run is None or run.folder is None:
             raise SpecError(f"run {show(run_id)}: there is no such stored run")
-        known = answers.kept(run.folder, key, options, turn)
+        known = answers.kept(run.folder, key, options, seed_index)
         if known is not None:
             return known
         if self.store.is_recorded(run_id):
@@ -195,7 +195,7 @@ class Manager(Dispatcher):
         packages.check(f"probe {show(key)}")
         with self._lock:
             self._jobs_so_far += 1
-            job = answers.Job(self._jobs_so_far, run.folder, key, options, turn)
+            job = answers.Job(self._jobs_so_far, run.folder, key, options, seed_index)
             self._jobs.append(job)
         self._dispatch()
         if not job.done.wait(answers.WAIT_S):
@@ -203,7 +203,7 @@ class Manager(Dispatcher):
         if "error" in job.answer:
             raise SpecError(job.answer["error"])
         value: dict[str, Any] = job.answer["value"]
-        answers.keep(run.folder, key, declared, options, turn, value)
+        answers.keep(run.folder, key, declared, options, seed_index, value)
         return value
 
     def recent(self, most: int) -> list[dict[str, Any]]:

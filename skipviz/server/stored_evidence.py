@@ -17,10 +17,10 @@ def of_stored(scene: Scene, ids: Mapping[str, str], manager: Manager) -> Gathere
     found = {name: manager.find(run_id) for name, run_id in ids.items()}
     runs = {name: run for name, run in found.items() if run is not None}
 
-    def answer(ask: Ask, turn: int) -> dict[str, Any]:
+    def answer(ask: Ask, seed_index: int) -> dict[str, Any]:
         if ask.run not in runs:
             raise SpecError(f"run '{ask.run}': it is not there yet; train it first")
-        return manager.measure(runs[ask.run].id, ask.probe, dict(ask.options), turn)
+        return manager.measure(runs[ask.run].id, ask.probe, dict(ask.options), seed_index)
 
     logs = {name: run.log for name, run in runs.items()}
     experiments = dict(scene.runs) | {name: run.experiment for name, run in runs.items()}

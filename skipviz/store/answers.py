@@ -22,7 +22,7 @@ class Job:
     """One measurement under way: `ask` is what the worker is told, `done` rings with the answer."""
 
     def __init__(
-        self, number: int, folder: Path, key: str, options: dict[str, Any], turn: int
+        self, number: int, folder: Path, key: str, options: dict[str, Any], seed_index: int
     ) -> None:
         self.number = number
         self.ask = {
@@ -31,7 +31,7 @@ class Job:
             "folder": str(folder),
             "probe": key,
             "options": options,
-            "turn": turn,
+            "seed_index": seed_index,
         }
         self.done = threading.Event()
         self.answer: dict[str, Any] = {}
@@ -41,17 +41,17 @@ class Job:
         self.done.set()
 
 
-def place(folder: Path, key: str, options: dict[str, Any], turn: int) -> Path:
+def place(folder: Path, key: str, options: dict[str, Any], seed_index: int) -> Path:
     """Where the answer is kept. New weights are a new place: an old answer is never shown."""
     weights = folder / "checkpoint.pt"
     stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
-    text = json.dumps([options, turn, stamp], sort_keys=True)
+    text = json.dumps([options, seed_index, stamp], sort_keys=True)
     return folder / "probes" / f"{key}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
 
 
-def kept(folder: Path, key: str, options: dict[str, Any], turn: int) -> dict[str, Any] | None:
+def kept(folder: Path, key: str, options: dict[str, Any], seed_index: int) -> dict[str, Any] | None:
     """The answer that was kept, or None."""
-    return numbers(read_json(place(folder, key, options, turn))) or None
+    return numbers(read_json(place(folder, key, options, seed_index))) or None
 
 
 def keep(
@@ -59,12 +59,12 @@ def keep(
     key: str,
     declared: Probe,
     options: dict[str, Any],
-    turn: int,
+    seed_index: int,
     value: dict[str, Any],
 ) -> None:
     """Keeps an answer, unless the probe says that its answers are not kept."""
     if not declared.stored:
         return
-    path = place(folder, key, options, turn)
+    path = place(folder, key, options, seed_index)
     path.parent.mkdir(exist_ok=True)
     write_json(path, value)

@@ -31,7 +31,7 @@ class Gathered:
 
     logs, experiments   by the name of the run
     asks                those that may be asked for by name
-    answer(ask, turn)   what the probe says of seed number `turn`; SpecError where it cannot be
+    answer(ask, seed_index)   what the probe says of one seed; SpecError where it cannot be
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class Gathered:
     def ask(self, name: str) -> list[dict[str, Any]]:
         if name not in self._known:
             ask = self._asks[name]
-            turns = range(self._experiments[ask.run].seeds)
-            self._known[name] = [self._answer(ask, turn) for turn in turns]
+            seed_indices = range(self._experiments[ask.run].seeds)
+            self._known[name] = [self._answer(ask, seed_index) for seed_index in seed_indices]
         return self._known[name]
 
 

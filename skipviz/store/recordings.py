@@ -63,7 +63,7 @@ def problem(key: str, store: Store | None = None) -> str:
         return f"recording '{key}': its runs are of different seeds; {again}"
     ((_, count),) = seeds
     for ask in scene.asks:
-        if not all(_place(key, ask, turn, store).is_file() for turn in range(count)):
+        if not all(_place(key, ask, seed_index, store).is_file() for seed_index in range(count)):
             return f"recording '{key}': '{ask.name}' is not answered for every seed; {again}"
     return ""
 
@@ -74,8 +74,8 @@ def evidence(key: str, store: Store | None = None) -> Gathered:
     if wrong := problem(key, store):
         raise SpecError(wrong)
 
-    def answer(ask: Ask, turn: int) -> dict[str, Any]:
-        found: dict[str, Any] = numbers(read_json(_place(key, ask, turn, store)))
+    def answer(ask: Ask, seed_index: int) -> dict[str, Any]:
+        found: dict[str, Any] = numbers(read_json(_place(key, ask, seed_index, store)))
         if not found:
             raise SpecError(f"recording '{key}': the answer to '{ask.name}' cannot be read")
         return found
@@ -99,7 +99,7 @@ def _scene(key: str) -> Scene:
     return found
 
 
-def _place(key: str, ask: Ask, turn: int, store: Store) -> Path:
+def _place(key: str, ask: Ask, seed_index: int, store: Store) -> Path:
     """Where the answer to an ask is kept."""
     folder = store.folder(id_of(key, ask.run))
-    return answers.place(folder, ask.probe, probe(ask.probe).options(ask.options), turn)
+    return answers.place(folder, ask.probe, probe(ask.probe).options(ask.options), seed_index)

@@ -124,9 +124,9 @@ def _keep_answers(key: str, scene: Scene, evidence: Gathered, store: Store) -> N
     for ask in scene.asks:
         declared = probe(ask.probe)
         folder = store.folder(recordings.id_of(key, ask.run))
-        for turn, value in enumerate(evidence.ask(ask.name)):
+        for seed_index, value in enumerate(evidence.ask(ask.name)):
             options = declared.options(ask.options)
-            answers.keep(folder, ask.probe, declared, options, turn, value)
+            answers.keep(folder, ask.probe, declared, options, seed_index, value)
 
 
 def _same(

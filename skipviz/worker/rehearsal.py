@@ -104,10 +104,10 @@ def rehearse(
         states[name] = trainings[name].state()
         say(f"{name}: trained after {clock.elapsed_s:.1f} s")
 
-    def answer(ask: Ask, turn: int) -> dict[str, Any]:
+    def answer(ask: Ask, seed_index: int) -> dict[str, Any]:
         declared = probe(ask.probe)
         training = trainings[ask.run]
-        nets = restored(training.experiment, states[ask.run], training.feed, turn)
+        nets = restored(training.experiment, states[ask.run], training.batches, seed_index)
         return nets.asked(declared, ask.options)
 
     evidence = Gathered(logs, experiments, scene.asks, answer)

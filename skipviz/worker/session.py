@@ -306,13 +306,13 @@ class Session:
 
 def answer(order: dict[str, Any]) -> dict[str, Any]:
     """Measures a stored run with a probe: {"folder": path, "probe": key, "options": {…},
-    "turn": which of its seeds, from 0}.
+    "seed_index": which of its seeds, from 0}.
 
     The answer is {"value": …}, or {"error": one sentence}.
     """
     try:
         declared = probe(order["probe"])
-        trained = load(Path(order["folder"]), order["turn"])
+        trained = load(Path(order["folder"]), order["seed_index"])
         return {"value": trained.asked(declared, order["options"])}
     except SpecError as error:
         return {"error": str(error)}

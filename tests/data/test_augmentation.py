@@ -41,17 +41,17 @@ def test_every_window_of_the_padded_image_is_drawn_and_no_other() -> None:
 def test_the_page_shows_what_the_first_steps_of_a_run_would_make_of_these_pictures() -> None:
     images = cache.arrays("digits")[0][:64]
     histogram = statistics.histogram(cache.arrays("digits")[0])
-    stored, drawn = draws(images, histogram, "both", 3)
-    assert drawn.shape == (DRAWS, *images.shape)
+    stored, indices = draws(images, histogram, "both", 3)
+    assert indices.shape == (DRAWS, *images.shape)
     np.testing.assert_array_equal(stored, images / 16)
     feed = Batches(
         Experiment(lanes=[LANE], augment="both", seed=3, device="cpu"), torch.device("cpu")
     )
     for step in range(DRAWS):
-        throws = feed.drawn(step, 3)[1:]
+        throws = feed.indices(step, 3)[1:]
         seen = augmented(feed.standardise(torch.from_numpy(images)), "both", throws)
         back = (seen * feed.std + feed.mean).numpy() / 16
-        np.testing.assert_allclose(drawn[step], back, atol=1e-5)
+        np.testing.assert_allclose(indices[step], back, atol=1e-5)
 
 
 def test_other_seeds_show_other_throws_and_the_same_seed_the_same() -> None:

@@ -47,31 +47,31 @@ def test_every_kth_step_and_the_last_one_are_evaluated_and_recorded() -> None:
 
 def test_at_step_zero_it_is_the_held_out_loss_of_the_net_at_init() -> None:
     frame = run(DENSE, steps=1)[0].lanes[0]
-    feed = Batches(Experiment(lanes=[DENSE]), torch.device("cpu"))
+    batches = Batches(Experiment(lanes=[DENSE]), torch.device("cpu"))
     net = make_net(DENSE, "digits", 0).eval()
     with torch.no_grad():
-        logits = net(feed.standardise(feed.held_images))
-    expected = torch.nn.functional.cross_entropy(logits, feed.held_labels)
+        logits = net(batches.standardise(batches.held_images))
+    expected = torch.nn.functional.cross_entropy(logits, batches.held_labels)
     assert frame.held_out_loss == pytest.approx(expected.item(), rel=1e-6)
-    wrong = (logits.argmax(1) != feed.held_labels).double().mean().item()
+    wrong = (logits.argmax(1) != batches.held_labels).double().mean().item()
     assert frame.held_out_error == pytest.approx(wrong)
 
 
 def test_statistics_are_the_average_over_fixed_batches_and_nothing_else_changes() -> None:
     experiment = Experiment(lanes=[NORMED], device="cpu")
-    feed = Batches(experiment, torch.device("cpu"))
+    batches = Batches(experiment, torch.device("cpu"))
     net = make_net(NORMED, "digits", 0)
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    examiner = Evaluator(feed)
-    examiner.settle(net)
+    evaluator = Evaluator(batches)
+    evaluator.reestimate_batchnorm(net)
     norm = next(m for m in net.modules() if isinstance(m, torch.nn.BatchNorm1d))
     seen: list[torch.Tensor] = []
     norm.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
-    for rows in examiner._batches:
-        net(feed.pictures(rows))
+    for rows in evaluator._batches:
+        net(batches.pictures(rows))
     assert len(seen) == STATISTICS_BATCHES and net.training and norm.momentum == 0.1
     means, variances = ([getattr(x, of)(0) for x in seen] for of in ("mean", "var"))
-    examiner.settle(net)
+    evaluator.reestimate_batchnorm(net)
     torch.testing.assert_close(norm.running_mean, torch.stack(means).mean(0))
     torch.testing.assert_close(norm.running_var, torch.stack(variances).mean(0))
     for name, value in net.state_dict().items():
@@ -87,12 +87,14 @@ def test_without_it_the_statistics_lag_and_held_out_error_reads_too_high() -> No
     for _ in range(12):
         next(steps)
     net = training.lanes[0][0].net
-    examiner = Evaluator(training.feed)
-    images, labels = examiner._held
+    evaluator = Evaluator(training.batches)
+    images, labels = evaluator._held
     net.eval()
     with torch.no_grad():
-        lagging = torch.nn.functional.cross_entropy(net(training.feed.standardise(images)), labels)
-    assert lagging.item() > 1.2 * examiner.examine(net)[0]
+        lagging = torch.nn.functional.cross_entropy(
+            net(training.batches.standardise(images)), labels
+        )
+    assert lagging.item() > 1.2 * evaluator.evaluate(net)[0]
 
 
 def test_what_is_measured_afterwards_has_the_statistics_of_the_last_weights() -> None:
@@ -100,8 +102,8 @@ def test_what_is_measured_afterwards_has_the_statistics_of_the_last_weights() ->
         Experiment(lanes=[NORMED], steps=10, evaluate_every=5, lr=0.05, device="cpu")
     )
     list(training.frames())
-    now = Evaluator(training.feed).examine(training.lanes[0][0].net)
-    trained = restored(training.experiment, training.state(), training.feed, 0)
+    now = Evaluator(training.batches).evaluate(training.lanes[0][0].net)
+    trained = restored(training.experiment, training.state(), training.batches, 0)
     found = probe("predictions").measure(trained, pictures=1)["lanes"][0]
     assert found["error"] == pytest.approx(now[1])
 
@@ -117,8 +119,8 @@ def test_every_seed_is_evaluated_and_the_first_as_if_it_were_alone() -> None:
 
 def test_of_a_large_split_an_even_spread_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("skipviz.engine.evaluate.MOST_HELD_OUT", 36)
-    feed = Batches(Experiment(lanes=[DENSE]), torch.device("cpu"))
-    assert len(feed.held_labels) == 360 < MOST_HELD_OUT
-    images, labels = Evaluator(feed)._held
+    batches = Batches(Experiment(lanes=[DENSE]), torch.device("cpu"))
+    assert len(batches.held_labels) == 360 < MOST_HELD_OUT
+    images, labels = Evaluator(batches)._held
     assert len(labels) == 36 and len(set(labels.tolist())) > 8
-    torch.testing.assert_close(images[[0, -1]], feed.held_images[[0, -1]])
+    torch.testing.assert_close(images[[0, -1]], batches.held_images[[0, -1]])

@@ -392,13 +392,15 @@ def test_a_library_that_is_only_a_link_is_not_loaded(
 def test_batches_are_to_the_last_bit_those_of_torch(augment: str) -> None:
     rng = np.random.default_rng(0)
     for shape in ((3, 32, 32), (1, 8, 8), (1, 7, 5)):
-        feed = Batches(experiment("plain").with_(seed=2, augment=augment), torch.device("cpu"))
-        feed.images = torch.from_numpy(rng.integers(0, 256, (len(feed.labels), *shape), np.uint8))
-        feed.mean = torch.randn(1, shape[0], 1, 1) + 100
-        feed.std = torch.rand(1, shape[0], 1, 1) * 70 + 1
-        expected, labels = feed.batch(5, 2)
-        feed.kernel = fused.kernel()
-        found, same = feed.batch(5, 2)
+        batches = Batches(experiment("plain").with_(seed=2, augment=augment), torch.device("cpu"))
+        batches.images = torch.from_numpy(
+            rng.integers(0, 256, (len(batches.labels), *shape), np.uint8)
+        )
+        batches.mean = torch.randn(1, shape[0], 1, 1) + 100
+        batches.std = torch.rand(1, shape[0], 1, 1) * 70 + 1
+        expected, labels = batches.batch(5, 2)
+        batches.kernel = fused.kernel()
+        found, same = batches.batch(5, 2)
         assert torch.equal(found, expected) and torch.equal(labels, same)
 
 

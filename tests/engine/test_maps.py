@@ -55,10 +55,10 @@ def test_recorded_maps_are_what_the_module_computes_after_some_training() -> Non
     for _ in zip(range(6), again.frames(), strict=False):
         pass  # as frame 6 is measured: before the update of step 6
     again.state()  # gives the modules their weights
-    net, feed, picture = again.lanes[0][0].net, again.feed, again._maps.pictures[0]
+    net, batches, picture = again.lanes[0][0].net, again.batches, again._maps.pictures[0]
     assert picture is not None and again.step == 6
     rows = shown(again.experiment, picture.samples)[0]
-    gates, outputs = seen_by_hooks(net, feed.pictures(torch.from_numpy(rows)))
+    gates, outputs = seen_by_hooks(net, batches.pictures(torch.from_numpy(rows)))
     lane = with_maps[-1].lanes[0]
     assert lane.gate_map is not None and lane.gate_map.shape == (10, 5, 12)
     np.testing.assert_allclose(lane.gate_map, gates, atol=1e-3)
@@ -176,7 +176,7 @@ def test_gates_that_are_fixed_are_drawn_as_they_are_where_a_stack_trains_them() 
     net: Any = again.lanes[0][0].net
     rows = shown(again.experiment, 10)[0]
     with torch.no_grad():
-        x = net.stem(again.feed.pictures(torch.from_numpy(rows)))
+        x = net.stem(again.batches.pictures(torch.from_numpy(rows)))
         for row, unit in enumerate(net.stages[0]):
             x = unit.transform(x) * 0.25 + x
             np.testing.assert_allclose(lane.output_map[:, row], x, atol=2e-3)
@@ -201,7 +201,7 @@ def test_very_large_nets_show_fewer_samples() -> None:
 @pytest.mark.parametrize(("steps", "record_every"), [(1, 1), (40, 1), (600, 1), (600, 7), (999, 1)])
 def test_maps_are_spread_evenly_and_the_last_step_has_some(steps: int, record_every: int) -> None:
     of = experiment(False, steps=steps, record_every=record_every)
-    maps = Maps(of, engine.Training(of).feed)
+    maps = Maps(of, engine.Training(of).batches)
     recorded = [s for s in range(steps) if s % record_every == 0 or s == steps - 1]
     due = [s for s in recorded if maps.due(s, s == steps - 1, 0.0)]
     assert due[0] == 0 and due[-1] == steps - 1 and len(due) <= MAPS_PER_RUN + 1
@@ -210,6 +210,6 @@ def test_maps_are_spread_evenly_and_the_last_step_has_some(steps: int, record_ev
 
 def test_a_budget_of_seconds_is_divided_into_as_many_parts() -> None:
     of = experiment(False, steps=10_000, seconds=10)
-    maps = Maps(of, engine.Training(of).feed)
+    maps = Maps(of, engine.Training(of).batches)
     due = [s for s in range(1000) if maps.due(s, s == 999, s / 100)]
     assert due[:3] == [0, 34, 67] and len(due) == MAPS_PER_RUN + 1

@@ -167,7 +167,7 @@ def test_a_net_that_diverges_leaves_its_neighbours_and_its_own_weights_alone(kin
     assert dead, "this learning rate is meant to be too large for one of them"
     (stack, _), *_ = training.stacks
     before = [weight.clone() for weight in stack.weights]
-    x, y = training.feed.batch(0, 0)
+    x, y = training.batches.batch(0, 0)
     stack.learn(x.flatten(1).expand(2, -1, -1), y.expand(2, -1), measure=True)
     for i in dead:
         torch.testing.assert_close(stack.stem[i], before[0][i], equal_nan=True, rtol=0, atol=0)

@@ -120,11 +120,11 @@ def test_lanes_see_the_same_batches_whatever_stands_beside_them() -> None:
 
 
 def test_an_epoch_shows_every_sample_at_most_once_and_the_next_one_another_order() -> None:
-    feed = Batches(Experiment(lanes=[lane("plain")]), torch.device("cpu"))
-    per_epoch = len(feed.labels) // 64
-    rows = torch.cat([feed._permutation(0, 0)[: per_epoch * 64]])
+    batches = Batches(Experiment(lanes=[lane("plain")]), torch.device("cpu"))
+    per_epoch = len(batches.labels) // 64
+    rows = torch.cat([batches._permutation(0, 0)[: per_epoch * 64]])
     assert len(rows.unique()) == per_epoch * 64
-    assert not torch.equal(feed._permutation(0, 0), feed._permutation(0, 1))
+    assert not torch.equal(batches._permutation(0, 0), batches._permutation(0, 1))
 
 
 def test_a_lane_that_diverges_is_marked_and_the_others_go_on() -> None:

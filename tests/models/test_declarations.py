@@ -43,9 +43,9 @@ def test_reading_the_declarations_does_not_load_torch() -> None:
     code = (
         "import sys; from skipviz import graphs; from skipviz.core import registry\n"
         "for family, declared in registry.architectures().items():\n"
-        "    wiring = declared.wiring(registry.settle(family, {}))\n"
+        "    wiring = declared.wiring(registry.full_settings(family, {}))\n"
         "    wiring.describe(); graphs.net(wiring).source; "
-        "    declared.twin(registry.settle(family, {}))\n"
+        "    declared.twin(registry.full_settings(family, {}))\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -41,7 +41,7 @@ def learned() -> Trained:
     training = Training(experiment)
     for _ in training.frames():
         pass
-    return restored(experiment, training.state(), training.feed, 0)
+    return restored(experiment, training.state(), training.batches, 0)
 
 
 def gates_at(trained: Trained, value: float) -> Trained:
@@ -107,7 +107,7 @@ def test_gates_are_those_of_the_forward_pass(learned: Trained) -> None:
     unit = learned.nets[0].get_submodule("stages.0.0")
     assert isinstance(unit, HighwayUnit) and unit.transform_gate is not None
     with torch.no_grad():
-        x = learned.nets[0].get_submodule("stem")(learned.feed.pictures(slice(0, None)))
+        x = learned.nets[0].get_submodule("stem")(learned.batches.pictures(slice(0, None)))
         t, y = unit.transform_gate(x), unit(x)
     torch.testing.assert_close(torch.tensor(value["mean"][0]), t.mean(0), atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(torch.tensor(value["sample_gate"][0]), t[5], atol=1e-4, rtol=1e-4)
@@ -126,7 +126,7 @@ def test_convolutional_gates_are_averaged_over_space_and_shown_as_maps() -> None
     lane = Lane(family="highway", knobs={"backbone": "cifar", "depth": 10})
     experiment = Experiment(lanes=[lane], steps=1, subset=20, device="cpu")
     training = Training(experiment)
-    trained = restored(experiment, training.state(), training.feed, 0)
+    trained = restored(experiment, training.state(), training.batches, 0)
     value = ask("gates", trained, maps=3)
     assert [len(row) for row in value["mean"]] == [16, 16, 32, 32, 64, 64]
     assert [torch.tensor(each).shape for each in value["maps"]] == [
@@ -140,7 +140,7 @@ def test_convolutional_gates_are_averaged_over_space_and_shown_as_maps() -> None
 
 def test_routing_is_the_class_mean_minus_the_mean_of_all(learned: Trained) -> None:
     value = ask("routing", learned)
-    labels = learned.feed.labels
+    labels = learned.batches.labels
     _, ts, _ = next(gate_stats.passes(learned, 0, torch.arange(len(labels))))
     for k in (0, 7):
         wanted = ts[2][labels == k].mean(0) - ts[2].mean(0)
@@ -176,22 +176,22 @@ def test_a_question_that_has_no_answer_gets_one_sentence(
 
 def test_a_lesion_is_the_net_with_that_unit_passed_by(learned: Trained) -> None:
     """Computed anew from the start, by hand, for the highway net and for its plain twin."""
-    rows = torch.arange(len(learned.feed.labels))
+    rows = torch.arange(len(learned.batches.labels))
     value = ask("lesion", learned)
     for lane in (0, 1):
         found, net = value["lanes"][lane], learned.nets[lane]
         assert found["depth"] == list(range(2, DEPTH + 1))
         for place in (0, 4):
-            x = net.get_submodule("stem")(learned.feed.pictures(rows))
+            x = net.get_submodule("stem")(learned.batches.pictures(rows))
             for i in range(UNITS):
                 x = x if i == place else net.get_submodule(f"stages.0.{i}")(x)
             logits = net.get_submodule("head")(x)
-            right = (logits.argmax(1) == learned.feed.labels).float().mean()
+            right = (logits.argmax(1) == learned.batches.labels).float().mean()
             assert found["accuracy"][place] == pytest.approx(float(right), abs=1e-4)
 
 
 def test_after_a_lesion_every_net_is_as_before(learned: Trained) -> None:
-    picture = learned.feed.images[:9]
+    picture = learned.batches.images[:9]
     before = [learned.logits(lane, picture) for lane in range(4)]
     ask("lesion", learned, layers="3,5")
     ask("adaptivity", learned)
@@ -207,7 +207,7 @@ def test_after_a_lesion_every_net_is_as_before(learned: Trained) -> None:
 
 def test_without_all_its_branches_a_residual_net_is_its_stem_and_head(learned: Trained) -> None:
     net = learned.nets[2]
-    x = learned.feed.pictures(slice(0, 20))
+    x = learned.batches.pictures(slice(0, 20))
     with ablation.without(net, ablation.lesions(learned.wirings[2])), torch.no_grad():
         bare = net(x)
     through = net.get_submodule("stem")(x)
@@ -219,7 +219,7 @@ def test_without_all_its_branches_a_residual_net_is_its_stem_and_head(learned: T
 def test_several_units_and_a_half_are_taken_out_together(learned: Trained) -> None:
     value = ask("lesion", learned, lane=0, layers="3,5")["lanes"][0]
     taken = [unit for unit in ablation.lesions(learned.wirings[0]) if unit.depth in (3, 5)]
-    rows = torch.arange(len(learned.feed.labels))
+    rows = torch.arange(len(learned.batches.labels))
     with ablation.without(learned.nets[0], taken):
         loss, accuracy = ablation.score(learned, 0, rows)
     assert value["several"]["depth"] == [3, 5]

@@ -28,7 +28,7 @@ def answer() -> dict[str, Any]:
     training = Training(EXPERIMENT)
     for _ in training.frames():
         pass
-    trained = restored(EXPERIMENT, training.state(), training.feed, 0)
+    trained = restored(EXPERIMENT, training.state(), training.batches, 0)
     before = {name: value.clone() for name, value in trained.nets[0].state_dict().items()}
     measured = PROBE.measure(trained, **PROBE.options({"insert": 4, "steps": 40}))
     after = trained.nets[0].state_dict()

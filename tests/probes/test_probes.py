@@ -59,7 +59,7 @@ def test_a_probe_says_what_it_is_and_answers_in_json_the_same_each_time(
 
 
 def test_predictions_of_a_held_out_part_without_the_last_class(trained: Trained) -> None:
-    feed = copy.copy(trained.feed)
+    feed = copy.copy(trained.batches)
     rows = feed.held_labels < 9  # the data set has ten classes; what is taken for the last counts
     feed.held_images, feed.held_labels = feed.held_images[rows], feed.held_labels[rows]
     value = probe("predictions").measure(replace(trained, feed=feed), pictures=25)
@@ -81,7 +81,7 @@ def test_predictions_count_every_held_out_picture_once(trained: Trained) -> None
 
 
 def test_a_drawn_picture_equal_to_a_held_out_one_gets_its_prediction(trained: Trained) -> None:
-    picture = trained.feed.held_images[3]
+    picture = trained.batches.held_images[3]
     pixels = bytes((picture.double() * 255 / 16).round().to(torch.uint8).flatten().tolist()).hex()
     value = probe("classify").measure(trained, pixels=pixels)
     for lane, answer in enumerate(value["lanes"]):

@@ -28,7 +28,7 @@ def nets(*lanes: Lane, steps: int = 3) -> Trained:
     training = Training(Experiment(lanes=lanes, steps=steps, lr=0.05, device="cpu"))
     for _ in training.frames():
         pass
-    return restored(training.experiment, training.state(), training.feed, 0)
+    return restored(training.experiment, training.state(), training.batches, 0)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def test_a_worker_that_is_measuring_ends_when_its_input_does(tmp_path: Path) -> 
     first = pipe.receive(worker.stdout)
     assert first is not None and first[0] == b"H"
     before = sum(psutil.Process(worker.pid).cpu_times()[:2])
-    ask = {"folder": str(folder), "probe": "landscape", "turn": 0}
+    ask = {"folder": str(folder), "probe": "landscape", "seed_index": 0}
     options = {"points": 51, "samples": 1500}
     pipe.send_json(worker.stdin, b"C", ask | {"do": "probe", "job": 1, "options": options})
     until(lambda: sum(psutil.Process(worker.pid).cpu_times()[:2]) > before + 1)

@@ -17,7 +17,10 @@ def answers(run: Run, key: str, **options: Any) -> list[dict[str, Any]]:
     """What a probe says of a run, one answer for each seed; kept with the run."""
     owner = manager.current()
     with st.spinner("Measuring …", show_time=True):
-        return [owner.measure(run.id, key, options, turn) for turn in range(run.experiment.seeds)]
+        return [
+            owner.measure(run.id, key, options, seed_index)
+            for seed_index in range(run.experiment.seeds)
+        ]
 
 
 def when_ended(run: Run, key: str, draw: Callable[[Run], None]) -> None:

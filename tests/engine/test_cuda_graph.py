@@ -59,7 +59,7 @@ def made(
 ) -> engine.Training:
     """A training whose module lanes are recorded by `record`, or not at all."""
     training = engine.Training(experiment(**fields))
-    training._captured = record and GraphedSteps(training._alone, training.feed, record)
+    training._captured = record and GraphedSteps(training._alone, training.batches, record)
     return training
 
 
@@ -68,8 +68,8 @@ def exact(training: engine.Training) -> engine.Training:
     for trainer in training._alone:
         trainer.net.double()
         vars(trainer).pop("optimiser", None)  # made anew of these weights
-    single = training.feed.standardise
-    training.feed.standardise = lambda images: single(images).double()  # type: ignore[method-assign]
+    single = training.batches.standardise
+    training.batches.standardise = lambda images: single(images).double()  # type: ignore[method-assign]
     return training
 
 
@@ -120,7 +120,7 @@ def test_nothing_is_given_to_a_recorded_step_but_through_its_tensors() -> None:
         of: GraphedSteps = body.__self__  # type: ignore[attr-defined]
 
         def replay() -> None:
-            held = (of.drawn, of.lr, of.step, of.row, of.table, of.ended)
+            held = (of.indices, of.lr, of.step, of.row, of.table, of.ended)
             weights = [w for p in of.trainers for w in p.net.parameters()]
             addresses.append(tuple(t.data_ptr() for t in (*held, *weights)))
             body()
@@ -155,8 +155,10 @@ def test_a_recorded_step_asks_the_device_for_nothing_and_takes_nothing_from_the_
     fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = made(lanes=[PLAIN, RESNET, DENSENET, HIGHWAY], **fields)
-    feed, nowhere = training.feed, torch.device("meta")
-    feed._noisy = {seed: feed.taught(seed).to(nowhere) for seed in range(feed.experiment.seeds)}
+    feed, nowhere = training.batches, torch.device("meta")
+    feed._noisy = {
+        seed: feed.training_labels(seed).to(nowhere) for seed in range(feed.experiment.seeds)
+    }
     feed.device = nowhere
     for name in ("images", "labels", "mean", "std"):
         setattr(feed, name, getattr(feed, name).to(nowhere))
@@ -362,7 +364,7 @@ def test_held_out_looks_between_replays_leave_no_trace() -> None:
 @gpu
 @needs_cuda
 def test_a_recorded_step_does_not_wait_for_the_device() -> None:
-    fields = {"lanes": [PLAIN, RESNET], "steps": 4 * ROWS, "augment": "both"}  # no maps are drawn
+    fields = {"lanes": [PLAIN, RESNET], "steps": 4 * ROWS, "augment": "both"}  # no maps are indices
     training = engine.Training(experiment(device="cuda", **fields))
     steps = training.steps()
     for _ in range(ROWS + 1):

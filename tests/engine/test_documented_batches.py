@@ -1,0 +1,100 @@
+"""`docs/batches.md` rebuilds every batch: its code is executed as it stands, NumPy alone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.datafiles import cache, splitting
+from skipviz.engine.batches import Batches
+from skipviz.engine.net_trainer import NetTrainer
+from skipviz.engine.training import Training
+
+PAGE = Path(__file__).parents[2] / "docs" / "batches.md"
+CPU = torch.device("cpu")
+DENSE = Lane(family="plain", knobs={"backbone": "dense", "depth": 5, "drop_rate": 0.3})
+
+
+@pytest.fixture(scope="module")
+def page() -> dict[str, Any]:
+    """The functions that the page shows."""
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert "skipviz" not in code and re.findall(r"import (\w+)", code) == ["numpy"]
+    names: dict[str, Any] = {}
+    exec(compile(code, str(PAGE), "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"subset": 20}, {"pool": 2}, {"label_noise": 0.4}]
+    + [{"augment": how, "data": "shapes"} for how in ("crop", "flip", "both")],
+    ids=str,
+)
+def test_the_page_rebuilds_the_batches_of_a_training(
+    fields: dict[str, Any], page: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    learn = NetTrainer.learn
+    monkeypatch.setattr(
+        NetTrainer,
+        "learn",
+        lambda self, x, y, *more: seen.append((x, y)) or learn(self, x, y, *more),
+    )
+    lane = Lane(family="plain", knobs={"backbone": "dense", "depth": 2, "drop_rate": 0.1})
+    of = Experiment(
+        lanes=[lane], steps=25 if "subset" in fields else 3, seed=7, device="cpu", **fields
+    )
+    list(Training(of).frames())
+    images, labels, *_ = cache.arrays(of.data, of.seed)
+    if of.subset:
+        rows = page["subset"](labels, of.subset)
+        images, labels = images[rows], labels[rows]
+    images = page["pooled"](np.asarray(images), of.pool)
+    assert len(seen) == of.steps
+    for step, (x, y) in enumerate(seen):
+        ours, taught = page["batch"](
+            images, labels, step, 7, augment=of.augment, label_noise=of.label_noise
+        )
+        np.testing.assert_allclose(x.numpy(), ours, atol=1e-6)
+        np.testing.assert_array_equal(y.numpy(), taught)
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_the_page_rebuilds_what_is_held_out(seed: int, page: dict[str, Any]) -> None:
+    labels = np.random.default_rng(0).integers(0, 4, 99)
+    for ours, theirs in zip(
+        page["split"](labels, 6, seed), splitting.rows(labels, 6, seed), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+LANES = [DENSE, Lane(family="highway", knobs={"backbone": "fitnet", "depth": 10})]
+
+
+@pytest.mark.parametrize("lane", LANES, ids=lambda lane: lane.family)
+def test_the_page_rebuilds_what_dropout_drops_at_each_step_and_layer(
+    lane: Lane, page: dict[str, Any]
+) -> None:
+    data = "shapes" if lane.family == "highway" else "digits"
+    of = Experiment(lanes=[lane], data=data, batch_size=8, seed=3, device="cpu")
+    trainer, batches = NetTrainer(of, lane, 1, CPU), Batches(of, CPU)
+    kept: list[tuple[nn.Dropout, torch.Tensor, torch.Tensor]] = []
+    for module in trainer.net.modules():
+        if isinstance(module, nn.Dropout):
+            module.register_forward_hook(lambda m, x, y: kept.append((m, x[0].detach(), y)))
+    for step in (0, 4):
+        kept.clear()
+        trainer.learn(*batches.batch(step, trainer.seed), step, False)
+        assert len(kept) >= 2
+        for k, (module, x, y) in enumerate(kept):
+            mask = page["dropout"](tuple(x.shape), module.p, step, 4, k)
+            np.testing.assert_allclose(y.detach().numpy(), x.numpy() * mask, rtol=1e-5)
+            assert module.p / 2 < (mask == 0).mean() < 2 * module.p
