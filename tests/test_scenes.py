@@ -44,7 +44,7 @@ TINY = Scene(
     title="Tiny",
     question="Does a shallow net learn?",
     choices=("yes", "no"),
-    answer=lambda evidence: 0,
+    correct_choice=lambda evidence: 0,
     runs={"main": Experiment(lanes=[Lane(family="plain", knobs=ONE)], steps=30, seeds=2)},
     figures=(Figure("chart", "the loss falls", chart=_curve),),
     expects=(Expectation("The loss is finite", _loss, at_most=10.0, over="every"),),
@@ -148,7 +148,7 @@ def test_a_scene_can_be_performed_drawn_and_told_whatever_came_of_it(key: str) -
     few = {"steps": 4, "seeds": 1, "record_every": 1}
     done = rehearse(scene, {name: run.with_(**few) for name, run in scene.runs.items()})
     assert len(done.verdicts) == len(scene.expects)
-    assert 0 <= scene.answer(done.evidence) < len(scene.choices)
+    assert 0 <= scene.correct_choice(done.evidence) < len(scene.choices)
     assert "{" not in scene.saw.format(**scene.numbers(done.evidence))
     for figure in scene.figures:
         if figure.chart is not None:

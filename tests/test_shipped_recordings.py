@@ -29,7 +29,7 @@ def test_a_recording_is_of_the_scene_as_it_is_and_shows_what_it_expects(key: str
     evidence = recordings.evidence(key, store)
     for expectation in scene.expects:
         assert judge(expectation, evidence).met, f"{key}: {expectation.text}"
-    assert 0 <= scene.answer(evidence) < len(scene.choices)
+    assert 0 <= scene.correct_choice(evidence) < len(scene.choices)
     assert "{" not in scene.saw.format(**scene.numbers(evidence))
     for figure in scene.figures:
         if figure.kind != "live":

@@ -88,6 +88,10 @@ class Lane(_Value):
                 raise SpecError(f"{name} {given}: {of.key} has {right}; leave the knob out")
         return full_settings(self.family, {**self.knobs, **shape})
 
+    def wiring(self, data: str | Dataset | None = None) -> Any:
+        """The net as a drawing, skipviz.core.wiring.Wiring; shapes as `settings` takes them."""
+        return architecture(self.family).wiring(self.settings(data))
+
     def name(self, data: str | Dataset | None = None) -> str:
         """The short name that a legend shows: "ResNet-20"."""
         return architecture(self.family).name(self.settings(data))

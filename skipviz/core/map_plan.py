@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skipviz.core.experiment import Experiment
-from skipviz.core.registry import architecture
 
 MAPS_PER_RUN = 30
 """At most so many maps are recorded in a run, at evenly spaced steps, and one of the last step."""
@@ -64,10 +63,7 @@ def every(experiment: Experiment) -> int:
 
 def pictures(experiment: Experiment) -> list[Picture | None]:
     """For each lane what is drawn of it; None where nothing is."""
-    wirings = [
-        architecture(lane.family).wiring(lane.settings(experiment.dataset))
-        for lane in experiment.lanes
-    ]
+    wirings = [lane.wiring(experiment.dataset) for lane in experiment.lanes]
     found: list[Picture | None] = []
     gated = {gate.unit for wiring in wirings for gate in wiring.gates}
     for lane, wiring in zip(experiment.lanes, wirings, strict=True):

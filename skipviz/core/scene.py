@@ -124,6 +124,11 @@ class Series:
     dashed: bool = False
 
 
+def seed_dots(label: str, values: Sequence[float], family: str, name: str = "") -> Series:
+    """A dot for each seed above one place of the x axis, `label`; `name` stands in the legend."""
+    return Series(name, [label] * len(values), values, family, style="dots")
+
+
 @dataclass(frozen=True)
 class Chart:
     """A picture of numbers that a scene computed from its evidence; `figures` draws it."""
@@ -161,7 +166,7 @@ class Scene:
     """One ready demonstration.
 
     question     asked before anything runs; `choices` are what the room votes for
-    answer       which of the choices this run shows: an index, computed from the run
+    correct_choice   which of the choices this run shows: an index, computed from the run
     runs         experiments by name; "main" is the one that is trained live first
     figures      in the order in which they are shown
     expects      what should show; an expectation that fails is shown as such
@@ -177,7 +182,7 @@ class Scene:
     title: str
     question: str
     choices: tuple[str, ...]
-    answer: Callable[[Evidence], int]
+    correct_choice: Callable[[Evidence], int]
     runs: Mapping[str, Experiment]
     figures: tuple[Figure, ...]
     expects: tuple[Expectation, ...]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from skipviz.engine import ablation
 from skipviz.engine.exact_sums import on_host
-from skipviz.engine.hooks import seen
+from skipviz.engine.hooks import seen, to_json
 from skipviz.engine.trained import Trained
 
 TOLERANCE = 0.1
@@ -178,14 +178,3 @@ def _correlation(x: Tensor, y: Tensor) -> float:
     other -= other.mean()
     scale = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float((one * other).sum()) / scale if scale else math.nan
-
-
-def to_json(value: Any) -> Any:
-    """A number with five digits, lists of them too; None where it is not finite, as in JSON."""
-    if isinstance(value, (Tensor, np.ndarray, np.floating)):
-        value = value.tolist()
-    if isinstance(value, list):
-        return [to_json(each) for each in value]
-    if isinstance(value, float):
-        return float(f"{value:.5g}") if math.isfinite(value) else None
-    return value

@@ -7,10 +7,12 @@ B samples, C channels or features of a signal.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -96,10 +98,15 @@ def after(unit: nn.Module, joined: Tensor) -> Tensor:
     return out
 
 
-def to_json(values: Any) -> Any:
-    """A tensor as nested lists of floats with six digits: what JSON and a picture need."""
+def to_json(values: Any, digits: int = 6) -> Any:
+    """Numbers, lists, arrays and tensors as JSON takes them: floats with so many digits, None for
+    one that is not finite; anything else stays as it is."""
     if isinstance(values, Tensor):
-        values = values.detach().cpu().tolist()
+        values = values.detach().cpu()
+    if isinstance(values, (Tensor, np.ndarray, np.floating)):
+        values = values.tolist()
     if isinstance(values, list):
-        return [to_json(value) for value in values]
-    return float(f"{values:.6g}")
+        return [to_json(value, digits) for value in values]
+    if isinstance(values, float):
+        return float(f"{values:.{digits}g}") if math.isfinite(values) else None
+    return values

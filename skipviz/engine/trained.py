@@ -14,7 +14,6 @@ from torch import nn
 from skipviz.core.declarations import Probe
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
-from skipviz.core.registry import architecture
 from skipviz.core.wiring import Wiring
 from skipviz.engine import device as devices
 from skipviz.engine.batches import Batches
@@ -120,5 +119,5 @@ def restored(
             net
         )  # a checkpoint from the midst of a run has statistics that lag
         nets.append(net.eval())
-        wirings.append(architecture(lane.family).wiring(lane.settings(experiment.dataset)))
+        wirings.append(lane.wiring(experiment.dataset))
     return Trained(experiment, saved["step"], nets, wirings, batches, seed_index)

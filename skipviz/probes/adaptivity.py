@@ -32,7 +32,7 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from skipviz.engine import ablation, exact_sums, gate_stats
+    from skipviz.engine import ablation, exact_sums, gate_stats, hooks
 
     rows = ablation.evenly_spaced_rows(trained, lane, samples, passes=4)
     sums: list[Any] = []
@@ -50,8 +50,8 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
         "base": _scored(trained, lane, rows, []),
         "per_cell": _scored(trained, lane, rows, means),
         "per_layer": _scored(trained, lane, rows, [m.mean().expand_as(m) for m in means]),
-        "smallest": gate_stats.to_json(low),
-        "largest": gate_stats.to_json(high),
+        "smallest": hooks.to_json(low),
+        "largest": hooks.to_json(high),
         "closed": closed,
         "values": values,
     }
@@ -59,10 +59,10 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
 
 def _scored(trained: Trained, lane: int, rows: Any, means: list[Any]) -> dict[str, Any]:
     """Loss and accuracy while every gate says `means`; of no means, as it is."""
-    from skipviz.engine import ablation, gate_stats
+    from skipviz.engine import ablation, hooks
 
     net, gates = trained.nets[lane], trained.wirings[lane].gates
-    hooks = [
+    handles = [
         net.get_submodule(gate.path).register_forward_hook(
             lambda module, args, out, mean=mean: mean.expand_as(out)
         )
@@ -71,9 +71,9 @@ def _scored(trained: Trained, lane: int, rows: Any, means: list[Any]) -> dict[st
     try:
         loss, accuracy = ablation.score(trained, lane, rows)
     finally:
-        for hook in hooks:
+        for hook in handles:
             hook.remove()
-    return {"loss": gate_stats.to_json(loss), "accuracy": gate_stats.to_json(accuracy)}
+    return {"loss": hooks.to_json(loss), "accuracy": hooks.to_json(accuracy)}
 
 
 PROBE = Probe(

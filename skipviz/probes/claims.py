@@ -81,7 +81,7 @@ def _numbers(trained: Trained, start: Trained, lane: int, samples: int) -> dict[
     import numpy as np
     import torch
 
-    from skipviz.engine import ablation, exact_sums, gate_stats
+    from skipviz.engine import ablation, exact_sums, gate_stats, hooks
 
     counted = gate_stats.carried(trained, lane, samples)
     found = {
@@ -98,7 +98,7 @@ def _numbers(trained: Trained, start: Trained, lane: int, samples: int) -> dict[
         for _, ts, _ in gate_stats.passes(trained, lane, rows):
             sums += [exact_sums.on_host(gate_stats.pooled(t)).mean(1).sum() for t in ts]
         means = np.array([exact_sums.on_host(bias).mean() for bias in biases])
-        found["decreased"] = gate_stats.to_json(float((now < before).float().mean()))
+        found["decreased"] = hooks.to_json(float((now < before).float().mean()))
         found["deeper"] = _correlation(np.arange(len(means)), means)
         found["inverse"] = _correlation(means, sums)
     return found
@@ -106,11 +106,11 @@ def _numbers(trained: Trained, start: Trained, lane: int, samples: int) -> dict[
 
 def _correlation(x: Any, y: Any) -> float | None:
     """Pearson's, of two vectors (n,); None where one of them is constant."""
-    from skipviz.engine import gate_stats
+    from skipviz.engine import hooks
 
     x, y = x - x.mean(), y - y.mean()
     scale = float((x**2).sum() ** 0.5 * (y**2).sum() ** 0.5)
-    value = gate_stats.to_json(float((x * y).sum()) / scale) if scale > 1e-12 else None
+    value = hooks.to_json(float((x * y).sum()) / scale) if scale > 1e-12 else None
     return value if value is None else float(value)
 
 

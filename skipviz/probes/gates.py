@@ -43,7 +43,7 @@ def measure(trained: Trained, lane: int, sample: int, when: str, maps: int) -> d
 def _means(trained: Trained, lane: int) -> dict[str, Any]:
     import torch
 
-    from skipviz.engine import ablation, exact_sums, gate_stats
+    from skipviz.engine import ablation, exact_sums, gate_stats, hooks
 
     rows = ablation.evenly_spaced_rows(trained, lane)
     mean: list[Any] = []
@@ -57,29 +57,27 @@ def _means(trained: Trained, lane: int) -> dict[str, Any]:
         "samples": len(rows),
         "of": len(trained.batches.labels),
         "depth": [point.depth for point in _rows(trained, lane, trained.wirings[lane].points)],
-        "bias": gate_stats.to_json(
-            list(map(torch.Tensor.tolist, gate_stats.biases(trained, lane)))
-        ),
-        "mean": gate_stats.to_json([(each / len(rows)).tolist() for each in mean]),
-        "mean_output": gate_stats.to_json([(each / len(rows)).tolist() for each in out]),
+        "bias": hooks.to_json(list(map(torch.Tensor.tolist, gate_stats.biases(trained, lane)))),
+        "mean": hooks.to_json([(each / len(rows)).tolist() for each in mean]),
+        "mean_output": hooks.to_json([(each / len(rows)).tolist() for each in out]),
     }
 
 
 def _one(trained: Trained, lane: int, sample: int, maps: int) -> dict[str, Any]:
     import torch
 
-    from skipviz.engine import gate_stats
+    from skipviz.engine import gate_stats, hooks
 
     row = torch.tensor([sample], device=trained.device)
     _, ts, xs = next(gate_stats.passes(trained, lane, row))
     found = {
-        "sample_gate": gate_stats.to_json([gate_stats.pooled(t)[0].tolist() for t in ts]),
-        "sample_output": gate_stats.to_json(
+        "sample_gate": hooks.to_json([gate_stats.pooled(t)[0].tolist() for t in ts]),
+        "sample_output": hooks.to_json(
             [gate_stats.pooled(x)[0].tolist() for x in _rows(trained, lane, xs)]
         ),
     }
     if maps and ts and ts[0].dim() == 4:
-        found["maps"] = gate_stats.to_json([t[0, :maps].tolist() for t in ts])
+        found["maps"] = hooks.to_json([t[0, :maps].tolist() for t in ts])
     return found
 
 

@@ -87,15 +87,15 @@ def _alone(
     trained: Trained, lane: int, units: list[Lesion], rows: Any, base: float
 ) -> dict[str, Any]:
     """Each unit taken out in turn."""
-    from skipviz.engine import ablation, gate_stats
+    from skipviz.engine import ablation, hooks
 
     losses, accuracies = ablation.ablate_each(trained, lane, units, rows)
     return {
-        "loss": gate_stats.to_json(losses),
-        "accuracy": gate_stats.to_json(accuracies),
-        "mean": gate_stats.to_json(float(accuracies.mean())),
-        "worst": gate_stats.to_json(float(accuracies.min())),
-        "needed": gate_stats.to_json(float((base - accuracies > DROP).mean())),
+        "loss": hooks.to_json(losses),
+        "accuracy": hooks.to_json(accuracies),
+        "mean": hooks.to_json(float(accuracies.mean())),
+        "worst": hooks.to_json(float(accuracies.min())),
+        "needed": hooks.to_json(float((base - accuracies > DROP).mean())),
     }
 
 
@@ -108,14 +108,14 @@ def _half(units: list[Lesion], seed: int) -> list[Lesion]:
 
 
 def _without(trained: Trained, lane: int, units: list[Lesion], rows: Any) -> dict[str, Any]:
-    from skipviz.engine import ablation, gate_stats
+    from skipviz.engine import ablation, hooks
 
     with ablation.without(trained.nets[lane], units):
         loss, accuracy = ablation.score(trained, lane, rows)
     return {
         "depth": [unit.depth for unit in units],
-        "loss": gate_stats.to_json(loss),
-        "accuracy": gate_stats.to_json(accuracy),
+        "loss": hooks.to_json(loss),
+        "accuracy": hooks.to_json(accuracy),
     }
 
 

@@ -85,7 +85,7 @@ def _shown(classes: str, found: list[Any], count: int) -> list[int]:
 
 
 def _said(found: list[Any], shown: list[int], depths: list[int]) -> dict[str, Any]:
-    from skipviz.engine import gate_stats
+    from skipviz.engine import hooks
 
     true = [_spread([layer[:1] for layer in found])]
     null = [_spread([layer[s : s + 1] for layer in found]) for s in range(1, 1 + SHUFFLES)]
@@ -100,8 +100,8 @@ def _said(found: list[Any], shown: list[int], depths: list[int]) -> dict[str, An
         "depth": depths,
         "maps": maps,
         "null": shuffled,
-        "of_classes": {name: gate_stats.to_json(value) for name, value in true[0].items()},
-        "of_null": {name: gate_stats.to_json(value) for name, value in mean.items()},
+        "of_classes": {name: hooks.to_json(value) for name, value in true[0].items()},
+        "of_null": {name: hooks.to_json(value) for name, value in mean.items()},
     }
 
 

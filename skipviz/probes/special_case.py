@@ -48,7 +48,7 @@ def _stackable(wiring: Any) -> bool:
 def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import torch
 
-    from skipviz.engine import ablation, exact_sums, gate_stats
+    from skipviz.engine import ablation, exact_sums, hooks
 
     net, units = trained.nets[lane], trained.wirings[lane].units[1:-1]
     rows = ablation.evenly_spaced_rows(trained, lane, samples)
@@ -71,9 +71,9 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
             "layers": len(units),
             "samples": len(rows),
             "uncoupled": float((whole - residual).abs().max()),
-            "coupled": gate_stats.to_json(_share(halved, bare)),
-            "as_learned": gate_stats.to_json(_share(results["learned"][1], residual)),
-            "log2": gate_stats.to_json(size),
+            "coupled": hooks.to_json(_share(halved, bare)),
+            "as_learned": hooks.to_json(_share(results["learned"][1], residual)),
+            "log2": hooks.to_json(size),
             "same_class": float((classes[0] == classes[1]).float().mean()),
         }
 

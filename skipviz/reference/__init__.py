@@ -16,7 +16,6 @@ from re import fullmatch
 from typing import Any, Literal
 
 from skipviz.core.experiment import Lane
-from skipviz.core.registry import architecture
 
 HERE = Path(__file__).parent
 ORDER = (
@@ -116,7 +115,7 @@ class Counts:
 def counts(lane: str) -> Counts:
     """What the net has that `lane` names: "resnet:depth=20"."""
     made = Lane.from_text(lane)
-    found = architecture(made.family).wiring(made.settings()).describe()
+    found = made.wiring().describe()
     return Counts(found["parameters"], found["parameters_without_norm"], found["multiply_adds"])
 
 

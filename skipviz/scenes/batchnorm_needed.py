@@ -8,7 +8,7 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series
+from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, seed_dots
 
 DEPTH, SIGMOID_DEPTH = 51, 21
 _PRE = DENSE | {"depth": DEPTH, "variant": "full_preact"}
@@ -41,7 +41,7 @@ def _bars(evidence: Evidence) -> Chart:
     series = []
     for name, run, lane, family in _ROWS:
         losses = [min(loss, top) for loss in evidence.final("loss", lane, run)]
-        series.append(Series("", [name] * len(losses), losses, family, "dots"))
+        series.append(seed_dots(name, losses, family))
     names = [name for name, *_ in _ROWS]
     series.append(Series("guessing", names, [guess] * len(names), dashed=True))
     return Chart(
@@ -54,7 +54,7 @@ def _bars(evidence: Evidence) -> Chart:
     )
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     without = min(float(np.median(evidence.final("loss", lane))) for lane in (2, 3))
     return 0 if without > 1.5 else 1
 
@@ -81,7 +81,7 @@ SCENE = Scene(
     title="Is BatchNorm “absolutely necessary”?",
     question="A residual net of 51 layers. Does it train without BatchNorm?",
     choices=("no: BatchNorm is absolutely necessary", "yes, if the branches start small enough"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[

@@ -8,7 +8,17 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, ratio
+from skipviz.core.scene import (
+    Ask,
+    Chart,
+    Evidence,
+    Expectation,
+    Figure,
+    Scene,
+    Series,
+    ratio,
+    seed_dots,
+)
 
 
 def _rms(ask: str, of: str = "of_classes", name: str = "rms") -> Callable[[Evidence], list[float]]:
@@ -38,8 +48,7 @@ def _bars(evidence: Evidence) -> Chart:
         for name, value, (*_, family) in zip(names, values, rows, strict=True)
     ]
     for name, ask, of, _ in rows:
-        dots = _rms(ask, of)(evidence)
-        series.append(Series("", [name] * len(dots), dots, "plain", "dots"))
+        series.append(seed_dots(name, _rms(ask, of)(evidence), "plain"))
     return Chart(
         "How far a class's gates are from the mean of all",
         "",
@@ -49,7 +58,7 @@ def _bars(evidence: Evidence) -> Chart:
     )
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     chance = float(np.median(_OVER_CHANCE(evidence)))
     learned = float(np.median(_OVER_INIT(evidence)))
     return 0 if chance < 1.5 else 1 if learned < 1.5 else 2
@@ -77,7 +86,7 @@ SCENE = Scene(
         "yes, but no more than before training",
         "yes, and training made it so",
     ),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[Lane(family="highway", knobs=DENSE | {"depth": 21, "gate_bias": -1.0})],

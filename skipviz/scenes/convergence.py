@@ -8,7 +8,16 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, curve, steps_to
+from skipviz.core.scene import (
+    Chart,
+    Evidence,
+    Expectation,
+    Figure,
+    Scene,
+    curve,
+    seed_dots,
+    steps_to,
+)
 
 DEPTH = 21
 LEVEL = 0.3
@@ -46,7 +55,7 @@ def _dots(evidence: Evidence) -> Chart:
     series = []
     for lane, (name, family) in enumerate(zip(_NAMES, _FAMILIES, strict=True)):
         steps = [min(step, STEPS) for step in _needed(evidence, lane)]
-        series.append(Series(name, [name] * len(steps), steps, family, style="dots"))
+        series.append(seed_dots(name, steps, family, name))
     return Chart(
         f"Steps until the training loss is below {LEVEL}, at each net's best learning rate",
         "",
@@ -75,7 +84,7 @@ def _curves(evidence: Evidence) -> Chart:
     )  # fmt: skip
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     plain = min(float(np.median(_needed(evidence, lane))) for lane in (0, 1))
     share = plain / float(np.median(_needed(evidence, 2)))
     return 0 if share < 1.3 else 1 if share < 5 else 2
@@ -93,7 +102,7 @@ SCENE = Scene(
     question=f"Four nets of {DEPTH} layers, each at its best learning rate. How much sooner does "
     f"the residual net reach a training loss of {LEVEL} than the better plain one?",
     choices=("about as soon", "in a half to a fifth of the steps", "far sooner still"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         run: Experiment(lanes=_LANES, steps=STEPS, lr=rate, seeds=3) for run, rate in RATES.items()
     },

@@ -77,7 +77,7 @@ def _regularised(evidence: Evidence) -> Chart:
     )
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     quotient = float(np.median(_times(1, 0)(evidence)))
     return 0 if quotient < 0.8 else 1 if quotient <= 1.25 else 2
 
@@ -101,7 +101,7 @@ SCENE = Scene(
     question="The same plain net with 20 and with 56 layers, both with BatchNorm and He's init. "
     "Which has the lower training loss?",
     choices=("the deep one", "both the same", "the shallow one"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(lanes=[*_PLAIN, *_RESIDUAL], **_BUDGET),
         "decay": Experiment(lanes=_PLAIN, **_BUDGET, weight_decay=1e-3),

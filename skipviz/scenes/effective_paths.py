@@ -35,7 +35,7 @@ def _middle(evidence: Evidence) -> list[float]:
     return found
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     middle = float(np.median(_middle(evidence)))
     return 0 if middle < UNITS / 3 else 1 if middle < 2 * UNITS / 3 else 2
 
@@ -60,7 +60,7 @@ SCENE = Scene(
     question=f"A residual net of {UNITS} units is a sum over all ways through or around them. "
     "Through how many units do the paths go that carry most of the gradient?",
     choices=("a third of them or fewer", "about half of them", "nearly all of them"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[

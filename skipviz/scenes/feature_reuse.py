@@ -26,9 +26,7 @@ _RATES = {"sizes": 0.03, "sizes_slow": 0.01}
 
 def _parameters(lane: int) -> int:
     made = _SIZES[lane]
-    counted: int = (
-        architecture(made.family).wiring(made.settings("digits")).describe()["parameters"]
-    )
+    counted: int = made.wiring("digits").describe()["parameters"]
     return counted
 
 
@@ -118,7 +116,7 @@ def _smaller_and_better(evidence: Evidence) -> list[float]:
     return ratio(best(evidence, 1, tuple(_RATES)), best(evidence, 2, tuple(_RATES)))
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     removed = np.median([_block(a)["removed"] for a in evidence.ask("reuse")], axis=0)
     return 0 if int(np.argmax(removed)) == 0 else 2 if int(np.argmax(removed)) > 6 else 1
 
@@ -149,7 +147,7 @@ SCENE = Scene(
     question="In a dense net every layer reads all features made before it. Which of them would it "
     "miss most?",
     choices=("the input's", "those of the first units", "those of the last units"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[Lane(family="densenet", knobs=_NET)], steps=400, lr=0.03, seeds=3

@@ -6,8 +6,16 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.registry import architecture
-from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, best, ratio
+from skipviz.core.scene import (
+    Chart,
+    Evidence,
+    Expectation,
+    Figure,
+    Scene,
+    best,
+    ratio,
+    seed_dots,
+)
 
 DEPTH = 26
 RATES = {"main": 0.1, "middle": 0.03, "slow": 0.01}
@@ -23,10 +31,7 @@ _FAMILIES = ("plain", "resnet", "highway", "densenet")
 
 
 def _parameters() -> list[int]:
-    return [
-        architecture(lane.family).wiring(lane.settings("digits")).describe()["parameters"]
-        for lane in _LANES
-    ]
+    return [lane.wiring("digits").describe()["parameters"] for lane in _LANES]
 
 
 def _finals(evidence: Evidence, lane: int) -> list[float]:
@@ -37,7 +42,7 @@ def _dots(evidence: Evidence) -> Chart:
     series = []
     for lane, (name, family) in enumerate(zip(_NAMES, _FAMILIES, strict=True)):
         finals = _finals(evidence, lane)
-        series.append(Series(name, [name] * len(finals), finals, family, style="dots"))
+        series.append(seed_dots(name, finals, family, name))
     return Chart(
         f"Training loss after {evidence.experiment().steps} steps, {DEPTH} layers, nearly equal"
         " parameters",
@@ -59,7 +64,7 @@ def _spread(evidence: Evidence) -> list[float]:
     return ratio(_worst_skip(evidence), low)
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     return int(np.argmin([np.median(_finals(evidence, lane)) for lane in range(4)]))
 
 
@@ -76,7 +81,7 @@ SCENE = Scene(
     question=f"Plain, residual, highway and dense, {DEPTH} layers each, with nearly the same "
     "number of parameters. Which ends with the lowest training loss?",
     choices=("plain", "residual", "highway", "dense"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         run: Experiment(lanes=_LANES, steps=400, lr=rate, seeds=3) for run, rate in RATES.items()
     },

@@ -77,7 +77,7 @@ def _he_init(evidence: Evidence) -> Chart:
     )  # fmt: skip
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     lost = float(np.median(_lost(0)(evidence)))
     return 0 if lost < 2 else 1 if lost < 6 else 2 if lost < 12 else 3
 
@@ -106,7 +106,7 @@ SCENE = Scene(
         "millions or billions of times",
         "more than a million million times",
     ),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[Lane(family=family, knobs=_DEEP) for family in _FAMILIES],

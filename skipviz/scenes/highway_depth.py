@@ -52,7 +52,7 @@ def _fig1(evidence: Evidence) -> Chart:
     )
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     plain, highway = (
         float(np.median(_deepest(run, 3)(evidence))) / _guess(evidence) for run in ("plain", "main")
     )
@@ -78,7 +78,7 @@ SCENE = Scene(
     question="The same layers without and with gates, 10 to 100 of them. Which of them still "
     "train at 100 layers?",
     choices=("only the highway net", "both", "neither"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(lanes=_lanes("highway", DEPTHS, gate_bias=-4.0), lr=0.3, **_BUDGET),
         "plain": Experiment(lanes=_lanes("plain", DEPTHS), lr=0.03, **_BUDGET),

@@ -49,7 +49,7 @@ def _losses(evidence: Evidence) -> Chart:
     )
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     return 0 if float(np.median(_asked("difference")(evidence))) < 1e-3 else 1
 
 
@@ -73,7 +73,7 @@ SCENE = Scene(
     question="We train a plain net, then insert 15 layers that do nothing: W = 1, b = 0. What "
     "happens to its training error?",
     choices=("nothing at all", "it gets a little worse", "the net is destroyed"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[Lane(family="plain", knobs=_HE | {"depth": DEPTH})],

@@ -60,7 +60,7 @@ def _bars(evidence: Evidence) -> Chart:
     return Chart("Accuracy after a lesion", "net", "accuracy on training samples", series)
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     plain = float(np.median(_kept(_one, _PLAIN)(evidence))) < 0.6
     residual = float(np.median(_kept(_one, _RESIDUAL)(evidence))) < 0.6
     return 0 if plain and residual else 1 if plain else 2
@@ -89,7 +89,7 @@ SCENE = Scene(
         "nothing in the plain net, nearly all in the residual one",
         "nearly all in both",
     ),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[

@@ -8,7 +8,16 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, ratio
+from skipviz.core.scene import (
+    Ask,
+    Chart,
+    Evidence,
+    Expectation,
+    Figure,
+    Scene,
+    ratio,
+    seed_dots,
+)
 
 DEPTH = 21
 _DEEP = DENSE | {"depth": DEPTH}
@@ -30,7 +39,7 @@ def _bars(evidence: Evidence) -> Chart:
     series = []
     for lane, (name, family) in enumerate(zip(_NAMES, _FAMILIES, strict=True)):
         values = _read(lane, "worse")(evidence)
-        series.append(Series(name, [name] * len(values), values, family, style="dots"))
+        series.append(seed_dots(name, values, family, name))
     return Chart(
         "Share of the plane on which the net is worse than guessing",
         "",
@@ -40,7 +49,7 @@ def _bars(evidence: Evidence) -> Chart:
     )
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     plain = min(float(np.median(_read(lane, "worse")(evidence))) for lane in (_RELU, _TANH))
     residual = float(np.median(_read(_RESIDUAL, "worse")(evidence)))
     return 0 if residual < plain - 0.1 else 2 if residual > plain + 0.1 else 1
@@ -63,7 +72,7 @@ SCENE = Scene(
         "they are about the same",
         "the plain nets sit in wider valleys",
     ),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[

@@ -59,7 +59,7 @@ def _bars(evidence: Evidence) -> Chart:
     )  # fmt: skip
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     median = [float(np.median(each)) for each in _finals(evidence)]
     return (0, 0, 1, 2, 2)[int(np.argmin(median))] if max(median) > 2 * min(median) else 3
 
@@ -79,7 +79,7 @@ SCENE = Scene(
         "an order that puts something on the shortcut's way",
         "it makes no difference",
     ),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[Lane(family="resnet", knobs=_DEEP | {"variant": v}) for v in _MAIN],

@@ -81,7 +81,7 @@ def _worth(evidence: Evidence) -> list[float]:
     return [a["base"]["accuracy"] - a["per_cell"]["accuracy"] for a in answers]
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     """The setting whose training loss ends nearest to the ResNet's."""
     resnet = np.array(evidence.final("loss", 1))
     settings = (evidence.final("loss", 0), _at(0.5)(evidence), _at(0.02)(evidence))
@@ -103,7 +103,7 @@ SCENE = Scene(
     title="ResNet as a special highway net",
     question="y = H·T + x·C. Which setting of the gates makes a highway net the ResNet?",
     choices=("T = 1 and C = 1", "T = 0.5, C = 0.5", "T near 0, C near 1"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[

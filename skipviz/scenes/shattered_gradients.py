@@ -8,7 +8,7 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
+from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, seed_dots
 
 DEPTH = 25
 SCALE = 0.1
@@ -42,7 +42,7 @@ def _dots(evidence: Evidence) -> Chart:
     for lane, name in enumerate(_NAMES):
         values = _neighbours(lane)(evidence)
         family = "plain" if lane < _RESIDUAL else "resnet"
-        series.append(Series(name, [name] * len(values), values, family, style="dots"))
+        series.append(seed_dots(name, values, family, name))
     return Chart(
         "How alike are the gradients at neighbouring points?",
         "",
@@ -52,7 +52,7 @@ def _dots(evidence: Evidence) -> Chart:
     )
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     plain, norm, whole, scaled = (float(np.median(_neighbours(i)(evidence))) for i in range(4))
     return 1 if norm < 0.3 and norm < plain and whole < scaled else 0 if whole > 0.6 else 2
 
@@ -73,7 +73,7 @@ SCENE = Scene(
         "no, only with small branches",
         "nothing shatters here",
     ),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[

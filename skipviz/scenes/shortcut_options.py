@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
-from skipviz.core.registry import architecture
-from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, ratio
+from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, ratio, seed_dots
 
 DEPTH = 20
 _NET = {"backbone": "cifar", "depth": DEPTH}
@@ -21,7 +20,7 @@ _NAMES = ("A: zeros appended", "B: projected where the size changes", "C: projec
 
 def _counts(lane: int) -> dict[str, int]:
     made = _LANES[lane]
-    counted: dict[str, int] = architecture(made.family).wiring(made.settings("digits")).describe()
+    counted: dict[str, int] = made.wiring("digits").describe()
     return counted
 
 
@@ -44,8 +43,8 @@ def _dots(evidence: Evidence) -> Chart:
     for name, finals, family in zip(
         _NAMES, _finals(evidence), ("resnet",) * 3 + ("plain",), strict=True
     ):
-        series.append(Series(name, [name[0] if family == "resnet" else "plain"] * len(finals),
-                             finals, family, style="dots"))  # fmt: skip
+        label = name[0] if family == "resnet" else "plain"
+        series.append(seed_dots(label, finals, family, name))
     return Chart("Training loss at the end", "shortcut", "training loss (nats)", series,
                  log_y=True, note="one dot a seed")  # fmt: skip
 
@@ -66,7 +65,7 @@ def _costs(evidence: Evidence) -> Chart:
     )  # fmt: skip
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     *options, _ = (float(np.median(finals)) for finals in _finals(evidence))
     spread = max(options) / min(options)
     return 0 if spread < 3 else 1 + int(np.argmin(options) == 0)
@@ -87,7 +86,7 @@ SCENE = Scene(
     question="Where the size changes, a shortcut can append zeros (A) or project (B); it can also "
     "project everywhere (C). How much does the choice matter?",
     choices=("little: any shortcut will do", "projections are far better", "zeros are far better"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={"main": Experiment(lanes=_LANES, steps=60, lr=0.05, seeds=3)},
     figures=(
         Figure("live", "three kinds of shortcut, and none", panels=("loss",)),

@@ -43,7 +43,7 @@ def _ends(evidence: Evidence) -> Chart:
     )
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     """Whether Adam got the plain net below half of guessing."""
     return 0 if float(np.median(evidence.final("loss", 0, "adam"))) < 1.15 else 1
 
@@ -61,7 +61,7 @@ SCENE = Scene(
     question="A plain net of sigmoid layers does not move from guessing. Can a better optimiser, "
     "Adam, save it?",
     choices=("yes", "no"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[

@@ -57,7 +57,7 @@ def _bars(evidence: Evidence) -> Chart:
     )
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     before = _middle(_carried("carried", _SHUT, "init", "stripes")(evidence))
     after = _middle(_carried("carried", _SHUT, "now", "stripes")(evidence))
     return 0 if before < after / 2 else 1
@@ -82,7 +82,7 @@ SCENE = Scene(
     question="In the outputs of a trained highway net most cells run through many layers "
     "unchanged: stripes. Who put them there?",
     choices=("training did", "they were there before training"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[

@@ -88,7 +88,7 @@ def _trajectory(evidence: Evidence) -> Chart:
     )
 
 
-def _answer(evidence: Evidence) -> int:
+def _correct_choice(evidence: Evidence) -> int:
     risen = float(np.median(_risen(1)(evidence)))
     return 0 if risen < -1 else 1 if risen <= 1 else 2
 
@@ -111,7 +111,7 @@ SCENE = Scene(
     question="The 56-layer plain net with BatchNorm trains badly. Its gradient at the first layer, "
     "compared with the last, is …?",
     choices=("much smaller: it vanishes", "about as large: healthy", "much larger: it explodes"),
-    answer=_answer,
+    correct_choice=_correct_choice,
     runs={
         "main": Experiment(
             lanes=[

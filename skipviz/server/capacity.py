@@ -8,7 +8,6 @@ import psutil
 
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
-from skipviz.core.registry import architecture
 
 _FLOAT = 4
 _BASE = 300 * 2**20
@@ -24,7 +23,7 @@ def needed_bytes(experiment: Experiment) -> int:
     copies = 4 if experiment.optimiser in ("adam", "adamw") else 3
     total = 0
     for lane in experiment.lanes:
-        counts = architecture(lane.family).wiring(lane.settings(experiment.dataset)).describe()
+        counts = lane.wiring(experiment.dataset).describe()
         weights = counts["parameters"] * _FLOAT * copies * experiment.seeds
         activations = counts["activation_bytes"] * experiment.batch_size
         total += weights + 2 * activations

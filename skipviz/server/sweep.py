@@ -21,7 +21,6 @@ import numpy as np
 from skipviz.core import final
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
-from skipviz.core.registry import architecture
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
 from skipviz.store.store import write_json
@@ -37,7 +36,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 def cost(experiment: Experiment) -> int:
     """Multiply-adds of the whole training, roughly: what decides which run comes first."""
     of = experiment.dataset
-    nets = (architecture(lane.family).wiring(lane.settings(of)) for lane in experiment.lanes)
+    nets = (lane.wiring(of) for lane in experiment.lanes)
     a_sample = sum(unit.body.multiply_adds for net in nets for unit in net.units)
     return a_sample * experiment.steps * experiment.batch_size * experiment.seeds
 

@@ -6,7 +6,6 @@ from collections import Counter
 
 from skipviz.core.experiment import Experiment
 from skipviz.core.map_plan import pictures
-from skipviz.core.registry import architecture
 from skipviz.store.frame_log import LaneAxes
 
 
@@ -33,7 +32,7 @@ def lane_axes(experiment: Experiment) -> list[LaneAxes]:
     named = zip(experiment.lanes, labels(experiment), families(experiment), strict=True)
     drawn = pictures(experiment)
     for (lane, label, family), picture in zip(named, drawn, strict=True):
-        wiring = architecture(lane.family).wiring(lane.settings(experiment.dataset))
+        wiring = lane.wiring(experiment.dataset)
         made.append(
             LaneAxes(
                 label=label,

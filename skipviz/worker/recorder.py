@@ -136,5 +136,5 @@ def _same(
     for of_kept, of_full in zip(*verdicts, strict=True):
         if of_kept.met != of_full.met:
             raise SpecError(f"recording: what is kept changes a verdict: {of_full.text}")
-    if scene.answer(kept) != scene.answer(full):
+    if scene.correct_choice(kept) != scene.correct_choice(full):
         raise SpecError("recording: what is kept changes the answer of the scene's question")

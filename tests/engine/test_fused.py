@@ -15,7 +15,6 @@ import torch
 
 from skipviz.cli import doctor
 from skipviz.core.experiment import Experiment, Lane
-from skipviz.core.registry import architecture
 from skipviz.engine import fused
 from skipviz.engine.batches import Batches
 from skipviz.engine.fused import build
@@ -56,7 +55,7 @@ def experiment(family: str, batch_size: int = 32, **knobs: Any) -> Experiment:
 
 def made(kind: Any, chosen: Experiment, dtype: torch.dtype = torch.float32) -> Any:
     shapes = [shape_of(lane, chosen) for lane in chosen.lanes]
-    wirings = [architecture(x.family).wiring(x.settings(chosen.dataset)) for x in chosen.lanes]
+    wirings = [x.wiring(chosen.dataset) for x in chosen.lanes]
     nets = [make_net(lane, chosen.dataset, 0).to(dtype) for lane in chosen.lanes]
     return kind(chosen, nets, wirings, shapes)
 

@@ -10,7 +10,6 @@ import torch
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.fields import FIELDS
-from skipviz.core.registry import architecture
 from skipviz.engine.batches import Batches
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
@@ -56,7 +55,7 @@ def reference(experiment: Experiment, lane: Lane, steps: int) -> tuple[np.ndarra
     """The readings of every step and the net, by autograd through the reference module."""
     feed = Batches(experiment, torch.device("cpu"))
     net = make_net(lane, experiment.dataset, experiment.seed).double()
-    wiring = architecture(lane.family).wiring(lane.settings(experiment.dataset))
+    wiring = lane.wiring(experiment.dataset)
     instruments = Instruments(net, wiring)
     update = optimiser(experiment, list(net.parameters()))
     rows = []
@@ -100,10 +99,7 @@ def compare(experiment: Experiment) -> np.ndarray:
     shapes = [shape_of(lane, experiment) for lane in experiment.lanes]
     assert all(shape is not None for shape in shapes)
     nets = [make_net(lane, experiment.dataset, 0).double() for lane in experiment.lanes]
-    wirings = [
-        architecture(lane.family).wiring(lane.settings(experiment.dataset))
-        for lane in experiment.lanes
-    ]
+    wirings = [lane.wiring(experiment.dataset) for lane in experiment.lanes]
     stack = Stack(experiment, nets, wirings, [shape for shape in shapes if shape])
     feed = Batches(experiment, torch.device("cpu"))
     rows = []

@@ -10,7 +10,6 @@ import streamlit as st
 from skipviz import graphs
 from skipviz.core.experiment import Lane, twin
 from skipviz.core.knob import SpecError
-from skipviz.core.registry import architecture
 from skipviz.core.wiring import Wiring
 from skipviz.figures import theme
 from skipviz.ui.architecture.graph import graph
@@ -41,7 +40,7 @@ class State:
 @lru_cache(maxsize=64)
 def wired(lane: Lane) -> Wiring:
     """The net's wiring: one for all who look at the same net."""
-    made: Wiring = architecture(lane.family).wiring(lane.settings())
+    made: Wiring = lane.wiring()
     return made
 
 

@@ -136,6 +136,6 @@ def counts(lane: Lane, label: str, data: Dataset) -> None:
 
 def drawing(lane: Lane, label: str, data: Dataset) -> None:
     """A lane's block graph: the net with its repeats collapsed, and one unit in full."""
-    wiring = architecture(lane.family).wiring(lane.settings(data))
+    wiring = lane.wiring(data)
     dot = graphs.net(wiring, dark=is_dark())
     st.graphviz_chart(dot, width="stretch", height=540, alt=f"Block graph of {label}")

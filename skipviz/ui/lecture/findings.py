@@ -33,7 +33,7 @@ def found(scene: Scene, evidence: Gathered) -> Findings:
     """Measures what the scene promises; SpecError where a run or an answer is missing."""
     verdicts = tuple(judge(expectation, evidence) for expectation in scene.expects)
     numbers = {name: written(value) for name, value in scene.numbers(evidence).items()}
-    return Findings(scene.saw.format(**numbers), verdicts, scene.answer(evidence))
+    return Findings(scene.saw.format(**numbers), verdicts, scene.correct_choice(evidence))
 
 
 def written(value: float | int | str) -> str:
