@@ -16,6 +16,9 @@ MAPS_PER_RUN = 30
 FEWEST_STEPS = 5
 """Between two maps."""
 
+LONG_WAIT = 100
+"""Steps between two maps from which on some more are recorded before the second one."""
+
 MOST_SAMPLES = 10
 MOST_CELLS = 25_000
 """Cells of all units and samples of a lane together: very large nets show fewer samples."""
@@ -59,6 +62,17 @@ class Picture:
 def every(experiment: Experiment) -> int:
     """How many steps lie between two maps."""
     return max(FEWEST_STEPS, -(-experiment.steps // MAPS_PER_RUN))
+
+
+def belongs(experiment: Experiment, step: int) -> bool:
+    """Does a recorded step have maps? Those at even distances; in a long run also, before the
+    second of them, at distances that double: most happens early, and nobody waits for minutes."""
+    wait, between = every(experiment), experiment.record_every
+    early = LONG_WAIT <= wait and step < wait and step >= 10 * between
+    if early:
+        number = step // (10 * between)
+        return step % (10 * between) == 0 and number & (number - 1) == 0
+    return step % wait < between
 
 
 def pictures(experiment: Experiment) -> list[Picture | None]:

@@ -1,4 +1,4 @@
-"""Gates and outputs cell by cell: recorded at evenly spaced steps, as `pictured` says.
+"""Gates and outputs cell by cell: recorded at the steps that `map_plan` says.
 
 K samples, M samples that the mean is taken over, U units, C cells.
 """
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from skipviz.core.experiment import Experiment
-from skipviz.core.map_plan import MAPS_PER_RUN, Picture, Place, every, pictures
+from skipviz.core.map_plan import MAPS_PER_RUN, Picture, Place, belongs, pictures
 from skipviz.datafiles.class_samples import firsts, spread
 from skipviz.engine.batches import Batches
 
@@ -74,7 +74,7 @@ class Maps:
         the first step of each has some."""
         experiment = self.experiment
         if not experiment.seconds:
-            return last or step % every(experiment) < experiment.record_every
+            return last or belongs(experiment, step)
         before, self._part = self._part, int(MAPS_PER_RUN * spent_s / experiment.seconds)
         return last or self._part > before
 

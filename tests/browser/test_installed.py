@@ -19,7 +19,7 @@ from tests.browser.serving import ROOT, Server, free_port, running
 
 WAIT_MS = 300_000  # a first start: torch is loaded, the kernel compiled
 LANE = "resnet:backbone=dense,depth=10"
-TEXT, ACCENT = "rgb(22, 32, 42)", "rgb(0, 114, 178)"  # .streamlit/config.toml: #16202A, #0072B2
+TEXT, ACCENT = "rgb(22, 32, 42)", "rgb(20, 98, 159)"  # config.toml: #16202A; style.css: #14629F
 
 
 def _run(*words: str, cwd: Path) -> str:

@@ -208,6 +208,13 @@ def test_maps_are_spread_evenly_and_the_last_step_has_some(steps: int, record_ev
     assert max(np.diff(due), default=0) <= every(of) + record_every
 
 
+def test_a_long_run_shows_maps_early() -> None:
+    of = experiment(False, steps=200_000, record_every=2)
+    maps = Maps(of, engine.Training(of).batches)
+    due = [s for s in range(0, 14_000, 2) if maps.due(s, False, 0.0)]
+    assert due == [0, 20, 40, 80, 160, 320, 640, 1280, 2560, 5120, 6668, 13334]
+
+
 def test_a_budget_of_seconds_is_divided_into_as_many_parts() -> None:
     of = experiment(False, steps=10_000, seconds=10)
     maps = Maps(of, engine.Training(of).batches)
