@@ -12,7 +12,12 @@ Torch is loaded only when something here needs it:
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skipviz.engine import Frame, train
+    from skipviz.models import build
+    from skipviz.spec import Experiment, Lane, SpecError
 
 __version__ = "0.1.0"
 
