@@ -15,9 +15,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skipviz.engine import Frame, train
+    from skipviz.core.experiment import Experiment, Lane
+    from skipviz.core.frame import Frame
+    from skipviz.core.knob import SpecError
+    from skipviz.engine import train
     from skipviz.models import build
-    from skipviz.spec import Experiment, Lane, SpecError
 
 __version__ = "0.1.0"
 

@@ -13,7 +13,7 @@ import yaml
 from hatchling.builders.wheel import WheelBuilder
 
 import skipviz
-from skipviz.cli import grammar
+from skipviz.cli.main import grammar
 
 ROOT = Path(__file__).parent.parent
 DOCS = sorted(ROOT.glob("docs/*.md"))

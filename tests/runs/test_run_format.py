@@ -3,14 +3,11 @@ reads one without skipviz."""
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -18,12 +15,11 @@ import pytest
 import torch
 
 import skipviz
-from skipviz.datafiles import places
-from skipviz.runs.columns import MAPS
-from skipviz.runs.store import STATES, Store
-from skipviz.runs.worker.control import Control
-from skipviz.runs.worker.session import Session
-from skipviz.spec import Experiment, Lane
+from skipviz.core import places
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.store.frame_schema import MAPS
+from skipviz.store.store import STATES, Store
+from tests.runs.test_late_frames import session
 
 PAGE = (Path(__file__).parents[2] / "docs" / "run_format.md").read_text(encoding="utf-8")
 DENSE = {"backbone": "dense", "depth": 4, "width": 8}
@@ -41,11 +37,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that has everything, made by the worker's own code."""
     store = Store(tmp_path_factory.mktemp("runs"))
     run_id = store.new_id()
-    order = {"run": run_id, "experiment": EXPERIMENT.to_json(), "resume": False}
-    order |= {"folder": str(store.create(run_id, EXPERIMENT)), "control": Control()}
-    orders: Any = SimpleNamespace(gone=threading.Event())
-    Session(order, orders, io.BytesIO()).run()
-    return store.folder(run_id)
+    folder = store.create(run_id, EXPERIMENT)
+    fields = {name: getattr(EXPERIMENT, name) for name in Experiment.model_fields}
+    begun = session(folder, **fields)
+    begun.resumes = False
+    begun.run()
+    return folder
 
 
 def _section(title: str) -> str:
