@@ -134,11 +134,13 @@ def _prepare(args: argparse.Namespace, tell: Any) -> None:
         tell(key=args.what, text=f"{args.what}: here; {lacking}")
         return
     tell(stage="linear")
-    found = cache.linear(args.what)
-    if found is None:
-        found = linear.fit(args.what)
-        cache.keep_linear(args.what, found)
-    text = f"{args.what}: here; a linear model misses {found['error']:.1%} of the held-out images"
+    yardstick = cache.linear(args.what)
+    if yardstick is None:
+        yardstick = linear.fit(args.what)
+        cache.keep_linear(args.what, yardstick)
+    text = (
+        f"{args.what}: here; a linear model misses {yardstick['error']:.1%} of the held-out images"
+    )
     tell(key=args.what, text=text)
 
 

@@ -47,16 +47,16 @@ def _python() -> Finding:
 
 def _packages() -> Finding:
     needed = ("streamlit", "plotly", "graphviz", "pydantic", "pyarrow", "psutil")
-    found, missing = [], []
+    versions, missing = [], []
     for name in needed:
         try:
-            found.append(f"{name} {version(name)}")
+            versions.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
     if missing:
         fix = f"missing: {', '.join(missing)}; {packages.how()}"
         return Finding("Packages", False, fix)
-    return Finding("Packages", True, ", ".join(found))
+    return Finding("Packages", True, ", ".join(versions))
 
 
 def _pair() -> Finding:

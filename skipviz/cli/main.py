@@ -37,12 +37,12 @@ def families(args: argparse.Namespace) -> int:
     """Lists every family with its formula and knobs."""
     table = {
         key: {
-            "title": found.title,
-            "formula": found.formula,
-            "paper": found.paper,
-            "knobs": {knob.name: knob.allowed() for knob in found.knobs if not knob.hidden},
+            "title": declared.title,
+            "formula": declared.formula,
+            "paper": declared.paper,
+            "knobs": {knob.name: knob.allowed() for knob in declared.knobs if not knob.hidden},
         }
-        for key, found in registry.architectures().items()
+        for key, declared in registry.architectures().items()
     }
     if args.json:
         print(dumps({"families": table}))
@@ -72,12 +72,12 @@ def describe(args: argparse.Namespace) -> int:
     knobs = _knobs(args.knobs)
     settings = full_settings(args.family, knobs)
     refuse_idle(args.family, knobs)
-    found = architecture(args.family)
-    counts = found.wiring(settings).describe()
+    declared = architecture(args.family)
+    counts = declared.wiring(settings).describe()
     if args.json:
-        print(dumps({"name": found.name(settings), "settings": settings, **counts}))
+        print(dumps({"name": declared.name(settings), "settings": settings, **counts}))
         return 0
-    print(found.name(settings))
+    print(declared.name(settings))
     for name, value in counts.items():
         shown = f"{value:,}" if isinstance(value, int) else value
         print(f"  {name.replace('_', ' '):28} {shown}")
@@ -145,13 +145,13 @@ def bench(args: argparse.Namespace) -> int:
     """Runs a benchmark and compares it with its goals; status 1 where one is missed."""
     packages.check("a benchmark")
     home = places.shipped() / "benchmarks"
-    found = [
+    folders = [
         path.stem
         for path in sorted(home.glob("*.py"))
         if "__main__" in path.read_text(encoding="utf-8")
     ]
-    if args.key not in found:
-        there = f"must be one of {', '.join(found)}" if found else f"there is no folder {home}"
+    if args.key not in folders:
+        there = f"must be one of {', '.join(folders)}" if folders else f"there is no folder {home}"
         raise SpecError(f"bench '{args.key}': {there}")
     words = [word for word in ("--json", "--quick") if getattr(args, word[2:])]
     words += ["--cases", args.cases] if args.cases else []

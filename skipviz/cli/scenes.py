@@ -52,19 +52,19 @@ def scene(args: argparse.Namespace) -> int:
     """Trains lecture scenes and compares what they expect with what showed."""
     if args.attended:
         threading.Thread(target=_leave_with, args=(args.attended,), daemon=True).start()
-    found = _known(args.keys)
+    scenes = _known(args.keys)
     if args.recorded and (args.all or args.seeds is not None or args.first_seed is not None):
         raise SpecError("scene: --recorded trains nothing; name scenes, and leave the seeds out")
     if args.all and args.keys:
         raise SpecError("scene: name scenes or say --all, not both")
     if not args.all and not args.keys:
-        return _listed(found, args.json)
-    keys = list(found) if args.all else args.keys
+        return _listed(scenes, args.json)
+    keys = list(scenes) if args.all else args.keys
     if not args.recorded:
         packages.check()
     for key in keys:
         with_seeds(
-            found[key], args.seeds, args.first_seed
+            scenes[key], args.seeds, args.first_seed
         )  # a wrong seed is said before hours are spent
     began = time.monotonic()
     results = []
@@ -87,10 +87,10 @@ def scene(args: argparse.Namespace) -> int:
 
 def record(args: argparse.Namespace) -> int:
     """Trains lecture scenes and keeps what can be shown of them in assets/recordings."""
-    found = _known(args.keys)
+    scenes = _known(args.keys)
     places.check_recordings_are_ours()
     for key in args.keys:
-        with_seeds(found[key], args.seeds)
+        with_seeds(scenes[key], args.seeds)
     packages.check("recording")
     from skipviz.worker.recorder import record as keep
 
@@ -111,21 +111,21 @@ def record(args: argparse.Namespace) -> int:
 
 def _known(keys: Sequence[str]) -> dict[str, Scene]:
     """All scenes; SpecError where one of the keys is none of them."""
-    found = registry.scenes()
-    unknown = next((key for key in keys if key not in found), None)
+    scenes = registry.scenes()
+    unknown = next((key for key in keys if key not in scenes), None)
     if unknown is not None:
-        known = ", ".join(found) or "none"
+        known = ", ".join(scenes) or "none"
         raise SpecError(f"scene {show(unknown)}: there is no such scene; there is {known}")
-    return found
+    return scenes
 
 
-def _listed(found: dict[str, Scene], as_json: bool) -> int:
+def _listed(scenes: dict[str, Scene], as_json: bool) -> int:
     """Which scenes there are."""
     if as_json:
-        rows = [{"key": k, "title": s.title, "question": s.question} for k, s in found.items()]
+        rows = [{"key": k, "title": s.title, "question": s.question} for k, s in scenes.items()]
         print(dumps({"known": rows}))
         return 0
-    for key, each in found.items():
+    for key, each in scenes.items():
         print(f"{key:22} {each.title}: {each.question}")
     return 0
 
@@ -177,8 +177,8 @@ def _in_turn(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str
 
 def _at_once(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Each scene in a process of its own, the longest first, as they end."""
-    found = registry.scenes()
-    longest = sorted(keys, key=lambda key: -found[key].seconds)
+    scenes = registry.scenes()
+    longest = sorted(keys, key=lambda key: -scenes[key].seconds)
     cores = _cores()
     with ThreadPoolExecutor(len(cores), initializer=_settle, initargs=(cores,)) as pool:
         waiting = [pool.submit(_child, key, args.seeds, args.first_seed) for key in longest]

@@ -78,7 +78,7 @@ def belongs(experiment: Experiment, step: int) -> bool:
 def pictures(experiment: Experiment) -> list[Picture | None]:
     """For each lane what is drawn of it; None where nothing is."""
     wirings = [lane.wiring(experiment.dataset) for lane in experiment.lanes]
-    found: list[Picture | None] = []
+    plans: list[Picture | None] = []
     gated = {gate.unit for wiring in wirings for gate in wiring.gates}
     for lane, wiring in zip(experiment.lanes, wirings, strict=True):
         gates = {gate.unit: gate.path for gate in wiring.gates}
@@ -91,16 +91,16 @@ def pictures(experiment: Experiment) -> list[Picture | None]:
             if point.path in shown
         )
         if not units:
-            found.append(None)
+            plans.append(None)
             continue
         room = MOST_CELLS // (len(units) * max(unit.cells for unit in units))
         samples = max(1, min(MOST_SAMPLES, experiment.dataset.num_classes, room))
         if not gates:
-            found.append(Picture(units, samples))
+            plans.append(Picture(units, samples))
             continue
         settings = lane.settings(experiment.dataset)
         learned = settings["gate"] == "learned"
-        found.append(
+        plans.append(
             Picture(
                 units,
                 samples,
@@ -108,4 +108,4 @@ def pictures(experiment: Experiment) -> list[Picture | None]:
                 bias=float(settings["gate_bias"]) if learned else None,
             )
         )
-    return found
+    return plans

@@ -280,16 +280,16 @@ def steps_to(
     """The first step at which the mean loss of the last `window` recorded steps is below `level`,
     of each seed; infinity where it never is."""
     loss, steps = evidence.history("loss", lane, run)[:, :, 0], evidence.steps(run)
-    found = []
+    first_steps = []
     for each in loss.T:
         sums = np.convolve(np.nan_to_num(each, nan=np.inf, posinf=1e30), np.ones(window), "valid")
         below = np.flatnonzero(sums / window < level)
-        found.append(float(steps[below[0] + window - 1]) if len(below) else float("inf"))
-    return found
+        first_steps.append(float(steps[below[0] + window - 1]) if len(below) else float("inf"))
+    return first_steps
 
 
 def best(evidence: Evidence, lane: int, runs: Sequence[str]) -> list[float]:
     """The final training losses of a lane in that of several runs in which their median is lowest:
     each net at its own best learning rate."""
-    found = [evidence.final("loss", lane, run) for run in runs]
-    return min(found, key=lambda losses: float(np.median(losses)))
+    losses_of_runs = [evidence.final("loss", lane, run) for run in runs]
+    return min(losses_of_runs, key=lambda losses: float(np.median(losses)))

@@ -54,9 +54,9 @@ def arrays(key: str, seed: int = 0) -> Arrays:
 
 def _whole(key: str, declared: Dataset) -> Arrays:
     """The arrays as they are kept."""
-    found = mapped(key)
-    if found is not None:
-        return found
+    arrays_in_cache = mapped(key)
+    if arrays_in_cache is not None:
+        return arrays_in_cache
     loaded = checked(key, declared, declared.load())
     try:
         with places.disk_errors(places.cache()):
@@ -166,8 +166,8 @@ def _entries(key: str) -> list[Path]:
     """Every whole entry of a set, of whatever fingerprint."""
     home = _home()
     pattern = re.compile(re.escape(key) + r"-[0-9a-f]{16}")
-    found = home.iterdir() if home.is_dir() else iter(())
-    return [p for p in found if pattern.fullmatch(p.name) and (p / "about.json").is_file()]
+    folders = home.iterdir() if home.is_dir() else iter(())
+    return [p for p in folders if pattern.fullmatch(p.name) and (p / "about.json").is_file()]
 
 
 def _fingerprint(key: str, declared: Dataset) -> str:
@@ -176,9 +176,9 @@ def _fingerprint(key: str, declared: Dataset) -> str:
     if source:
         shipped = (Path(source), Path(source).with_suffix(".npz"))
         parts += [hashlib.sha256(p.read_bytes()).hexdigest() for p in shipped if p.is_file()]
-    found = find.find(declared.files) if declared.files else None
-    if declared.files and found:
-        for path in find.paths(declared.files, found):
+    source_files = find.find(declared.files) if declared.files else None
+    if declared.files and source_files:
+        for path in find.paths(declared.files, source_files):
             stat = path.stat()
             parts.append(f"{path.name} {stat.st_size} {stat.st_mtime_ns}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -25,8 +25,8 @@ def spread(count: int, most: int) -> np.ndarray:
 
 def firsts(labels: np.ndarray, most: int) -> np.ndarray:
     """The row of the first sample of each class, class by class, of the first `most` classes."""
-    found = np.unique(labels, return_index=True)[1][:most]
-    return found.astype(np.int64)
+    rows = np.unique(labels, return_index=True)[1][:most]
+    return rows.astype(np.int64)
 
 
 def shown(experiment: Experiment, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

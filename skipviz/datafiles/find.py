@@ -19,22 +19,22 @@ class Found:
     packed: bool
 
 
-def paths(files: Files, found: Found) -> list[Path]:
+def paths(files: Files, place: Found) -> list[Path]:
     """The files that were found."""
-    if found.packed:
-        return [found.folder / files.folder / name for name in files.packed]
-    return [found.folder / name for name in files.unpacked]
+    if place.packed:
+        return [place.folder / files.folder / name for name in files.packed]
+    return [place.folder / name for name in files.unpacked]
 
 
 def candidates(files: Files) -> Iterator[Found]:
     """Every place that has all files, in the order of the data folders; a packed file counts only
     at its full size."""
     for folder in places.folders():
-        for found in (Found(folder, True), Found(folder, False)):
-            there = paths(files, found)
-            sizes = list(files.packed.values()) if found.packed else [0] * len(there)
+        for place in (Found(folder, True), Found(folder, False)):
+            there = paths(files, place)
+            sizes = list(files.packed.values()) if place.packed else [0] * len(there)
             if all(_holds(path, size) for path, size in zip(there, sizes, strict=True)):
-                yield found
+                yield place
 
 
 def _holds(path: Path, size: int) -> bool:

@@ -62,8 +62,8 @@ def _known(folder: Path, stamp: str, classes: tuple[str, ...], key: str) -> str:
 
 def of(arrays: cache.Arrays, classes: tuple[str, ...]) -> str:
     """The fingerprint of arrays (images uint8, labels int64, of both parts) with these classes."""
-    found = hashlib.blake2b(dumps(list(classes)).encode(), digest_size=16)
+    digest = hashlib.blake2b(dumps(list(classes)).encode(), digest_size=16)
     for values in arrays:
-        found.update(f"{values.dtype.str} {values.shape}".encode())
-        found.update(np.ascontiguousarray(values).data)
-    return found.hexdigest()
+        digest.update(f"{values.dtype.str} {values.shape}".encode())
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()

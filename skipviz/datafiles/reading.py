@@ -63,29 +63,29 @@ def read(files: Files) -> Arrays:
     trouble = SpecError(f"{files.torchvision}: not here; put {find.by_hand(files)}")
     with places.disk_errors(places.cache()):
         places.cache().mkdir(parents=True, exist_ok=True)
-    for found in find.candidates(files):
+    for place in find.candidates(files):
         with (
             places.disk_errors(places.cache()),
             tempfile.TemporaryDirectory(prefix="stage-", dir=places.cache()) as stage,
         ):
             try:
-                _stage(files, found, Path(stage))
+                _stage(files, place, Path(stage))
                 return _through_torchvision(files, stage)
             except SpecError as error:
                 trouble = error
     raise trouble
 
 
-def _stage(files: Files, found: find.Found, stage: Path) -> None:
+def _stage(files: Files, place: find.Found, stage: Path) -> None:
     """Puts the unpacked files into `stage`."""
     for name in files.unpacked:
         (stage / name).parent.mkdir(parents=True, exist_ok=True)
-    if not found.packed:
+    if not place.packed:
         for name in files.unpacked:
-            shutil.copyfile(found.folder / name, stage / name)
+            shutil.copyfile(place.folder / name, stage / name)
         return
     right = checksums(files)
-    for path in find.paths(files, found):
+    for path in find.paths(files, place):
         with path.open("rb") as stream:
             if digest(stream) != right[path.name]:
                 raise SpecError(f"{path}: does not match its checksum; delete it and get it again")

@@ -73,15 +73,15 @@ _INNER |= {"dense": ("branch", "branch")}
 def lesions(wiring: Wiring) -> list[Lesion]:
     """Every unit that can be taken out: gated, residual and dense ones, and plain layers that keep
     the shape. What carries nothing across (a plain layer between two shapes) is left out."""
-    found = []
+    removals = []
     depths = {point.path: point.depth for point in wiring.points}
     for place, unit in enumerate(wiring.units):
         inner, how = _INNER.get(unit.body.kind, ("", "unit"))
         if inner or _keeps_shape(unit):
             path = f"{unit.path}.{inner}" if inner else unit.path
             end = depths[unit.path] + 1
-            found.append(Lesion(range(end - len(unit.body.weights), end), place, path, how))
-    return found
+            removals.append(Lesion(range(end - len(unit.body.weights), end), place, path, how))
+    return removals
 
 
 def _keeps_shape(unit: Unit) -> bool:

@@ -54,9 +54,9 @@ def calibrate(
         known = kept(here)
         if known is not None and not (again and known.why):
             return known
-        found = _measured(measure or seconds, here)
-        keep(found)
-    return found
+        measured = _measured(measure or seconds, here)
+        keep(measured)
+    return measured
 
 
 def seconds(kind: str, device: str, until: float) -> float:

@@ -104,10 +104,10 @@ class GraphedSteps:
         for trainer, step in zip(self.trainers, self.ended.tolist(), strict=True):
             if step >= 0:
                 trainer.diverged_at = step
-        found = exact_sums.on_host(self.table[: self.rows])
+        rows = exact_sums.on_host(self.table[: self.rows])
         self.rows = 0
         ends = np.cumsum(self.widths)[:-1]
-        return [np.split(row, ends) for row in found]
+        return [np.split(row, ends) for row in rows]
 
     def _tell(self, step: int) -> None:
         """Writes all that is new in a step to where the recorded kernels look for it."""
@@ -169,14 +169,14 @@ def apart(
     own = [stream for stream in streams if stream is not None]
     if not own:
         return [job() for job in jobs]
-    main, found = torch.cuda.current_stream(), []
+    main, results = torch.cuda.current_stream(), []
     for stream, job in zip(own, jobs, strict=True):
         stream.wait_stream(main)
         with torch.cuda.stream(stream):
-            found.append(job())
+            results.append(job())
     for stream in own:
         main.wait_stream(stream)
-    return found
+    return results
 
 
 def recorded(body: Body) -> Body:

@@ -16,18 +16,20 @@ from skipviz.core.knob import SpecError
 
 def available() -> list[dict[str, Any]]:
     """Every device that can train here, a GPU first: key, name, memory in bytes."""
-    found = []
+    devices = []
     if torch.cuda.is_available():
         card = torch.cuda.get_device_properties(0)
         free, _ = torch.cuda.mem_get_info(0)
-        found.append({"key": "cuda", "name": card.name, "memory": card.total_memory, "free": free})
+        devices.append(
+            {"key": "cuda", "name": card.name, "memory": card.total_memory, "free": free}
+        )
     memory = psutil.virtual_memory()
     shared = {"memory": memory.total, "free": memory.available}
     if torch.backends.mps.is_available():
-        found.append({"key": "mps", "name": "Apple GPU", **shared})
+        devices.append({"key": "mps", "name": "Apple GPU", **shared})
     name = f"{platform.machine()} CPU, {os.cpu_count()} cores"
-    found.append({"key": "cpu", "name": name, **shared})
-    return found
+    devices.append({"key": "cpu", "name": name, **shared})
+    return devices
 
 
 def pick(wanted: str) -> torch.device:

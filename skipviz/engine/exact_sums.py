@@ -60,8 +60,8 @@ def norms(tensors: list[Tensor]) -> Tensor:
         return torch.stack([_scaled(tensor.reshape(1, -1))[0] for tensor in tensors])
     if device.type == "cpu":
         small = [tensor for tensor in tensors if tensor.numel() < LARGE]
-        found = iter(torch._foreach_norm(small, 2, dtype=torch.float64) if small else ())
-        return torch.stack([_norm(t) if t.numel() >= LARGE else next(found) for t in tensors])
+        small_norms = iter(torch._foreach_norm(small, 2, dtype=torch.float64) if small else ())
+        return torch.stack([_norm(t) if t.numel() >= LARGE else next(small_norms) for t in tensors])
     return torch.stack(list(torch._foreach_norm(tensors, 2, dtype=torch.float64)))
 
 
@@ -115,13 +115,13 @@ def norms_of(values: Tensor) -> Tensor:
         return torch.linalg.vector_norm(values, dim=(-2, -1), dtype=torch.float64)
     count = values.shape[-2] * values.shape[-1]
     flat = values.view(-1, count)
-    found = _in_parts(flat)
-    known = found.cpu().numpy()
+    parts = _in_parts(flat)
+    known = parts.cpu().numpy()
     small, large = np.flatnonzero(known < 1e-16), np.flatnonzero(~(known < 1e17))
     if len(small):
         rows = torch.from_numpy(small).to(flat.device)
-        found[rows] = _in_parts(flat.index_select(0, rows).mul_(2.0**100)).div_(2.0**100)
+        parts[rows] = _in_parts(flat.index_select(0, rows).mul_(2.0**100)).div_(2.0**100)
     if len(large):
         rows = torch.from_numpy(large).to(flat.device)
-        found[rows] = torch.linalg.vector_norm(flat[rows], dim=1, dtype=torch.float64)
-    return found.view(values.shape[:-2])
+        parts[rows] = torch.linalg.vector_norm(flat[rows], dim=1, dtype=torch.float64)
+    return parts.view(values.shape[:-2])

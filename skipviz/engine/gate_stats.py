@@ -29,12 +29,12 @@ HELD = 2**24
 
 def biases(trained: Trained, lane: int) -> list[Tensor]:
     """The transform gates' biases, (F,) for each gated unit; empty where gates are not learned."""
-    found = []
+    per_layer = []
     for gate in trained.wirings[lane].gates:
         for layer in trained.nets[lane].get_submodule(gate.path).children():
             if isinstance(layer, (nn.Linear, nn.Conv2d)) and layer.bias is not None:
-                found.append(layer.bias.detach())
-    return found
+                per_layer.append(layer.bias.detach())
+    return per_layer
 
 
 @torch.no_grad()

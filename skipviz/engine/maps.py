@@ -53,8 +53,8 @@ class DenseForward:
 
     def biases(self) -> np.ndarray:
         """The transform gates' biases (U, C) float32."""
-        found: np.ndarray = torch.stack([bias for _, bias in self.gates]).cpu().numpy()
-        return found
+        stacked_biases: np.ndarray = torch.stack([bias for _, bias in self.gates]).cpu().numpy()
+        return stacked_biases
 
 
 _ACTIVATIONS = {"relu": torch.relu_, "tanh": torch.tanh_, "sigmoid": torch.sigmoid_}
@@ -83,16 +83,16 @@ class Maps:
         picture = self.pictures[lane]
         if picture is None:
             return {}
-        found = map_fields(picture, *through_module(net, picture.units, self._samples(picture)))
-        return found | ({"gate_bias_map": biases(net, picture)} if picture.averaged else {})
+        fields = map_fields(picture, *through_module(net, picture.units, self._samples(picture)))
+        return fields | ({"gate_bias_map": biases(net, picture)} if picture.averaged else {})
 
     def of_chain(self, lane: int, chain: DenseForward) -> dict[str, np.ndarray]:
         """The same of a lane whose weights stand in a stack."""
         picture = self.pictures[lane]
         if picture is None:
             return {}
-        found = map_fields(picture, *chain.through(self._samples(picture)))
-        return found | ({"gate_bias_map": chain.biases()} if picture.averaged else {})
+        fields = map_fields(picture, *chain.through(self._samples(picture)))
+        return fields | ({"gate_bias_map": chain.biases()} if picture.averaged else {})
 
     def _samples(self, picture: Picture) -> Tensor:
         """Standardised images (K + M, C, H, W): the fixed samples, then those to average over."""
@@ -116,11 +116,11 @@ def map_fields(
     float16: three digits, more than a colour can show. Rows of units with fewer cells end with NaN.
     """
     k = picture.samples
-    found = {"output_map": _stacked([y[:k] for y in outputs])}
+    fields = {"output_map": _stacked([y[:k] for y in outputs])}
     if gates:
         mean = _stacked([t[k:].mean(0, keepdim=True) for t in gates])[0]
-        found |= {"gate_mean_map": mean, "gate_map": _stacked([t[:k] for t in gates])}
-    return {name: values.half().cpu().numpy() for name, values in found.items()}
+        fields |= {"gate_mean_map": mean, "gate_map": _stacked([t[:k] for t in gates])}
+    return {name: values.half().cpu().numpy() for name, values in fields.items()}
 
 
 def _stacked(parts: list[Tensor]) -> Tensor:
@@ -139,9 +139,9 @@ def through_module(net: nn.Module, units: tuple[Place, ...], images: Tensor) -> 
     with _looking(net, parts):
         for part in images.split(_PART):
             net(part)
-    found = {path: torch.cat(part) for path, part in parts.items()}
-    gates = [found[unit.gate] for unit in units if unit.gate]
-    return gates, [found[unit.path] for unit in units]
+    outputs_by_path = {path: torch.cat(part) for path, part in parts.items()}
+    gates = [outputs_by_path[unit.gate] for unit in units if unit.gate]
+    return gates, [outputs_by_path[unit.path] for unit in units]
 
 
 _PART = 64
@@ -170,10 +170,10 @@ def _looking(net: nn.Module, parts: dict[str, list[Tensor]]) -> Iterator[None]:
 
 def biases(net: nn.Module, picture: Picture) -> np.ndarray:
     """The transform gates' biases (U, C) float32; NaN where they are not learned."""
-    found = np.full((len(picture.units), picture.cells), np.nan, np.float32)
-    for row, unit in zip(found, picture.units, strict=True):
+    stacked_biases = np.full((len(picture.units), picture.cells), np.nan, np.float32)
+    for row, unit in zip(stacked_biases, picture.units, strict=True):
         for layer in net.get_submodule(unit.gate).children():
             bias: Any = getattr(layer, "bias", None)
             if bias is not None:
                 row[: len(bias)] = bias.detach().cpu().numpy()
-    return found
+    return stacked_biases

@@ -32,12 +32,14 @@ class PendingFrame:
 
     def frame(self, lanes: Sequence[Sequence[NetTrainer]]) -> Frame:
         """The step's frame; all nets of all lanes have been read."""
-        found = [
+        lane_frames = [
             self._lane(trainers, maps) for trainers, maps in zip(lanes, self.maps, strict=True)
         ]
         if self.held:
-            found = [replace(lane, **held) for lane, held in zip(found, self.held, strict=True)]
-        return Frame(step=self.step, lanes=tuple(found))
+            lane_frames = [
+                replace(lane, **held) for lane, held in zip(lane_frames, self.held, strict=True)
+            ]
+        return Frame(step=self.step, lanes=tuple(lane_frames))
 
     def _lane(self, trainers: Sequence[NetTrainer], maps: dict[str, Any]) -> LaneFrame:
         alone, reads = len(trainers) == 1, [self.reads[trainer] for trainer in trainers]

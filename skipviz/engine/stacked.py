@@ -98,16 +98,16 @@ def _fixed(settings: Mapping[str, Any]) -> tuple[float, float] | None:
 
 def _skips(wiring: Wiring) -> tuple[int, ...]:
     """For each layer the layer whose output is added to its own; -1 for none."""
-    found, last = [-1], 0
+    sources, last = [-1], 0
     for stage in wiring.stages:
         for unit in stage.units:
             if stage.key in ("stem", "head"):
                 continue
-            found += [-1] * len(unit.body.weights)
+            sources += [-1] * len(unit.body.weights)
             if unit.body.joins == ("add",):
-                found[-1] = last
+                sources[-1] = last
             last += len(unit.body.weights)
-    return tuple(found)
+    return tuple(sources)
 
 
 class Stack:
@@ -164,15 +164,15 @@ class Stack:
     def linears(self, i: int) -> list[tuple[nn.Linear, Tensor, Tensor]]:
         """Every linear layer of net i with its weight [out, in] and bias [out] in the stack."""
         net, wiring, w = self.nets[i], self.wirings[i], self.shape.width
-        found = [(wiring.layers[0].path, self.stem[i], self.stem_bias[i, :, 0])]
+        layers = [(wiring.layers[0].path, self.stem[i], self.stem_bias[i, :, 0])]
         for k, layer in enumerate(wiring.layers[1:]):
-            found.append((layer.path, self.inner[k, i, :w], self.inner_bias[k, i, :w, 0]))
+            layers.append((layer.path, self.inner[k, i, :w], self.inner_bias[k, i, :w, 0]))
         for k, gate in enumerate(wiring.gates if self.shape.gated else ()):
             path = f"{gate.path}.linear1"
-            found.append((path, self.inner[k, i, w:], self.inner_bias[k, i, w:, 0]))
-        found.append(("head.classifier", self.head[i], self.head_bias[i, :, 0]))
-        modules: list[Any] = [net.get_submodule(path) for path, _, _ in found]
-        return [(m, weight, bias) for m, (_, weight, bias) in zip(modules, found, strict=True)]
+            layers.append((path, self.inner[k, i, w:], self.inner_bias[k, i, w:, 0]))
+        layers.append(("head.classifier", self.head[i], self.head_bias[i, :, 0]))
+        modules: list[Any] = [net.get_submodule(path) for path, _, _ in layers]
+        return [(m, weight, bias) for m, (_, weight, bias) in zip(modules, layers, strict=True)]
 
     @torch.no_grad()
     def read(self) -> None:
@@ -326,12 +326,12 @@ class Stack:
     def _dead_weights(self) -> list[tuple[Tensor, Tensor]]:
         """Where the weights of nets stand whose loss was not finite, and a copy of them: such a
         net learns no more, its weights stay as they were."""
-        found = []
+        dead = []
         for weight in self.weights:
             inner = weight is self.inner or weight is self.inner_bias
             places = [weight[:, i] if inner else weight[i] for i in sorted(self.dead)]
-            found += [(place, place.clone()) for place in places]
-        return found
+            dead += [(place, place.clone()) for place in places]
+        return dead
 
     def _picked(self, wiring: Wiring) -> np.ndarray:
         """Where a net's reading, in the order of Instruments.reading(), stands in the columns of

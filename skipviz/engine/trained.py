@@ -61,8 +61,8 @@ class Trained:
 
     def weight(self, lane: int, path: str) -> torch.Tensor:
         """The weight of the layer at `path`, detached."""
-        found: Any = self.nets[lane].get_submodule(path).weight
-        weight: torch.Tensor = found.detach()
+        tensor: Any = self.nets[lane].get_submodule(path).weight
+        weight: torch.Tensor = tensor.detach()
         return weight
 
     def asked(self, declared: Probe, options: Mapping[str, Any]) -> dict[str, Any]:

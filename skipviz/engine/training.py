@@ -92,12 +92,12 @@ class Training:
         alone = "modules" if self._captured is None else "CUDA graph"
         if self._captured and self._captured.failure:
             alone = f"modules (no CUDA graph: {self._captured.failure})"
-        found = []
+        names = []
         for trainers in self.lanes:
             inside = [stack for stack, members in self.stacks if trainers[0] in members]
             kinds = ["fused" if isinstance(stack, FusedStack) else "stacked" for stack in inside]
-            found.append(kinds[0] if kinds else alone)
-        return found
+            names.append(kinds[0] if kinds else alone)
+        return names
 
     def change(self, lr: float) -> None:
         """From the present step on the base learning rate is `lr`; a change at the same step is
@@ -202,12 +202,12 @@ class Training:
             return []
         for stack, _ in self.stacks:
             stack.write()
-        found = []
+        scores = []
         for trainers in self.lanes:
             seen = np.array([self._evaluator.evaluate(trainer.net) for trainer in trainers])
             loss, error = seen.T if self.experiment.seeds > 1 else seen[0].tolist()
-            found.append({"held_out_loss": loss, "held_out_error": error})
-        return found
+            scores.append({"held_out_loss": loss, "held_out_error": error})
+        return scores
 
     def reestimate_batchnorm(self) -> None:
         """Re-estimates BatchNorm's statistics: a checkpoint has those of its weights."""
@@ -234,31 +234,31 @@ class Training:
 
     def _drawn(self) -> list[dict[str, Any]]:
         """The maps of every lane's first net, before the present step's update."""
-        found: list[dict[str, Any]] = []
+        maps: list[dict[str, Any]] = []
         for i, trainers in enumerate(self.lanes):
             chain = self._chains.get(i)
             if chain is not None:
-                found.append(self._maps.of_chain(i, chain))
+                maps.append(self._maps.of_chain(i, chain))
             elif self._maps.pictures[i] is not None:
-                found.append(self._maps.of(i, self._written(trainers[0]).net))
+                maps.append(self._maps.of(i, self._written(trainers[0]).net))
             else:
-                found.append({})
-        return found
+                maps.append({})
+        return maps
 
     @cached_property
     def _chains(self) -> dict[int, DenseForward]:
         """The first net of each lane with maps that stands in a stack, layer by layer."""
-        found = {}
+        forwards = {}
         for i, picture in enumerate(self._maps.pictures):
             first, units = self.lanes[i][0], len(picture.units) if picture else 0
             for stack, members in self.stacks:
                 chain = units == stack.shape.depth - 1 and not stack.shape.fixed
                 if units and first in members and chain:
                     linears = stack.linears(members.index(first))
-                    found[i] = DenseForward(
+                    forwards[i] = DenseForward(
                         linears, units, stack.shape.gated, stack.shape.activation
                     )
-        return found
+        return forwards
 
     def _written(self, trainer: NetTrainer) -> NetTrainer:
         """A trainer whose module has its weights."""

@@ -18,7 +18,7 @@ LOW_PX = 345
 
 
 def against_depth(
-    found: Mapping[str, Mapping[int, Sequence[Sequence[float]]]],
+    losses_at_depth: Mapping[str, Mapping[int, Sequence[Sequence[float]]]],
     labels: Mapping[str, str],
     depths: Sequence[int],
     chance: float,
@@ -27,7 +27,7 @@ def against_depth(
     """Final training loss, log scale: for each family and depth the losses of every try, its seeds
     as dots; the best try first and drawn full, the others faint. Lines join the best medians."""
     made = go.Figure()
-    for family, at in found.items():
+    for family, at in losses_at_depth.items():
         colour = theme.colour(family, dark=dark)
         there = [depth for depth in depths if at.get(depth)]
         made.add_scatter(
@@ -110,12 +110,12 @@ def bias_map(
 
 
 def over_gates(
-    found: Sequence[tuple[str, str, Mapping[float, Sequence[float]]]], chance: float, dark: bool
+    lines: Sequence[tuple[str, str, Mapping[float, Sequence[float]]]], chance: float, dark: bool
 ) -> Any:
     """Final loss over the fixed T, of each (label, family): seeds as dots, a line through the
     medians."""
     made = go.Figure()
-    for label, family, losses in found:
+    for label, family, losses in lines:
         colour = theme.colour(family, dark=dark)
         at = sorted(losses)
         made.add_scatter(

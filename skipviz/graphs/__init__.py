@@ -32,10 +32,10 @@ def drawing(
         return zooms.net(wiring)
     typical = zooms.representative(wiring)
     if zoom == "unit":
-        found = {each.path: each for each in wiring.units}
-        if unit is not None and unit not in found:
+        unit_at = {each.path: each for each in wiring.units}
+        if unit is not None and unit not in unit_at:
             raise SpecError(f"unit '{unit}': {wiring.name} has no such unit")
-        return zooms.unit(wiring, found[unit] if unit else typical)
+        return zooms.unit(wiring, unit_at[unit] if unit else typical)
     stages = {each.key: each for each in wiring.stages}
     if stage is None:
         stage = next(each.key for each in wiring.stages if typical in each.units)

@@ -33,9 +33,9 @@ class Pair:
 
     @property
     def op(self) -> Op:
-        found = self.b or self.a
-        assert found is not None
-        return found[1]
+        either = self.b or self.a
+        assert either is not None
+        return either[1]
 
     @property
     def label(self) -> str:
@@ -155,9 +155,9 @@ def _draw_full(drawing: Drawing, key: str, chunk: Chunk, ends: Ends) -> list[str
         kind: NodeKind = "join" if pair.op.kind in JOINS else "box"
         joins = (pair.op.kind,) if kind == "join" else ()
         node_id = f"{key}.{i}"
-        for side, found in (("a", pair.a), ("b", pair.b)):
-            if found:
-                ids[side, found[0], found[1].name] = node_id
+        for side, unit in (("a", pair.a), ("b", pair.b)):
+            if unit:
+                ids[side, unit[0], unit[1].name] = node_id
         node = Node(node_id, pair.label, kind, joins, mark=pair.mark)
         drawn.append(drawing.add(node))
     links = {side: _links(side, getattr(chunk, side), ids, ends) for side in "ab"}

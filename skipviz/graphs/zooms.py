@@ -18,10 +18,10 @@ def representative(wiring: Wiring) -> Unit:
     Nets without joins are represented by a unit of their longest run of layers.
     """
     inner = [stage for stage in wiring.stages if stage.key not in ("stem", "head")]
-    found = [run for stage in inner for run in runs(stage.units)]
-    if not found:
+    alike = [run for stage in inner for run in runs(stage.units)]
+    if not alike:
         return wiring.units[0]
-    return max(found, key=lambda run: (bool(run[0].body.joins), len(run)))[0]
+    return max(alike, key=lambda run: (bool(run[0].body.joins), len(run)))[0]
 
 
 def change(unit: Unit) -> str:

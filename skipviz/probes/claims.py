@@ -84,7 +84,7 @@ def _numbers(trained: Trained, start: Trained, lane: int, samples: int) -> dict[
     from skipviz.engine import ablation, exact_sums, gate_stats, hooks
 
     counted = gate_stats.carried(trained, lane, samples)
-    found = {
+    numbers = {
         "sparse": counted["below_01"],
         "stripes": counted["stripes"],
         "early": counted["early"],
@@ -98,10 +98,10 @@ def _numbers(trained: Trained, start: Trained, lane: int, samples: int) -> dict[
         for _, ts, _ in gate_stats.passes(trained, lane, rows):
             sums += [exact_sums.on_host(gate_stats.pooled(t)).mean(1).sum() for t in ts]
         means = np.array([exact_sums.on_host(bias).mean() for bias in biases])
-        found["decreased"] = hooks.to_json(float((now < before).float().mean()))
-        found["deeper"] = _correlation(np.arange(len(means)), means)
-        found["inverse"] = _correlation(means, sums)
-    return found
+        numbers["decreased"] = hooks.to_json(float((now < before).float().mean()))
+        numbers["deeper"] = _correlation(np.arange(len(means)), means)
+        numbers["inverse"] = _correlation(means, sums)
+    return numbers
 
 
 def _correlation(x: Any, y: Any) -> float | None:

@@ -70,15 +70,15 @@ def _one(trained: Trained, lane: int, sample: int, maps: int) -> dict[str, Any]:
 
     row = torch.tensor([sample], device=trained.device)
     _, ts, xs = next(gate_stats.passes(trained, lane, row))
-    found = {
+    fields = {
         "sample_gate": hooks.to_json([gate_stats.pooled(t)[0].tolist() for t in ts]),
         "sample_output": hooks.to_json(
             [gate_stats.pooled(x)[0].tolist() for x in _rows(trained, lane, xs)]
         ),
     }
     if maps and ts and ts[0].dim() == 4:
-        found["maps"] = hooks.to_json([t[0, :maps].tolist() for t in ts])
-    return found
+        fields["maps"] = hooks.to_json([t[0, :maps].tolist() for t in ts])
+    return fields
 
 
 def _rows(trained: Trained, lane: int, points: Any) -> list[Any]:

@@ -52,10 +52,10 @@ def measure(trained: Trained, lane: int, layers: str, alone: bool, samples: int)
         rows = ablation.evenly_spaced_rows(
             trained, i, samples, passes, work=SECONDS * ablation.WORK
         )
-        found = {"lane": i} | _together(trained, i, units, several, rows)
+        of_lane = {"lane": i} | _together(trained, i, units, several, rows)
         if alone and units:
-            found |= _alone(trained, i, units, rows, found["base"]["accuracy"])
-        lanes.append(found)
+            of_lane |= _alone(trained, i, units, rows, of_lane["base"]["accuracy"])
+        lanes.append(of_lane)
     return {"step": trained.step, "lanes": lanes}
 
 

@@ -32,10 +32,10 @@ def measure(trained: Trained, lane: int, when: str, classes: str) -> dict[str, A
         raise SpecError(f"lane {lane}: has no gates; of this run {which or 'none'} have")
     lane = which[0] if lane < 0 else lane
     state = trained.at_init() if when == "init" else trained
-    rows, found, depths = _deviations(state, lane)
-    shown = _shown(classes, found, trained.experiment.dataset.num_classes)
+    rows, deviations, depths = _deviations(state, lane)
+    shown = _shown(classes, deviations, trained.experiment.dataset.num_classes)
     head = {"step": state.step, "lane": lane, "samples": rows, "shuffles": SHUFFLES}
-    return head | {"shown": shown} | _said(found, shown, depths)
+    return head | {"shown": shown} | _said(deviations, shown, depths)
 
 
 def _deviations(trained: Trained, lane: int) -> tuple[int, list[Any], list[int]]:
@@ -64,16 +64,16 @@ def _deviations(trained: Trained, lane: int) -> tuple[int, list[Any], list[int]]
     sizes = np.maximum(count_of, 1)
     total = [each[:count].sum(0) / len(rows) for each in sums]
     there = count_of > 0  # a class without samples deviates from nothing
-    found = [
+    deviations = [
         ((each / sizes - mean) * there).reshape(1 + SHUFFLES, count, -1)
         for each, mean in zip(sums, total, strict=True)
     ]
-    return len(rows), found, [gate.depth for gate in trained.wirings[lane].gates]
+    return len(rows), deviations, [gate.depth for gate in trained.wirings[lane].gates]
 
 
-def _shown(classes: str, found: list[Any], count: int) -> list[int]:
+def _shown(classes: str, deviations: list[Any], count: int) -> list[int]:
     """The classes that are asked for, or as many from the first as fit into an answer."""
-    most = max(2, NUMBERS // sum(layer.shape[2] for layer in found))
+    most = max(2, NUMBERS // sum(layer.shape[2] for layer in deviations))
     if not classes:
         return list(range(min(count, most)))
     words = [word.strip() for word in classes.split(",")]
@@ -84,18 +84,20 @@ def _shown(classes: str, found: list[Any], count: int) -> list[int]:
     return [int(word) for word in words]
 
 
-def _said(found: list[Any], shown: list[int], depths: list[int]) -> dict[str, Any]:
+def _said(deviations: list[Any], shown: list[int], depths: list[int]) -> dict[str, Any]:
     from skipviz.engine import hooks
 
-    true = [_spread([layer[:1] for layer in found])]
-    null = [_spread([layer[s : s + 1] for layer in found]) for s in range(1, 1 + SHUFFLES)]
+    true = [_spread([layer[:1] for layer in deviations])]
+    null = [_spread([layer[s : s + 1] for layer in deviations]) for s in range(1, 1 + SHUFFLES)]
     mean = {
         "rms": sum(each["rms"] for each in null) / SHUFFLES,
         "max": sum(each["max"] for each in null) / SHUFFLES,
         "thirds": [sum(each["thirds"][i] for each in null) / SHUFFLES for i in range(3)],
         "rms_most": max(each["rms"] for each in null),
     }
-    maps, shuffled = ([[_rounded(layer[s, k]) for layer in found] for k in shown] for s in (0, 1))
+    maps, shuffled = (
+        [[_rounded(layer[s, k]) for layer in deviations] for k in shown] for s in (0, 1)
+    )
     return {
         "depth": depths,
         "maps": maps,

@@ -41,11 +41,11 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     before = dict(zip(paths[1:], paths, strict=False))
     rows = [point for point in points if has_two_ways(units[point.path])]
     grads = torch.autograd.grad(loss, [outputs[point.path] for point in rows]) if rows else ()
-    found = [
+    ratios = [
         _unit(units[point.path], outputs[before[point.path]].detach(), grad)
         for point, grad in zip(rows, grads, strict=True)
     ]
-    ratio, carried, changed = zip(*found, strict=True) if found else ((), (), ())
+    ratio, carried, changed = zip(*ratios, strict=True) if ratios else ((), (), ())
     share = [a / (a + b) if a + b else float("nan") for a, b in zip(carried, changed, strict=True)]
     return {
         "depth": [point.depth for point in rows],

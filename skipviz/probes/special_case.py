@@ -78,8 +78,8 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
         }
 
 
-def _share(found: Any, wanted: Any) -> float:
-    return float((found - wanted).abs().max() / wanted.abs().max())
+def _share(outputs: Any, wanted: Any) -> float:
+    return float((outputs - wanted).abs().max() / wanted.abs().max())
 
 
 def _rectified(transform: Any) -> Any:

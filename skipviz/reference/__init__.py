@@ -115,18 +115,18 @@ class Counts:
 def counts(lane: str) -> Counts:
     """What the net has that `lane` names: "resnet:depth=20"."""
     made = Lane.from_text(lane)
-    found = made.wiring().describe()
-    return Counts(found["parameters"], found["parameters_without_norm"], found["multiply_adds"])
+    ours = made.wiring().describe()
+    return Counts(ours["parameters"], ours["parameters_without_norm"], ours["multiply_adds"])
 
 
 def bounds(published: str) -> tuple[Fraction, Fraction]:
     """What rounds to a published figure: "0.27M" is 265,000 to 275,000."""
-    found = fullmatch(r"~?([\d,]+(?:\.(\d+))?)(K|M|×10⁶|×10⁹)?", published)
-    if found is None:
+    number = fullmatch(r"~?([\d,]+(?:\.(\d+))?)(K|M|×10⁶|×10⁹)?", published)
+    if number is None:
         raise ValueError(f"{published!r} is not a count such as 0.27M or 1,234")
-    power = Fraction(_POWERS[found[3] or ""])
-    half = power / 10 ** len(found[2] or "") / 2
-    value = Fraction(found[1].replace(",", "")) * power
+    power = Fraction(_POWERS[number[3] or ""])
+    half = power / 10 ** len(number[2] or "") / 2
+    value = Fraction(number[1].replace(",", "")) * power
     return (value, value) if power == 1 else (value - half, value + half)
 
 

@@ -28,11 +28,11 @@ def _factor(name: str) -> Callable[[Evidence], list[float]]:
 
 def _middle(evidence: Evidence) -> list[float]:
     """The length in the middle of the gradient, seed by seed."""
-    found = []
+    middles = []
     for answer in evidence.ask("paths"):
         below = np.cumsum(answer["lanes"][0]["gradient"])
-        found.append(float(np.searchsorted(below, 0.5)))
-    return found
+        middles.append(float(np.searchsorted(below, 0.5)))
+    return middles
 
 
 def _correct_choice(evidence: Evidence) -> int:

@@ -39,7 +39,7 @@ def _init_in_the_picture(name: str) -> Callable[[Evidence], list[float]]:
     """How far the picture of |W| after training correlates with the one at init, seed by seed."""
 
     def measure(evidence: Evidence) -> list[float]:
-        found = []
+        medians = []
         for answer in evidence.ask(name):
             pairs = [
                 (now, then)
@@ -48,8 +48,8 @@ def _init_in_the_picture(name: str) -> Callable[[Evidence], list[float]]:
                 for now, then in zip(*rows, strict=True)
                 if now is not None
             ]  # fmt: skip
-            found.append(float(np.corrcoef(np.array(pairs).T)[0, 1]))
-        return found
+            medians.append(float(np.corrcoef(np.array(pairs).T)[0, 1]))
+        return medians
 
     return measure
 
@@ -64,12 +64,12 @@ def _resemblance_lost(evidence: Evidence) -> list[float]:
 def _drawn_over_units(evidence: Evidence) -> list[float]:
     """How many times larger the mean |W| on the block's input is than that on the unit that is
     missed most."""
-    found = []
+    lines = []
     for answer in evidence.ask("reuse"):
         weight = np.array(_block(answer)["weight"], dtype=float)
         drawn = np.nanmean(weight, axis=0)
-        found.append(float(drawn[0] / drawn[1 + int(np.argmax(_block(answer)["removed"][1:]))]))
-    return found
+        lines.append(float(drawn[0] / drawn[1 + int(np.argmax(_block(answer)["removed"][1:]))]))
+    return lines
 
 
 def _input_over_units(evidence: Evidence) -> list[float]:

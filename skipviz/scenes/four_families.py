@@ -70,10 +70,10 @@ def _correct_choice(evidence: Evidence) -> int:
 
 def _numbers(evidence: Evidence) -> dict[str, float | int]:
     counts = _parameters()
-    found: dict[str, float | int] = {
+    numbers: dict[str, float | int] = {
         name: float(np.median(_finals(evidence, lane))) for lane, name in enumerate(_NAMES)
     }
-    return found | {"fewest": min(counts), "most": max(counts)}
+    return numbers | {"fewest": min(counts), "most": max(counts)}
 
 
 SCENE = Scene(

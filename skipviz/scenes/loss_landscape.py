@@ -56,11 +56,11 @@ def _correct_choice(evidence: Evidence) -> int:
 
 
 def _numbers(evidence: Evidence) -> dict[str, float]:
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for lane, name in enumerate(("relu", "tanh", "residual")):
-        found[name] = round(100 * float(np.median(_read(lane, "worse")(evidence))))
-        found[f"{name}_sharp"] = float(np.median(_read(lane, "sharpest")(evidence)))
-    return found
+        numbers[name] = round(100 * float(np.median(_read(lane, "worse")(evidence))))
+        numbers[f"{name}_sharp"] = float(np.median(_read(lane, "sharpest")(evidence)))
+    return numbers
 
 
 SCENE = Scene(

@@ -72,13 +72,13 @@ def _correct_choice(evidence: Evidence) -> int:
 
 
 def _numbers(evidence: Evidence) -> dict[str, float | int]:
-    found: dict[str, float | int] = {
+    numbers: dict[str, float | int] = {
         name: float(np.median(finals))
         for name, finals in zip(("a", "b", "c", "plain"), _finals(evidence), strict=True)
     }
     for lane, option in enumerate("abc"):
-        found[f"{option}_parameters"] = _counts(lane)["parameters"]
-    return found
+        numbers[f"{option}_parameters"] = _counts(lane)["parameters"]
+    return numbers
 
 
 SCENE = Scene(

@@ -39,8 +39,8 @@ def _over_time(evidence: Evidence, lane: int) -> np.ndarray:
     """The same at every recorded step, (T, S)."""
     norms = evidence.history("signal_gradient_norm", lane)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: np.ndarray = np.log10(norms[:, :, 0] / norms[:, :, -1])
-    return found
+        decades: np.ndarray = np.log10(norms[:, :, 0] / norms[:, :, -1])
+    return decades
 
 
 def _settled(evidence: Evidence) -> list[float]:

@@ -94,9 +94,9 @@ class Manager(Dispatcher):
             run = self._runs.get(run_id)
             status = run.status() if run is not None else self.store.status(run_id)
             if status["state"] == "finished":
-                found = self.find(run_id)
-                if found is not None and found.experiment.data == experiment.data:
-                    return found
+                known_run = self.find(run_id)
+                if known_run is not None and known_run.experiment.data == experiment.data:
+                    return known_run
         return None
 
     def stop(self, run_id: str) -> None:
@@ -208,7 +208,7 @@ class Manager(Dispatcher):
 
     def recent(self, most: int) -> list[dict[str, Any]]:
         """The newest stored runs: id, experiment, state, step. What cannot be read is left out."""
-        found = []
+        runs = []
         for run_id in self.store.runs()[:most]:
             try:
                 experiment = self.store.experiment(run_id)
@@ -217,8 +217,8 @@ class Manager(Dispatcher):
             run = self._runs.get(run_id)
             status = run.status() if run else self.store.status(run_id)
             remark = data_origin.remark(self.store.data(run_id))
-            found.append({"run": run_id, "experiment": experiment, "data": remark, **status})
-        return found
+            runs.append({"run": run_id, "experiment": experiment, "data": remark, **status})
+        return runs
 
     # --- inside
 

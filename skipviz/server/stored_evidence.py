@@ -14,8 +14,8 @@ from skipviz.store.evidence import Gathered
 def of_stored(scene: Scene, ids: Mapping[str, str], manager: Manager) -> Gathered:
     """The evidence of stored runs, `ids` by the name of the run; those that are not there yet are
     left out. Answers wait for a worker and are kept with the run."""
-    found = {name: manager.find(run_id) for name, run_id in ids.items()}
-    runs = {name: run for name, run in found.items() if run is not None}
+    by_name = {name: manager.find(run_id) for name, run_id in ids.items()}
+    runs = {name: run for name, run in by_name.items() if run is not None}
 
     def answer(ask: Ask, seed_index: int) -> dict[str, Any]:
         if ask.run not in runs:

@@ -158,13 +158,13 @@ class Sweeps:
             experiments = {
                 name: Experiment.from_json(text) for name, text in value["experiments"].items()
             }
-            found = Sweep(
+            sweep = Sweep(
                 sweep_id, value["kind"], value["options"], experiments, value["runs"], stopped=True
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         with self._lock:
-            return self._known.setdefault(sweep_id, found)
+            return self._known.setdefault(sweep_id, sweep)
 
 
 def final_losses(run: Run, lane: int = 0) -> list[float]:

@@ -95,12 +95,12 @@ def _without_torch(text: str) -> str:
 
 def _header(lane: Lane, wiring: Wiring, family_doc: str) -> str:
     """What the net is, its formula and paper, and how weights come into it."""
-    declared, found = architecture(lane.family), wiring.describe()
+    declared, described = architecture(lane.family), wiring.describe()
     formula = family_doc.splitlines()[0].partition(": ")[0]
     shape = ", ".join(map(str, wiring.input_shape))
     paragraphs = [
         f"{wiring.name} for inputs of {'×'.join(map(str, wiring.input_shape))}: "
-        f"{found['parameters']:,} parameters, {found['multiply_adds']:,} multiply-adds.",
+        f"{described['parameters']:,} parameters, {described['multiply_adds']:,} multiply-adds.",
         f"    {formula}",
         declared.paper,
         f"Departures: {declared.departures}" if not declared.departures.startswith("None") else "",

@@ -43,8 +43,8 @@ class Unit:
     def segments(self) -> list[tuple[str, list[Op]]]:
         """The body's layers by the attribute that holds them; "" where the unit holds them."""
         layers = [op for op in self.body.ops if op.path]
-        found = groupby(layers, key=lambda op: op.path.rpartition(".")[0])
-        return [(attribute, list(ops)) for attribute, ops in found]
+        groups = groupby(layers, key=lambda op: op.path.rpartition(".")[0])
+        return [(attribute, list(ops)) for attribute, ops in groups]
 
     @cached_property
     def chains(self) -> list[tuple[str, Chain]]:
@@ -254,7 +254,7 @@ def _gate_biases(unit: Unit) -> list[str]:
 
 def _constants(unit: Unit) -> dict[str, str]:
     """What stands in `forward` for what is no module: fixed gates and fixed scales."""
-    found = {a: repr(chain[0].value) for a, chain in unit.chains if chain[0].kind == "constant"}
+    constants = {a: repr(chain[0].value) for a, chain in unit.chains if chain[0].kind == "constant"}
     if unit.scale is not None:
-        found["scale"] = "self.scale" if unit.scale == "rezero" else repr(unit.scale)
-    return found
+        constants["scale"] = "self.scale" if unit.scale == "rezero" else repr(unit.scale)
+    return constants

@@ -49,8 +49,8 @@ def _column(log: FrameLog, field: pa.Field, kept: np.ndarray, maps: bool) -> pa.
     i = int(lane.removeprefix("lane"))
     rows: list[Any] = [None] * log.n
     if name in MAPS:
-        found = log.map_rows(i) if maps else []
-        for row in np.array(found)[spread(len(found), MOST_MAPS)] if found else ():
+        map_rows = log.map_rows(i) if maps else []
+        for row in np.array(map_rows)[spread(len(map_rows), MOST_MAPS)] if map_rows else ():
             at = log.map_at(i, int(row))
             assert at is not None
             rows[row] = rounded(at[1][name].reshape(-1), _MAP_BITS)

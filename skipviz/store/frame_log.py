@@ -114,10 +114,10 @@ class FrameLog:
             self._extend([batch])
             return self.n
 
-    def _begin(self, found: pa.Schema) -> None:
+    def _begin(self, schema: pa.Schema) -> None:
         if self.schema is None:
-            self.tracks = read_tracks(found)
-            self.schema = found
+            self.tracks = read_tracks(schema)
+            self.schema = schema
 
     def _extend(self, batches: list[pa.RecordBatch]) -> None:
         if not batches:
@@ -225,11 +225,11 @@ class FrameLog:
         if at < 0:
             return None
         track = self.tracks[i]
-        found = {
+        fields = {
             name: self._columns[f"lane{i}_{name}"][at].reshape(track.map_shape(name))
             for name in track.maps()
         }
-        return int(self._columns["step"][known[at]]), found
+        return int(self._columns["step"][known[at]]), fields
 
     def map_rows(self, i: int) -> list[int]:
         """The rows in which lane i has maps."""
@@ -274,9 +274,9 @@ class FrameLog:
                 name: float(value[0, 0]) if one else value[0]
                 for name, value in zip(HELD_OUT, held, strict=True)
             }
-        found = self.map_at(i, row)
-        if found is not None and found[0] == int(self._columns["step"][row]):
-            values |= found[1]
+        maps = self.map_at(i, row)
+        if maps is not None and maps[0] == int(self._columns["step"][row]):
+            values |= maps[1]
         return LaneFrame(**values, diverged_at=self.diverged_at(i, row))
 
 

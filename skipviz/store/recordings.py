@@ -52,12 +52,12 @@ def problem(key: str, store: Store | None = None) -> str:
         if not (folder / "frames.arrow").is_file():
             return f"recording '{key}': run '{name}' is not there; record it {command}"
         try:
-            found = store.experiment(id_of(key, name))
+            recorded = store.experiment(id_of(key, name))
         except SpecError as error:
             return f"recording '{key}': run '{name}' cannot be read ({error}); {again}"
-        seeds.add((found.seed, found.seeds))
-        found = found.with_(seed=wanted.seed, seeds=wanted.seeds, device=wanted.device)
-        if found != wanted:
+        seeds.add((recorded.seed, recorded.seeds))
+        recorded = recorded.with_(seed=wanted.seed, seeds=wanted.seeds, device=wanted.device)
+        if recorded != wanted:
             return f"recording '{key}': run '{name}' is not the scene's any more; {again}"
     if len(seeds) != 1:
         return f"recording '{key}': its runs are of different seeds; {again}"
@@ -75,10 +75,10 @@ def evidence(key: str, store: Store | None = None) -> Gathered:
         raise SpecError(wrong)
 
     def answer(ask: Ask, seed_index: int) -> dict[str, Any]:
-        found: dict[str, Any] = numbers(read_json(_place(key, ask, seed_index, store)))
-        if not found:
+        stored: dict[str, Any] = numbers(read_json(_place(key, ask, seed_index, store)))
+        if not stored:
             raise SpecError(f"recording '{key}': the answer to '{ask.name}' cannot be read")
-        return found
+        return stored
 
     folders = {name: store.folder(id_of(key, name)) for name in scene.runs}
     logs = {name: FrameLog.open(folder / "frames.arrow") for name, folder in folders.items()}
@@ -95,8 +95,8 @@ def about(run_id: str, store: Store | None = None) -> str:
 
 
 def _scene(key: str) -> Scene:
-    found: Scene = registry.scenes()[key]
-    return found
+    scene: Scene = registry.scenes()[key]
+    return scene
 
 
 def _place(key: str, ask: Ask, seed_index: int, store: Store) -> Path:

@@ -22,9 +22,9 @@ def rewrite(path: Path, of: pa.Schema, before: int | None = None) -> float:
     last = 0.0
     with pa.OSFile(str(path)) as source, half.open("wb") as to:
         messages = pa.ipc.MessageReader.open_stream(source)
-        found = pa.ipc.read_schema(messages.read_next_message())
+        old_schema = pa.ipc.read_schema(messages.read_next_message())
         to.write(of.serialize())
-        while (batch := _next(messages, found)) is not None:
+        while (batch := _next(messages, old_schema)) is not None:
             steps = batch.column("step").to_numpy()
             count = len(steps) if before is None else int(np.searchsorted(steps, before))
             if count:

@@ -56,8 +56,8 @@ class Store:
 
     def folder(self, run_id: str) -> Path:
         """The folder of a run, there or not; SpecError for what cannot be an id."""
-        if isinstance(run_id, str) and (found := _RECORDED.fullmatch(run_id)):
-            return self.recordings / found[1] / found[2]
+        if isinstance(run_id, str) and (recorded := _RECORDED.fullmatch(run_id)):
+            return self.recordings / recorded[1] / recorded[2]
         if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
             raise SpecError(
                 f"run '{str(run_id)[:40]}': there is no such run; its address may be cut"
@@ -101,12 +101,12 @@ class Store:
         """The ids of all stored runs, the newest first."""
         if not self.root.is_dir():
             return []
-        found = [
+        folders = [
             p
             for p in self.root.iterdir()
             if _ID.fullmatch(p.name) and (p / "experiment.json").is_file()
         ]
-        return [p.name for p in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)]
+        return [p.name for p in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)]
 
 
 def _alive(worker: dict[str, Any]) -> bool:

@@ -37,8 +37,8 @@ def routes(base: str = "") -> list[BaseRoute]:
 
 
 def _files() -> list[Path]:
-    found = (path for folder in _FOLDERS for path in (ROOT / folder).iterdir())
-    return sorted(path for path in found if path.suffix in _KINDS)
+    files = (path for folder in _FOLDERS for path in (ROOT / folder).iterdir())
+    return sorted(path for path in files if path.suffix in _KINDS)
 
 
 def version() -> str:
@@ -61,12 +61,12 @@ def plotly_path() -> str:
 
 async def _asset(request: Request) -> Response:
     """A file by its name: only names that are there are looked at."""
-    found = {path.name: path for path in _files()}.get(request.path_params["name"])
-    if found is None:
+    file = {path.name: path for path in _files()}.get(request.path_params["name"])
+    if file is None:
         return PlainTextResponse("not found", 404)
     current = request.path_params["version"] == version()
     headers = {"Cache-Control": _FOR_GOOD if current else "no-cache"}
-    return Response(found.read_bytes(), media_type=_KINDS[found.suffix], headers=headers)
+    return Response(file.read_bytes(), media_type=_KINDS[file.suffix], headers=headers)
 
 
 @cache

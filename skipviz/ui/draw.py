@@ -128,7 +128,7 @@ def draw_many(label: str, seen: int, key: str) -> list[tuple[int, str, bytes]]:
 
 def added(told: Any, seen: int) -> list[tuple[int, str, bytes]]:
     """What the browser told, read as `draw_many` gives it; what is no drawing is passed over."""
-    found = []
+    drawings = []
     for entry in told if isinstance(told, list) else []:
         match entry:
             case [int(number), str(label), str(pixels)] if number > seen:
@@ -136,5 +136,5 @@ def added(told: Any, seen: int) -> list[tuple[int, str, bytes]]:
                     out = io.BytesIO()
                     image = Image.frombytes("L", (SIDE, SIDE), bytes.fromhex(pixels))
                     image.save(out, "PNG")
-                    found.append((number, label, out.getvalue()))
-    return found
+                    drawings.append((number, label, out.getvalue()))
+    return drawings

@@ -40,15 +40,15 @@ class PageFile:
 @cache
 def pages() -> tuple[PageFile, ...]:
     """Every page, in the order of the file names: pages/<n>_<chapter>/<nn>_<slug>.py."""
-    found = []
+    entries = []
     for path in sorted((HERE / "pages").glob("*/[0-9]*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         lines = (ast.get_docstring(tree) or path.stem).splitlines()
         icon = next((line[5:].strip() for line in lines if line.startswith("icon:")), "article")
         slug, chapter = path.stem.partition("_")[2], path.parent.name.partition("_")[2]
         hidden = "hidden" in lines
-        found.append(PageFile(path, slug, lines[0].rstrip("."), icon, chapter, hidden))
-    return tuple(found)
+        entries.append(PageFile(path, slug, lines[0].rstrip("."), icon, chapter, hidden))
+    return tuple(entries)
 
 
 def navigate() -> None:

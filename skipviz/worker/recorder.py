@@ -105,11 +105,11 @@ def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None
 
 def _machine(experiment: Experiment) -> dict[str, Any]:
     """Versions, hardware and time; `processor` is what these nets were trained on."""
-    found = machine()
+    facts = machine()
     kind = placed(experiment).device
-    name = next(each["name"] for each in found["devices"] if each["key"] == kind)
+    name = next(each["name"] for each in facts["devices"] if each["key"] == kind)
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    return found | {"processor": _processor() or name if kind == "cpu" else name, "recorded": when}
+    return facts | {"processor": _processor() or name if kind == "cpu" else name, "recorded": when}
 
 
 def _processor() -> str:

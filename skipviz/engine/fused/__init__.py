@@ -38,10 +38,10 @@ def why() -> str:
 def kernel() -> Kernel:
     """The kernel. build.Unavailable, which says why, where there is none."""
     reason = why()
-    found = _found()[0]
-    if reason or found is None:
+    library = _found()[0]
+    if reason or library is None:
         raise build.Unavailable(reason)
-    return found
+    return library
 
 
 def peak_gflops(seconds: float = 0.2) -> float:

@@ -93,25 +93,25 @@ class FusedStack:
         stem, inner, head = arena.split(list(self._rows.values()), 1)
         stride = self.kernel.padded(w)
         inner = inner.view(n, self.shape.depth - 1, self.per, w + 1, stride)
-        found = [
+        parts = [
             stem.view(n, self.shape.inputs + 1, stride).mT[:, :w],
             inner.permute(1, 0, 2, 4, 3)[..., :w, :],
             head.view(n, w + 1, -1).mT[:, : self.shape.classes],
         ]
-        return [part for matrix in found for part in (matrix[..., :-1], matrix[..., -1:])]
+        return [part for matrix in parts for part in (matrix[..., :-1], matrix[..., -1:])]
 
     def linears(self, i: int) -> list[tuple[nn.Linear, Tensor, Tensor]]:
         """Every linear layer of net i with its weight [out, in] and bias [out]."""
         wiring = self.wirings[i]
         stem, stem_bias, inner, inner_bias, head, head_bias = self._parts(self.weights)
-        found = [(wiring.layers[0].path, stem[i], stem_bias[i, :, 0])]
+        linears = [(wiring.layers[0].path, stem[i], stem_bias[i, :, 0])]
         gates = [f"{gate.path}.linear1" for gate in wiring.gates]
         for g, paths in enumerate([[layer.path for layer in wiring.layers[1:]], gates]):
             for k, path in enumerate(paths):
-                found.append((path, inner[k, i, g], inner_bias[k, i, g, :, 0]))
-        found.append(("head.classifier", head[i], head_bias[i, :, 0]))
-        modules: list[Any] = [self.nets[i].get_submodule(path) for path, _, _ in found]
-        return [(m, weight, bias) for m, (_, weight, bias) in zip(modules, found, strict=True)]
+                linears.append((path, inner[k, i, g], inner_bias[k, i, g, :, 0]))
+        linears.append(("head.classifier", head[i], head_bias[i, :, 0]))
+        modules: list[Any] = [self.nets[i].get_submodule(path) for path, _, _ in linears]
+        return [(m, weight, bias) for m, (_, weight, bias) in zip(modules, linears, strict=True)]
 
     @torch.no_grad()
     def read(self) -> None:

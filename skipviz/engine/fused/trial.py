@@ -38,8 +38,8 @@ def tried(kernel: Kernel, family: str, knobs: dict[str, Any]) -> bool:
     stack = Stack(experiment, nets, wirings, [shape])
     ours = FusedStack(experiment, nets, wirings, [shape], kernel)
     for _ in range(3):
-        (expected,), (found,) = stack.learn(x, y, True)[1], ours.learn(x, y, True)[1]
-        if not np.allclose(found, expected, rtol=1e-4, atol=0):
+        (expected,), (reading,) = stack.learn(x, y, True)[1], ours.learn(x, y, True)[1]
+        if not np.allclose(reading, expected, rtol=1e-4, atol=0):
             return False
     return True
 

@@ -22,5 +22,5 @@ def of(probe: str) -> Callable[..., Any]:
     """The figure of a probe; KeyError where it has none."""
     if probe not in probes_with_figures():
         raise KeyError(probe)
-    found: Callable[..., Any] = importlib.import_module(f"{__name__}.{probe}").figure
-    return found
+    figure: Callable[..., Any] = importlib.import_module(f"{__name__}.{probe}").figure
+    return figure

@@ -20,16 +20,16 @@ def figure(
 ) -> Any:
     """The median over seeds thick, each seed thin; the whole net's accuracy dashed. Under each
     panel the net's units in a row, with their shortcuts; those of `chosen` layers are taken out."""
-    found = answers[0]["lanes"]
-    titles = [f"{lanes[each['lane']][0]}: {each['how']}" for each in found]
+    lanes_of_first = answers[0]["lanes"]
+    titles = [f"{lanes[each['lane']][0]}: {each['how']}" for each in lanes_of_first]
     made = make_subplots(
-        rows=2, cols=len(found), shared_yaxes=True, shared_xaxes=True, subplot_titles=titles,
+        rows=2, cols=len(titles), shared_yaxes=True, shared_xaxes=True, subplot_titles=titles,
         row_heights=[0.88, 0.12], horizontal_spacing=0.03, vertical_spacing=0.02,
     )  # fmt: skip
-    for place, first in enumerate(found):
+    for place, first in enumerate(lanes_of_first):
         entries = [answer["lanes"][place] for answer in answers]
         colour = theme.colour(lanes[first["lane"]][1], dark=dark)
-        _net(made, place + 1, first, colour, chosen, dark, room=1000 / len(found))
+        _net(made, place + 1, first, colour, chosen, dark, room=1000 / len(lanes_of_first))
         _lane(made, place + 1, entries, colour, dark)
     made = laid_out(made, dark=dark, height=375)
     made.update_layout(

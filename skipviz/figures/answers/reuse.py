@@ -21,13 +21,13 @@ _PANELS = (
 def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], dark: bool) -> Any:
     """Three heat maps (sources × targets) of the first dense block of the first lane that has one;
     the two of |W| share a scale."""
-    found = [entry["blocks"][0] for entry in answers[0]["lanes"] if entry["blocks"]]
-    if not found:
+    blocks = [entry["blocks"][0] for entry in answers[0]["lanes"] if entry["blocks"]]
+    if not blocks:
         return laid_out(
             go.Figure().add_annotation(text="No lane of this run is a dense net.", showarrow=False),
             dark=dark,
         )
-    block = found[0]
+    block = blocks[0]
     titles = [title for _, title, _ in _PANELS]
     made = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.085)
     top = max(v for name in ("weight", "weight_at_init") for row in block[name] for v in row if v)

@@ -35,20 +35,20 @@ def memory_text(size: int) -> str:
 
 def counts(wiring: Wiring) -> dict[str, str]:
     """The numbers of a net by what they are called."""
-    found = wiring.describe()
+    described = wiring.describe()
     flat = len(wiring.units[-1].body.input_shape) == 1
-    seen = found["receptive_field"]
+    seen = described["receptive_field"]
     whole = not flat and seen >= max(wiring.input_shape[-2:])
     return {
-        "Parameters": plural(found["parameters"]),
-        "of them not in BatchNorm": plural(found["parameters_without_norm"]),
-        "Multiply-adds a sample": plural(found["multiply_adds"]),
-        "Activations kept a sample": memory_text(found["activation_bytes"]),
+        "Parameters": plural(described["parameters"]),
+        "of them not in BatchNorm": plural(described["parameters_without_norm"]),
+        "Multiply-adds a sample": plural(described["multiply_adds"]),
+        "Activations kept a sample": memory_text(described["activation_bytes"]),
         "Receptive field": "the whole input"
         if flat
         else f"{seen} × {seen} pixels{', more than the image' if whole else ''}",
-        "Weighted layers on the longest path": str(found["longest_path"]),
-        "on the shortest path": str(found["shortest_path"]),
+        "Weighted layers on the longest path": str(described["longest_path"]),
+        "on the shortest path": str(described["shortest_path"]),
     }
 
 
@@ -111,9 +111,9 @@ _NUMBERS = ("Parameters", "Multiply-adds", "All: parameters", "All: multiply-add
 def source_of(code: str) -> str:
     """The text of a class, "skipviz.models.resnet.net:ResidualUnit"; nothing is imported."""
     module, _, name = code.partition(":")
-    found = find_spec(module)
-    assert found is not None and found.origin is not None, module
-    text = Path(found.origin).read_text(encoding="utf-8")
+    spec = find_spec(module)
+    assert spec is not None and spec.origin is not None, module
+    text = Path(spec.origin).read_text(encoding="utf-8")
     for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return ast.get_source_segment(text, node) or ""

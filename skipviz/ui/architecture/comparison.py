@@ -28,12 +28,12 @@ def joins(wiring: Wiring) -> Counter[str]:
 
 def shortcuts(wiring: Wiring) -> Counter[str]:
     """How many shortcuts are the identity, zero-padded, projected or gated."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for unit in wiring.units:
         kinds = {op.kind for op in unit.body.ops if op.role == "shortcut"}
         if unit.body.joins:
             gated = "multiply" in unit.body.joins
-            found[
+            counts[
                 "gated"
                 if gated
                 else "zero-padded"
@@ -42,7 +42,7 @@ def shortcuts(wiring: Wiring) -> Counter[str]:
                 if kinds
                 else "identity"
             ] += 1
-    return found
+    return counts
 
 
 def sentences(a: Wiring, b: Wiring) -> list[str]:

@@ -31,15 +31,15 @@ STEP = 1.03
 def _depths(family: str, knobs: tuple[tuple[str, Any], ...]) -> tuple[int, ...]:
     declared = architecture(family)
     (knob,) = (knob for knob in declared.knobs if knob.name == "depth")
-    found = []
+    depths = []
     for depth in range(int(knob.low or 1), int(knob.high or 1) + 1):
         given = {**dict(knobs), "depth": depth}
         try:
             declared.check({**declared.defaults(given), **given})
         except SpecError:
             continue
-        found.append(depth)
-    return tuple(found)
+        depths.append(depth)
+    return tuple(depths)
 
 
 def depths(family: str, knobs: Mapping[str, Any]) -> tuple[int, ...]:
@@ -50,11 +50,11 @@ def depths(family: str, knobs: Mapping[str, Any]) -> tuple[int, ...]:
 def stops(allowed: tuple[int, ...], depth: int) -> list[int]:
     """Where the slider stops: every small depth, then steps of 3 %, so that 20 and 1202 are both
     easily reached."""
-    found = [allowed[0]]
+    stops_so_far = [allowed[0]]
     for each in allowed[1:]:
-        if each >= STEP * found[-1] or each in (*FAMOUS, depth, allowed[-1]):
-            found.append(each)
-    return found
+        if each >= STEP * stops_so_far[-1] or each in (*FAMOUS, depth, allowed[-1]):
+            stops_so_far.append(each)
+    return stops_so_far
 
 
 def nearest(allowed: tuple[int, ...], depth: int) -> int:
@@ -151,12 +151,12 @@ def _chosen(family: str, wanted: Knobs, depth: int, knobs: list[Knob], key: str)
     start = full_settings(
         family, {**wanted, **({"depth": nearest(allowed, depth)} if allowed else {})}
     )
-    found = {}
+    chosen_knobs = {}
     for knob in knobs:
         value = lanes.widget(knob, start[knob.name], f"{key}_{knob.name}_{start[knob.name]}")
         if value is not None and (value != start[knob.name] or knob.kind == "bool"):
-            found[knob.name] = value
-    return found
+            chosen_knobs[knob.name] = value
+    return chosen_knobs
 
 
 def _depth(knob: Knob, allowed: tuple[int, ...], depth: int, key: str) -> int:

@@ -50,10 +50,10 @@ def state() -> State:
     query = st.query_params.to_dict()
     if left is not None and query in ({}, left.written):
         return left
-    found = _from_address()
-    found.generation = left.generation + 1 if left is not None else 0
-    st.session_state[PAGE] = found
-    return found
+    lanes = _from_address()
+    lanes.generation = left.generation + 1 if left is not None else 0
+    st.session_state[PAGE] = lanes
+    return lanes
 
 
 def _from_address() -> State:
@@ -115,8 +115,8 @@ def choose(now: State) -> list[Lane] | None:
             now.load([ready if j == i else each for j, each in enumerate(now.lanes)])
             st.rerun()
         chosen.append(made)
-    found = [lane for lane in chosen if lane is not None]
-    return found if len(found) == len(chosen) else None
+    lanes = [lane for lane in chosen if lane is not None]
+    return lanes if len(lanes) == len(chosen) else None
 
 
 def compare_button(now: State, chosen: list[Lane]) -> None:

@@ -70,18 +70,18 @@ class Zoom:
             drawn = graphs.drawing(self.wiring, "stage", stage=self.at)
         else:
             drawn = graphs.drawing(self.wiring)
-        found = {}
+        zooms = {}
         stages = {stage.key: stage.title for stage in self.wiring.stages}
         typical = representative(self.wiring).path
         for key, title, _ in drawn.clusters:
             path = typical if key == "one" else key
             words = f"Open {stages.get(key, title)}"
-            found[f"cluster_{key}"] = (path, words)
+            zooms[f"cluster_{key}"] = (path, words)
         for node in drawn.nodes:
             owner = typical if node.id in drawn.aside else self._owner(node.id)
             if owner:
-                found[node.id] = (owner, f"Open {self._units[owner].body.title} {owner}")
-        return found
+                zooms[node.id] = (owner, f"Open {self._units[owner].body.title} {owner}")
+        return zooms
 
     def _owner(self, node_id: str) -> str:
         """The unit that a node belongs to: its own path, or the start of it."""

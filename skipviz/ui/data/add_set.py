@@ -96,7 +96,7 @@ def _one_by_one(way: str, title: str, side: int) -> None:
         collect_pictures.form(way)
     with right:
         collect_pictures.show()
-        found, missing = list(collect_pictures.gathered()), collect_pictures.missing()
+        pictures_so_far, missing = list(collect_pictures.gathered()), collect_pictures.missing()
         row = st.container(horizontal=True)
         make = row.button(
             "Make the data set",
@@ -107,21 +107,27 @@ def _one_by_one(way: str, title: str, side: int) -> None:
         row.button(
             "Take the last one back",
             icon=":material/undo:",
-            disabled=not found,
+            disabled=not pictures_so_far,
             on_click=collect_pictures.take_back,
             key="own_undo",
         )
         row.button(
             "Begin again",
-            disabled=not found,
+            disabled=not pictures_so_far,
             on_click=collect_pictures.gathered().clear,
             key="own_clear",
         )
         said = missing or collect_pictures.left_out()
-        if found and said:
+        if pictures_so_far and said:
             st.caption(said)
         if make:
-            _start(".zip", lambda path: collect_pictures.pack(path, found), title, side, found)
+            _start(
+                ".zip",
+                lambda path: collect_pictures.pack(path, pictures_so_far),
+                title,
+                side,
+                pictures_so_far,
+            )
 
 
 def _start(
@@ -129,7 +135,7 @@ def _start(
     write: Callable[[Path], object],
     title: str,
     side: int,
-    found: Sequence[collect_pictures.Gathered] = (),
+    pictures_so_far: Sequence[collect_pictures.Gathered] = (),
 ) -> None:
     """Writes what was given into a folder of its own and has it checked in another process; `found`
     is taken off the gathered pictures when it is a data set."""
@@ -149,7 +155,7 @@ def _start(
         shutil.rmtree(folder, ignore_errors=True)
         complain(SpecError("three data sets are being read already; try again in a moment"))
         return
-    st.session_state.own_errand, st.session_state.own_packed = words, found
+    st.session_state.own_errand, st.session_state.own_packed = words, pictures_so_far
     st.rerun()
 
 

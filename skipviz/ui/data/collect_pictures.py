@@ -48,8 +48,8 @@ class Gathered:
 
 def gathered() -> list[Gathered]:
     """Every picture so far, in the order in which they came."""
-    found: list[Gathered] = st.session_state.setdefault("own_gathered", [])
-    return found
+    pictures_so_far: list[Gathered] = st.session_state.setdefault("own_gathered", [])
+    return pictures_so_far
 
 
 def form(way: str) -> None:
@@ -147,22 +147,22 @@ def show() -> None:
             icon=":material/draw:",
         )
         return
-    rows = "".join(_row(label, found) for label, found in classes.items())
+    rows = "".join(_row(label, of_class) for label, of_class in classes.items())
     st.html(f'<div class="skip-sheet">{rows}</div>')
 
 
-def _row(label: str, found: list[Gathered]) -> str:
-    said, more = escape(label), len(found) - MOST_TILES
+def _row(label: str, of_class: list[Gathered]) -> str:
+    said, more = escape(label), len(of_class) - MOST_TILES
     tiles = "".join(
         f'<img src="{one.tile}" alt="{said} {number}">'
         if one.tile
         else f'<span title="{escape(one.name)}">no picture</span>'
-        for number, one in enumerate(found[-MOST_TILES:], max(more, 0) + 1)
+        for number, one in enumerate(of_class[-MOST_TILES:], max(more, 0) + 1)
     )
     before = f"<span>{more} more</span>" if more > 0 else ""
     return (
         f'<div class="skip-class"><div><b title="{said}">{said}</b>'
-        f"<small>{len(found)} picture{'s' * (len(found) != 1)}</small></div>"
+        f"<small>{len(of_class)} picture{'s' * (len(of_class) != 1)}</small></div>"
         f'<div class="skip-drawn">{before}{tiles}</div></div>'
     )
 
@@ -170,7 +170,7 @@ def _row(label: str, found: list[Gathered]) -> str:
 def missing() -> str:
     """What a data set still lacks, in one sentence; empty where one can be made."""
     classes = by_class()
-    whole = [label for label, found in classes.items() if len(found) >= LEAST]
+    whole = [label for label, of_class in classes.items() if len(of_class) >= LEAST]
     if len(whole) >= 2:
         return ""
     short = [label for label in classes if label not in whole]
@@ -181,7 +181,7 @@ def missing() -> str:
 
 def left_out() -> str:
     """Which classes a data set made now would not have, in one sentence; empty where none."""
-    short = [label for label, found in by_class().items() if len(found) < LEAST]
+    short = [label for label, of_class in by_class().items() if len(of_class) < LEAST]
     return f"With one picture alone, {' and '.join(short)} will be left out." if short else ""
 
 
@@ -197,10 +197,10 @@ def take_off(made: Iterable[Gathered]) -> None:
     gathered()[:] = [one for one in gathered() if id(one) not in gone]
 
 
-def pack(path: Path, found: Iterable[Gathered]) -> None:
+def pack(path: Path, pictures_so_far: Iterable[Gathered]) -> None:
     """Writes pictures as an archive with a numbered folder for each class; their names stand in a
     file beside them, so that none has to be changed to be a folder's."""
-    gathered_pictures = list(found)
+    gathered_pictures = list(pictures_so_far)
     labels = list(dict.fromkeys(one.label for one in gathered_pictures))
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(NAMES, dumps({str(n): label for n, label in enumerate(labels)}))

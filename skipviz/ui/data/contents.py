@@ -30,20 +30,20 @@ def _fitting(key: str) -> None:
 
 def yardstick(key: str, declared: Dataset) -> None:
     """The error of a linear model: what a net must beat to be worth its depth."""
-    found = cache.linear(key)
-    if found is None:
+    result = cache.linear(key)
+    if result is None:
         errand = background_jobs.find("prepare", key)
         if errand is not None and errand.state == "running":
             _fitting(key)
         return
     chance = 1 - 1 / declared.num_classes
     left, right = st.columns(2)
-    left.metric("A linear model misses", f"{found['error']:.1%}")
+    left.metric("A linear model misses", f"{result['error']:.1%}")
     right.metric("Guessing misses", f"{chance:.0%}")
     st.caption(
         f"Computed here: softmax regression on standardised pixels, fitted to"
-        f" {found['train_images']:,} training images (missing {found['train_error']:.1%}),"
-        f" measured on {found['held_out_images']:,} held-out ones"
+        f" {result['train_images']:,} training images (missing {result['train_error']:.1%}),"
+        f" measured on {result['held_out_images']:,} held-out ones"
         + (", those of seed 0." if declared.held_out else ".")
     )
 

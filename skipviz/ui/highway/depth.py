@@ -83,9 +83,9 @@ def _figure1() -> None:
 def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
     """Losses against depth, the curves of the best beside them."""
     losses = {name: final_losses(run) for name, run in ended.items()}
-    found: dict[str, dict[int, list[list[float]]]] = {"plain": {}, "highway": {}}
+    losses_at_depth: dict[str, dict[int, list[list[float]]]] = {"plain": {}, "highway": {}}
     curves, lines = [], []
-    for family, at in found.items():
+    for family, at in losses_at_depth.items():
         for depth in DEPTHS:
             names = [n for n in losses if _is(sweep.experiments[n], family, depth)]
             if names:
@@ -96,7 +96,7 @@ def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
     left, right = st.columns(2)
     labels = {"plain": "plain, 71 units", "highway": "highway, 50 units"}
     left.plotly_chart(
-        figures.against_depth(found, labels, DEPTHS, _chance(sweep), is_dark()),
+        figures.against_depth(losses_at_depth, labels, DEPTHS, _chance(sweep), is_dark()),
         theme=None, key=f"figure1_depth_{sweep.id}",
     )  # fmt: skip
     right.plotly_chart(
@@ -104,7 +104,7 @@ def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
         theme=None, key=f"figure1_curves_{sweep.id}",
     )  # fmt: skip
     _said_of_depth({family: {d: _median(tries[0]) for d, tries in at.items()}
-                    for family, at in found.items()})  # fmt: skip
+                    for family, at in losses_at_depth.items()})  # fmt: skip
     st.caption(
         f"Dots: each seed's final training loss ({final.WORDS}); faint: the tries that were"
         " not the best. Right: the best tries, median over seeds, running mean over a tenth of the"
@@ -214,7 +214,7 @@ def _fixed() -> None:
 
 
 def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
-    found = []
+    lines = []
     for lane, (label, family) in enumerate(
         (("coupled: C = 1 − T", "highway"), ("uncoupled: C = 1", "resnet"))
     ):
@@ -222,23 +222,23 @@ def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
             float(run.experiment.lanes[lane].knobs["gate"]): final_losses(run, lane)
             for run in ended.values()
         }
-        found.append((label, family, at))
+        lines.append((label, family, at))
     st.plotly_chart(
-        figures.over_gates(found, _chance(sweep), is_dark()), theme=None, key=f"fixed_{sweep.id}"
+        figures.over_gates(lines, _chance(sweep), is_dark()), theme=None, key=f"fixed_{sweep.id}"
     )
     st.caption(
         f"Dots: each seed's final training loss ({final.WORDS}); every tenth of 300 steps is"
         " recorded; 20 layers of 50 tanh units."
-        f"{_diverged(losses for _, _, at in found for losses in at.values())}"
+        f"{_diverged(losses for _, _, at in lines for losses in at.values())}"
     )
     if ended and len(ended) == len(sweep.experiments):
-        _best_gate(found)
+        _best_gate(lines)
         _special_case(min(ended.values(), key=_distance_from_half))
 
 
-def _best_gate(found: Sequence[tuple[str, str, Mapping[float, Sequence[float]]]]) -> None:
+def _best_gate(lines: Sequence[tuple[str, str, Mapping[float, Sequence[float]]]]) -> None:
     """Is the half-open gate the worst, and which one is the best where the carry gate is 1?"""
-    coupled, uncoupled = ({t: _median(at[t]) for t in sorted(at)} for _, _, at in found)
+    coupled, uncoupled = ({t: _median(at[t]) for t in sorted(at)} for _, _, at in lines)
     shown = ", ".join(
         f"{_loss(coupled[t])} at T = {t:g}" for t in (min(coupled), 0.5, max(coupled))
     )
@@ -256,17 +256,17 @@ def _distance_from_half(run: Run) -> float:
 
 def _special_case(run: Run) -> None:
     """Exactly a residual net, or only up to 2^−L: measured on the layers of one of the nets."""
-    found = manager.current().measure(run.id, "special_case", {})["lanes"][0]
-    layers = found["layers"]
+    answer = manager.current().measure(run.id, "special_case", {})["lanes"][0]
+    layers = answer["layers"]
     st.markdown(
         f"**Is a residual net a special case?** The layers of one of these nets, stacked {layers}"
         f" high: as residual units and with **T = C = 1** the outputs differ by at most"
-        f" **{found['uncoupled']:g}**. With the **coupled** gate half open, T = C = 0.5, the output"
-        f" is $2^{{{found['log2']:.2f}}}$ times the residual one (ReLU, no biases). Multiplied by"
-        f" $2^{{{layers}}}$ it differs by at most **{found['coupled']:g}** times the largest"
-        f" output, and {100 * found['same_class']:.0f} % of {found['samples']} samples get the same"
-        f" class. With the net's own tanh and biases the two differ by up to"
-        f" {found['as_learned']:,.0f} times the largest output."
+        f" **{answer['uncoupled']:g}**. With the **coupled** gate half open, T = C = 0.5, the"
+        f" output is $2^{{{answer['log2']:.2f}}}$ times the residual one (ReLU, no biases). Multiplied"
+        f" by $2^{{{layers}}}$ it differs by at most **{answer['coupled']:g}** times the largest"
+        f" output, and {100 * answer['same_class']:.0f} % of {answer['samples']} samples get the"
+        f" same class. With the net's own tanh and biases the two differ by up to"
+        f" {answer['as_learned']:,.0f} times the largest output."
     )
     st.caption(f"{probe('special_case').definition} *Caveat:* {probe('special_case').caveat}")
 

@@ -37,16 +37,16 @@ def gate_maps(run: Run) -> None:
     )
     options = {"lane": gated_lane(run), "sample": int(sample), "maps": CHANNELS}
     with st.spinner("Measuring …", show_time=True):
-        found = manager.current().measure(run.id, "gates", options | {"when": when or "now"})
-    name = escape(dataset(run.experiment.data).classes[found["label"]])
+        answer = manager.current().measure(run.id, "gates", options | {"when": when or "now"})
+    name = escape(dataset(run.experiment.data).classes[answer["label"]])
     rows = [
         f'<div class="skip-maps"><b>layer {depth}</b>'
         + "".join(picture(plane, MAP_PX, f"T of channel {i}", 1.0) for i, plane in enumerate(maps))
         + "</div>"
-        for depth, maps in zip(found["depth"], found.get("maps", ()), strict=False)
+        for depth, maps in zip(answer["depth"], answer.get("maps", ()), strict=False)
     ]
     st.html(
-        f'<div class="skip-maps"><b>class {name}</b>{picture(found["image"], MAP_PX, name)}</div>'
+        f'<div class="skip-maps"><b>class {name}</b>{picture(answer["image"], MAP_PX, name)}</div>'
         + "".join(rows)
     )
     st.caption(
@@ -54,6 +54,6 @@ def gate_maps(run: Run) -> None:
         " carried; white is T = 1, transformed."
     )
     st.plotly_chart(
-        gates_figure.figure([found], [], is_dark()), theme=None, key=f"maps_chart_{run.id}"
+        gates_figure.figure([answer], [], is_dark()), theme=None, key=f"maps_chart_{run.id}"
     )
     st.caption(f"{probe('gates').definition} *Caveat:* {probe('gates').caveat}")

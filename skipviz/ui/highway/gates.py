@@ -178,14 +178,14 @@ def by_number(run: Run) -> dict[str, Any] | None:
 def _maps(run: Run, lane: int, sample: int, when: str) -> dict[str, Any]:
     """What the probe `gates` says, in the words of the panel."""
     options = {"lane": lane, "sample": sample, "when": when}
-    found = manager.current().measure(run.id, "gates", options)
+    answer = manager.current().measure(run.id, "gates", options)
     return {
-        "step": found["step"],
-        "samples": found["samples"],
-        "image": found["image"],
-        "label": found["label"],
-        "bias": found["bias"],
-        "mean": found["mean"],
-        "gate": found["sample_gate"],
-        "output": found["sample_output"],
+        "step": answer["step"],
+        "samples": answer["samples"],
+        "image": answer["image"],
+        "label": answer["label"],
+        "bias": answer["bias"],
+        "mean": answer["mean"],
+        "gate": answer["sample_gate"],
+        "output": answer["sample_output"],
     }

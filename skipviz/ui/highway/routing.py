@@ -166,13 +166,13 @@ def _maps(answer: dict[str, Any], pair: list[int], classes: tuple[str, ...]) -> 
 
 def _lesions(run: Run) -> None:
     """Every unit alone, lane beside lane; several at once by clicks or from the list."""
-    found = answers(run, "lesion", samples=SAMPLES)
+    lesions = answers(run, "lesion", samples=SAMPLES)
     lanes = list(zip(labels(run.experiment), families(run.experiment), strict=True))
     key, chart = f"lesion_layers_{run.id}", f"lesion_chart_{run.id}"
-    layers = sorted({layer for lane in found[0]["lanes"] for layer in lane["depth"]})
+    layers = sorted({layer for lane in lesions[0]["lanes"] for layer in lane["depth"]})
     chosen = sorted(st.session_state.get(key, []))
     st.plotly_chart(
-        lesion_figure.figure(found, lanes, is_dark(), chosen),
+        lesion_figure.figure(lesions, lanes, is_dark(), chosen),
         theme=None,
         key=chart,
         on_select=lambda: _clicked(chart, key, layers),
@@ -189,7 +189,7 @@ def _lesions(run: Run) -> None:
     if chosen:
         layers_said = ",".join(map(str, chosen))
         several = answers(run, "lesion", layers=layers_said, alone=False, samples=SAMPLES)
-    _summary(found, several, [label for label, _ in lanes])
+    _summary(lesions, several, [label for label, _ in lanes])
 
 
 def _clicked(chart: str, key: str, layers: list[int]) -> None:
@@ -200,11 +200,11 @@ def _clicked(chart: str, key: str, layers: list[int]) -> None:
 
 
 def _summary(
-    found: list[dict[str, Any]], several: list[dict[str, Any]] | None, names: list[str]
+    lesions: list[dict[str, Any]], several: list[dict[str, Any]] | None, names: list[str]
 ) -> None:
     rows = []
-    for place, lane in enumerate(found[0]["lanes"]):
-        of = [answer["lanes"][place] for answer in found]
+    for place, lane in enumerate(lesions[0]["lanes"]):
+        of = [answer["lanes"][place] for answer in lesions]
         together = [answer["lanes"][place]["several"] for answer in several or ()]
         rows.append(
             [
@@ -219,7 +219,7 @@ def _summary(
         )
     head = ["", "whole net", "one layer less: mean", "worst", "layers that cost > 5 points"]
     st.html(table([*head, "without a random half", "without those chosen"], rows))
-    first = found[0]["lanes"][0]
+    first = lesions[0]["lanes"][0]
     st.caption(
         f"Training accuracy, each seed's own, on {first['samples']} of {first['of']} training"
         f" samples. {probe('lesion').definition} *Caveat:* {probe('lesion').caveat}"
@@ -229,23 +229,23 @@ def _summary(
 def _adaptivity(run: Run) -> None:
     """What the loss does when T no longer depends on the input."""
     lane = gated_lane(run)
-    found = [answer["lanes"][lane] for answer in answers(run, "adaptivity")]
+    of_seeds = [answer["lanes"][lane] for answer in answers(run, "adaptivity")]
     rows = []
     for key, text in (
         ("base", "T(x), as learned"),
         ("per_cell", "T replaced by its mean, cell by cell"),
         ("per_layer", "T replaced by one number for each layer"),
     ):
-        losses = [each[key]["loss"] for each in found]
+        losses = [each[key]["loss"] for each in of_seeds]
         rows.append(
-            [text, seeds(losses, ".3f"), seeds([each[key]["accuracy"] for each in found], "%")]
+            [text, seeds(losses, ".3f"), seeds([each[key]["accuracy"] for each in of_seeds], "%")]
         )
     st.html(table(["", "training loss", "training accuracy"], rows))
-    closed, values = sum(e["closed"] for e in found), sum(e["values"] for e in found)
+    closed, values = sum(e["closed"] for e in of_seeds), sum(e["values"] for e in of_seeds)
     never = "no gate was ever closed." if not closed else "float32 rounded these down."
     st.markdown(
-        f"Smallest T seen: **{seeds([e['smallest'] for e in found], '.2g')}**, largest"
-        f" **{seeds([e['largest'] for e in found], '.4f')}**. Exactly 0: {closed} of {values:,}"
+        f"Smallest T seen: **{seeds([e['smallest'] for e in of_seeds], '.2g')}**, largest"
+        f" **{seeds([e['largest'] for e in of_seeds], '.4f')}**. Exactly 0: {closed} of {values:,}"
         f" values: {never}"
     )
     st.caption(f"{probe('adaptivity').definition} *Caveat:* {probe('adaptivity').caveat}")

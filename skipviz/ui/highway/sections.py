@@ -48,7 +48,7 @@ def numbers(run: Run) -> None:
     if highway is None:
         st.info("No lane of this run is a highway net.")
         return
-    found = answers(run, "carried", samples=2000)
+    of_seeds = answers(run, "carried", samples=2000)
     name = labels(run.experiment)[highway]
     columns = [(f"{name}: at init", highway, "init"), ("now", highway, "now")]
     if plain is not None:
@@ -56,11 +56,14 @@ def numbers(run: Run) -> None:
         columns += [(f"{name}: at init", plain, "init"), ("now", plain, "now")]
     head = ["", *(title for title, _, _ in columns)]
     rows = [
-        [text, *(seeds([a["lanes"][i][when][key] for a in found], how) for _, i, when in columns)]
+        [
+            text,
+            *(seeds([a["lanes"][i][when][key] for a in of_seeds], how) for _, i, when in columns),
+        ]
         for key, text, how in ROWS
     ]
     st.html(table(head, rows))
-    first = found[0]["lanes"][highway]["now"]
+    first = of_seeds[0]["lanes"][highway]["now"]
     st.caption(
         f"Each seed's own number, over {first['samples']} training samples."
         f" {probe('carried').definition} *Caveat:* {probe('carried').caveat}"
@@ -73,10 +76,10 @@ def verdicts(run: Run) -> None:
     if lane is None:
         st.info("No lane of this run is a highway net.")
         return
-    found = [answer["lanes"][lane] for answer in answers(run, "claims", samples=2000)]
+    of_seeds = [answer["lanes"][lane] for answer in answers(run, "claims", samples=2000)]
     lines = []
     for key, (text, bound) in CLAIMS.items():
-        said = [claim[key] for claim in found]
+        said = [claim[key] for claim in of_seeds]
         before = [holds(key, claim["init"]) for claim in said]
         mark = _mark([claim["holds"] for claim in said], before)
         now = seeds([claim["value"] for claim in said], ".2f")

@@ -59,16 +59,16 @@ def state(of_run: Experiment | None) -> State:
     Whoever comes back from another page finds the address as it was, and the form begins again
     from it: the widgets themselves are gone by then.
     """
-    found: State | None = st.session_state.get("lab")
-    if found is None or f"lab_{found.generation}_data" not in st.session_state:
-        default = found.start if found else next(iter(PRESETS.values())).experiment
+    kept_state: State | None = st.session_state.get("lab")
+    if kept_state is None or f"lab_{kept_state.generation}_data" not in st.session_state:
+        default = kept_state.start if kept_state else next(iter(PRESETS.values())).experiment
         spelled = address.experiment_in_address(of_run or default)
-        if found is None:
-            found = st.session_state.lab = State(spelled)
-        elif not found.fresh:
-            found.load(spelled)
-    found.fresh = False
-    return found
+        if kept_state is None:
+            kept_state = st.session_state.lab = State(spelled)
+        elif not kept_state.fresh:
+            kept_state.load(spelled)
+    kept_state.fresh = False
+    return kept_state
 
 
 def preset_row(now: State) -> None:
@@ -191,18 +191,18 @@ def form(now: State, fields: dict[str, Any]) -> Experiment | None:
 def _lane_buttons(now: State, experiment: Experiment, i: int, key: str) -> None:
     row = st.container(horizontal=True)
     lane = experiment.lanes[i]
-    found = twin(lane, experiment.dataset)
+    plain_twin = twin(lane, experiment.dataset)
     full = len(experiment.lanes) >= MAX_LANES
-    if found is not None and row.button(
+    if plain_twin is not None and row.button(
         "Add plain twin",
         key=f"{key}_twin",
         icon=":material/content_copy:",
         disabled=full,
         help="The same layers with the same first weights, the shortcuts taken out."
-        if found[1]
+        if plain_twin[1]
         else "A plain net of the same depth and nearly as many parameters; it shares no weights.",
     ):
-        now.load(experiment.with_(lanes=[*experiment.lanes, found[0]]), experiment)
+        now.load(experiment.with_(lanes=[*experiment.lanes, plain_twin[0]]), experiment)
         st.rerun()
     if len(experiment.lanes) > 1 and row.button(
         "Remove", key=f"{key}_remove", icon=":material/delete:"

@@ -120,7 +120,7 @@ def widget(knob: Knob, value: Any, key: str) -> Any:
 def counts(lane: Lane, label: str, data: Dataset) -> None:
     """A lane's name in its colour, its parameters, its cost and its shapes."""
     settings = lane.settings(data)
-    found = architecture(lane.family).wiring(settings).describe()
+    described = architecture(lane.family).wiring(settings).describe()
     family = "plain" if settings.get("plain_twin") else lane.family
     colour, ink = theme.colour(family, dark=is_dark()), theme.ink(family, dark=is_dark())
     shape = "×".join(str(n) for n in settings["input_shape"])
@@ -128,8 +128,8 @@ def counts(lane: Lane, label: str, data: Dataset) -> None:
         f'<div class="skip-lane" style="color:{ink}">'
         f'<i style="background:{colour}"></i>{label}</div>'
         '<div class="skip-counts">'
-        f"<span><b>{found['parameters']:,}</b> parameters</span>"
-        f"<span><b>{found['multiply_adds']:,}</b> multiply-adds a sample</span>"
+        f"<span><b>{described['parameters']:,}</b> parameters</span>"
+        f"<span><b>{described['multiply_adds']:,}</b> multiply-adds a sample</span>"
         f"<span>{shape} → <b>{settings['num_classes']}</b> classes</span></div>"
     )
 

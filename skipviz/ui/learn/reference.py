@@ -111,10 +111,10 @@ def _net(row: Row, view: str, dark: bool) -> str:
 
 
 def _sign(row: Row) -> str:
-    found = reference.matches(row)
-    if found is None:
+    agrees = reference.matches(row)
+    if agrees is None:
         return "not built here" if not row.lane else ""
-    return '<span class="ref-yes">✓</span>' if found else '<span class="ref-no">≠</span>'
+    return '<span class="ref-yes">✓</span>' if agrees else '<span class="ref-no">≠</span>'
 
 
 @dataclass(frozen=True)

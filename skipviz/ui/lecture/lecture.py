@@ -45,8 +45,8 @@ class Place:
 
     @property
     def scene(self) -> Scene:
-        found: Scene = registry.scenes()[self.key]
-        return found
+        scene: Scene = registry.scenes()[self.key]
+        return scene
 
     @property
     def last(self) -> bool:

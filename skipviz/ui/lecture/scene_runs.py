@@ -97,10 +97,10 @@ def _broken(run: Run) -> bool:
 
 def declared(key: str) -> Scene:
     """The scene of this key; SpecError where there is none."""
-    found: Scene | None = registry.scenes().get(key)
-    if found is None:
+    scene: Scene | None = registry.scenes().get(key)
+    if scene is None:
         raise SpecError(f"scene {show(key)}: there is no such scene")
-    return found
+    return scene
 
 
 def of(key: str) -> Performance:
@@ -118,8 +118,8 @@ def of(key: str) -> Performance:
             runs[name] = run
     here = Performance(key, scene, runs)
     if not here.complete and not here.waiting and not mine:
-        found = {name: owner.find(run_id) for name, run_id in _recorded(key).items()}
-        runs = {name: run for name, run in found.items() if run is not None}
+        runs_by_name = {name: owner.find(run_id) for name, run_id in _recorded(key).items()}
+        runs = {name: run for name, run in runs_by_name.items() if run is not None}
         return Performance(key, scene, runs or here.runs)
     return here
 

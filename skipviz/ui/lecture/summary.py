@@ -33,13 +33,13 @@ def _row(scene: Scene, shown: int | None, counts: list[int]) -> str:
     """A scene: its question, what the run showed, and the share of those who predicted it."""
     total = sum(counts)
     if shown is None:
-        found, share, many = "not played", 0.0, "–"
+        state, share, many = "not played", 0.0, "–"
     else:
-        found = f"✓ {scene.choices[shown]}"
+        state = f"✓ {scene.choices[shown]}"
         share = counts[shown] / total if total else 0.0
         many = f"{counts[shown]} of {total}" if total else "no vote"
     return (
         f"<div><b>{html.escape(scene.title)}</b><span>{html.escape(scene.question)}"
-        f"<strong>{html.escape(found)}</strong></span>"
+        f"<strong>{html.escape(state)}</strong></span>"
         f'<u><i style="width:{100 * share:.1f}%"></i></u><em>{many}</em></div>'
     )

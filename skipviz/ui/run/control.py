@@ -45,8 +45,8 @@ def controls(run: Run | None, experiment: Experiment | None, key: str) -> None:
 
 def steered() -> set[str]:
     """The runs that this browser has controlled."""
-    found: set[str] = st.session_state.setdefault("steered", set())
-    return found
+    run_ids: set[str] = st.session_state.setdefault("steered", set())
+    return run_ids
 
 
 def _a_row() -> DeltaGenerator:

@@ -73,28 +73,30 @@ def _lane(lanes: list[LaneAxes], key: str) -> int:
 
 def _predictions(run: Run, lanes: list[LaneAxes]) -> None:
     """A fixed grid of held-out pictures with every lane's word on them, and who mistook what."""
-    found = _ask(run, "predictions", pictures=30)
+    answer = _ask(run, "predictions", pictures=30)
     classes = dataset(run.experiment.data).classes
-    top = float(max(max(max(row) for row in plane) for image in found["images"] for plane in image))
+    top = float(
+        max(max(max(row) for row in plane) for image in answer["images"] for plane in image)
+    )
     errors = ", ".join(
         f"**{track.label}** {100 * lane['error']:.1f} %"
-        for track, lane in zip(lanes, found["lanes"], strict=True)
+        for track, lane in zip(lanes, answer["lanes"], strict=True)
     )
     st.markdown(
-        f"Error on {found['held_out']} held-out pictures after {found['step']} steps: {errors}."
+        f"Error on {answer['held_out']} held-out pictures after {answer['step']} steps: {errors}."
     )
     tiles = []
-    for i, (image, label) in enumerate(zip(found["images"], found["labels"], strict=True)):
+    for i, (image, label) in enumerate(zip(answer["images"], answer["labels"], strict=True)):
         said = "".join(
             _word(classes[lane["predicted"][i]], lane["predicted"][i] == label, track.family)
-            for track, lane in zip(lanes, found["lanes"], strict=True)
+            for track, lane in zip(lanes, answer["lanes"], strict=True)
         )
         name = escape(classes[label])
         tiles.append(f"<figure>{picture(image, 64, name, top)}<b>{name}</b>{said}</figure>")
     st.html(f'<div class="skip-tiles">{"".join(tiles)}</div>')
     st.caption("Under each picture its class, then what each lane takes it for: ✓ right, ✗ wrong.")
     boxes = st.columns(min(2, len(lanes)))
-    for i, (track, lane) in enumerate(zip(lanes, found["lanes"], strict=True)):
+    for i, (track, lane) in enumerate(zip(lanes, answer["lanes"], strict=True)):
         chart = figures.confusion(lane["confusion"], classes, track.label, is_dark())
         boxes[i % len(boxes)].plotly_chart(chart, theme=None, key=f"inside_confusion_{i}")
 
@@ -111,24 +113,25 @@ def _features(run: Run, lanes: list[LaneAxes]) -> None:
         lane = _lane(lanes, "inside_features_lane")
     size = dataset(run.experiment.data).test_size
     row = right.number_input("Held-out picture", 0, size - 1, 0, key="inside_features_picture")
-    found = _ask(run, "features", lane=lane, picture=int(row), channels=8)
-    name = escape(dataset(run.experiment.data).classes[found["label"]])
+    answer = _ask(run, "features", lane=lane, picture=int(row), channels=8)
+    name = escape(dataset(run.experiment.data).classes[answer["label"]])
     st.html(
-        f'<div class="skip-tiles"><figure>{picture(found["image"], 96, name)}<b>{name}</b></figure>'
-        + "".join(f"<figure>{picture(w, 64, 'filter')}</figure>" for w in found["filters"])
+        f'<div class="skip-tiles"><figure>{picture(answer["image"], 96, name)}'
+        f"<b>{name}</b></figure>"
+        + "".join(f"<figure>{picture(w, 64, 'filter')}</figure>" for w in answer["filters"])
         + "</div>"
     )
     st.caption(
         "The picture, and the first layer's first filters: dark is negative, light positive."
     )
-    if len(found["points"][0]["maps"][0]) == 1:
-        st.plotly_chart(figures.cells(found["points"], is_dark()), theme=None, key="inside_cells")
+    if len(answer["points"][0]["maps"][0]) == 1:
+        st.plotly_chart(figures.cells(answer["points"], is_dark()), theme=None, key="inside_cells")
         return
     rows = [
         f'<div class="skip-maps"><b>layer {point["depth"]}</b>'
         + "".join(picture(plane, 72, "feature map") for plane in point["maps"])
         + "</div>"
-        for point in found["points"]
+        for point in answer["points"]
     ]
     st.html("".join(rows))
 
@@ -176,10 +179,10 @@ def _classify(run: Run, lanes: list[LaneAxes]) -> None:
     if not pixels:
         right.info("Draw in the black square: white on black, as large as it will go.")
         return
-    found = _ask(run, "classify", pixels=pixels)
+    answer = _ask(run, "classify", pixels=pixels)
     bars = [
         (track.label, track.family, lane["probabilities"])
-        for track, lane in zip(lanes, found["lanes"], strict=True)
+        for track, lane in zip(lanes, answer["lanes"], strict=True)
     ]
     right.plotly_chart(
         figures.probabilities(bars, shown.classes, is_dark()), theme=None, key="inside_bars"

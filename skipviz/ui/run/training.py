@@ -150,10 +150,10 @@ def recent_runs(most: int = 10) -> None:
     if not box.open:
         return
     with box:
-        found = manager.current().recent(most)
-        if not found:
+        runs = manager.current().recent(most)
+        if not runs:
             st.write("No run is stored yet: press **Train**.")
-        for entry in found:
+        for entry in runs:
             name = ", ".join(labels(entry["experiment"]))
             state = f"{entry['state']}, step {entry.get('step', 0)}"
             data = entry["experiment"].data.partition("@")[0]
@@ -174,12 +174,12 @@ def device_line() -> None:
     if not devices:
         st.caption("A worker is warming up; runs that you start now begin in a few seconds.")
         return
-    found = (
+    sentence = (
         f"**{device['key']}** {device['name']},"
         f" {device['free'] / 2**30:.1f} of {device['memory'] / 2**30:.1f} GB free"
         for device in devices
     )
-    st.caption("Trains on: " + "; ".join(found) + f". {placed(owner.placing())}")
+    st.caption("Trains on: " + "; ".join(sentence) + f". {placed(owner.placing())}")
 
 
 def placed(known: Placing) -> str:
