@@ -193,12 +193,12 @@ def grammar() -> Grammar:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, call: Any) -> argparse.ArgumentParser:
-        made = commands.add_parser(
+        parser = commands.add_parser(
             name, help=call.__doc__.splitlines()[0], description=call.__doc__
         )
-        made.add_argument("--json", action="store_true", help="print JSON for machines")
-        made.set_defaults(call=call)
-        return made
+        parser.add_argument("--json", action="store_true", help="print JSON for machines")
+        parser.set_defaults(call=call)
+        return parser
 
     _declare_serve(commands.add_parser("serve", help=serve.__doc__, description=serve.__doc__))
     add("families", families)

@@ -96,12 +96,15 @@ def record(args: argparse.Namespace) -> int:
 
     rows = []
     for key in args.keys:
-        made = keep(key, args.seeds, say=partial(_told, key))
-        row = {"key": key, "bytes": made.bytes, "seconds": round(made.seconds, 2)}
-        short = [verdict.text for verdict in made.verdicts if not verdict.met]
-        rows.append(row | {"folder": str(made.folder), "fell_short": short})
+        recording = keep(key, args.seeds, say=partial(_told, key))
+        row = {"key": key, "bytes": recording.bytes, "seconds": round(recording.seconds, 2)}
+        short = [verdict.text for verdict in recording.verdicts if not verdict.met]
+        rows.append(row | {"folder": str(recording.folder), "fell_short": short})
         if not args.json:
-            print(f"{key}: {megabytes(made.bytes)}, {made.seconds:.1f} s, in {made.folder}")
+            print(
+                f"{key}: {megabytes(recording.bytes)}, {recording.seconds:.1f} s, in"
+                f" {recording.folder}"
+            )
             for text in short:
                 print(f"  FELL SHORT {text}")
     if args.json:

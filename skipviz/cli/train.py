@@ -45,8 +45,8 @@ def train(args: argparse.Namespace) -> int:
         for name, each, at in zip(labels(experiment), losses, diverged, strict=True)
     ]
     if args.json:
-        said = {"lanes": rows, "steps": steps[-1] + 1, "data": experiment.data}
-        print(dumps(said | {"device": experiment.device, "final": final.WORDS}))
+        summary = {"lanes": rows, "steps": steps[-1] + 1, "data": experiment.data}
+        print(dumps(summary | {"device": experiment.device, "final": final.WORDS}))
         return 0
     print(
         f"Final training loss after {steps[-1] + 1} steps on {experiment.data}, {experiment.device}"
@@ -65,19 +65,19 @@ def row(name: str, losses: Sequence[float], diverged_at: int | None) -> dict[str
     """
     living = final.living(losses)
     gone = len(losses) - len(living)
-    made: dict[str, Any] = {"lane": name, "loss": median(losses) if living else None}
-    made |= {"seeds": len(losses), "diverged_seeds": gone, "diverged_at": diverged_at}
+    cells: dict[str, Any] = {"lane": name, "loss": median(losses) if living else None}
+    cells |= {"seeds": len(losses), "diverged_seeds": gone, "diverged_at": diverged_at}
     if gone:
         first = "the first " if gone > 1 else ""
         comma = "," if first else ""
-        made["note"] = f"{final.dead(gone, len(losses))}{comma} {first}at step {diverged_at}"
+        cells["note"] = f"{final.dead(gone, len(losses))}{comma} {first}at step {diverged_at}"
     if not living:
-        made["loss_why"] = made["note"]
+        cells["loss_why"] = cells["note"]
     if len(losses) > 1:
-        made["losses"] = [loss if np.isfinite(loss) else None for loss in losses]
+        cells["losses"] = [loss if np.isfinite(loss) else None for loss in losses]
         if gone:
-            made["losses_why"] = "null: this seed diverged"
-    return made
+            cells["losses_why"] = "null: this seed diverged"
+    return cells
 
 
 def median(losses: Sequence[float] | np.ndarray) -> float:

@@ -315,10 +315,10 @@ class Experiment(_Value):
 
 def twin(lane: Lane, data: str | Dataset | None = None) -> tuple[Lane, bool] | None:
     """The plain twin of a lane and whether it shares the lane's initial weights; or None."""
-    made = architecture(lane.family).twin(lane.settings(data))
-    if made is None:
+    plain_twin = architecture(lane.family).twin(lane.settings(data))
+    if plain_twin is None:
         return None
-    family, knobs, shares_weights = made
+    family, knobs, shares_weights = plain_twin
     if data is not None:
         knobs = {
             name: value

@@ -47,15 +47,15 @@ def plain(depth: int, activation: str, init: str) -> Lane:
 
 def figure1(options: Mapping[str, Any]) -> dict[str, Experiment]:
     """`tries` settings for each depth and family: learning rate, bias or init, activation."""
-    tries, made = int(options["tries"]), {}
+    tries, experiments = int(options["tries"]), {}
     for depth in DEPTHS:
         for bias, activation, lr in HIGHWAY_TRIES[:tries]:
             name = f"Highway-{depth}, b_T = {bias:g}, {activation}, lr {lr:g}"
-            made[name] = _short(highway(depth, bias, activation), lr, options)
+            experiments[name] = _short(highway(depth, bias, activation), lr, options)
         for activation, init, lr in PLAIN_TRIES[:tries]:
             name = f"Plain-{depth}, {activation}, {init}, lr {lr:g}"
-            made[name] = _short(plain(depth, activation, init), lr, options)
-    return made
+            experiments[name] = _short(plain(depth, activation, init), lr, options)
+    return experiments
 
 
 def bias(options: Mapping[str, Any]) -> dict[str, Experiment]:
@@ -76,17 +76,17 @@ def bias(options: Mapping[str, Any]) -> dict[str, Experiment]:
 def fixed(options: Mapping[str, Any]) -> dict[str, Experiment]:
     """20 gated layers whose T is fixed, lanes coupled and uncoupled."""
     knobs = {"backbone": "dense", "depth": 21}
-    made = {}
+    experiments = {}
     for value in FIXED:
         lanes = [
             Lane(family="highway", knobs=knobs | {"gate": value, "carry": carry})
             for carry in ("coupled", 1.0)
         ]
         lr = float(options["lr"])
-        made[f"T = {value:g}"] = Experiment(
+        experiments[f"T = {value:g}"] = Experiment(
             lanes=lanes, lr=lr, steps=300, seeds=3, record_every=10, **DATA[options["data"]]
         )
-    return made
+    return experiments
 
 
 def _short(lane: Lane, lr: float, options: Mapping[str, Any]) -> Experiment:

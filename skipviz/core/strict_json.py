@@ -31,13 +31,13 @@ def plain(value: Any) -> Any:
     """`value` with null for every number that JSON lacks; the reason stands beside it, in the same
     object, under the field's name and "_why", unless a reason stands there already."""
     if isinstance(value, dict):
-        made: dict[Any, Any] = {}
+        fields: dict[Any, Any] = {}
         for name, each in value.items():
-            made[name] = plain(each)
+            fields[name] = plain(each)
             why = _why(each)
             if why and f"{name}{WHY}" not in value:
-                made[f"{name}{WHY}"] = why
-        return made
+                fields[f"{name}{WHY}"] = why
+        return fields
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
     return None if _lacks(value) else value
@@ -50,13 +50,13 @@ def numbers(value: Any) -> Any:
         return [numbers(each) for each in value]
     if not isinstance(value, dict):
         return value
-    made = {}
+    fields = {}
     for name, each in value.items():
         why = value.get(f"{name}{WHY}")
         if name.endswith(WHY) and name.removesuffix(WHY) in value:
             continue
-        made[name] = _filled(each, why) if isinstance(why, str) else numbers(each)
-    return made
+        fields[name] = _filled(each, why) if isinstance(why, str) else numbers(each)
+    return fields
 
 
 def read(text: str | bytes) -> Any:

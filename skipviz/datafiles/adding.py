@@ -140,9 +140,9 @@ def _pictures(source: Source, side: int, stretch: float, tell: Tell) -> Given:
     if not read:
         raise SpecError(_nothing(survey))
     picks = [survey.picks[place] for place in sorted(read)]
-    made = [read[place] for place in sorted(read)]
-    colour = any(len(picture) == 3 for picture in made)
-    same = [np.repeat(p, 3, axis=0) if colour and len(p) == 1 else p for p in made]
+    in_order = [read[place] for place in sorted(read)]
+    colour = any(len(picture) == 3 for picture in in_order)
+    same = [np.repeat(p, 3, axis=0) if colour and len(p) == 1 else p for p in in_order]
     classes = tuple(sorted({pick.label for pick in picks}, key=names.natural))
     numbers = {name: number for number, name in enumerate(classes)}
     labels = np.array([numbers[pick.label] for pick in picks], dtype=np.int64)
@@ -158,9 +158,9 @@ def _count(count: int) -> str:
 
 def _nothing(survey: Survey) -> str:
     """The sentence for a folder or an archive without a picture that could be used."""
-    said = "; ".join(survey.notes[:2])
+    reasons = "; ".join(survey.notes[:2])
     return "no picture could be used; classes are folders with pictures in them" + (
-        f" ({said})" if said else ""
+        f" ({reasons})" if reasons else ""
     )
 
 
@@ -171,8 +171,8 @@ def _depth(deepest: list[float], stretch: float) -> list[str]:
             raise SpecError(f"stretch {stretch:g}: none of these pictures has 16 bits; leave it 1")
         return []
     high = max(deepest)
-    said = f"{len(deepest):,} pictures" if len(deepest) > 1 else "values"
-    first = f"{said} of 16 bits or with a point divided by their format's largest value"
+    which = f"{len(deepest):,} pictures" if len(deepest) > 1 else "values"
+    first = f"{which} of 16 bits or with a point divided by their format's largest value"
     if stretch != 1:
         lost = "; brighter values became white" if high * stretch > 1 + 1 / 255 else ""
         return [f"{first} and multiplied by {stretch:g}, the same for all{lost}"]
@@ -254,13 +254,15 @@ def _about(title: str, path: Path, given: Given, share: int) -> dict[str, Any]:
     count, channels, height, width = given.images.shape
     kind = "an .npz" if path.suffix.lower() == ".npz" else "pictures"
     colour = "in colour" if channels == 3 else "in grey"
-    said = f"one in {share} is held out, by the seed" if share else "its own test part is held out"
+    held_out_sentence = (
+        f"one in {share} is held out, by the seed" if share else "its own test part is held out"
+    )
     facts = {
         "title": title,
         "classes": given.classes,
         "input_shape": [channels, height, width],
         "summary": f"{count} pictures of your own in {len(given.classes)} classes, {height}×{width}"
-        f" pixels {colour}; {said}.",
+        f" pixels {colour}; {held_out_sentence}.",
         "notes": given.notes[:20],
         "origin": f"Added here from {kind} on {date.today().isoformat()}.",
     }

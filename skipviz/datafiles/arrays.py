@@ -170,14 +170,14 @@ def _excess(images: np.ndarray) -> float:
 
 
 def _scaled(parts: list[np.ndarray], factor: float) -> np.ndarray:
-    made = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), dtype=np.uint8)
+    images = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), dtype=np.uint8)
     start = 0
     for part in parts:
         for first in range(0, len(part), 1024):
             some = part[first : first + 1024].astype(np.float64) * factor
-            made[start : start + len(some)] = np.rint(some.clip(0, 255))
+            images[start : start + len(some)] = np.rint(some.clip(0, 255))
             start += len(some)
-    return made
+    return images
 
 
 # --- Labels ------------------------------------------------------------------------------------

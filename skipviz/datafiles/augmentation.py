@@ -48,8 +48,8 @@ def applied(images: np.ndarray, throws: Throws) -> np.ndarray:
     """Standardised images (B, C, H, W), cropped and mirrored. The padding is zero, the mean."""
     pad, (_, _, height, width) = throws.pad, images.shape
     padded = np.pad(images, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
-    made = np.empty_like(images)
+    augmented = np.empty_like(images)
     for i, (row, column) in enumerate(throws.corners.T):
         window = padded[i, :, row : row + height, column : column + width]
-        made[i] = window[:, :, ::-1] if throws.mirrored[i] else window
-    return made
+        augmented[i] = window[:, :, ::-1] if throws.mirrored[i] else window
+    return augmented

@@ -49,27 +49,27 @@ Inner = tuple[tuple[str, ...], Entry]
 def survey(source: Source) -> Survey:
     """What a folder or an archive holds. SpecError where its classes cannot be told."""
     listing = source.listing()
-    made = Survey(troubles=list(listing.troubles))
-    _said(listing, made)
+    outcome = Survey(troubles=list(listing.troubles))
+    _said(listing, outcome)
     entries = sorted(listing.entries, key=lambda entry: names.natural(str(entry.path)))
-    kept = _without_litter(entries, made)
-    inner = _pictures(kept, made)
-    _classes(_unwrapped(inner), made, source, [e for e in kept if e.path.name == ANNOTATIONS])
-    _spellings(made)
-    _named(made, source, [entry for entry in kept if entry.path.name == NAMES])
-    made.picks.sort(key=lambda pick: (names.natural(pick.label), pick.held, pick.entry.path))
-    return made
+    kept = _without_litter(entries, outcome)
+    inner = _pictures(kept, outcome)
+    _classes(_unwrapped(inner), outcome, source, [e for e in kept if e.path.name == ANNOTATIONS])
+    _spellings(outcome)
+    _named(outcome, source, [entry for entry in kept if entry.path.name == NAMES])
+    outcome.picks.sort(key=lambda pick: (names.natural(pick.label), pick.held, pick.entry.path))
+    return outcome
 
 
-def _said(listing: Listing, made: Survey) -> None:
+def _said(listing: Listing, outcome: Survey) -> None:
     if listing.links:
-        made.notes.append(
+        outcome.notes.append(
             f"{_count(len(listing.links), 'link')} not followed ({_some(listing.links)}):"
             " put the files themselves there"
         )
     if listing.page:
         foreign = [str(e.path) for e in listing.entries if not str(e.path).isascii()]
-        made.notes.append(
+        outcome.notes.append(
             f"names that are not UTF-8 were read as code page {listing.page}, a guess"
             f" ({archives.said(foreign[0]) if foreign else '?'})"
         )
@@ -85,7 +85,7 @@ def _some(texts: Iterable[str]) -> str:
     return ", ".join(first[:3]) + (" …" if len(first) > 3 else "")
 
 
-def _without_litter(entries: Sequence[Entry], made: Survey) -> list[Entry]:
+def _without_litter(entries: Sequence[Entry], outcome: Survey) -> list[Entry]:
     kept: list[Entry] = []
     litter: Counter[str] = Counter()
     for entry in entries:
@@ -96,11 +96,11 @@ def _without_litter(entries: Sequence[Entry], made: Survey) -> list[Entry]:
             kept.append(entry)
     if litter:
         count = _count(sum(litter.values()), "file")
-        made.notes.append(f"{count} of systems and programs passed over ({_some(litter)})")
+        outcome.notes.append(f"{count} of systems and programs passed over ({_some(litter)})")
     return kept
 
 
-def _pictures(entries: Sequence[Entry], made: Survey) -> list[Inner]:
+def _pictures(entries: Sequence[Entry], outcome: Survey) -> list[Inner]:
     inner: list[Inner] = []
     others: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -110,17 +110,17 @@ def _pictures(entries: Sequence[Entry], made: Survey) -> list[Inner]:
         elif path.name not in (ANNOTATIONS, NAMES):
             others[path.suffix.lower()].append(entry)
     for files in others.values():
-        _leave(files, f"must end in {', '.join(ENDINGS)}", made)
+        _leave(files, f"must end in {', '.join(ENDINGS)}", outcome)
     return inner
 
 
-def _leave(entries: Sequence[Entry], why: str, made: Survey) -> None:
+def _leave(entries: Sequence[Entry], why: str, outcome: Survey) -> None:
     """Leaves files out, each by its name where they are few."""
     if len(entries) <= _EACH:
-        made.troubles += [Trouble(archives.said(entry.path), why) for entry in entries]
+        outcome.troubles += [Trouble(archives.said(entry.path), why) for entry in entries]
     elif entries:
         first = archives.said(entries[0].path)
-        made.troubles.append(Trouble(f"{first} and {len(entries) - 1:,} more", why))
+        outcome.troubles.append(Trouble(f"{first} and {len(entries) - 1:,} more", why))
 
 
 # --- Folders -----------------------------------------------------------------------------------
@@ -149,11 +149,11 @@ def _unwrapped(inner: list[Inner]) -> list[Inner]:
 
 
 def _classes(
-    inner: list[Inner], made: Survey, source: Source, annotations: Sequence[Entry]
+    inner: list[Inner], outcome: Survey, source: Source, annotations: Sequence[Entry]
 ) -> None:
     """Finds the parts and the classes."""
     loose = [entry for parts, entry in inner if len(parts) == 1]
-    _leave(loose, "lies in no folder that names its class", made)
+    _leave(loose, "lies in no folder that names its class", outcome)
     tops = _tops(inner)
     train = [name for name in tops if names.part(name) == "train"]
     tests = [name for name in tops if names.part(name) == "test"]
@@ -161,20 +161,20 @@ def _classes(
     if not train and tests:  # a test part beside the folders of the classes
         siblings = {name: tops[name] for name in tops if name not in tests}
         if any(set(_tops(_unwrapped(tops[name]))) & set(siblings) for name in tests):
-            _take(siblings, False, made)
-            _test_parts({name: tops[name] for name in tests}, set(siblings), made, source, ())
+            _take(siblings, False, outcome)
+            _test_parts({name: tops[name] for name in tests}, set(siblings), outcome, source, ())
             return
     if not tests or not taught:
-        _first_level(tops, made)
+        _first_level(tops, outcome)
         return
     for name in train:
-        _part(name, tops[name], False, made)
-    _test_parts({name: tops[name] for name in tests}, taught, made, source, annotations)
+        _part(name, tops[name], False, outcome)
+    _test_parts({name: tops[name] for name in tests}, taught, outcome, source, annotations)
     for name in set(tops) - set(train) - set(tests):
-        _leave(_entries(tops[name]), f"lies beside the parts {_shown([*train, *tests])}", made)
+        _leave(_entries(tops[name]), f"lies beside the parts {_shown([*train, *tests])}", outcome)
 
 
-def _first_level(tops: dict[str, list[Inner]], made: Survey) -> None:
+def _first_level(tops: dict[str, list[Inner]], outcome: Survey) -> None:
     """Every top folder is a class, unless the same classes plainly lie below several of them."""
     below = {name: set(_tops(within)) for name, within in tops.items()}
     counts = Counter(label for labels in below.values() for label in labels)
@@ -188,39 +188,39 @@ def _first_level(tops: dict[str, list[Inner]], made: Survey) -> None:
         )
     parts = [name for name in tops if names.part(name) and not below[name]]
     if parts:
-        made.notes.append(
+        outcome.notes.append(
             f"{_shown(parts)} taken as {'a class' if len(parts) == 1 else 'classes'}, not as parts:"
             " pictures lie in them, not folders of classes"
         )
-    _take(tops, False, made)
+    _take(tops, False, outcome)
 
 
-def _take(tops: dict[str, list[Inner]], held: bool, made: Survey) -> None:
+def _take(tops: dict[str, list[Inner]], held: bool, outcome: Survey) -> None:
     """Each folder is a class; says where its pictures lie deeper."""
     for label, within in tops.items():
-        made.picks += [Pick(entry, label, held) for _, entry in within]
+        outcome.picks += [Pick(entry, label, held) for _, entry in within]
     deeper = {name: within for name, within in tops.items() if any(len(p) > 1 for p, _ in within)}
     if deeper:
         folders = [f"{name}/{p[0]}" for name, within in deeper.items() for p, _ in within if p[1:]]
         count = _count(sum(len(p) > 1 for within in deeper.values() for p, _ in within), "picture")
-        made.notes.append(
+        outcome.notes.append(
             f"{count} in folders below a class ({_some(map(archives.said, folders))}):"
             " the class is the first folder"
         )
 
 
-def _part(name: str, within: list[Inner], held: bool, made: Survey) -> None:
+def _part(name: str, within: list[Inner], held: bool, outcome: Survey) -> None:
     tops = _tops(_unwrapped(within))
     of_classes = {id(entry) for files in tops.values() for _, entry in files}
     loose = [entry for _, entry in within if id(entry) not in of_classes]
-    _leave(loose, f"lies in no class of {archives.said(name)}", made)
-    _take(tops, held, made)
+    _leave(loose, f"lies in no class of {archives.said(name)}", outcome)
+    _take(tops, held, outcome)
 
 
 def _test_parts(
     tests: dict[str, list[Inner]],
     taught: set[str],
-    made: Survey,
+    outcome: Survey,
     source: Source,
     annotations: Sequence[Entry],
 ) -> None:
@@ -230,26 +230,26 @@ def _test_parts(
         inside = {entry.path for _, entry in within}
         texts = [e for e in annotations if any(e.path.parent in path.parents for path in inside)]
         if texts:
-            _annotated(within, texts[0], made, source)
+            _annotated(within, texts[0], outcome, source)
         elif taught & set(_tops(_unwrapped(within))):
-            _part(name, within, True, made)
+            _part(name, within, True, outcome)
         else:
-            _leave(_entries(within), f"{archives.said(name)} names no class for it", made)
+            _leave(_entries(within), f"{archives.said(name)} names no class for it", outcome)
             continue
         taken.append(name)
     if taken:
-        made.notes.append(f"held out: the pictures in {_shown(taken)}")
+        outcome.notes.append(f"held out: the pictures in {_shown(taken)}")
 
 
-def _annotated(within: list[Inner], text: Entry, made: Survey, source: Source) -> None:
+def _annotated(within: list[Inner], text: Entry, outcome: Survey, source: Source) -> None:
     """Pictures whose classes stand in lines of file name, tab, class."""
     rows = [line.split("\t") for line in _text(source, text).splitlines()]
     labels = {row[0]: names.same(row[1]) for row in rows if len(row) > 1}
     lost = [entry for _, entry in within if entry.path.name not in labels]
-    _leave(lost, f"is not in {archives.said(text.path)}", made)
+    _leave(lost, f"is not in {archives.said(text.path)}", outcome)
     for _, entry in within:
         if entry.path.name in labels:
-            made.picks.append(Pick(entry, labels[entry.path.name], True))
+            outcome.picks.append(Pick(entry, labels[entry.path.name], True))
 
 
 def _text(source: Source, entry: Entry) -> str:
@@ -272,17 +272,17 @@ def _shown(texts: Iterable[str]) -> str:
 # --- Names -------------------------------------------------------------------------------------
 
 
-def _spellings(made: Survey) -> None:
+def _spellings(outcome: Survey) -> None:
     """Says which classes two folders make whose names have the same letters, composed or not."""
     raw: dict[str, set[str]] = defaultdict(set)
-    for pick in made.picks:
+    for pick in outcome.picks:
         raw[pick.label] |= {p for p in pick.entry.path.parts if names.same(p) == pick.label}
     double = [archives.said(label) for label, spelled in raw.items() if len(spelled) > 1]
     if double:
-        made.notes.append(f"{_some(double)}: folders of the same letters are one class")
+        outcome.notes.append(f"{_some(double)}: folders of the same letters are one class")
 
 
-def _named(made: Survey, source: Source, files: Sequence[Entry]) -> None:
+def _named(outcome: Survey, source: Source, files: Sequence[Entry]) -> None:
     """Gives classes the names of `classes.json`."""
     if not files:
         return
@@ -291,9 +291,9 @@ def _named(made: Survey, source: Source, files: Sequence[Entry]) -> None:
         given = json.loads(_text(source, shortest))
         texts = {names.same(key): text for key, text in given.items() if isinstance(text, str)}
     except (ValueError, AttributeError, RecursionError):
-        made.notes.append(f"{archives.said(shortest.path)}: is not of the form {{folder: name}}")
+        outcome.notes.append(f"{archives.said(shortest.path)}: is not of the form {{folder: name}}")
         return
-    labels = sorted({pick.label for pick in made.picks}, key=names.natural)
+    labels = sorted({pick.label for pick in outcome.picks}, key=names.natural)
     wanted = [texts.get(label, label) for label in labels]
     told_apart = dict(zip(labels, names.distinct(wanted), strict=True))
-    made.picks = [Pick(p.entry, told_apart[p.label], p.held) for p in made.picks]
+    outcome.picks = [Pick(p.entry, told_apart[p.label], p.held) for p in outcome.picks]

@@ -126,10 +126,10 @@ def _deep(picture: Image.Image, opened: Image.Image, bits: int, stretch: float) 
     if isinstance(key, int) and picture.mode != "F":
         clear = np.asarray(picture) == key
     seen = values if clear is None else values[~clear]
-    made = np.clip(values * stretch, 0, 1)
+    stretched = np.clip(values * stretch, 0, 1)
     if clear is not None:
-        made[clear] = 1
-    image = Image.fromarray(np.rint(made * 255).astype(np.uint8))
+        stretched[clear] = 1
+    image = Image.fromarray(np.rint(stretched * 255).astype(np.uint8))
     hidden = clear is not None and bool(clear.any())
     return Decoded(image, hidden, float(seen.max(initial=0)))
 
@@ -158,8 +158,8 @@ def _shallow(picture: Image.Image, grey: bool, bits: int, stretch: float) -> Dec
     if clear is not None:
         values = values * clear + 255 * (1 - clear)
     pixels = np.rint(values).astype(np.uint8)
-    made = Image.fromarray(pixels[:, :, 0] if grey else pixels)
-    return Decoded(made, clear is not None and bool((clear < 1).any()), deepest)
+    reduced = Image.fromarray(pixels[:, :, 0] if grey else pixels)
+    return Decoded(reduced, clear is not None and bool((clear < 1).any()), deepest)
 
 
 def square(picture: Image.Image, side: int) -> Image.Image:
@@ -185,7 +185,7 @@ def cutter(side: int) -> Callable[[Image.Image], np.ndarray]:
 
 def resized(images: np.ndarray, side: int) -> np.ndarray:
     """The same for an array of images (N, C, H, W), uint8: each channel is a grey picture."""
-    made = np.empty((*images.shape[:2], side, side), dtype=np.uint8)
+    smaller = np.empty((*images.shape[:2], side, side), dtype=np.uint8)
     for place in np.ndindex(images.shape[:2]):
-        made[place] = np.asarray(square(Image.fromarray(images[place]), side))
-    return made
+        smaller[place] = np.asarray(square(Image.fromarray(images[place]), side))
+    return smaller

@@ -136,12 +136,12 @@ class Batches:
         of, first = self.experiment, step - step % AHEAD
         if self._throws.get(seed, (-1,))[0] != first:
             height = self.images.shape[2]
-            made = []
+            tables = []
             for k in range(first, first + AHEAD):
                 rng = np.random.default_rng([seed, k, augmentation.STREAM])
                 _, corners, mirrored = augmentation.thrown(of.augment, of.batch_size, height, rng)
-                made.append(np.vstack([corners, mirrored]))
-            self._throws[seed] = first, _tensor(np.stack(made)).to(self.device)
+                tables.append(np.vstack([corners, mirrored]))
+            self._throws[seed] = first, _tensor(np.stack(tables)).to(self.device)
         return self._throws[seed][1][step - first]
 
 

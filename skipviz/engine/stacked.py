@@ -205,8 +205,8 @@ class Stack:
         finite = loss.isfinite().cpu().numpy()
         reads = []
         if measure:
-            said = logits.max(1).indices  # as argmax(1), but a sixth of its time
-            error = (said != y).to(loss.dtype).mean(1)
+            predictions = logits.max(1).indices  # as argmax(1), but a sixth of its time
+            error = (predictions != y).to(loss.dtype).mean(1)
             reads = self._reading(loss, error, out, signal)
         for i in np.flatnonzero(~finite):
             self.dead.add(int(i))

@@ -56,8 +56,8 @@ class Trained:
 
     def fresh(self, lane: int) -> nn.Module:
         """The net of a lane at init, in training mode."""
-        made = make_net(self.experiment.lanes[lane], self.experiment.dataset, self.seed)
-        return made.to(self.device)
+        net = make_net(self.experiment.lanes[lane], self.experiment.dataset, self.seed)
+        return net.to(self.device)
 
     def weight(self, lane: int, path: str) -> torch.Tensor:
         """The weight of the layer at `path`, detached."""

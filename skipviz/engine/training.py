@@ -154,11 +154,11 @@ class Training:
         regular = step % self.experiment.record_every == 0 or last
         record = regular or bool(held)
         maps = regular and self._maps.due(step, last, self.spent_s)
-        drawn = self._drawn() if maps else [{} for _ in self.lanes]
+        maps_of_lanes = self._drawn() if maps else [{} for _ in self.lanes]
         reads = self._learn(record)
         self.step, self.over = step + 1, last
         if record:
-            self._unread.append(PendingFrame(step, reads, drawn, held))
+            self._unread.append(PendingFrame(step, reads, maps_of_lanes, held))
         if self._captured is None or self._captured.full or last:
             self._collect()
         return self._taken()
@@ -313,7 +313,7 @@ def stacks(
         hosts = [other for other in groups if replace(other, skips=shape.skips) == shape != other]
         if hosts:
             groups[hosts[0]] += groups.pop(shape)
-    made = []
+    made_stacks = []
     for members in groups.values():
         trainers = [trainer for trainer, _ in members]
         nets = [trainer.net for trainer in trainers]
@@ -321,8 +321,8 @@ def stacks(
         shapes = [shape for _, shape in members]
         fusible = shapes[0].fixed is None and claims(experiment, shapes[0], device)
         kind = FusedStack if fusible else Stack
-        made.append((kind(experiment, nets, wirings, shapes), trainers))
-    return made
+        made_stacks.append((kind(experiment, nets, wirings, shapes), trainers))
+    return made_stacks
 
 
 def train(experiment: Experiment) -> Iterator[Frame]:

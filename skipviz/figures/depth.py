@@ -72,7 +72,7 @@ def revolution(nets: Sequence[Net], dark: bool = False) -> go.Figure:
     """Three bars for each net, side by side: as depth grows, the error falls; size does not say."""
     look, panels = theme.theme(dark), _panels(nets)
     titles = [f"<b>{panel.title}</b>" for panel in panels]
-    made = make_subplots(cols=3, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.04)
+    chart = make_subplots(cols=3, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.04)
     names = [f"<b>{net.name}</b>" for net in nets]
     colours = [theme.colour(net.family, dark) if net.family else look.quiet for net in nets]
     for number, panel in enumerate(panels, start=1):
@@ -88,14 +88,14 @@ def revolution(nets: Sequence[Net], dark: bool = False) -> go.Figure:
             customdata=list(panel.sources),
             hovertemplate="%{y}: %{text}<br>%{customdata}<extra></extra>",
         )
-        made.add_trace(bar, row=1, col=number)
+        chart.add_trace(bar, row=1, col=number)
         wide = max(panel.values, default=1) * 1.34
-        made.update_xaxes(title_text=panel.axis, range=[0, wide], row=1, col=number)
-    made.update_yaxes(autorange="reversed", tickfont_size=18, ticksuffix="  ")
-    made.update_yaxes(title_text="net (year)", title_standoff=24, row=1, col=1)
-    made.update_xaxes(gridcolor=look.fill, zerolinecolor=look.line, nticks=5)
-    made.update_annotations(font_size=19, yshift=6)
-    made.update_layout(
+        chart.update_xaxes(title_text=panel.axis, range=[0, wide], row=1, col=number)
+    chart.update_yaxes(autorange="reversed", tickfont_size=18, ticksuffix="  ")
+    chart.update_yaxes(title_text="net (year)", title_standoff=24, row=1, col=1)
+    chart.update_xaxes(gridcolor=look.fill, zerolinecolor=look.line, nticks=5)
+    chart.update_annotations(font_size=19, yshift=6)
+    chart.update_layout(
         showlegend=False,
         bargap=0.32,
         height=ROW_PX * len(nets) + EDGES_PX,
@@ -104,4 +104,4 @@ def revolution(nets: Sequence[Net], dark: bool = False) -> go.Figure:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )
-    return made
+    return chart

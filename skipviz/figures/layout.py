@@ -50,10 +50,10 @@ def strokes(lanes: Sequence[tuple[str, str]], dark: bool) -> list[dict[str, str]
     """The line of each lane (label, family): its family's colour; the second of a family is
     dashed."""
     seen: dict[str, int] = {}
-    made = []
+    dashes = []
     for _, family in lanes:
         place = seen.get(family, 0)
         seen[family] = place + 1
         colour = theme.colour(family, dark=dark)
-        made.append({"color": colour, "dash": DASHES[place % len(DASHES)]})
-    return made
+        dashes.append({"color": colour, "dash": DASHES[place % len(DASHES)]})
+    return dashes

@@ -50,11 +50,11 @@ def ink(family: str, dark: bool = False) -> str:
     full, box, share = colour(family, dark), theme(dark).fill, 1.0
     end = 255 if dark else 0
     while share > 0:
-        made = [round(part * share + end * (1 - share)) for part in _parts(full)]
-        if contrast(made, _parts(box)) >= 4.6:
+        mixed = [round(part * share + end * (1 - share)) for part in _parts(full)]
+        if contrast(mixed, _parts(box)) >= 4.6:
             break
         share -= 0.02
-    return "#" + "".join(f"{part:02X}" for part in made)
+    return "#" + "".join(f"{part:02X}" for part in mixed)
 
 
 def contrast(one: Sequence[int], other: Sequence[int]) -> float:

@@ -150,7 +150,7 @@ def _joins(units: list[Unit]) -> tuple[str, ...]:
 def _draw_full(drawing: Drawing, key: str, chunk: Chunk, ends: Ends) -> list[str]:
     """A chunk in full; the ids of its nodes."""
     ids: dict[tuple[str, int, str], str] = {}
-    drawn = []
+    blocks = []
     for i, pair in enumerate(chunk.pairs):
         kind: NodeKind = "join" if pair.op.kind in JOINS else "box"
         joins = (pair.op.kind,) if kind == "join" else ()
@@ -159,7 +159,7 @@ def _draw_full(drawing: Drawing, key: str, chunk: Chunk, ends: Ends) -> list[str
             if unit:
                 ids[side, unit[0], unit[1].name] = node_id
         node = Node(node_id, pair.label, kind, joins, mark=pair.mark)
-        drawn.append(drawing.add(node))
+        blocks.append(drawing.add(node))
     links = {side: _links(side, getattr(chunk, side), ids, ends) for side in "ab"}
     for pair_of_ends in dict.fromkeys([*links["a"], *links["b"]]):
         sides = [side for side in "ab" if pair_of_ends in links[side]]
@@ -171,25 +171,25 @@ def _draw_full(drawing: Drawing, key: str, chunk: Chunk, ends: Ends) -> list[str
         drawing.links.append(
             Link(link.source, link.target, link.label, link.role, link.dashed, around, mark)
         )
-    return drawn
+    return blocks
 
 
 def _links(
     side: str, units: list[Unit], ids: dict[tuple[str, int, str], str], ends: Ends
 ) -> dict[tuple[str, str], Link]:
     """The arrows of one net's units, by their ends; moves the net's end to their output."""
-    made = {}
+    links = {}
     for i, unit in enumerate(units):
-        start, said = ends[side], False
+        start, marked = ends[side], False
         for edge in unit.body.edges:
             source = start if edge.source == INPUT else ids[side, i, edge.source]
             target = ids[side, i, edge.target]
-            text = "" if edge.source != INPUT or said else shape_text(unit.body.input_shape)
-            said = said or bool(text)
-            made[source, target] = Link(source, target, text, edge.role, edge.dashed)
+            text = "" if edge.source != INPUT or marked else shape_text(unit.body.input_shape)
+            marked = marked or bool(text)
+            links[source, target] = Link(source, target, text, edge.role, edge.dashed)
         if unit.body.ops:
             ends[side] = ids[side, i, unit.body.ops[-1].name]
-    return made
+    return links
 
 
 def _through(ends: tuple[str, str], others: dict[tuple[str, str], Link]) -> bool:

@@ -78,12 +78,12 @@ def digraph(drawing: Drawing, painter: Painter) -> graphviz.Digraph:
         graph.attr("graph", label=_text(drawing.title), labelloc="t", labeljust="l")
     nodes = {node.id: node for node in drawing.nodes}
     frames = {node_id: i for i, (_, _, inside) in enumerate(drawing.clusters) for node_id in inside}
-    drawn: set[int] = set()
+    placed: set[int] = set()
     for node in drawing.nodes:  # in this order, frames and all: so do columns stand
         if node.id not in frames:
             graph.node(node.id, _text(node.label), **painter.node(node))
-        elif frames[node.id] not in drawn:
-            drawn.add(frames[node.id])
+        elif frames[node.id] not in placed:
+            placed.add(frames[node.id])
             key, title, inside = drawing.clusters[frames[node.id]]
             _frame(graph, f"cluster_{key}", title, [nodes[each] for each in inside], painter)
     for link in drawing.links:

@@ -111,16 +111,16 @@ def draw_unit(drawing: Drawing, prefix: str, unit: Unit, start: str, sparing: bo
     the operation before it changed the shape.
     """
     body, shapes = unit.body, {INPUT: unit.body.input_shape}
-    ids, said = {INPUT: start}, {INPUT} if sparing else set()
+    ids, labelled = {INPUT: start}, {INPUT} if sparing else set()
     for op in body.ops:
         ids[op.name] = drawing.add(op_node(prefix, unit, op))
         shapes[op.name] = op.shape
         before = {shapes[source] for source in body.sources(op.name)}
         if sparing and before == {op.shape}:
-            said.add(op.name)
+            labelled.add(op.name)
     for edge in body.edges:
-        text = "" if edge.source in said else shape_text(shapes[edge.source])
-        said.add(edge.source)
+        text = "" if edge.source in labelled else shape_text(shapes[edge.source])
+        labelled.add(edge.source)
         around = edge.role == "shortcut"
         source, target = ids[edge.source], ids[edge.target]
         drawing.links.append(Link(source, target, text, edge.role, edge.dashed, around))

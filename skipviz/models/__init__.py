@@ -24,5 +24,5 @@ def build(family: str, **knobs: Any) -> nn.Module:
 
 def from_settings(family: str, settings: Mapping[str, Any]) -> nn.Module:
     """The net of `family` with every knob's value, as `Lane.settings` gives them."""
-    made: nn.Module = importlib.import_module(f"skipviz.models.{family}.net").build(settings)
-    return made
+    net: nn.Module = importlib.import_module(f"skipviz.models.{family}.net").build(settings)
+    return net

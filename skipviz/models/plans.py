@@ -52,9 +52,9 @@ class NetPlan:
     def wiring(self, settings: Mapping[str, Any], family: str, name: str, noun: str) -> Wiring:
         """The plan as a drawing; `noun` is what the family calls a stage."""
         shape: Shape = settings["input_shape"]
-        drawn = []
+        drawn_units = []
         stem = _body(ChainPlan("stem", "stem", self.stem), shape)
-        drawn.append(Stage("stem", "stem", (Unit("stem", stem),)))
+        drawn_units.append(Stage("stem", "stem", (Unit("stem", stem),)))
         shape = stem.output_shape
         for s, plans in enumerate(self.stages):
             units = []
@@ -64,11 +64,11 @@ class NetPlan:
                 shape = body.output_shape
             if units:
                 title = noun if len(self.stages) == 1 else f"{noun} {s + 1}"
-                drawn.append(Stage(f"stage{s + 1}", title, tuple(units)))
+                drawn_units.append(Stage(f"stage{s + 1}", title, tuple(units)))
         head = _body(ChainPlan("head", "head", self.head), shape)
-        drawn.append(Stage("head", "head", (Unit("head", head),)))
+        drawn_units.append(Stage("head", "head", (Unit("head", head),)))
         counts = settings["backbone"] != "dense"
-        return Wiring(name, family, settings["input_shape"], tuple(drawn), counts)
+        return Wiring(name, family, settings["input_shape"], tuple(drawn_units), counts)
 
 
 UNIFORM_GROUPS, UNIFORM_UNITS, UNIFORM_CHANNELS = 5, 5, 64

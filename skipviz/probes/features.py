@@ -43,16 +43,16 @@ def measure(trained: Trained, lane: int, picture: int, channels: int) -> dict[st
     finally:
         for hook in hooks:
             hook.remove()
-    drawn = []
+    maps_of_layers = []
     for point in points:
         x = seen[point.path]
         maps = x[:channels] if x.dim() == 3 else x[None, None, :]
-        drawn.append({"path": point.path, "depth": point.depth, "maps": _rounded(maps)})
+        maps_of_layers.append({"path": point.path, "depth": point.depth, "maps": _rounded(maps)})
     return {
         "step": trained.step,
         "image": images[picture].tolist(),
         "label": int(labels[picture]),
-        "points": drawn,
+        "points": maps_of_layers,
         "filters": _rounded(_filters(trained, lane)[:channels]),
     }
 

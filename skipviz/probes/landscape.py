@@ -71,16 +71,16 @@ def _direction(centre: list[Any], seed: int, axis: int) -> list[Any]:
     import torch
 
     random = torch.Generator().manual_seed(2 * seed + axis)
-    made = []
+    direction = []
     for weight in centre:
-        drawn = torch.randn(weight.shape, generator=random).to(weight)
+        noise = torch.randn(weight.shape, generator=random).to(weight)
         if weight.dim() < 2:
-            made.append(torch.zeros_like(weight))
+            direction.append(torch.zeros_like(weight))
             continue
-        own, its = (t.flatten(1).norm(dim=1) for t in (weight, drawn))
+        own, its = (t.flatten(1).norm(dim=1) for t in (weight, noise))
         scale = (own / its).view(-1, *[1] * (weight.dim() - 1))
-        made.append(drawn * scale)
-    return made
+        direction.append(noise * scale)
+    return direction
 
 
 def _sharpest(net: Any, x: Any, y: Any, seed: int, turns: int = 40) -> float:

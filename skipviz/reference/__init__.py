@@ -114,8 +114,8 @@ class Counts:
 @cache
 def counts(lane: str) -> Counts:
     """What the net has that `lane` names: "resnet:depth=20"."""
-    made = Lane.from_text(lane)
-    ours = made.wiring().describe()
+    net = Lane.from_text(lane)
+    ours = net.wiring().describe()
     return Counts(ours["parameters"], ours["parameters_without_norm"], ours["multiply_adds"])
 
 

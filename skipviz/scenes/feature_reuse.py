@@ -25,8 +25,8 @@ _RATES = {"sizes": 0.03, "sizes_slow": 0.01}
 
 
 def _parameters(lane: int) -> int:
-    made = _SIZES[lane]
-    counted: int = made.wiring("digits").describe()["parameters"]
+    net = _SIZES[lane]
+    counted: int = net.wiring("digits").describe()["parameters"]
     return counted
 
 
@@ -67,8 +67,8 @@ def _drawn_over_units(evidence: Evidence) -> list[float]:
     lines = []
     for answer in evidence.ask("reuse"):
         weight = np.array(_block(answer)["weight"], dtype=float)
-        drawn = np.nanmean(weight, axis=0)
-        lines.append(float(drawn[0] / drawn[1 + int(np.argmax(_block(answer)["removed"][1:]))]))
+        means = np.nanmean(weight, axis=0)
+        lines.append(float(means[0] / means[1 + int(np.argmax(_block(answer)["removed"][1:]))]))
     return lines
 
 

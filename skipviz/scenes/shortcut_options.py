@@ -19,8 +19,8 @@ _NAMES = ("A: zeros appended", "B: projected where the size changes", "C: projec
 
 
 def _counts(lane: int) -> dict[str, int]:
-    made = _LANES[lane]
-    counted: dict[str, int] = made.wiring("digits").describe()
+    net = _LANES[lane]
+    counted: dict[str, int] = net.wiring("digits").describe()
     return counted
 
 

@@ -75,14 +75,14 @@ class Sweeps:
     ) -> Sweep:
         """Begins a sweep, cheapest first. SpecError where one of its experiments cannot run."""
         ordered = dict(sorted(experiments.items(), key=lambda pair: cost(pair[1])))
-        made = Sweep(self.manager.store.new_id(), kind, dict(options), ordered)
+        sweep = Sweep(self.manager.store.new_id(), kind, dict(options), ordered)
         with self._lock:
-            self._known[made.id] = made
-        self._next(made)
-        if made.trouble:
-            raise SpecError(made.trouble)
-        threading.Thread(target=self._feed, args=(made,), daemon=True).start()
-        return made
+            self._known[sweep.id] = sweep
+        self._next(sweep)
+        if sweep.trouble:
+            raise SpecError(sweep.trouble)
+        threading.Thread(target=self._feed, args=(sweep,), daemon=True).start()
+        return sweep
 
     def find(self, sweep_id: str) -> Sweep | None:
         """The sweep with this id, from memory or from its file; None where there is none."""

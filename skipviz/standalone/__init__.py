@@ -46,12 +46,12 @@ def module(lane: Lane) -> str:
     plan: NetPlan = family.plan(settings)
     wiring: Wiring = architecture(lane.family).wiring(settings)
     units = _units(plan, wiring)
-    made = classes(units)
+    unit_classes = classes(units)
     parts = [_header(lane, wiring, str(family.__doc__)), _IMPORTS, _NAMED]
     if any(step.kind == "zero_pad" for unit in units for _, chain in unit.chains for step in chain):
         parts.append(ZERO_PAD)
-    parts += ["\n" + "\n".join(class_lines(each)) + "\n" for each in made]
-    parts.append("\n" + "\n".join(_net_lines(plan, wiring, units, made)) + "\n")
+    parts += ["\n" + "\n".join(class_lines(each)) + "\n" for each in unit_classes]
+    parts.append("\n" + "\n".join(_net_lines(plan, wiring, units, unit_classes)) + "\n")
     text = "\n".join(parts)
     return text if "torch." in text.partition("import torch\n")[2] else _without_torch(text)
 
@@ -67,7 +67,7 @@ def _units(plan: NetPlan, wiring: Wiring) -> list[Unit]:
 
 
 def _net_lines(
-    plan: NetPlan, wiring: Wiring, units: list[Unit], made: list[UnitClass]
+    plan: NetPlan, wiring: Wiring, units: list[Unit], unit_classes: list[UnitClass]
 ) -> list[str]:
     """The class `Net`."""
     counted = {0: "", 1: "1 stage, "}.get(
@@ -80,7 +80,7 @@ def _net_lines(
         "    def __init__(self) -> None:",
         "        super().__init__()",
         *named("self.stem", plan.stem, indent=8),
-        *stage_lines(units, made, wiring, len(plan.stages)),
+        *stage_lines(units, unit_classes, wiring, len(plan.stages)),
         *named("self.head", plan.head, indent=8),
         "",
         "    def forward(self, x: Tensor) -> Tensor:",
@@ -117,11 +117,13 @@ def _header(lane: Lane, wiring: Wiring, family_doc: str) -> str:
 
 def _build(family: str, knobs: Mapping[str, Any]) -> str:
     """The call that builds skipviz's own net, on one line or with an argument a line."""
-    told = [_literal(family), *(f"{name}={_literal(value)}" for name, value in knobs.items())]
-    line = f"    ours = skipviz.build({', '.join(told)})"
+    arguments = [_literal(family), *(f"{name}={_literal(value)}" for name, value in knobs.items())]
+    line = f"    ours = skipviz.build({', '.join(arguments)})"
     if len(line) <= 96:
         return line
-    return "\n".join(["    ours = skipviz.build(", *(f"        {each}," for each in told), "    )"])
+    return "\n".join(
+        ["    ours = skipviz.build(", *(f"        {each}," for each in arguments), "    )"]
+    )
 
 
 def _literal(value: Any) -> str:

@@ -45,8 +45,8 @@ def literals(step: Step) -> dict[str, str]:
 
 def _options(names: Names, **defaults: str) -> str:
     """The keyword arguments that are not at their defaults."""
-    told = {name: names[name] for name, value in defaults.items() if names[name] != value}
-    return "".join(f", {name}={value}" for name, value in told.items())
+    options = {name: names[name] for name, value in defaults.items() if names[name] != value}
+    return "".join(f", {name}={value}" for name, value in options.items())
 
 
 def _conv(step: Step, n: Names) -> str:
@@ -94,7 +94,9 @@ def named(target: str, chain: Chain, indent: int, names: list[Names] | None = No
     if not chain:
         return [f"{pad}{target}{sign}named()"]
     given = names or [literals(step) for step in chain]
-    calls = [f"{step.name}={call(step, told)}" for step, told in zip(chain, given, strict=True)]
+    calls = [
+        f"{step.name}={call(step, arguments)}" for step, arguments in zip(chain, given, strict=True)
+    ]
     if len(calls) == 1:
         return [f"{pad}{target}{sign}named({calls[0]})"]
     return [f"{pad}{target}{sign}named(", *(f"{pad}    {each}," for each in calls), f"{pad})"]

@@ -11,13 +11,13 @@ Row = tuple[float, ...]
 WIDTH = 100
 
 
-def _call(made: UnitClass, arguments: list[str]) -> str:
+def _call(unit_class: UnitClass, arguments: list[str]) -> str:
     """The call that makes one unit: numbers of channels by place, the others by name."""
-    told = []
-    for name, text in zip(made.arguments, arguments, strict=True):
+    texts = []
+    for name, text in zip(unit_class.arguments, arguments, strict=True):
         by_name = name.startswith(("kernel", "stride", "padding", "groups", "value"))
-        told.append(f"{name}={text}" if by_name else text)
-    return f"{made.name}({', '.join(told)})"
+        texts.append(f"{name}={text}" if by_name else text)
+    return f"{unit_class.name}({', '.join(texts)})"
 
 
 def _steady(rows: list[Row]) -> int:
@@ -33,47 +33,51 @@ def _steady(rows: list[Row]) -> int:
     return count
 
 
-def _loop(made: UnitClass, rows: list[Row]) -> str:
+def _loop(unit_class: UnitClass, rows: list[Row]) -> str:
     """Units of one class as one expression: a call, or a loop."""
     first = rows[0]
     if len(rows) == 1:
-        return _call(made, [repr(value) for value in first])
+        return _call(unit_class, [repr(value) for value in first])
     steps = [b - a for a, b in zip(first, rows[1], strict=True)]
     texts = [f"{a!r} + {s!r} * i" if s else repr(a) for a, s in zip(first, steps, strict=True)]
     counter = "i" if any(steps) else "_"
-    return f"*[{_call(made, texts)} for {counter} in range({len(rows)})]"
+    return f"*[{_call(unit_class, texts)} for {counter} in range({len(rows)})]"
 
 
-def _turns(made: UnitClass, rows: list[Row]) -> str | None:
+def _turns(unit_class: UnitClass, rows: list[Row]) -> str | None:
     """Units that differ in one number, which takes its values in turn; None where more differ."""
     varying = [i for i, column in enumerate(zip(*rows, strict=True)) if len(set(column)) > 1]
     if len(varying) != 1:
         return None
-    name = list(made.arguments)[varying[0]]
+    name = list(unit_class.arguments)[varying[0]]
     texts = [name if i == varying[0] else repr(value) for i, value in enumerate(rows[0])]
     values = ", ".join(repr(row[varying[0]]) for row in rows)
-    text = f"*[{_call(made, texts)} for {name} in ({values})]"
+    text = f"*[{_call(unit_class, texts)} for {name} in ({values})]"
     return text if len(text) < WIDTH - 20 else None
 
 
-def _unrolled(made: UnitClass, rows: list[Row]) -> list[str]:
+def _unrolled(unit_class: UnitClass, rows: list[Row]) -> list[str]:
     """The expressions for neighbours of one class."""
     if len(rows) > 2 and _steady(rows) < len(rows):
-        turns = _turns(made, rows)
+        turns = _turns(unit_class, rows)
         if turns is not None:
             return [turns]
     texts = []
     while rows:
         count = _steady(rows)
-        texts.append(_loop(made, rows[:count]))
+        texts.append(_loop(unit_class, rows[:count]))
         rows = rows[count:]
     return texts
 
 
-def stage_lines(units: list[Unit], made: list[UnitClass], wiring: Wiring, stages: int) -> list[str]:
+def stage_lines(
+    units: list[Unit], unit_classes: list[UnitClass], wiring: Wiring, stages: int
+) -> list[str]:
     """The lines of `self.stages = nn.Sequential(…)`, a comment with the shape above each stage."""
-    of = {id(unit): each for each in made for unit in each.units}
-    rows = {id(u): row for each in made for u, row in zip(each.units, _rows(each), strict=True)}
+    of = {id(unit): each for each in unit_classes for unit in each.units}
+    rows = {
+        id(u): row for each in unit_classes for u, row in zip(each.units, _rows(each), strict=True)
+    }
     lines = ["        self.stages = nn.Sequential("]
     titles = iter(stage.title for stage in wiring.stages[1:-1])
     for s in range(stages):
@@ -92,8 +96,8 @@ def stage_lines(units: list[Unit], made: list[UnitClass], wiring: Wiring, stages
     return [*lines, "        )"]
 
 
-def _rows(made: UnitClass) -> list[Row]:
+def _rows(unit_class: UnitClass) -> list[Row]:
     """The arguments of every unit of a class."""
-    if not made.arguments:
-        return [()] * len(made.units)
-    return list(zip(*made.arguments.values(), strict=True))
+    if not unit_class.arguments:
+        return [()] * len(unit_class.units)
+    return list(zip(*unit_class.arguments.values(), strict=True))

@@ -53,8 +53,8 @@ class Unit:
         chains = [v for v in values if isinstance(v, tuple) and v and isinstance(v[0], Step)]
         pairs = list(zip(self.segments, chains, strict=True))
         for (attribute, ops), chain in pairs:
-            drawn = [op.path.rpartition(".")[2] for op in ops]
-            assert drawn == [step.name for step in chain], f"{attribute}: {drawn}"
+            names = [op.path.rpartition(".")[2] for op in ops]
+            assert names == [step.name for step in chain], f"{attribute}: {names}"
         return [(attribute, chain) for (attribute, _), chain in pairs]
 
     @property
@@ -120,10 +120,10 @@ def classes(units: list[Unit]) -> list[UnitClass]:
     names = {}
     for pattern, group in sorted(groups.items(), key=lambda pair: -len(pair[1])):
         names[pattern] = _name(group, taken)
-    made = [UnitClass(names[pattern], group) for pattern, group in groups.items()]
-    for each in made:
+    unit_classes = [UnitClass(names[pattern], group) for pattern, group in groups.items()]
+    for each in unit_classes:
         _settle(each)
-    return made
+    return unit_classes
 
 
 def _name(group: list[Unit], taken: Counter[str]) -> str:
@@ -139,27 +139,30 @@ def _name(group: list[Unit], taken: Counter[str]) -> str:
     return name if taken[name] == 1 else f"{name}{taken[name]}"
 
 
-def _settle(made: UnitClass) -> None:
+def _settle(unit_class: UnitClass) -> None:
     """Decides which numbers are arguments: channels, and what differs from unit to unit."""
     columns = {
-        place: tuple(unit.numbers[place] for unit in made.units) for place in made.units[0].numbers
+        place: tuple(unit.numbers[place] for unit in unit_class.units)
+        for place in unit_class.units[0].numbers
     }
     channels = {place: column for place, column in columns.items() if place[2] in _CHANNELS}
-    named_columns = _channel_names(made.units[0], channels)
-    made.arguments = {name: list(column) for column, name in named_columns.items()}
-    made.places = {place: named_columns[column] for place, column in channels.items()}
+    named_columns = _channel_names(unit_class.units[0], channels)
+    unit_class.arguments = {name: list(column) for column, name in named_columns.items()}
+    unit_class.places = {place: named_columns[column] for place, column in channels.items()}
     others: dict[tuple[str, tuple[float, ...]], str] = {}
     for place, column in columns.items():
         kind = place[2]
         if kind in _CHANNELS:
             continue
         if len(set(column)) == 1:
-            made.places[place] = repr(column[0])
+            unit_class.places[place] = repr(column[0])
         elif kind == "padding" and column == tuple(k // 2 for k in columns[*place[:2], "kernel"]):
-            made.places[place] = f"{made.places[*place[:2], 'kernel']} // 2"
+            unit_class.places[place] = f"{unit_class.places[*place[:2], 'kernel']} // 2"
         else:
-            made.places[place] = others.setdefault((kind, column), _free(kind, made.arguments))
-            made.arguments[made.places[place]] = list(column)
+            unit_class.places[place] = others.setdefault(
+                (kind, column), _free(kind, unit_class.arguments)
+            )
+            unit_class.arguments[unit_class.places[place]] = list(column)
 
 
 def _free(name: str, taken: dict[str, list[float]]) -> str:
@@ -203,23 +206,23 @@ def _docstring(unit: Unit) -> str:
     return f'"""{text}."""'
 
 
-def class_lines(made: UnitClass) -> list[str]:
+def class_lines(unit_class: UnitClass) -> list[str]:
     """The text of one class, or of one function for a chain without a class."""
-    unit = made.units[0]
+    unit = unit_class.units[0]
     typed = ", ".join(
-        f"{name}: {'float' if name.startswith('value') else 'int'}" for name in made.arguments
+        f"{name}: {'float' if name.startswith('value') else 'int'}" for name in unit_class.arguments
     )
-    if made.is_function:
+    if unit_class.is_function:
         (_, chain) = unit.chains[0]
-        head = [f"def {made.name}({typed}) -> nn.Sequential:"]
+        head = [f"def {unit_class.name}({typed}) -> nn.Sequential:"]
         head.append(f'    """{" → ".join(_words(chain))}."""')
-        return head + named("return", chain, indent=4, names=_names(made, "", chain))
-    told = f", {typed}" if typed else ""
-    lines = [f"class {made.name}(nn.Module):", f"    {_docstring(unit)}", ""]
-    lines += [f"    def __init__(self{told}) -> None:", "        super().__init__()"]
+        return head + named("return", chain, indent=4, names=_names(unit_class, "", chain))
+    parameters = f", {typed}" if typed else ""
+    lines = [f"class {unit_class.name}(nn.Module):", f"    {_docstring(unit)}", ""]
+    lines += [f"    def __init__(self{parameters}) -> None:", "        super().__init__()"]
     for attribute, chain in unit.chains:
         if chain[0].kind != "constant":
-            names = _names(made, attribute, chain)
+            names = _names(unit_class, attribute, chain)
             lines += named(f"self.{attribute}", chain, indent=8, names=names)
     if unit.scale == "rezero":
         lines.append("        self.scale = nn.Parameter(torch.zeros(()))")
@@ -233,9 +236,9 @@ def _words(chain: Chain) -> list[str]:
     return [words.get(step.kind, step.kind.replace("_", " ")) for step in chain]
 
 
-def _names(made: UnitClass, attribute: str, chain: Chain) -> list[Names]:
+def _names(unit_class: UnitClass, attribute: str, chain: Chain) -> list[Names]:
     return [
-        {name: made.places[attribute, i, name] for name in numbers(step)}
+        {name: unit_class.places[attribute, i, name] for name in numbers(step)}
         for i, step in enumerate(chain)
     ]
 

@@ -28,12 +28,12 @@ def families(experiment: Experiment) -> list[str]:
 
 def lane_axes(experiment: Experiment) -> list[LaneAxes]:
     """One Track for each lane, read from its wiring."""
-    made = []
+    axes = []
     named = zip(experiment.lanes, labels(experiment), families(experiment), strict=True)
-    drawn = pictures(experiment)
-    for (lane, label, family), picture in zip(named, drawn, strict=True):
+    plans = pictures(experiment)
+    for (lane, label, family), picture in zip(named, plans, strict=True):
         wiring = lane.wiring(experiment.dataset)
-        made.append(
+        axes.append(
             LaneAxes(
                 label=label,
                 family=family,
@@ -49,4 +49,4 @@ def lane_axes(experiment: Experiment) -> list[LaneAxes]:
                 bias=picture.bias if picture else None,
             )
         )
-    return made
+    return axes

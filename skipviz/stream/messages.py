@@ -285,16 +285,16 @@ def unpack(data: bytes, tracks: Sequence[LaneAxes]) -> dict[str, Any]:
 
 def _unpack_maps(data: bytes) -> dict[str, Any]:
     _, lane, sample, parts, step, units, cells, bias, output = _MAP_HEAD.unpack_from(data)
-    said: dict[str, Any] = {"kind": MAPS, "lane": lane, "sample": sample, "step": step}
-    said |= {"bias_reach": bias, "output_reach": output}
+    message: dict[str, Any] = {"kind": MAPS, "lane": lane, "sample": sample, "step": step}
+    message |= {"bias_reach": bias, "output_reach": output}
     at = _MAP_HEAD.size
     for name, bit in PARTS.items():
         if bit & parts:
             number = "<f4" if name == "gate_bias_map" else "<f2"
             values = np.frombuffer(data, number, units * cells, at)
-            said[name] = values.reshape(units, cells)
+            message[name] = values.reshape(units, cells)
             at += values.nbytes + -values.nbytes % 4
-    return said
+    return message
 
 
 def split(data: bytes) -> list[str | bytes]:

@@ -126,10 +126,10 @@ def draw_many(label: str, seen: int, key: str) -> list[tuple[int, str, bytes]]:
     return added(result.get("drawn"), seen)
 
 
-def added(told: Any, seen: int) -> list[tuple[int, str, bytes]]:
+def added(sent: Any, seen: int) -> list[tuple[int, str, bytes]]:
     """What the browser told, read as `draw_many` gives it; what is no drawing is passed over."""
     drawings = []
-    for entry in told if isinstance(told, list) else []:
+    for entry in sent if isinstance(sent, list) else []:
         match entry:
             case [int(number), str(label), str(pixels)] if number > seen:
                 if label and _PLANE.fullmatch(pixels):

@@ -59,7 +59,7 @@ def navigate() -> None:
     keys.listen()
     menus: dict[str, list[Any]] = {}
     for i, page in enumerate(pages()):
-        made = st.Page(
+        entry = st.Page(
             page.path,
             title=page.title,
             icon=f":material/{page.icon}:",
@@ -67,5 +67,5 @@ def navigate() -> None:
             default=i == 0,
             visibility="hidden" if page.hidden else "visible",
         )
-        menus.setdefault(page.menu, []).append(made)
+        menus.setdefault(page.menu, []).append(entry)
     st.navigation(menus, position="top").run()

@@ -121,9 +121,10 @@ def rehearse(
 
 def _told_in_full(scene: Scene, evidence: Gathered) -> None:
     """SpecError where `saw` and `numbers` do not have the same names."""
-    said = {name for _, name, _, _ in Formatter().parse(scene.saw) if name}
+    names_in_sentence = {name for _, name, _, _ in Formatter().parse(scene.saw) if name}
     given = set(scene.numbers(evidence))
-    if said != given:
+    if names_in_sentence != given:
         raise SpecError(
-            f"scene: saw and numbers must have the same names; {sorted(said ^ given)} are in one"
+            "scene: saw and numbers must have the same names;"
+            f" {sorted(names_in_sentence ^ given)} are in one"
         )

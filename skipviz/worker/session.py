@@ -172,18 +172,18 @@ class Session:
         at_rest = False
         while not self.control.leaving:
             wish = self.control.take()
-            told = wish.heard == self.status["heard"]
+            in_step = wish.heard == self.status["heard"]
             self._heed(wish)
             if wish.single:
                 break
             if wish.paused:
                 self.clock.stop()
-                if not (at_rest and told):
+                if not (at_rest and in_step):
                     self._rest(save=not at_rest)
                 at_rest = True
                 self.control.wait(None)
                 continue
-            if not told:
+            if not in_step:
                 self._show()
             patience = self.let_go + 1 / wish.pace - time.monotonic() if wish.pace else 0.0
             if patience <= 0:

@@ -22,7 +22,7 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
     """Four heat maps, layers × cells, of the first seed."""
     answer = answers[0]
     shown = [panel for panel in _PANELS if answer[panel[0]]]
-    made = make_subplots(
+    chart = make_subplots(
         rows=1,
         cols=len(shown),
         shared_yaxes=True,
@@ -35,7 +35,7 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
         if name == "sample_output":
             limits = (-top, top)
         cells = max(map(len, answer[name]))
-        made.add_trace(
+        chart.add_trace(
             go.Heatmap(
                 z=[[*row, *[None] * (cells - len(row))] for row in answer[name]],
                 y=answer["depth"],
@@ -54,6 +54,6 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
             row=1,
             col=place + 1,
         )
-    made = laid_out(made, dark=dark, x="cell", height=460)
-    made.update_yaxes(autorange="reversed")
-    return made.update_yaxes(title_text="layer (1 = nearest the input)", row=1, col=1)
+    chart = laid_out(chart, dark=dark, x="cell", height=460)
+    chart.update_yaxes(autorange="reversed")
+    return chart.update_yaxes(title_text="layer (1 = nearest the input)", row=1, col=1)

@@ -21,21 +21,21 @@ def figure(
 ) -> go.Figure:
     """Accuracy against the noise on the inserted weights, and the loss of training on: a thin line
     for each seed, a thick one for their median."""
-    made = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
+    chart = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
     noise = [f"{sd:g}" for sd in answers[0]["noise"]]
     for i, (name, stroke) in enumerate(zip(lanes, strokes(lanes, dark), strict=True)):
         entries = [answer["lanes"][i] for answer in answers]
         if entries[0] is None:
             continue
-        _panel(made, 1, noise, [entry["noisy"] for entry in entries], name[0], stroke)
+        _panel(chart, 1, noise, [entry["noisy"] for entry in entries], name[0], stroke)
         curves = [_smooth(entry["curve"]) for entry in entries]
-        _panel(made, 2, list(range(len(curves[0]))), curves, name[0], stroke)
-    made.update_yaxes(title_text="accuracy on training samples", range=[0, 1.03], row=1, col=1)
-    made.update_xaxes(title_text="noise on inserted weights (sd)", type="category", row=1, col=1)
-    made.update_yaxes(title_text="training loss (nats)", type="log", row=1, col=2)
-    made.update_yaxes(exponentformat="power", dtick=1, row=1, col=2)
-    made.update_xaxes(title_text=f"step of training on (mean of {WINDOW})", row=1, col=2)
-    return above(laid_out(made, dark=dark, height=HEIGHT_PX))
+        _panel(chart, 2, list(range(len(curves[0]))), curves, name[0], stroke)
+    chart.update_yaxes(title_text="accuracy on training samples", range=[0, 1.03], row=1, col=1)
+    chart.update_xaxes(title_text="noise on inserted weights (sd)", type="category", row=1, col=1)
+    chart.update_yaxes(title_text="training loss (nats)", type="log", row=1, col=2)
+    chart.update_yaxes(exponentformat="power", dtick=1, row=1, col=2)
+    chart.update_xaxes(title_text=f"step of training on (mean of {WINDOW})", row=1, col=2)
+    return above(laid_out(chart, dark=dark, height=HEIGHT_PX))
 
 
 def _smooth(losses: Sequence[float]) -> list[float]:
@@ -44,7 +44,7 @@ def _smooth(losses: Sequence[float]) -> list[float]:
 
 
 def _panel(
-    made: go.Figure,
+    chart: go.Figure,
     place: int,
     x: Sequence[Any],
     rows: Sequence[Sequence[float]],
@@ -53,11 +53,11 @@ def _panel(
 ) -> None:
     values = np.array(rows, dtype=float)
     for row in values if len(values) > 1 else ():
-        made.add_scatter(
+        chart.add_scatter(
             x=x, y=row, line=stroke | {"width": 1}, opacity=0.4, hoverinfo="skip",
             showlegend=False, legendgroup=label, mode="lines", row=1, col=place,
         )  # fmt: skip
-    made.add_scatter(
+    chart.add_scatter(
         x=x, y=np.median(values, axis=0), name=label, legendgroup=label, showlegend=place == 1,
         line=stroke | {"width": 3}, mode="lines", row=1, col=place,
         hovertemplate=f"{label}<br>%{{x}}: %{{y:.4g}}<extra></extra>",

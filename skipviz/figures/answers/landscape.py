@@ -21,26 +21,26 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
         f"{label}<br>largest eigenvalue {entry['sharpest']:.3g}"
         for (label, _), entry in zip(lanes, entries, strict=True)
     ]
-    made = make_subplots(rows=1, cols=len(lanes), subplot_titles=titles, horizontal_spacing=0.05)
+    chart = make_subplots(rows=1, cols=len(lanes), subplot_titles=titles, horizontal_spacing=0.05)
     ticks = list(range(DECADES[0], DECADES[1] + 1))
     for place, entry in enumerate(entries, start=1):
         with np.errstate(divide="ignore"):
             height = np.log10(np.array(entry["loss"], dtype=float)).clip(*DECADES)
-        made.add_contour(
+        chart.add_contour(
             x=entry["at"], y=entry["at"], z=height, customdata=np.array(entry["loss"]),
             coloraxis="coloraxis", contours={"start": DECADES[0], "end": DECADES[1], "size": 0.25},
             line={"width": 0.5},
             hovertemplate="(%{x:.2f}, %{y:.2f}): loss %{customdata:.3g}<extra></extra>",
             row=1, col=place,
         )  # fmt: skip
-        made.update_xaxes(title_text="direction 1", row=1, col=place)
-    made.update_layout(
+        chart.update_xaxes(title_text="direction 1", row=1, col=place)
+    chart.update_layout(
         coloraxis={
             "colorscale": "Cividis", "cmin": DECADES[0], "cmax": DECADES[1],
             "colorbar": {"title": "loss (nats)", "tickvals": ticks,
                          "ticktext": [f"{10.0**tick:g}" for tick in ticks]},
         }
     )  # fmt: skip
-    made = laid_out(made, dark=dark, height=430)
-    made.update_yaxes(title_text="direction 2", row=1, col=1)
-    return made.update_layout(margin={"t": 70, "r": 90})
+    chart = laid_out(chart, dark=dark, height=430)
+    chart.update_yaxes(title_text="direction 2", row=1, col=1)
+    return chart.update_layout(margin={"t": 70, "r": 90})

@@ -23,7 +23,7 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
             dark=dark,
         )  # fmt: skip
     titles = [lanes[i][0] for i in shown]
-    made = make_subplots(rows=1, cols=len(shown), subplot_titles=titles, horizontal_spacing=0.07)
+    chart = make_subplots(rows=1, cols=len(shown), subplot_titles=titles, horizontal_spacing=0.07)
     grey = theme.theme(dark).quiet
     for place, i in enumerate(shown, start=1):
         entries = [answer["lanes"][i] for answer in answers]
@@ -33,12 +33,12 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
             ("share of the gradient", mean, theme.colour(lanes[i][1], dark=dark)),
         )
         for name, values, colour in bars:
-            made.add_bar(
+            chart.add_bar(
                 x=entries[0]["length"], y=values, name=name, marker={"color": colour},
                 legendgroup=name, showlegend=place == 1, row=1, col=place,
                 hovertemplate=f"{name}<br>through %{{x}} units: %{{y:.3g}}<extra></extra>",
             )  # fmt: skip
-    made.update_layout(bargap=0.1)
-    made = laid_out(made, dark=dark, x="units that a path goes through", y="share")
-    made = above(made)
-    return made.update_layout(legend={"y": 1.12}, margin={"t": 90})
+    chart.update_layout(bargap=0.1)
+    chart = laid_out(chart, dark=dark, x="units that a path goes through", y="share")
+    chart = above(chart)
+    return chart.update_layout(legend={"y": 1.12}, margin={"t": 90})

@@ -10,7 +10,7 @@ from skipviz.figures.answers.curves import panels
 
 def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], dark: bool) -> Any:
     """Three panels over the depth, a curve for each lane."""
-    made = panels(
+    chart = panels(
         answers,
         lanes,
         dark,
@@ -20,4 +20,4 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
             ("gradient", "signal gradient ‖dLoss/dx‖", True),
         ),
     )
-    return made.update_yaxes(range=[-0.05, 1.05], row=1, col=1)
+    return chart.update_yaxes(range=[-0.05, 1.05], row=1, col=1)

@@ -29,22 +29,22 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
         )
     block = blocks[0]
     titles = [title for _, title, _ in _PANELS]
-    made = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.085)
+    chart = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.085)
     top = max(v for name in ("weight", "weight_at_init") for row in block[name] for v in row if v)
     for place, (name, title, scale) in enumerate(_PANELS, start=1):
         values = np.array(block[name], dtype=float).T
         limits = {"zmin": 0, "zmax": top} if name != "missing" else {"zmin": 0}
-        made.add_heatmap(
+        chart.add_heatmap(
             z=values, x=block["targets"], y=block["sources"], colorscale=scale, **limits,
             colorbar={"x": 1.01 if name == "missing" else 0.645, "len": 0.9, "thickness": 12},
             showscale=name != "weight_at_init",
             hovertemplate=f"%{{y}} read by %{{x}}<br>{title} %{{z:.3g}}<extra></extra>",
             row=1, col=place,
         )  # fmt: skip
-    made = laid_out(made, dark=dark, x="read by unit", height=460)
-    made.update_xaxes(**_ticks(block["targets"]), tickangle=0)
-    made.update_yaxes(**_ticks(block["sources"]), autorange="reversed", showticklabels=False)
-    return made.update_yaxes(title_text="features of unit", showticklabels=True, row=1, col=1)
+    chart = laid_out(chart, dark=dark, x="read by unit", height=460)
+    chart.update_xaxes(**_ticks(block["targets"]), tickangle=0)
+    chart.update_yaxes(**_ticks(block["sources"]), autorange="reversed", showticklabels=False)
+    return chart.update_yaxes(title_text="features of unit", showticklabels=True, row=1, col=1)
 
 
 def _ticks(names: Sequence[str]) -> dict[str, list[str]]:

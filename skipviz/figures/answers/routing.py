@@ -48,7 +48,7 @@ def multiples(
     """Signed maps in rows of six, all from −reach to reach on one scale."""
     columns = min(COLUMNS, len(maps))
     rows = -(-len(maps) // columns)
-    made = make_subplots(
+    chart = make_subplots(
         rows=rows,
         cols=columns,
         shared_xaxes=True,
@@ -58,7 +58,7 @@ def multiples(
         vertical_spacing=0.14 / rows,
     )
     for place, (each, title) in enumerate(zip(maps, titles, strict=True)):
-        made.add_heatmap(
+        chart.add_heatmap(
             z=each,
             y=list(depth),
             x0=1,
@@ -67,8 +67,8 @@ def multiples(
             row=place // columns + 1,
             col=place % columns + 1,
         )
-    made = laid_out(made, dark=dark, height=ROW_PX * rows + 120 if rows > 1 else 400)
-    made.update_layout(
+    chart = laid_out(chart, dark=dark, height=ROW_PX * rows + 120 if rows > 1 else 400)
+    chart.update_layout(
         coloraxis={
             "colorscale": "PuOr",
             "cmin": -reach,
@@ -76,6 +76,6 @@ def multiples(
             "colorbar": {"title": "T − mean", "thickness": 14, "tickformat": "+.2f"},
         }
     )
-    made.update_yaxes(autorange="reversed")
-    made.update_yaxes(title_text="layer", col=1)
-    return made.update_xaxes(title_text="cell", row=rows)
+    chart.update_yaxes(autorange="reversed")
+    chart.update_yaxes(title_text="layer", col=1)
+    return chart.update_xaxes(title_text="cell", row=rows)

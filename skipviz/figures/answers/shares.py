@@ -10,7 +10,7 @@ from skipviz.figures.answers.curves import panels
 
 def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], dark: bool) -> Any:
     """Two panels over the depth, a curve for each lane that has skips."""
-    made = panels(
+    chart = panels(
         answers,
         lanes,
         dark,
@@ -19,5 +19,5 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
             ("share", "share of the gradient that came around", False),
         ),
     )
-    made.update_yaxes(rangemode="tozero", row=1, col=1)
-    return made.update_yaxes(range=[0, 1.02], row=1, col=2)
+    chart.update_yaxes(rangemode="tozero", row=1, col=1)
+    return chart.update_yaxes(range=[0, 1.02], row=1, col=2)

@@ -25,15 +25,15 @@ _PRESETS: dict[str, dict[str, Any]] = {
 
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     chosen = _PRESETS.get(given.get("preset", "none"), {})
-    told = {**chosen, **given}
-    on = told.get("backbone", "cifar")
+    settings = {**chosen, **given}
+    on = settings.get("backbone", "cifar")
     usual = {"cifar": 40, "imagenet": 121, "uniform": plans.uniform_depth(1)}.get(on, 20)
-    depth = told.get("depth", usual)
+    depth = settings.get("depth", usual)
     large = on == "imagenet" and depth == 161
     growth = {"cifar": 12, "imagenet": 48 if large else 32, "uniform": 64}.get(on, 8)
-    growth = told.get("growth_rate", growth)
+    growth = settings.get("growth_rate", growth)
     grows = on in ("cifar", "imagenet")
-    bottleneck = told.get("bottleneck", grows)
+    bottleneck = settings.get("bottleneck", grows)
     stem = 2 * growth if grows and bottleneck else 16
     return {
         **knobs.common(on),
@@ -77,23 +77,23 @@ def _plain_knobs(settings: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """A plain net of the same depth (the nearest there is), and the knob that sets its size."""
     on, depth = settings["backbone"], settings["depth"]
     same = ("backbone", "activation", "init", "norm", "num_classes", "input_shape")
-    made = {key: settings[key] for key in same}
+    knobs_so_far = {key: settings[key] for key in same}
     if on == "cifar":
         depth = 6 * max(1, round((depth - 2) / 6)) + 2
     elif on == "imagenet":
         depth = 34
     elif on == "uniform":
-        made["backbone"], depth = "cifar", 32
-    return {**made, "depth": depth}, "width" if on == "dense" else "base_channels"
+        knobs_so_far["backbone"], depth = "cifar", 32
+    return {**knobs_so_far, "depth": depth}, "width" if on == "dense" else "base_channels"
 
 
 def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool]:
     """A plain net of the same depth and the nearest number of parameters; it shares no weights."""
     wanted = wiring(settings).describe()["parameters"]
-    made, size = _plain_knobs(settings)
+    plain_knobs, size = _plain_knobs(settings)
 
     def miss(value: int) -> int:
-        settings = full_settings_of(PLAIN, "plain", {**made, size: value})
+        settings = full_settings_of(PLAIN, "plain", {**plain_knobs, size: value})
         return int(PLAIN.wiring(settings).describe()["parameters"]) - wanted
 
     low, high = 1, 1024
@@ -101,7 +101,7 @@ def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool]:
         middle = (low + high) // 2
         low, high = (middle, high) if miss(middle) <= 0 else (low, middle)
     best = min((low, high), key=lambda value: abs(miss(value)))
-    full = full_settings_of(PLAIN, "plain", {**made, size: best})
+    full = full_settings_of(PLAIN, "plain", {**plain_knobs, size: best})
     return "plain", knobs.essential(PLAIN, full), False
 
 

@@ -22,9 +22,9 @@ _PRESETS: dict[str, dict[str, Any]] = {
 
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     chosen = _PRESETS.get(given.get("preset", "none"), {})
-    told = {**chosen, **given}
-    on = told.get("backbone", "dense")
-    depth = told.get("depth", {"dense": 20, "uniform": plans.uniform_depth(1)}.get(on, 19))
+    settings = {**chosen, **given}
+    on = settings.get("backbone", "dense")
+    depth = settings.get("depth", {"dense": 20, "uniform": plans.uniform_depth(1)}.get(on, 19))
     mnist = on == "fitnet" and depth == 10
     dense = on == "dense"
     return {

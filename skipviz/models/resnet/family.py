@@ -30,10 +30,10 @@ _PRESETS: dict[str, dict[str, Any]] = {
 
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     chosen = _PRESETS.get(given.get("preset", "none"), {})
-    told = {**chosen, **given}
-    on = told.get("backbone", "cifar")
+    settings = {**chosen, **given}
+    on = settings.get("backbone", "cifar")
     usual = {"imagenet": 50, "uniform": plans.uniform_depth(2)}.get(on, 20)
-    depth = told.get("depth", usual)
+    depth = settings.get("depth", usual)
     bottleneck = {
         "imagenet": depth >= 50,
         "cifar": depth == 164 or ((depth - 2) % 6 != 0 and (depth - 2) % 9 == 0),
@@ -42,7 +42,7 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
         **knobs.common(on),
         "depth": depth,
         "bottleneck": bottleneck,
-        "shortcut": "A" if on == "cifar" and not told.get("bottleneck", bottleneck) else "B",
+        "shortcut": "A" if on == "cifar" and not settings.get("bottleneck", bottleneck) else "B",
         "variant": "original",
         "stride_in": "3x3",
         "branch_layers": 2,

@@ -201,10 +201,10 @@ def stage_shape(settings: Mapping[str, Any]) -> list[tuple[int, Widths]]:
 def conv_plan(settings: Mapping[str, Any], stem: int, shape: list[tuple[int, Widths]]) -> NetPlan:
     """A convolutional residual net with `stem` channels and stages of `shape`."""
     style = Style.of(settings)
-    made = _stages(settings, style, stem, shape)
+    stages = _stages(settings, style, stem, shape)
     return NetPlan(
         stem=plans.stem(settings, style, stem),
-        stages=tuple(tuple(stage) for stage in made),
+        stages=tuple(tuple(stage) for stage in stages),
         head=plans.head(settings, style, shape[-1][1].outer, VARIANTS[settings["variant"]].before),
     )
 

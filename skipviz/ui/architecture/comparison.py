@@ -47,26 +47,26 @@ def shortcuts(wiring: Wiring) -> Counter[str]:
 
 def sentences(a: Wiring, b: Wiring) -> list[str]:
     """What the nets have in common and what only one of them has."""
-    said = []
+    lines = []
     layers = a.depth, b.depth
     if layers[0] == layers[1]:
-        said.append(f"Both have **{layers[0]}** weighted layers on the main path.")
+        lines.append(f"Both have **{layers[0]}** weighted layers on the main path.")
     else:
-        said.append(f"{a.name} is **{layers[0]}** weighted layers deep, {b.name} **{layers[1]}**.")
+        lines.append(f"{a.name} is **{layers[0]}** weighted layers deep, {b.name} **{layers[1]}**.")
     for one, other in ((a, b), (b, a)):
         more = joins(one) - joins(other)
         if more:
             text = ", ".join(_counted(n, _JOIN_WORDS[kind]) for kind, n in more.items())
             ways = ", ".join(f"{plural(n)} {kind}" for kind, n in shortcuts(one).items())
-            said.append(f"Only **{one.name}** has {text}; its shortcuts: {ways}.")
+            lines.append(f"Only **{one.name}** has {text}; its shortcuts: {ways}.")
     if not joins(a) - joins(b) and not joins(b) - joins(a) and shortcuts(a) == shortcuts(b):
-        said.append("Their shortcuts and joins are the same in number and kind.")
+        lines.append("Their shortcuts and joins are the same in number and kind.")
         if [unit.body for unit in a.units] == [unit.body for unit in b.units]:
-            said.append("They are the same net.")
+            lines.append("They are the same net.")
         elif layers[0] == layers[1]:
-            said.append("What differs is inside the units: layers, their order or their sizes.")
-    said.append(_parameters(a, b))
-    return said
+            lines.append("What differs is inside the units: layers, their order or their sizes.")
+    lines.append(_parameters(a, b))
+    return lines
 
 
 def _parameters(a: Wiring, b: Wiring) -> str:

@@ -40,8 +40,8 @@ class State:
 @lru_cache(maxsize=64)
 def wired(lane: Lane) -> Wiring:
     """The net's wiring: one for all who look at the same net."""
-    made: Wiring = lane.wiring()
-    return made
+    wiring: Wiring = lane.wiring()
+    return wiring
 
 
 def state() -> State:
@@ -86,9 +86,9 @@ def write_address(now: State, lanes: list[Lane]) -> None:
 
 def opponent(lane: Lane) -> Lane:
     """The net to begin a comparison with: the plain twin, or for a plain net the ResNet."""
-    made = twin(lane)
-    if made is not None:
-        return made[0]
+    plain_twin = twin(lane)
+    if plain_twin is not None:
+        return plain_twin[0]
     settings = lane.settings()
     if settings.get("plain_twin"):
         bare = {name: value for name, value in lane.knobs.items() if name != "plain_twin"}
@@ -110,11 +110,11 @@ def choose(now: State) -> list[Lane] | None:
     chosen = []
     for i, lane in enumerate(now.lanes):
         with columns[i]:
-            made, ready = net_form(lane, f"{PAGE}_{now.generation}_{i}", wide=not compared)
+            chosen_lane, ready = net_form(lane, f"{PAGE}_{now.generation}_{i}", wide=not compared)
         if ready is not None:
             now.load([ready if j == i else each for j, each in enumerate(now.lanes)])
             st.rerun()
-        chosen.append(made)
+        chosen.append(chosen_lane)
     lanes = [lane for lane in chosen if lane is not None]
     return lanes if len(lanes) == len(chosen) else None
 

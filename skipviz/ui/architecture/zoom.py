@@ -67,18 +67,18 @@ class Zoom:
         if self.unit is not None:
             return {}
         if self.stage is not None:
-            drawn = graphs.drawing(self.wiring, "stage", stage=self.at)
+            drawing = graphs.drawing(self.wiring, "stage", stage=self.at)
         else:
-            drawn = graphs.drawing(self.wiring)
+            drawing = graphs.drawing(self.wiring)
         zooms = {}
         stages = {stage.key: stage.title for stage in self.wiring.stages}
         typical = representative(self.wiring).path
-        for key, title, _ in drawn.clusters:
+        for key, title, _ in drawing.clusters:
             path = typical if key == "one" else key
             words = f"Open {stages.get(key, title)}"
             zooms[f"cluster_{key}"] = (path, words)
-        for node in drawn.nodes:
-            owner = typical if node.id in drawn.aside else self._owner(node.id)
+        for node in drawing.nodes:
+            owner = typical if node.id in drawing.aside else self._owner(node.id)
             if owner:
                 zooms[node.id] = (owner, f"Open {self._units[owner].body.title} {owner}")
         return zooms

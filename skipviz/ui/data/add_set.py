@@ -24,7 +24,7 @@ ARCHIVE = "An archive or .npz"
 
 def form() -> str | None:
     """The form; the key of a set that has just been made."""
-    made = _outcome()
+    key = _outcome()
     _announce()
     st.markdown(
         "Pictures are checked, cut to squares and kept on this server as one more data set of the"
@@ -49,7 +49,7 @@ def form() -> str | None:
         _archive(title, side)
     else:
         _one_by_one(str(way), title, side)
-    return made
+    return key
 
 
 def _stretch() -> None:
@@ -117,9 +117,9 @@ def _one_by_one(way: str, title: str, side: int) -> None:
             on_click=collect_pictures.gathered().clear,
             key="own_clear",
         )
-        said = missing or collect_pictures.left_out()
-        if pictures_so_far and said:
-            st.caption(said)
+        sentence = missing or collect_pictures.left_out()
+        if pictures_so_far and sentence:
+            st.caption(sentence)
         if make:
             _start(
                 ".zip",

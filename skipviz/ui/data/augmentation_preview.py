@@ -42,9 +42,9 @@ def preview(
     )
     classes = range(min(MOST_ROWS, declared.num_classes))
     rows = [int(np.flatnonzero(labels == label)[0]) for label in classes]
-    originals, drawn = draws(images[rows], np.array(about["histogram"]), str(how), seed)
+    originals, augmented = draws(images[rows], np.array(about["histogram"]), str(how), seed)
     lines = [
-        _line(declared.classes[label], originals[label : label + 1], drawn[:, label])
+        _line(declared.classes[label], originals[label : label + 1], augmented[:, label])
         for label in classes
     ]
     st.html(f'<div class="skip-sheet">{"".join(lines)}</div>')
@@ -59,12 +59,12 @@ def draws(
     mean, deviation = (part[:, None, None] for part in statistics.moments(histogram))
     deviation = np.where(deviation == 0, 1, deviation)
     standardised = (images - mean) / deviation
-    made = []
+    throws_of_set = []
     for step in range(DRAWS):
         rng = np.random.default_rng([seed, step, augmentation.STREAM])
         throws = augmentation.thrown(how, len(images), images.shape[2], rng)
-        made.append(augmentation.applied(standardised, throws) * deviation + mean)
-    return images / top, np.stack(made) / top
+        throws_of_set.append(augmentation.applied(standardised, throws) * deviation + mean)
+    return images / top, np.stack(throws_of_set) / top
 
 
 def _said(how: str, height: int) -> str:
@@ -79,10 +79,11 @@ def _said(how: str, height: int) -> str:
     return f"{words[how]} As in He et al. 2015, section 4.2."
 
 
-def _line(name: str, original: np.ndarray, drawn: np.ndarray) -> str:
-    said = escape(name)
+def _line(name: str, original: np.ndarray, augmented: np.ndarray) -> str:
+    label = escape(name)
     return (
-        f'<div class="skip-class"><div><b title="{said}">{said}</b></div><div class="skip-pair">'
-        f'<img class="skip-pixels" src="{samples.strip(original)}" alt="{said} as it is">'
-        f'<img class="skip-pixels" src="{samples.strip(drawn)}" alt="{said} augmented"></div></div>'
+        f'<div class="skip-class"><div><b title="{label}">{label}</b></div><div class="skip-pair">'
+        f'<img class="skip-pixels" src="{samples.strip(original)}" alt="{label} as it is">'
+        f'<img class="skip-pixels" src="{samples.strip(augmented)}" alt="{label} augmented">'
+        "</div></div>"
     )

@@ -152,16 +152,16 @@ def show() -> None:
 
 
 def _row(label: str, of_class: list[Gathered]) -> str:
-    said, more = escape(label), len(of_class) - MOST_TILES
+    text, more = escape(label), len(of_class) - MOST_TILES
     tiles = "".join(
-        f'<img src="{one.tile}" alt="{said} {number}">'
+        f'<img src="{one.tile}" alt="{text} {number}">'
         if one.tile
         else f'<span title="{escape(one.name)}">no picture</span>'
         for number, one in enumerate(of_class[-MOST_TILES:], max(more, 0) + 1)
     )
     before = f"<span>{more} more</span>" if more > 0 else ""
     return (
-        f'<div class="skip-class"><div><b title="{said}">{said}</b>'
+        f'<div class="skip-class"><div><b title="{text}">{text}</b>'
         f"<small>{len(of_class)} picture{'s' * (len(of_class) != 1)}</small></div>"
         f'<div class="skip-drawn">{before}{tiles}</div></div>'
     )
@@ -191,9 +191,9 @@ def take_back() -> None:
         gathered().pop()
 
 
-def take_off(made: Iterable[Gathered]) -> None:
+def take_off(pictures_so_far: Iterable[Gathered]) -> None:
     """Takes off what has become a data set; what was added meanwhile stays."""
-    gone = {id(one) for one in made}
+    gone = {id(one) for one in pictures_so_far}
     gathered()[:] = [one for one in gathered() if id(one) not in gone]
 
 

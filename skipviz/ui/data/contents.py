@@ -53,12 +53,12 @@ def pixels(declared: Dataset, about: dict[str, Any]) -> None:
     histogram = np.array(about["histogram"])
     mean, deviation = statistics.moments(histogram)
     names = samples.CHANNELS[len(histogram)]
-    said = ", ".join(
+    sentence = ", ".join(
         f"{name} **{m:.1f}** ± {d:.1f}" for name, m, d in zip(names, mean, deviation, strict=True)
     )
     what = "points" if len(histogram) == 2 else "images"
     part = "all" if declared.held_out else "the training"
-    st.markdown(f"Mean ± deviation of {part} {what}: {said}")
+    st.markdown(f"Mean ± deviation of {part} {what}: {sentence}")
     if what == "points":
         return
     st.plotly_chart(
@@ -119,12 +119,12 @@ def _row(name: str, about: dict[str, Any], label: int, images: np.ndarray) -> st
     """One class: name, counts as a bar, and its pictures."""
     count, held = about["train_counts"][label], about["test_counts"][label]
     share = 100 * count / max(about["train_counts"])
-    said = escape(name)
+    text = escape(name)
     return (
-        f'<div class="skip-class"><div><b title="{said}">{said}</b>'
+        f'<div class="skip-class"><div><b title="{text}">{text}</b>'
         f'<span class="skip-bar"><i style="width:{share:.1f}%"></i></span>'
         f"<small>{count:,} + {held:,}</small></div>"
-        f'<img class="skip-pixels" src="{samples.strip(images)}" alt="pictures of {said}"></div>'
+        f'<img class="skip-pixels" src="{samples.strip(images)}" alt="pictures of {text}"></div>'
     )
 
 

@@ -85,12 +85,12 @@ def facts(declared: Dataset) -> None:
     kind = "x and y" if points else {1: "grey", 3: "colour"}[channels]
     of = "points of the plane" if points else f"pictures of {height}×{width} pixels"
     size = (declared.train_size + declared.test_size) * channels * height * width
-    drawn = f"; one in {declared.held_out} of each class, by the experiment's seed"
+    share = f"; one in {declared.held_out} of each class, by the experiment's seed"
     sharing = "each worker" if declared.held_out else "all workers"
     rows = {
         "For training": f"{declared.train_size:,} {of}, {kind}",
         "Held out": f"{declared.test_size:,}: no net trains on them"
-        + (drawn if declared.held_out else ""),
+        + (share if declared.held_out else ""),
         "Classes": f"{declared.num_classes}",
         "In memory": f"{places.megabytes(size)}, one byte a value, once for {sharing}",
         "Origin": escape(declared.origin),

@@ -263,9 +263,10 @@ def _special_case(run: Run) -> None:
         f" high: as residual units and with **T = C = 1** the outputs differ by at most"
         f" **{answer['uncoupled']:g}**. With the **coupled** gate half open, T = C = 0.5, the"
         f" output is $2^{{{answer['log2']:.2f}}}$ times the residual one (ReLU, no biases)."
-        f" Multiplied by $2^{{{layers}}}$ it differs by at most **{answer['coupled']:g}** times the largest"
-        f" output, and {100 * answer['same_class']:.0f} % of {answer['samples']} samples get the"
-        f" same class. With the net's own tanh and biases the two differ by up to"
+        f" Multiplied by $2^{{{layers}}}$ it differs by at most"
+        f" **{answer['coupled']:g}** times the largest output, and"
+        f" {100 * answer['same_class']:.0f} % of {answer['samples']} samples get the same class."
+        f" With the net's own tanh and biases the two differ by up to"
         f" {answer['as_learned']:,.0f} times the largest output."
     )
     st.caption(f"{probe('special_case').definition} *Caveat:* {probe('special_case').caveat}")

@@ -39,11 +39,11 @@ def lesson() -> None:
     predicted = layers * math.log10(1 - open_share)
     with np.errstate(divide="ignore"):
         measured = np.log10(gradient[:, 0]) - np.log10(gradient[:, -1])
-    said = " · ".join(_signed(v) if np.isfinite(v) else "−∞" for v in measured)
+    decades = " · ".join(_signed(v) if np.isfinite(v) else "−∞" for v in measured)
     st.markdown(
         f"Each gate starts at T = σ({_signed(bias)}) = **{open_share:.3f}** and carries the rest."
         f" Over {layers} gated layers that is {layers} · log₁₀(1 − σ(b_T)) ="
-        f" **{_signed(predicted)}** powers of ten; measured at init: **{said}** (three seeds)."
+        f" **{_signed(predicted)}** powers of ten; measured at init: **{decades}** (three seeds)."
     )
     st.plotly_chart(
         figures.gate_bias(range(1, layers + 2), gradient, 1 - open_share, is_dark()),

@@ -79,11 +79,11 @@ def verdicts(run: Run) -> None:
     of_seeds = [answer["lanes"][lane] for answer in answers(run, "claims", samples=2000)]
     lines = []
     for key, (text, bound) in CLAIMS.items():
-        said = [claim[key] for claim in of_seeds]
-        before = [holds(key, claim["init"]) for claim in said]
-        mark = _mark([claim["holds"] for claim in said], before)
-        now = seeds([claim["value"] for claim in said], ".2f")
-        init = seeds([claim["init"] for claim in said], ".2f")
+        values = [claim[key] for claim in of_seeds]
+        before = [holds(key, claim["init"]) for claim in values]
+        mark = _mark([claim["holds"] for claim in values], before)
+        now = seeds([claim["value"] for claim in values], ".2f")
+        init = seeds([claim["init"] for claim in values], ".2f")
         lines.append(f"- {mark} “{text}”  \n  **{now}** now, {init} at init :small[({bound})]")
     st.markdown("\n".join(lines))
     st.caption(f"Source: {probe('claims').source}. *Caveat:* {probe('claims').caveat}")

@@ -203,22 +203,22 @@ def _figure(shown: Performance, number: int) -> None:
         key = f"figure_{shown.key}_{number}_{run.id.replace('.', '_')}"
         charts(run, key=key, panels=figure.panels, quantity=figure.quantity)
         return
-    drawn = scene_runs.figure_of(shown.key, shown.ids, number, is_dark())
-    st.html(f'<p class="skip-look">{says}<small>{html.escape(drawn.title)}</small></p>')
-    st.plotly_chart(drawn.figure, theme=None, key=f"figure_{shown.key}_{number}")
-    if drawn.note:
-        st.caption(drawn.note)
+    chart = scene_runs.figure_of(shown.key, shown.ids, number, is_dark())
+    st.html(f'<p class="skip-look">{says}<small>{html.escape(chart.title)}</small></p>')
+    st.plotly_chart(chart.figure, theme=None, key=f"figure_{shown.key}_{number}")
+    if chart.note:
+        st.caption(chart.note)
 
 
 def _numbers(shown: Performance) -> None:
     """What these runs showed, in numbers: the sentence, a verdict for each expectation, the
     caveat."""
-    told = scene_runs.findings_of(shown.key, shown.ids)
-    answer = html.escape(shown.scene.choices[told.right])
+    findings_here = scene_runs.findings_of(shown.key, shown.ids)
+    answer = html.escape(shown.scene.choices[findings_here.right])
     st.html(
         f'<p class="skip-look">These runs answer: {answer}</p>'
-        f'<p class="skip-told">{html.escape(told.saw)}</p>'
-        + "".join(findings.verdict(verdict, shown.recorded) for verdict in told.verdicts)
+        f'<p class="skip-told">{html.escape(findings_here.saw)}</p>'
+        + "".join(findings.verdict(verdict, shown.recorded) for verdict in findings_here.verdicts)
         + f"<small>{findings.MEANT}</small>"
     )
     st.html(f'<p class="skip-but"><b>But:</b> {html.escape(shown.scene.caveat)}</p>')

@@ -61,8 +61,8 @@ def _measuring(total: int) -> None:
             queue.pop(0)
             st.rerun()
         done = sum(scene_runs.of(key).measured for key in registry.scenes())
-        said = lesson.progress(shown) if shown.waiting else "begins"
-        st.progress(done / total, text=f"{done} of {total}. {shown.scene.title}: {said}")
+        state = lesson.progress(shown) if shown.waiting else "begins"
+        st.progress(done / total, text=f"{done} of {total}. {shown.scene.title}: {state}")
         if st.button("Stop after this one", icon=":material/stop:", key="measure_stop"):
             queue.clear()
             st.rerun()
@@ -107,21 +107,21 @@ def _measured(shown: Performance) -> None:
         with button:
             lesson.run_button(shown)
         return
-    told = scene_runs.findings_of(shown.key, shown.ids)
-    missed = [verdict for verdict in told.verdicts if not verdict.met]
-    met = len(told.verdicts) - len(missed)
+    findings_here = scene_runs.findings_of(shown.key, shown.ids)
+    missed = [verdict for verdict in findings_here.verdicts if not verdict.met]
+    met = len(findings_here.verdicts) - len(missed)
     state = "met" if not missed else "missed"
     where = "in the recording" if shown.recorded else "here"
     word = f"✓ shows {where}" if not missed else f"✗ not all shows {where}"
     st.html(
         f'<div class="skip-verdict" data-state="{state}"><b>{word}</b><span>{met} of'
-        f" {len(told.verdicts)} expectations behind the correction."
+        f" {len(findings_here.verdicts)} expectations behind the correction."
         f" {html.escape(shown.origin)}</span></div>"
-        f'<p class="skip-but">{html.escape(told.saw)}</p>'
+        f'<p class="skip-but">{html.escape(findings_here.saw)}</p>'
         + "".join(findings.verdict(verdict, shown.recorded) for verdict in missed)
     )
-    with st.expander(f"All {len(told.verdicts)} expectations with their numbers"):
-        rows = (findings.verdict(verdict, shown.recorded) for verdict in told.verdicts)
+    with st.expander(f"All {len(findings_here.verdicts)} expectations with their numbers"):
+        rows = (findings.verdict(verdict, shown.recorded) for verdict in findings_here.verdicts)
         st.html("".join(rows))
     if shown.recorded:
         lesson.run_button(shown)

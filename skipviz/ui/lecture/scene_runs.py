@@ -168,12 +168,12 @@ def figure_of(key: str, ids: tuple[tuple[str, str], ...], number: int, dark: boo
     if figure.chart is None:
         return Drawn(findings.figure_of(scene, figure, evidence, dark))
     chart = figure.chart(evidence)
-    made = draw(replace(chart, title="", note=""), dark, height=HEIGHT_PX)
+    chart_drawn = draw(replace(chart, title="", note=""), dark, height=HEIGHT_PX)
     words = {x for series in chart.series for x in series.x if isinstance(x, str)}
     wide = sum(map(len, words)) > NARROW_CHARACTERS
-    rows = _legend_rows(made, WIDE_PX if wide else WIDE_PX / 2)
-    made.update_layout(margin_t=24 + 24 * rows, margin_r=64 if words else 24)
-    return Drawn(made, chart.title, chart.note, wide)
+    rows = _legend_rows(chart_drawn, WIDE_PX if wide else WIDE_PX / 2)
+    chart_drawn.update_layout(margin_t=24 + 24 * rows, margin_r=64 if words else 24)
+    return Drawn(chart_drawn, chart.title, chart.note, wide)
 
 
 def _legend_rows(figure: Any, width: float) -> int:

@@ -21,12 +21,12 @@ def summary(place: Place, room: Room) -> None:
         rows.append(_row(known[key], shown, counts))
         if shown is not None:
             right, total = right + counts[shown], total + sum(counts)
-    said = (
+    sentence = (
         f"{right} of {total} predictions were right"
         if total
         else "Nobody voted in this lecture; here is what its runs showed"
     )
-    st.html(f'<p class="skip-question">{said}</p><div class="skip-sum">{"".join(rows)}</div>')
+    st.html(f'<p class="skip-question">{sentence}</p><div class="skip-sum">{"".join(rows)}</div>')
 
 
 def _row(scene: Scene, shown: int | None, counts: list[int]) -> str:

@@ -139,8 +139,8 @@ def _ballot(room: Room, me: str) -> None:
                    else "Choose one. No name is kept.")  # fmt: skip
         return
     st.html(bars(scene.choices, room.counts(room.scene, len(scene.choices))))
-    said = "You did not vote." if mine is None else f"Your prediction: {scene.choices[mine]}."
-    st.caption(f"The vote is closed. {said}")
+    sentence = "You did not vote." if mine is None else f"Your prediction: {scene.choices[mine]}."
+    st.caption(f"The vote is closed. {sentence}")
     main = manager.current().find(room.runs(room.scene).get("main", ""))
     if main is not None:
         charts(main, key=f"ballot_{main.id}", panels=("header", "loss"))

@@ -234,10 +234,10 @@ def _bare(experiment: Experiment) -> Experiment:
 def _changes(row: DeltaGenerator, experiment: Experiment, source: Experiment, key: str) -> None:
     """Says how the learning rate was changed in `source` and whether Train will do so again, and
     offers the other."""
-    said = ", ".join(f"{change.lr:g} from step {change.step} on" for change in source.changes)
+    rates = ", ".join(f"{change.lr:g} from step {change.step} on" for change in source.changes)
     repeats = bool(experiment.changes)
     will = "Train repeats this." if repeats else f"Train keeps {source.lr:g}."
-    row.caption(f"Learning rate {source.lr:g}, changed by hand: {said}. {will}")
+    row.caption(f"Learning rate {source.lr:g}, changed by hand: {rates}. {will}")
     offer = "Leave the changes out" if repeats else "Repeat the changes"
     if row.button(offer, key=f"{key}_repeat_changes", type="tertiary"):
         st.session_state[f"{key}_repeats"] = (source.changes, not repeats)

@@ -87,12 +87,12 @@ def _predictions(run: Run, lanes: list[LaneAxes]) -> None:
     )
     tiles = []
     for i, (image, label) in enumerate(zip(answer["images"], answer["labels"], strict=True)):
-        said = "".join(
+        sentences = "".join(
             _word(classes[lane["predicted"][i]], lane["predicted"][i] == label, track.family)
             for track, lane in zip(lanes, answer["lanes"], strict=True)
         )
         name = escape(classes[label])
-        tiles.append(f"<figure>{picture(image, 64, name, top)}<b>{name}</b>{said}</figure>")
+        tiles.append(f"<figure>{picture(image, 64, name, top)}<b>{name}</b>{sentences}</figure>")
     st.html(f'<div class="skip-tiles">{"".join(tiles)}</div>')
     st.caption("Under each picture its class, then what each lane takes it for: ✓ right, ✗ wrong.")
     boxes = st.columns(min(2, len(lanes)))
