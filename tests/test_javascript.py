@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from skipviz.core.frame import Frame, LaneFrame
 from skipviz.store.frame_log import FrameLog, LaneAxes, schema, to_batch
 from skipviz.stream import messages
+from skipviz.stream.routes import missing
 from tests.js import node
 from tests.synthetic import GrowingRun, track
 
@@ -124,6 +126,44 @@ def test_javascript_does_what_its_tests_say(suite: Path, folder: Path, program: 
     assert done.returncode == 0, done.stdout
 
 
+SAID = """/** @import {{ TextMessage }} from "{module}" */
+/** @type {{TextMessage[]}} */
+export const messages = [{messages}];
+"""
+
+
+def complaints(program: str, folder: Path, *said: str) -> str:
+    """What TypeScript has against text messages that are taken for those of messages.js."""
+    compiler = node.PACKAGES / "node_modules" / "typescript" / "bin" / "tsc"
+    if not compiler.is_file():
+        pytest.skip("TypeScript is not installed; get it with: python tests/js/node.py")
+    module = (node.ROOT / "assets" / "live" / "messages.js").as_posix()
+    file = folder / "said.js"
+    file.write_text(SAID.format(module=module, messages=",\n".join(said)), encoding="utf-8")
+    options = ["--allowJs", "--checkJs", "--strict", "--noEmit", "--target", "es2023"]
+    done = subprocess.run(
+        [program, str(compiler), *options, "--module", "preserve", "--ignoreConfig", str(file)],
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        cwd=folder,
+    )
+    return done.stdout
+
+
+def test_what_the_server_says_has_the_types_that_the_browser_reads(
+    tmp_path: Path, program: str
+) -> None:
+    run = gated()
+    status = {"state": "running", "steps": 9, "changes": [{"step": 3, "lr": 0.1}], "paused": False}
+    hello = messages.hello("a run", run.log, status)
+    said = [hello, messages.text("status", status=status), missing("a run")]
+    assert complaints(program, tmp_path, *said) == ""
+    unknown = json.dumps(json.loads(hello) | {"colour": "red"})
+    assert "colour" in complaints(program, tmp_path, unknown)
+    lacking = json.dumps({name: v for name, v in json.loads(hello).items() if name != "tracks"})
+    assert "tracks" in complaints(program, tmp_path, lacking)
+
+
 def test_what_npm_installs_is_pinned_to_the_last_digit_and_to_no_server() -> None:
     lock = json.loads((node.HERE / "package-lock.json").read_text(encoding="utf-8"))
     wanted = json.loads((node.HERE / "package.json").read_text(encoding="utf-8"))
@@ -131,6 +171,39 @@ def test_what_npm_installs_is_pinned_to_the_last_digit_and_to_no_server() -> Non
     for name, package in lock["packages"].items():
         assert "resolved" not in package, f"{name} names where it was fetched"
         assert not name or package["integrity"].startswith("sha512-"), name
+
+
+MODULES = {path.stem: path for path in sorted((node.ROOT / "assets").glob("*/*.js"))}
+
+
+def imported(path: Path) -> list[str]:
+    """The modules that a module loads; types that it only names are none of them."""
+    return re.findall(r"""^(?:import|export)\b[^;]*?from "\./(\w+)\.js";""", text(path), re.M)
+
+
+def text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_map_of_the_modules_names_all_of_them_and_no_other() -> None:
+    tables = text(node.ROOT / "docs" / "house.md").partition("| `assets/live/` |")[2]
+    rows = tables.partition("Pages are")[0].splitlines()
+    first_cells = " ".join(row.split("|")[1] for row in rows if row.count("|") == 3)
+    assert sorted(re.findall(r"`(\w+)`", first_cells)) == sorted(MODULES)
+
+
+def test_no_module_imports_in_a_circle() -> None:
+    left = {name: set(imported(path)) for name, path in MODULES.items()}
+    assert left["live"] >= {"connection", "follower", "page", "painter", "view"}
+    while leaves := [name for name, needs in left.items() if not needs & left.keys()]:
+        for name in leaves:
+            del left[name]
+    assert not left, f"these import each other: {', '.join(left)}"
+
+
+def test_the_live_charts_know_nothing_of_streamlit() -> None:
+    for path in (node.ROOT / "assets" / "live").iterdir():
+        assert not re.search(r"[Ss]treamlit|--st-|\bst[A-Z]\w+", text(path)), path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script stands for a program here")

@@ -1,27 +1,67 @@
 // Makes the graph that Streamlit drew one to work with: pan, zoom, clicks on units, downloads.
 // The SVG is Streamlit's own and is drawn anew whenever the graph changes; this only decorates it.
 
+/**
+ * What the server says of a graph.
+ * @typedef {object} GraphData
+ * @property {string} chart  the key of the container that Streamlit draws the graph in
+ * @property {string} name  of the files that can be downloaded
+ * @property {string} dot  the graph's source
+ * @property {Record<string, string>} targets  what can be clicked, and what a click does, in words
+ */
+
+/** @typedef {[x: number, y: number, width: number, height: number]} ViewBox */
+
+/** @type {WeakMap<Element, Chart>} */
 const charts = new WeakMap();
 const STEP = 1.25, SLACK_PX = 4;
 
+/**
+ * @param {object} component  as Streamlit hands it
+ * @param {HTMLElement} component.parentElement
+ * @param {GraphData} component.data
+ * @param {(name: string, value: string) => void} component.setTriggerValue
+ */
 export default function ({ parentElement, data, setTriggerValue }) {
-  const bar = parentElement.querySelector(".sk-bar");
-  if (!charts.has(bar)) charts.set(bar, new Chart(bar));
-  charts.get(bar).update(data, (id) => setTriggerValue("clicked", id));
+  const bar = /** @type {HTMLElement} */ (parentElement.querySelector(".sk-bar"));
+  const chart = charts.get(bar) ?? new Chart(bar);
+  charts.set(bar, chart);
+  chart.update(data, (id) => setTriggerValue("clicked", id));
   return () => { charts.get(bar)?.close(); charts.delete(bar); };
 }
 
 class Chart {
+  /** @param {HTMLElement} bar */
   constructor(bar) {
     this.bar = bar;
+    /** @type {GraphData} */
+    this.data = { chart: "", name: "", dot: "", targets: {} };
+    /** @type {(id: string) => void} */
+    this.pick = () => {};
+    this.stale = true;
+    this.marks = 0;
+    this.moved = false;
+    /** @type {Element | null} */
+    this.home = null;
+    /** @type {SVGSVGElement | null} */
+    this.svg = null;
+    this.shown = ""; // the viewBox as it was written
+    /** @type {ViewBox} */
+    this.natural = [0, 0, 1, 1]; // all of the graph
+    this.view = this.natural;
     this.observer = new MutationObserver(() => this.attach());
+    /** @type {Record<string, () => void>} */
     const does = { in: () => this.zoom(1 / STEP), out: () => this.zoom(STEP), fit: () => this.fit() };
     for (const button of bar.querySelectorAll("button")) {
-      const act = does[button.dataset.act];
-      button.onclick = act ?? (() => this.save(button.dataset.act));
+      const act = button.dataset.act ?? "";
+      button.onclick = does[act] ?? (() => this.save(act));
     }
   }
 
+  /**
+   * @param {GraphData} data
+   * @param {(id: string) => void} pick
+   */
   update(data, pick) {
     this.data = data;
     this.pick = pick;
@@ -40,6 +80,7 @@ class Chart {
 
   /** Decorates the SVG. Streamlit draws it anew, in place, whenever the graph has changed. */
   attach() {
+    /** @type {SVGSVGElement | null | undefined} */
     const svg = this.home?.querySelector("svg:has(g.graph)");
     if (!svg) return;
     const drawn = svg !== this.svg || svg.getAttribute("viewBox") !== this.shown;
@@ -49,12 +90,14 @@ class Chart {
     this.listen(svg);
     const parts = [...svg.querySelectorAll("g.node, g.cluster")];
     this.marks = parts.filter((part) => this.mark(part)).length;
-    this.bar.dataset.marks = this.marks;
+    this.bar.dataset.marks = String(this.marks);
     if (!drawn) return;
-    this.natural = svg.getAttribute("viewBox").split(/[ ,]+/).map(Number);
+    const [x, y, width, height] = (svg.getAttribute("viewBox") ?? "").split(/[ ,]+/).map(Number);
+    this.natural = [x, y, width, height];
     this.fit();
   }
 
+  /** @param {Element} part */
   mark(part) {
     const says = this.data.targets[idOf(part)];
     part.classList.toggle("sk-click", Boolean(says));
@@ -65,22 +108,26 @@ class Chart {
     return true;
   }
 
+  /** @param {SVGSVGElement} svg */
   listen(svg) {
     svg.setAttribute("tabindex", "0");
     svg.classList.add("sk-graph");
-    svg.onpointerdown = (event) => this.grab(event);
+    svg.onpointerdown = (event) => this.grab(svg, event);
     svg.onclick = (event) => { if (!this.moved) this.open(event.target); };
     svg.onkeydown = (event) => this.key(event);
-    svg.onwheel = (event) => this.wheel(event);
+    svg.onwheel = (event) => this.wheel(svg, event);
   }
 
+  /** @param {EventTarget | null} target */
   open(target) {
-    const part = target.closest?.("g.sk-click");
+    const part = target instanceof Element && target.closest("g.sk-click");
     if (part) this.pick(idOf(part));
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     const [, , w, h] = this.view;
+    /** @type {Record<string, [dx: number, dy: number]>} */
     const moves = { ArrowLeft: [-w / 10, 0], ArrowRight: [w / 10, 0], ArrowUp: [0, -h / 10],
       ArrowDown: [0, h / 10] };
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -94,38 +141,49 @@ class Chart {
     event.stopPropagation();
   }
 
-  /** The wheel scrolls the page until the graph was clicked, or with Ctrl held. */
-  wheel(event) {
-    if (!event.ctrlKey && !this.svg.contains(document.activeElement)) return;
+  /**
+   * The wheel scrolls the page until the graph was clicked, or with Ctrl held.
+   * @param {SVGSVGElement} svg
+   * @param {WheelEvent} event
+   */
+  wheel(svg, event) {
+    if (!event.ctrlKey && !svg.contains(document.activeElement)) return;
     event.preventDefault();
-    this.zoom(event.deltaY > 0 ? 1.1 : 1 / 1.1, this.point(event));
+    this.zoom(event.deltaY > 0 ? 1.1 : 1 / 1.1, pointOf(svg, event));
   }
 
-  grab(event) {
+  /**
+   * @param {SVGSVGElement} svg
+   * @param {PointerEvent} event
+   */
+  grab(svg, event) {
     if (event.button) return;
     this.moved = false;
-    const from = this.point(event), start = [event.clientX, event.clientY];
-    this.svg.onpointermove = (to) => {
+    const from = pointOf(svg, event), start = [event.clientX, event.clientY];
+    svg.onpointermove = (to) => {
       const far = Math.hypot(to.clientX - start[0], to.clientY - start[1]) > SLACK_PX;
       if (!this.moved && !far) return;
-      if (!this.moved) this.svg.setPointerCapture(event.pointerId);
+      if (!this.moved) svg.setPointerCapture(event.pointerId);
       this.moved = true;
-      const now = this.point(to);
+      const now = pointOf(svg, to);
       this.move(from.x - now.x, from.y - now.y);
     };
-    this.svg.onpointerup = this.svg.onpointercancel = () => { this.svg.onpointermove = null; };
+    svg.onpointerup = svg.onpointercancel = () => { svg.onpointermove = null; };
   }
 
-  point(event) {
-    const at = new DOMPoint(event.clientX, event.clientY);
-    return at.matrixTransform(this.svg.getScreenCTM().inverse());
-  }
-
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
   move(dx, dy) {
     const [x, y, w, h] = this.view;
     this.show([x + dx, y + dy, w, h]);
   }
 
+  /**
+   * @param {number} factor
+   * @param {DOMPoint} [at]  what stays where it is; default: the middle
+   */
   zoom(factor, at) {
     const [x, y, w, h] = this.view, most = this.natural[2] * 2;
     const wide = Math.min(most, Math.max(this.natural[2] / 20, w * factor)), real = wide / w;
@@ -135,12 +193,14 @@ class Chart {
 
   fit() { this.show(this.natural); }
 
+  /** @param {ViewBox} view */
   show(view) {
     this.view = view;
     this.shown = view.map((value) => value.toFixed(2)).join(" ");
-    this.svg.setAttribute("viewBox", this.shown);
+    this.svg?.setAttribute("viewBox", this.shown);
   }
 
+  /** @param {string} kind  svg, png or dot */
   async save(kind) {
     const text = kind === "dot" ? this.data.dot : this.text();
     const type = kind === "dot" ? "text/vnd.graphviz" : "image/svg+xml";
@@ -155,29 +215,50 @@ class Chart {
 
   /** The whole graph as a file of its own, on the page's ground. */
   text() {
-    const copy = this.svg.cloneNode(true), [x, y, w, h] = this.natural;
+    if (!this.svg) return "";
+    const copy = /** @type {SVGSVGElement} */ (this.svg.cloneNode(true));
+    const [x, y, w, h] = this.natural;
     for (const name of ["class", "style", "tabindex"]) copy.removeAttribute(name);
-    for (const [name, value] of Object.entries({ viewBox: this.natural.join(" "), width: w, height: h }))
-      copy.setAttribute(name, value);
+    const size = { viewBox: this.natural.join(" "), width: w, height: h };
+    for (const [name, value] of Object.entries(size)) copy.setAttribute(name, String(value));
     const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
     const fill = getComputedStyle(this.bar).getPropertyValue("--st-background-color") || "#fff";
     for (const [name, value] of Object.entries({ x, y, width: w, height: h, fill }))
-      ground.setAttribute(name, value);
+      ground.setAttribute(name, String(value));
     copy.prepend(ground);
     return new XMLSerializer().serializeToString(copy);
   }
 }
 
-/** Graphviz says in the title which node or frame of the graph a group is. */
+/**
+ * Where the pointer is, in the graph's own units.
+ * @param {SVGSVGElement} svg
+ * @param {MouseEvent} event
+ */
+function pointOf(svg, event) {
+  const at = new DOMPoint(event.clientX, event.clientY);
+  return at.matrixTransform(svg.getScreenCTM()?.inverse());
+}
+
+/**
+ * Graphviz says in the title which node or frame of the graph a group is.
+ * @param {Element} part
+ */
 function idOf(part) { return part.querySelector(":scope > title")?.textContent ?? ""; }
 
-/** The picture at three times its size, for slides. */
+/**
+ * The picture at three times its size, for slides.
+ * @param {Blob} blob
+ * @param {ViewBox} natural
+ * @returns {Promise<Blob>}
+ */
 async function raster(blob, [, , w, h]) {
   const url = URL.createObjectURL(blob), image = new Image();
   image.src = url;
   await image.decode();
   URL.revokeObjectURL(url);
   const canvas = Object.assign(document.createElement("canvas"), { width: w * 3, height: h * 3 });
-  canvas.getContext("2d").drawImage(image, 0, 0, w * 3, h * 3);
-  return new Promise((done) => canvas.toBlob(done, "image/png"));
+  canvas.getContext("2d")?.drawImage(image, 0, 0, w * 3, h * 3);
+  return new Promise((done, fail) => canvas.toBlob((png) =>
+    (png ? done(png) : fail(new Error("This browser makes no PNG."))), "image/png"));
 }

@@ -13,14 +13,41 @@ const UNSEEN_MS = 12_000; // after it, an answer so quick that nothing of it was
 const NOTHING_MS = 2000; // so long a page without the key's button is idle
 const WORD_MS = 300; // a wait that is shorter than this needs no word
 
+/**
+ * A key that waits for its button; times in milliseconds since the page began.
+ * @typedef {object} Kept
+ * @property {string} name
+ * @property {string} place  the scene and phase in which it was pressed
+ * @property {number} since
+ * @property {number | null} steady  since when the page looks ready
+ * @property {number | null} idle  since when there has been nothing to press
+ */
+
+/**
+ * A button that was pressed and awaits the server's answer.
+ * @typedef {object} Asked
+ * @property {HTMLButtonElement} button
+ * @property {number} drawing  of the page, when it was pressed
+ * @property {number} since
+ * @property {boolean} drawn  was its part of the page drawn since?
+ * @property {MutationObserver} change
+ */
+
+/** @type {Set<string>} */
 let shortcuts = new Set();
 let drawing = 0; // the last drawing of the whole page that the server told of
-let kept = null; // the key that waits: { name, place, since, steady, idle }
-let asked = null; // the button that awaits its answer: { button, drawing, since, drawn, change }
+/** @type {Kept | null} */
+let kept = null;
+/** @type {Asked | null} */
+let asked = null;
 let wasOpen = false; // something that Esc closes was open when the key went down
 let clock = 0;
 
-/** Listens from the first call on; later calls tell of another drawing of the page. */
+/**
+ * Listens from the first call on; later calls tell of another drawing of the page.
+ * @param {string[]} names  as Streamlit's `shortcut=` has them
+ * @param {number} number  of the drawing
+ */
 export function listen(names, number) {
   drawing = number;
   if (shortcuts.size) return;
@@ -41,6 +68,7 @@ function silenceStreamlit() {
   hotkeys.filter = (event) => !shortcuts.has(nameOf(event)) && (!before || before(event));
 }
 
+/** @param {KeyboardEvent} event */
 function pressed(event) {
   const name = nameOf(event);
   if (name === "Escape" && wasOpen) return;
@@ -68,21 +96,30 @@ function place() {
   return [location.pathname, query.get("at") ?? "", query.get("phase") ?? "0"].join(" ");
 }
 
-/** Is the button there, of this drawing of the page, and able to be pressed? */
+/**
+ * Is the button there, of this drawing of the page, and able to be pressed?
+ * @param {HTMLButtonElement | null} button
+ * @returns {button is HTMLButtonElement}
+ */
 function isReady(button) {
-  return Boolean(button) && !button.disabled && !asked && !hasModal() && !isStale(button) &&
+  return button !== null && !button.disabled && !asked && !hasModal() && !isStale(button) &&
     app()?.dataset.testConnectionState === "CONNECTED";
 }
 
-/** Will another drawing of the page bring this button, or another state of it? */
+/**
+ * Will another drawing of the page bring this button, or another state of it?
+ * @param {HTMLButtonElement | null} button
+ */
 function mayCome(button) {
   return Boolean(asked) || ((!button || isStale(button) || !button.disabled) && isBusy());
 }
 
+/** @param {Element} element */
 function isStale(element) {
   return element.closest('[data-stale="true"]') !== null;
 }
 
+/** @returns {HTMLElement | null} */
 function app() {
   return document.querySelector('[data-testid="stApp"]');
 }
@@ -93,12 +130,13 @@ function isBusy() {
     document.querySelector('[data-testid="stSkeleton"]') !== null;
 }
 
+/** @param {MouseEvent} event */
 function clicked({ target }) {
-  const button = target.closest?.(
+  const button = target instanceof Element && target.closest(
     '[data-testid="stButton"] button, [data-testid="stFormSubmitButton"] button',
   );
-  if (!button || button.disabled) return;
-  if (asked) heardOf();
+  if (!(button instanceof HTMLButtonElement) || button.disabled) return;
+  if (asked) heardOf(asked);
   const change = new MutationObserver(() => asked && (asked.drawn = true));
   const box = button.closest('[data-testid="stElementContainer"]') ?? button;
   const attributeFilter = ["data-stale", "disabled"];
@@ -108,48 +146,58 @@ function clicked({ target }) {
   watch();
 }
 
-/** The server has answered the pressed button. */
-function heardOf() {
-  asked.change.disconnect();
-  asked.button.removeAttribute("aria-busy");
+/**
+ * The server has answered the pressed button.
+ * @param {Asked} answered
+ */
+function heardOf(answered) {
+  answered.change.disconnect();
+  answered.button.removeAttribute("aria-busy");
   asked = null;
 }
 
 /** Looks at the page until nothing is awaited any more. */
 function watch() {
   clock ||= setInterval(() => {
-    if (asked && isAnswered()) heardOf();
-    if (kept) tryKept();
-    if (!asked && !kept) clock = clearInterval(clock) ?? 0;
+    if (asked && isAnswered(asked)) heardOf(asked);
+    if (kept) tryKept(kept);
+    if (asked || kept) return;
+    clearInterval(clock);
+    clock = 0;
   }, LOOK_MS);
 }
 
-/** Was the page, or the button's part of it, drawn again since the button was pressed? That the
- *  script ran says nothing: parts of a page that follow a clock run it all the time. */
-function isAnswered() {
-  const { button, drawn, since } = asked;
+/**
+ * Was the page, or the button's part of it, drawn again since the button was pressed? That the
+ * script ran says nothing: parts of a page that follow a clock run it all the time.
+ * @param {Asked} waiting
+ */
+function isAnswered(waiting) {
+  const { button, drawn, since } = waiting;
   if (!button.isConnected) return true;
   if (isStale(button)) return false;
-  return drawn || asked.drawing !== drawing || (now() - since > UNSEEN_MS && !isBusy());
+  return drawn || waiting.drawing !== drawing || (now() - since > UNSEEN_MS && !isBusy());
 }
 
-function tryKept() {
-  const { name, place: there, since } = kept, button = buttonOf(name);
+/** @param {Kept} key */
+function tryKept(key) {
+  const { name, place: there, since } = key, button = buttonOf(name);
   if (there !== place()) return forget("the page has changed");
   if (now() - since > KEEP_MS) return forget("its button did not come within 10 s");
   if (isReady(button)) {
-    kept.steady ??= now();
-    if (now() - kept.steady < STEADY_MS) return;
+    key.steady ??= now();
+    if (now() - key.steady < STEADY_MS) return;
     kept = null;
     silence();
     return button.click();
   }
-  kept.steady = null;
-  kept.idle = button || asked || isBusy() ? null : kept.idle ?? now();
-  if (kept.idle !== null && now() - kept.idle > NOTHING_MS) forget("there is nothing to press here");
+  key.steady = null;
+  key.idle = button || asked || isBusy() ? null : key.idle ?? now();
+  if (key.idle !== null && now() - key.idle > NOTHING_MS) forget("there is nothing to press here");
   else if (now() - since > WORD_MS) say(`${shownName(name)} waits until the page is there`);
 }
 
+/** @param {string} why */
 function forget(why) {
   if (!kept) return;
   say(`${shownName(kept.name)} was not used: ${why}`, true);

@@ -4,6 +4,7 @@ const MODAL = '[data-testid="stDialog"], [role=dialog][aria-modal=true]';
 const OPEN = `${MODAL}, [data-testid="stPopoverBody"], [role=dialog], [role=menu], [role=listbox],` +
   " [role=tooltip]";
 
+/** @param {Element} element */
 function isSeen(element) {
   return element.checkVisibility?.({ visibilityProperty: true, opacityProperty: true }) ?? true;
 }

@@ -2,8 +2,14 @@
 
 import { plain, rateText } from "./words.js";
 
+/** @import { Chart } from "./chart.js" */
+/** @import { Status } from "./messages.js" */
+/** @import { Lane } from "./theme.js" */
+
+/** @type {Record<string, string>} */
 const ENGINES = { fused: "fused kernel", stacked: "stacked nets", modules: "modules" };
 
+/** @type {Record<string, [sign: string, words: string]>} */
 const STATES = {
   loading: ["…", "loading"],
   idle: ["○", "nothing to show yet"],
@@ -16,34 +22,69 @@ const STATES = {
   missing: ["✕", "not found"],
 };
 
+/** @type {Record<string, string>} */
 const PATTERNS = { solid: "", dash: "9 5", dot: "2.5 4", dashdot: "9 4 2.5 4" };
 
+/**
+ * A new element: "onclick" and the like listen, all else are its attributes.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, any>} attributes
+ * @param {(Node | string)[]} children
+ */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (value !== null && value !== undefined) made.setAttribute(name, value);
   }
-  made.append(...children.filter((child) => child !== null));
+  made.append(...children);
   return made;
 }
 
-/** A row of buttons of which one is pressed. */
-function choice(label, choices, chosen, pick) {
-  const row = element("div", { class: "sv-choice", role: "group", "aria-label": label });
+/**
+ * A row of buttons of which one is pressed; `press` says from outside which one it is.
+ * @template {string} Value
+ * @param {string} label
+ * @param {[value: Value, text: string][]} choices
+ * @param {(value: Value) => void} pick
+ */
+export function choice(label, choices, pick) {
+  const box = element("div", { class: "sv-choice", role: "group", "aria-label": label });
+  const press = (/** @type {Value} */ value) => box.querySelectorAll("button").forEach((one) =>
+    one.setAttribute("aria-pressed", String(one.dataset.value === value)));
   for (const [value, text] of choices) {
-    const button = element("button", { type: "button", "aria-pressed": value === chosen }, text);
-    button.addEventListener("click", () => {
-      row.querySelectorAll("button").forEach((one) =>
-        one.setAttribute("aria-pressed", one === button));
-      pick(value);
-    });
-    row.append(button);
+    const onclick = () => { press(value); pick(value); };
+    box.append(element("button", { type: "button", "data-value": value, onclick }, text));
   }
-  return row;
+  return { box, press };
 }
 
-export function card({ id, panel, title, height, choices = null, wide = false, empty }) {
+/** @typedef {"loss" | "profile" | "heat"} CardName */
+
+/**
+ * @typedef {object} Card
+ * @property {HTMLElement} box
+ * @property {HTMLElement} heading
+ * @property {HTMLElement} plot
+ * @property {HTMLElement} reading
+ * @property {HTMLElement} vacant
+ * @property {Chart} chart
+ */
+
+/**
+ * The place of one chart.
+ * @param {object} about
+ * @param {string} about.id
+ * @param {CardName} about.panel
+ * @param {string} about.title
+ * @param {number} about.height  in pixels
+ * @param {HTMLElement | null} about.choices
+ * @param {boolean} about.wide
+ * @param {string} about.empty  the sentence of an empty chart
+ * @returns {Omit<Card, "chart">}
+ */
+export function card({ id, panel, title, height, choices, wide, empty }) {
   const heading = element("h3", {}, title);
   const plot = element("div", { class: "sv-plot", role: "figure", id, "aria-label": title });
   plot.style.minHeight = `${height}px`;
@@ -52,12 +93,17 @@ export function card({ id, panel, title, height, choices = null, wide = false, e
   const reading = element("p", { class: "sv-reading" });
   const box = element(
     "section", { class: `sv-card sv-${panel}${wide ? " sv-wide" : ""}`, "data-panel": panel },
-    element("header", {}, heading, choices ? choice(...choices) : null), stage, reading,
+    element("header", {}, heading, ...(choices ? [choices] : [])), stage, reading,
   );
   return { box, heading, plot, reading, vacant };
 }
 
-/** The step that profile and gates show: follows the newest until it is moved. */
+/**
+ * The step that profile and gates show: follows the newest until it is moved.
+ * @param {string} id
+ * @param {(step: number) => void} move
+ * @param {() => void} follow
+ */
 export function slider(id, move, follow) {
   const range = element("input", {
     type: "range", min: 0, max: 0, value: 0, step: 1, id, "aria-label": "step shown",
@@ -69,20 +115,23 @@ export function slider(id, move, follow) {
   range.addEventListener("input", () => move(Number(range.value)));
   button.addEventListener("click", follow);
   const box = element("div", { class: "sv-slider" }, text, range, button);
-  const show = (step, newest, pinned) => {
+  const show = (
+    /** @type {number} */ step, /** @type {number} */ newest, /** @type {boolean} */ pinned,
+  ) => {
     box.hidden = newest < 1;
-    range.max = Math.max(0, newest);
-    range.value = Math.max(0, step);
+    range.max = String(Math.max(0, newest));
+    range.value = String(Math.max(0, step));
     const words = `step ${Math.max(0, step)}`;
     if (text.textContent !== words) text.textContent = words;
     range.setAttribute("aria-valuetext", `${words} of ${newest}`);
-    button.setAttribute("aria-pressed", !pinned);
+    button.setAttribute("aria-pressed", String(!pinned));
     button.textContent = pinned ? "follow" : "following";
   };
   show(0, 0, false);
   return { box, show };
 }
 
+/** @param {string} id */
 export function header(id) {
   const chip = element("span", { class: "sv-chip" });
   const facts = element("span", { class: "sv-facts" });
@@ -97,7 +146,16 @@ export function header(id) {
   return { box, chip, facts, link, bar, progress, message };
 }
 
-/** `replays`: a run that is over is drawn again, and stands at `step` just now. */
+/**
+ * @param {ReturnType<typeof header>} parts
+ * @param {object} now
+ * @param {Status} now.status
+ * @param {number} now.step
+ * @param {number} now.total
+ * @param {boolean} now.linked  is the server there?
+ * @param {number} now.seeds
+ * @param {boolean} now.replays  a run that is over is drawn again, and stands at `step` just now
+ */
 export function showHeader(parts, { status, step, total, linked, seeds, replays }) {
   const runs = status.state === "running", paused = runs && Boolean(status.paused);
   const [icon, words] = paused ? ["❚❚", `paused at step ${status.step}`]
@@ -110,10 +168,10 @@ export function showHeader(parts, { status, step, total, linked, seeds, replays 
   }
   const done = Math.max(0, Math.min(step + 1, total));
   const facts = total ? [`step ${done} / ${total}`] : [];
-  const speed = status.steps_per_s;
-  if (runs && status.pace > 0) facts.push(`slow motion: ${rateText(status.pace)} steps/s`);
+  const speed = status.steps_per_s ?? 0, pace = status.pace ?? 0;
+  if (runs && pace > 0) facts.push(`slow motion: ${rateText(pace)} steps/s`);
   else if (speed > 0 && !paused) facts.push(`${Number(speed.toPrecision(3))} steps/s`);
-  if (status.changes?.length) facts.push(`learning rate ${rateText(status.lr)}`);
+  if (status.changes?.length) facts.push(`learning rate ${rateText(status.lr ?? NaN)}`);
   const budget = status.seconds ?? 0, spent = status.spent_s ?? 0;
   if (budget > 0) facts.push(`${Number(spent.toPrecision(2))} of ${budget} s`);
   const left = Math.min((total - done) / speed, budget > 0 ? budget - spent : Infinity);
@@ -126,25 +184,32 @@ export function showHeader(parts, { status, step, total, linked, seeds, replays 
   parts.facts.textContent = facts.join("  ·  ");
   const share = Math.max(total ? done / total : 0, budget > 0 ? Math.min(1, spent / budget) : 0);
   parts.bar.style.width = `${100 * share}%`;
-  parts.progress.setAttribute("aria-valuemax", total || 0);
-  parts.progress.setAttribute("aria-valuenow", done);
+  parts.progress.setAttribute("aria-valuemax", String(total || 0));
+  parts.progress.setAttribute("aria-valuenow", String(done));
   parts.link.hidden = linked;
   parts.message.textContent = status.message ?? "";
   parts.message.hidden = !status.message;
 }
 
+/** @param {number} seconds */
 function duration(seconds) {
   if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-/** One button for each lane: a sample of its line, its name, and how many of its seeds diverged. */
+/**
+ * One button for each lane: a sample of its line, its name, and how many of its seeds diverged.
+ * @param {HTMLElement} box
+ * @param {Lane[]} lanes
+ * @param {string[]} fates
+ * @param {(lane: number) => void} toggle
+ */
 export function showLegend(box, lanes, fates, toggle) {
   const key = JSON.stringify([lanes.map(({ label, colour, dash, hidden }) =>
     [label, colour, dash, hidden]), fates]);
   if (box.dataset.key === key) return;
   box.dataset.key = key;
-  const focused = [...box.children].indexOf(document.activeElement);
+  const focused = [...box.children].findIndex((button) => button === document.activeElement);
   box.replaceChildren(...lanes.map((lane, i) => {
     const button = element("button", {
       type: "button", "aria-pressed": !lane.hidden, title: lane.hidden ? "Show" : "Hide",
@@ -156,5 +221,5 @@ export function showLegend(box, lanes, fates, toggle) {
       <span>${plain(lane.label)}</span>${fates[i] ? `<em>${fates[i]}</em>` : ""}`;
     return button;
   }));
-  if (focused >= 0) box.children[focused]?.focus();
+  if (focused >= 0) box.querySelectorAll("button")[focused]?.focus();
 }

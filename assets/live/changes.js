@@ -2,7 +2,17 @@
 
 import { rateText } from "./words.js";
 
-/** Shapes and annotations for a chart whose x axis is the step. */
+/** @import { History } from "./history.js" */
+/** @import { PlotSize } from "./names.js" */
+/** @import { Theme } from "./theme.js" */
+
+/**
+ * Shapes and annotations for a chart whose x axis is the step.
+ * @param {{step: number, lr: number}[]} changes
+ * @param {History} history
+ * @param {Theme} theme
+ * @param {PlotSize & {width: number}} size
+ */
 export function changeMarks(changes, history, theme, size) {
   const reached = changes.filter(({ step }) => step <= history.step + 1);
   const shapes = reached.map(({ step }) => ({

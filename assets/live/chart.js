@@ -1,6 +1,26 @@
 // One Plotly chart that is drawn again and again under a user's hands: what was zoomed stays
 // zoomed, a drag is never broken off, axes only ever grow.
 
+/** @import { Theme } from "./theme.js" */
+
+/** @typedef {Record<string, any>} Layout  As plotly.js reads it; traces too. */
+/** @typedef {{width: number, height: number, font: number}} Size  in pixels */
+
+/**
+ * All that a figure is made of.
+ * @typedef {object} FigureView
+ * @property {import("./history.js").History} history
+ * @property {import("./theme.js").Lane[]} lanes
+ * @property {Theme} theme
+ * @property {number} limit  the newest step that is shown
+ * @property {boolean} error  errors in place of losses?
+ * @property {import("./messages.js").Quantity} quantity
+ * @property {Size} size
+ * @property {number | undefined} chance  the loss of guessing
+ * @property {import("./messages.js").Profile} profile
+ * @property {{step: number, lr: number}[]} changes
+ */
+
 const CONFIG = {
   displaylogo: false,
   showSendToCloud: false, // nothing leaves this machine
@@ -12,16 +32,24 @@ const CONFIG = {
 };
 
 export class Chart {
+  /**
+   * @param {HTMLElement} plot
+   * @param {string} file  the name of what can be downloaded
+   */
   constructor(plot, file) {
-    this.plot = plot;
+    this.plot = /** @type {PlotlyElement} */ (plot);
     this.config = {
       ...CONFIG,
       toImageButtonOptions: { format: "png", scale: 3, filename: `skipviz-${file}` },
     };
+    /** @type {Set<string>} */
     this.zoomed = new Set();
     this.held = false;
+    this.listens = false;
+    /** @type {unknown[] | null} */
+    this.shows = null; // what stands on the screen, as whoever draws notes it
     this.onZoom = () => {};
-    this.press = (event) => { if (event.button === 0) this.held = true; };
+    this.press = (/** @type {MouseEvent} */ event) => { if (event.button === 0) this.held = true; };
     this.release = () => { this.held = false; };
     plot.addEventListener("pointerdown", this.press, true);
     plot.addEventListener("mousedown", this.press, true);
@@ -29,7 +57,11 @@ export class Chart {
     addEventListener("mouseup", this.release, true);
   }
 
-  /** Draws unless the user is dragging just now; says whether it did. */
+  /**
+   * Draws unless the user is dragging just now; says whether it did.
+   * @param {Layout[]} data
+   * @param {Layout} layout
+   */
   async draw(data, layout) {
     if (this.held) return false;
     for (const axis of this.zoomed) {
@@ -43,7 +75,10 @@ export class Chart {
     return true;
   }
 
-  /** A zoom by hand names "xaxis.range[0]"; Plotly.react tells of its own as "xaxis.range". */
+  /**
+   * A zoom by hand names "xaxis.range[0]"; Plotly.react tells of its own as "xaxis.range".
+   * @param {Record<string, unknown>} change
+   */
   note(change) {
     for (const key of Object.keys(change)) {
       const [axis, what] = key.split(".");
@@ -53,6 +88,16 @@ export class Chart {
     }
     this.shows = null;
     this.onZoom();
+  }
+
+  /**
+   * Is this what stands on the screen already? Else it is from now on.
+   * @param {unknown[]} parts
+   */
+  isDrawn(parts) {
+    const same = this.shows?.every((part, i) => part === parts[i]) ?? false;
+    if (!same) this.shows = parts;
+    return same;
   }
 
   /** Takes the curves away and leaves the axes: another run is about to come. */
@@ -76,6 +121,12 @@ export class Chart {
 /** Room above the plot for the toolbar: it must not lie on the newest points. */
 export const TOOLBAR_PX = 30;
 
+/**
+ * @param {Theme} theme
+ * @param {Size} size
+ * @param {{l: number, r: number, t: number, b: number}} margin
+ * @returns {Layout}
+ */
 export function baseLayout(theme, size, margin) {
   const font = { family: theme.family, size: size.font, color: theme.text };
   return {
@@ -100,6 +151,13 @@ export function baseLayout(theme, size, margin) {
   };
 }
 
+/**
+ * @param {Theme} theme
+ * @param {Size} size
+ * @param {string} title
+ * @param {Layout} more
+ * @returns {Layout}
+ */
 export function axis(theme, size, title, more) {
   return {
     title: { text: title, font: { size: size.font, color: theme.muted }, standoff: 8 },
@@ -114,7 +172,12 @@ export function axis(theme, size, title, more) {
   };
 }
 
-/** At most about `most` ticks at whole powers of ten; `place` puts an exponent on the axis. */
+/**
+ * At most about `most` ticks at whole powers of ten; `place` puts an exponent on the axis.
+ * @param {number[]} range
+ * @param {number} most
+ * @param {(exponent: number) => number} place
+ */
 export function powerTicks([low, high], most, place = (at) => at) {
   const apart = Math.max(1, Math.ceil((high - low) / most));
   const marks = [];
@@ -128,8 +191,16 @@ export function powerTicks([low, high], most, place = (at) => at) {
 
 /** Bounds that only grow: a chart that is being watched does not jump. */
 export class Bounds {
-  constructor() { this.low = Infinity; this.high = -Infinity; }
+  constructor() {
+    this.low = Infinity;
+    this.high = -Infinity;
+    this.lost = false; // was there a value that the axis cannot hold?
+  }
 
+  /**
+   * @param {number} low
+   * @param {number} high
+   */
   grow(low, high) {
     if (low < this.low) this.low = low;
     if (high > this.high) this.high = high;

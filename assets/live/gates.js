@@ -2,192 +2,209 @@
 // T and outputs of one sample, layers × cells, at any recorded step, at init, and of the plain twin.
 
 import { CellMap } from "./cellmap.js";
-import { element } from "./cards.js";
+import { choice, element } from "./cards.js";
 import { around, diverging, GATE_SCALES, round, sequential } from "./scales.js";
+import { StepBar } from "./stepbar.js";
+import { thumbnails } from "./thumbnails.js";
 import { gatesReading } from "./words.js";
 
+/** @import { Cell, Look } from "./cellmap.js" */
+/** @import { Follower } from "./follower.js" */
+/** @import { History } from "./history.js" */
+/** @import { ShownMaps } from "./mapstore.js" */
+/** @import { Axis, MapName, Track } from "./messages.js" */
+/** @import { GateScale } from "./scales.js" */
+/** @import { ExtraMaps, View } from "./view.js" */
+/** @import { GateMode } from "./words.js" */
+
+/**
+ * @typedef {object} GateActions
+ * @property {(step: number | null) => void} pin
+ * @property {(sample: number | "extra") => void} showSample
+ * @property {() => void} redraw
+ */
+
+/** @type {MapName[]} */
 const MAPS = ["bias", "mean", "gate", "output"];
-const PLAY_EVERY_MS = 110, ASK_EVERY_MS = 1500, LEAST_BIAS = 0.2, CLOSED = 0.05;
+/** @type {[GateMode, string][]} */
 const MODES = [["init", "at init"], ["now", "now"], ["twin", "plain twin"]];
+/** @type {[GateScale, string][]} */
+const SCALES = (/** @type {GateScale[]} */ (["whole", "fifth", "log"])).map((name) =>
+  [name, GATE_SCALES[name].button]);
+/** @type {Record<MapName, string>} */
+const SYMBOLS = { bias: "b_T", mean: "mean T", gate: "T", output: "y" };
+const ASK_EVERY_MS = 1500, LEAST_BIAS = 0.2, CLOSED = 0.05, GAP_PX = 10;
 
 export class GatesPanel {
-  constructor({ live, lane, twin, id, title }) {
-    Object.assign(this, { live, lane, twin, mode: "now", order: null, gateScale: null, at: null });
+  /**
+   * @param {object} about
+   * @param {Follower} about.run
+   * @param {View} about.view
+   * @param {number} about.lane
+   * @param {number | null} about.twin  the plain lane of its shape
+   * @param {string} about.id
+   * @param {string} about.title
+   * @param {number} about.height  of one map in pixels
+   * @param {GateActions} about.on
+   */
+  constructor({ run, view, lane, twin, id, title, height, on }) {
+    this.run = run;
+    this.view = view;
+    this.lane = lane;
+    this.twin = twin;
+    this.height = height;
+    this.on = on;
+    /** @type {GateMode} */
+    this.mode = "now";
+    /** @type {GateScale | null} */
+    this.gateScale = null;
+    /** @type {number[] | null} */
+    this.order = null; // of the cells; null: as they are
+    /** @type {{at: Cell, map: MapName} | null} */
+    this.pointed = null;
+    /** @type {ShownMaps | null} */
+    this.shown = null;
+    /** @type {unknown[]} */
+    this.drawn = []; // all that what is on the screen depends on
+    this.asked = { at: -Infinity, sample: -1 };
     this.maps = MAPS.map((name) => new CellMap(name, (at) => this.point(at, name)));
-    this.heading = element("h3", {}, title);
-    this.modes = buttons("which net", twin === null ? MODES.slice(0, 2) : MODES,
-      (mode) => { this.mode = mode; this.need(); this.live.touch("gates"); });
-    this.samples = element("div", {
-      class: "sv-samples", role: "group", "aria-label": "sample, one of each class",
+    this.steps = new StepBar(id, {
+      scrub: (place) => this.scrub(place),
+      follow: () => on.pin(null),
+      count: () => this.recorded().length,
+      begin: () => { this.need(); return view.pinned !== null; },
     });
-    this.scales = buttons("scale of T",
-      Object.entries(GATE_SCALES).map(([name, { button }]) => [name, button]),
-      (name) => { this.gateScale = name; this.live.touch("gates"); });
-    this.sort = element("button", {
-      type: "button", class: "sv-follow", "aria-pressed": "false",
-      title: "Puts the cells in the order of their mean T over all layers; it stays while you scrub",
-      onclick: () => { this.arrange(!this.order); this.live.touch("gates"); },
-    }, "cells by mean T");
-    this.buildSlider(id);
-    this.reading = element("p", { class: "sv-reading" });
-    this.vacant = element("p", { class: "sv-empty" });
-    this.figures = element("div", { class: "sv-maps" }, ...this.maps.map(({ box }) => box));
-    const tools = element("div", { class: "sv-tools" },
-      element("span", {}, "sample"), this.samples, element("span", {}, "T"), this.scales.box,
-      this.sort);
-    this.box = element("section", { class: "sv-card sv-wide sv-gates", "data-panel": "gates", id },
-      element("header", {}, this.heading, this.row, this.modes.box), tools,
-      element("div", { class: "sv-stage" }, this.figures, this.vacant), this.reading);
+    this.parts = this.build(id, title);
+    this.box = this.parts.box;
+    this.vacant = this.parts.vacant;
   }
 
-  buildSlider(id) {
-    this.range = element("input", {
-      type: "range", min: 0, max: 0, value: 0, id: `${id}-step`, "aria-label": "step of the gates",
+  /**
+   * @param {string} id
+   * @param {string} title
+   */
+  build(id, title) {
+    const modes = choice("which net", this.twin === null ? MODES.slice(0, 2) : MODES,
+      (mode) => { this.mode = mode; this.need(); this.on.redraw(); });
+    const samples = element("div", {
+      class: "sv-samples", role: "group", "aria-label": "sample, one of each class",
     });
-    this.range.addEventListener("input", () => this.scrub(Number(this.range.value)));
-    this.play = element("button", {
-      type: "button", class: "sv-follow", onclick: () => this.toggle(),
-    }, "▶ replay");
-    this.follow = element("button", {
-      type: "button", class: "sv-follow", title: "Show the newest step again",
-      onclick: () => { this.stop(); this.live.pin(null); },
-    }, "following");
-    this.text = element("output", { for: `${id}-step` });
-    this.row = element("div", { class: "sv-slider sv-steps" },
-      this.play, this.text, this.range, this.follow);
+    const scales = choice("scale of T", SCALES,
+      (name) => { this.gateScale = name; this.on.redraw(); });
+    const sort = element("button", {
+      type: "button", class: "sv-follow", "aria-pressed": "false",
+      title: "Puts the cells in the order of their mean T over all layers; it stays while you scrub",
+      onclick: () => { this.arrange(!this.order); this.on.redraw(); },
+    }, "cells by mean T");
+    const reading = element("p", { class: "sv-reading" });
+    const vacant = element("p", { class: "sv-empty" });
+    const figures = element("div", { class: "sv-maps" }, ...this.maps.map((map) => map.box));
+    const box = element("section", { class: "sv-card sv-wide sv-gates", "data-panel": "gates", id },
+      element("header", {}, element("h3", {}, title), this.steps.box, modes.box),
+      element("div", { class: "sv-tools" }, element("span", {}, "sample"), samples,
+        element("span", {}, "T"), scales.box, sort),
+      element("div", { class: "sv-stage" }, figures, vacant), reading);
+    return { box, modes, samples, scales, sort, reading, vacant, figures };
   }
 
   // --- Steps ------------------------------------------------------------------------------
 
-  get store() { return this.live.history?.maps; }
-
-  get sample() { return this.live.sample; }
-
-  /** The lane whose outputs are shown, and the step. */
-  shownLane() { return this.mode === "twin" ? this.twin : this.lane; }
-
-  shownStep() {
-    if (this.mode === "init") return 0;
-    return this.live.pinned ?? this.live.limit;
+  /** The steps that the sample's maps are here for. */
+  recorded() {
+    const { sample } = this.view;
+    return typeof sample === "number" ? this.run.history?.maps.steps(this.lane, sample) ?? [] : [];
   }
 
+  shownStep() {
+    return this.mode === "init" ? 0 : this.view.pinned ?? this.view.limit;
+  }
+
+  /** @param {number} place */
   scrub(place) {
     this.need();
-    const steps = this.store.steps(this.lane, this.sample);
+    const steps = this.recorded();
     if (!steps.length) return;
     if (this.mode === "init") this.mode = "now";
-    this.live.pin(steps[Math.min(place, steps.length - 1)]);
+    this.on.pin(steps[Math.min(place, steps.length - 1)]);
     this.draw();
   }
 
-  toggle() {
-    if (this.playing) { this.stop(); return; }
-    this.need();
-    this.place = this.live.pinned === null || this.atEnd() ? 0 : Number(this.range.value);
-    this.playing = setInterval(() => {
-      this.scrub(this.place);
-      this.place += 1;
-      if (this.place >= this.store.steps(this.lane, this.sample).length) this.stop();
-    }, PLAY_EVERY_MS);
-    this.play.textContent = "❚❚ pause";
-  }
-
-  atEnd() { return Number(this.range.value) >= Number(this.range.max); }
-
-  stop() {
-    clearInterval(this.playing);
-    this.playing = null;
-    this.play.textContent = "▶ replay";
-  }
-
   /** Fetches what is lacking of the chosen sample: all steps up to the newest. */
-  async need() {
-    const now = performance.now(), { live, store } = this;
-    if (!store || typeof this.sample !== "number" || now < (this.askedAt ?? -1e9) + ASK_EVERY_MS
-      && this.asked === this.sample) return;
-    Object.assign(this, { askedAt: now, asked: this.sample });
-    const upTo = live.history.step;
-    await Promise.all([this.lane, this.twin].map(async (lane) => {
-      const lack = lane === null ? null : store.lack(lane, this.asked, upTo);
-      if (lack && await live.connection.mapsOf(lack)) store.whole(lane, lack.sample, upTo);
-    }));
+  need() {
+    const now = performance.now(), { sample } = this.view, { asked } = this;
+    if (typeof sample !== "number" || !this.run.history) return;
+    if (sample === asked.sample && now < asked.at + ASK_EVERY_MS) return;
+    this.asked = { at: now, sample };
+    this.run.allMaps(this.lane, sample);
+    if (this.twin !== null) this.run.allMaps(this.twin, sample);
   }
 
-  // --- Samples ----------------------------------------------------------------------------
-
-  /** Thumbnails of the samples that the maps are recorded for, and one chosen by number. */
-  showSamples(found, extra) {
-    const count = this.live.history?.tracks[this.lane].samples ?? 0;
-    const made = [];
-    for (let k = 0; k < count; k += 1) {
-      made.push(this.thumb(k, found ? [found.pixels[k], found.shape] : null,
-        found ? `class ${found.names[k]}, sample ${found.rows[k]}` : `sample ${k + 1}`,
-        String(k + 1)));
-    }
-    if (extra && extra.lane === this.lane) {
-      made.push(this.thumb("extra", [extra.pixels, extra.shape],
-        `class ${extra.name}, sample ${extra.row}`, extra.row));
-    }
-    this.samples.replaceChildren(...made);
-  }
-
-  thumb(key, picture, label, text) {
-    const button = element("button", {
-      type: "button", title: label, "aria-label": label, "data-sample": key,
-      onclick: () => this.live.showSample(key),
-    });
-    button.append(picture ? pixels(...picture) : text);
-    return button;
+  /** The samples that can be chosen. */
+  showSamples() {
+    const count = this.run.history?.tracks[this.lane].samples ?? 0;
+    const { extra } = this.view.options;
+    this.parts.samples.replaceChildren(...thumbnails(count, this.run.pictures,
+      extra?.lane === this.lane ? extra : null, (sample) => this.on.showSample(sample)));
   }
 
   // --- Drawing ----------------------------------------------------------------------------
 
-  /** The four arrays that are to be shown, and the step they are of; null while there are none. */
-  values() {
-    const { extra } = this.live.options;
-    if (this.sample === "extra" && extra?.lane === this.lane) {
-      const found = this.mode === "init" ? extra.init : this.mode === "twin" ? extra.twin
-        : extra.now;
-      return found ? { ...found, ...typed(found) } : null;
+  /**
+   * The four arrays that are to be shown, and the step they are of; null while there are none.
+   * @param {History} history
+   * @returns {ShownMaps | null}
+   */
+  values(history) {
+    const { sample, options: { extra } } = this.view;
+    if (sample === "extra" && extra?.lane === this.lane) {
+      const measured = extra[this.mode];
+      return measured ? typed(measured) : null;
     }
-    const sample = typeof this.sample === "number" ? this.sample : 0;
-    return this.store?.at(this.shownLane(), sample, this.shownStep()) ?? null;
+    const lane = this.mode === "twin" && this.twin !== null ? this.twin : this.lane;
+    return history.maps.at(lane, this.view.mapSample, this.shownStep());
   }
 
   draw() {
-    const { live } = this, { history, theme } = live;
-    const values = history ? this.values() : null;
+    const { view, run: { history } } = this, { theme } = view;
+    const values = history ? this.values(history) : null;
     this.vacant.hidden = Boolean(values);
-    this.figures.hidden = !values;
-    this.row.hidden = !values || history.whole < 2;
-    if (!values || !this.figures.clientWidth) return;
+    this.parts.figures.hidden = !values;
+    this.steps.box.hidden = !values || !history || history.whole < 2;
+    const wide = this.parts.figures.clientWidth;
+    if (!values || !history || !wide) return;
     const track = history.tracks[this.lane];
-    this.gateScale ??= track.bias !== null && 1 / (1 + Math.exp(-track.bias)) < CLOSED
-      ? "fifth" : "whole";
-    const wide = this.figures.clientWidth, columns = wide >= 880 ? 4 : wide >= 420 ? 2 : 1;
-    this.figures.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
-    const width = Math.floor((wide - (columns - 1) * 10) / columns);
-    const looks = this.looks(track, theme, values.samples ?? track.averaged);
-    const now = [...MAPS.map((name) => values[name]), this.mode, this.order, theme, width, innerHeight,
-      ...looks.map(({ scale, note }) => scale.ticks + note), live.pinned === null, this.samples.children[0],
-      this.sample, this.store.lanes[this.lane].version];
-    if (this.drawn?.every((part, i) => part === now[i])) return;
+    const columns = wide >= 880 ? 4 : wide >= 420 ? 2 : 1;
+    this.parts.figures.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+    const width = Math.floor((wide - (columns - 1) * GAP_PX) / columns);
+    const looks = this.looks(history, track, values.samples ?? track.averaged);
+    const now = [...MAPS.map((name) => values[name]), this.mode, this.order, theme, width,
+      innerHeight, ...looks.map(({ scale, note }) => scale.ticks + note), view.pinned === null,
+      this.parts.samples.children[0], view.sample, history.maps.lanes[this.lane].version];
+    if (this.drawn.length && this.drawn.every((part, i) => part === now[i])) return;
     this.drawn = now;
+    const height = this.height + (innerHeight < 800 ? 0 : 20), depths = rowsOf(track);
     this.maps.forEach((map, i) => {
       map.lay({
-        width, height: live.heightOf("gates") + (innerHeight < 800 ? 0 : 20), units: track.units.length || track.gates.length,
-        cells: track.cells, depths: (track.units.length ? track.units : track.gates).map((u) => u[1]),
-        theme, first: i % columns === 0, ...looks[i],
+        width, height, units: depths.length, cells: track.cells,
+        depths: depths.map(([, depth]) => depth), theme, first: i % columns === 0, ...looks[i],
       });
       map.show(values[MAPS[i]] ?? null, this.order, this.none(MAPS[i], track));
     });
     this.shown = values;
     this.tell(values, track);
-    if (live.ended()) this.need();
+    if (this.run.ended) this.need();
   }
 
-  looks(track, theme, samples) {
-    const { lanes } = this.store;
+  /**
+   * @param {History} history
+   * @param {Track} track
+   * @param {number} samples  that mean T is taken over
+   * @returns {Look[]}
+   */
+  looks({ maps: { lanes } }, track, samples) {
+    const { theme } = this.view;
+    this.gateScale ??= track.bias !== null && 1 / (1 + Math.exp(-track.bias)) < CLOSED
+      ? "fifth" : "whole";
     const most = round(Math.max(1e-9, lanes[this.lane].output,
       this.twin === null ? 0 : lanes[this.twin].output));
     const reach = round(Math.max(LEAST_BIAS, lanes[this.lane].bias));
@@ -203,43 +220,52 @@ export class GatesPanel {
     ];
   }
 
+  /**
+   * Why a map is empty.
+   * @param {MapName} name
+   * @param {Track} track
+   */
   none(name, track) {
     if (this.mode === "twin") return "a plain net has no gates";
     if (name === "bias" && track.samples && track.bias === null) return "fixed, not learned";
     return "not recorded in this run";
   }
 
-  /** Everything that says in words what is shown. */
+  /**
+   * Everything that says in words what is shown.
+   * @param {ShownMaps} values
+   * @param {Track} track
+   */
   tell(values, track) {
-    const { live } = this, pinned = live.pinned !== null && this.mode !== "init";
-    this.box.dataset.step = values.step;
-    this.box.dataset.mode = this.mode;
-    const steps = typeof this.sample === "number" ? this.store.steps(this.lane, this.sample) : [];
-    this.range.max = Math.max(0, steps.length - 1);
-    this.range.value = Math.max(0, steps.filter((step) => step <= values.step).length - 1);
-    this.range.disabled = !steps.length;
-    this.text.textContent = this.mode === "init" ? "step 0, at init" : `step ${values.step}`;
-    this.range.setAttribute("aria-valuetext", this.text.textContent);
-    this.follow.setAttribute("aria-pressed", !pinned);
-    this.follow.textContent = pinned ? "follow" : "following";
-    this.modes.press(this.mode);
-    this.scales.press(this.gateScale);
-    this.sort.setAttribute("aria-pressed", Boolean(this.order));
-    for (const one of this.samples.children) {
-      one.setAttribute("aria-pressed", one.dataset.sample === String(this.sample));
+    const { view, box } = this, steps = this.recorded();
+    const place = steps.filter((step) => step <= values.step).length - 1;
+    const text = this.mode === "init" ? "step 0, at init" : `step ${values.step}`;
+    box.dataset.step = String(values.step);
+    box.dataset.mode = this.mode;
+    this.steps.show(place, steps.length, text, view.pinned !== null && this.mode !== "init");
+    this.parts.modes.press(this.mode);
+    this.parts.scales.press(this.gateScale ?? "whole");
+    this.parts.sort.setAttribute("aria-pressed", String(Boolean(this.order)));
+    for (const button of this.parts.samples.querySelectorAll("button")) {
+      const pressed = button.dataset.sample === String(view.sample);
+      button.setAttribute("aria-pressed", String(pressed));
     }
-    const said = gatesReading(live.lanes[this.shownLane()], values, track, this.mode);
-    if (this.reading.innerHTML !== said) this.reading.innerHTML = said;
+    const lane = this.mode === "twin" && this.twin !== null ? this.twin : this.lane;
+    const said = gatesReading(view.lanes[lane], values, track, this.mode);
+    if (this.parts.reading.innerHTML !== said) this.parts.reading.innerHTML = said;
     this.maps.forEach((map, i) => map.stage.setAttribute("aria-label",
       `${MAPS[i]}, layers by cells, step ${values.step}; arrow keys move the cross`));
-    if (this.at) this.point(this.at, this.pointedMap);
+    if (this.pointed) this.point(this.pointed.at, this.pointed.map);
   }
 
-  /** Cells in the order of mean T over all layers of what is shown now: the most open ones first. */
+  /**
+   * Cells in the order of mean T over all layers of what is shown now: the most open ones first.
+   * @param {boolean} on
+   */
   arrange(on) {
-    const track = this.live.history?.tracks[this.lane], of = this.shown?.mean ?? this.shown?.gate;
+    const track = this.run.history?.tracks[this.lane], of = this.shown?.mean ?? this.shown?.gate;
     this.order = null;
-    if (!on || !of) return;
+    if (!on || !of || !track) return;
     const sums = Array.from({ length: track.cells }, (_, cell) => {
       let sum = 0, count = 0;
       for (let at = cell; at < of.length; at += track.cells) {
@@ -250,58 +276,56 @@ export class GatesPanel {
     this.order = sums.map((_, cell) => cell).sort((a, b) => sums[b] - sums[a]);
   }
 
-  /** The same cell is framed in all four maps. */
+  /**
+   * The same cell is framed in all four maps.
+   * @param {Cell | null} at
+   * @param {MapName} name  the map that is pointed at
+   */
   point(at, name) {
-    Object.assign(this, { at, pointedMap: name });
+    this.pointed = at && { at, map: name };
     this.maps.forEach((map, i) => {
-      const mine = MAPS[i] === name && at && this.shown?.[name];
+      const mine = MAPS[i] === name && at;
       map.point(this.shown?.[MAPS[i]] ? at : null, mine ? this.valueAt(at, name) : "");
     });
   }
 
+  /**
+   * @param {Cell} cell
+   * @param {MapName} name
+   */
   valueAt([row, column], name) {
-    const track = this.live.history.tracks[this.lane];
+    const track = this.run.history?.tracks[this.lane], values = this.shown?.[name];
+    if (!track || !values) return "";
     const cell = this.order ? this.order[column] : column;
-    const depth = (track.units.length ? track.units : track.gates)[row][1];
-    const value = this.shown[name][row * track.cells + cell];
-    const what = { bias: "b_T", mean: "mean T", gate: "T", output: "y" }[name];
+    const value = values[row * track.cells + cell];
     const text = Number.isNaN(value) ? "none" : value.toPrecision(3).replace("-", "−");
-    return `layer ${depth}, cell ${cell + 1}: ${what} = ${text}`;
+    return `layer ${rowsOf(track)[row][1]}, cell ${cell + 1}: ${SYMBOLS[name]} = ${text}`;
   }
 
-  close() { this.stop(); this.box.remove(); }
-}
-
-function typed(found) {
-  return Object.fromEntries(MAPS.filter((name) => found[name]?.length).map((name) =>
-    [name, Float32Array.from(found[name].flat(), (value) => value ?? NaN)]));
-}
-
-/** A small picture of a sample, (C, H, W) bytes. */
-function pixels(bytes, [channels, height, width]) {
-  const canvas = element("canvas", { width, height });
-  const image = new ImageData(width, height), size = height * width;
-  const top = Math.max(1, ...bytes);
-  const bright = top > 32 ? 255 : top; // digits are counted from 0 to 16
-  for (let at = 0; at < size; at += 1) {
-    for (let k = 0; k < 3; k += 1) {
-      image.data[4 * at + k] = (255 * bytes[(channels === 3 ? k : 0) * size + at]) / bright;
-    }
-    image.data[4 * at + 3] = 255;
+  close() {
+    this.steps.stop();
+    this.box.remove();
   }
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
 }
 
-/** A row of buttons of which one is pressed, which one is said from outside. */
-function buttons(label, choices, pick) {
-  const box = element("div", { class: "sv-choice", role: "group", "aria-label": label });
-  for (const [value, text] of choices) {
-    box.append(element("button", {
-      type: "button", "data-value": value, onclick: () => pick(value),
-    }, text));
-  }
-  const press = (value) => box.querySelectorAll("button").forEach((one) =>
-    one.setAttribute("aria-pressed", one.dataset.value === value));
-  return { box, press };
+/**
+ * The rows of a lane's maps.
+ * @param {Track} track
+ * @returns {Axis}
+ */
+function rowsOf(track) {
+  return track.units.length ? track.units : track.gates;
+}
+
+/**
+ * What a probe measured as maps are kept.
+ * @param {ExtraMaps} measured
+ * @returns {ShownMaps}
+ */
+function typed(measured) {
+  const maps = Object.fromEntries(MAPS.flatMap((name) => {
+    const rows = measured[name];
+    return rows?.length ? [[name, Float32Array.from(rows.flat(), (value) => value ?? NaN)]] : [];
+  }));
+  return { step: measured.step, samples: measured.samples, ...maps };
 }

@@ -4,12 +4,14 @@
 import { MapStore } from "./mapstore.js";
 import { fateText } from "./words.js";
 
+/** @import { Curve, Hello, Profile, Update } from "./messages.js" */
+
 const MOST_POINTS = 2400, KEPT_POINTS = 1600, MOST_BINS = 120, MOST_KEPT = 60,
   FIRST_TOTAL = 100;
 
 export class History {
+  /** @param {Pick<Hello, "steps" | "seconds" | "tracks"> & {seed?: number}} hello */
   constructor(hello) {
-    this.run = hello.run;
     this.tracks = hello.tracks;
     this.whole = Math.max(1, hello.steps);
     // Nobody knows how many steps fit into so many seconds: the axis grows with the run.
@@ -18,17 +20,26 @@ export class History {
     this.seed = hello.seed ?? 0;
     this.bins = Math.min(MOST_BINS, this.total);
     this.n = 0;
+    /** @type {number[]} */
     this.steps = [];
     this.curves = this.tracks.map(({ seeds }) => emptyCurve(seeds));
+    /** @type {number[]} */
     this.heldSteps = [];
     this.held = this.tracks.map(({ seeds }) => emptyCurve(seeds));
+    /** @type {Profile[]} */
     this.columns = new Array(this.bins);
+    /** @type {Set<number>} */
     this.asked = new Set();
+    /** @type {Profile | null} */
     this.newest = null;
+    /** @type {Map<number, Profile>} */
     this.exact = new Map();
     this.maps = new MapStore(this.tracks);
+    /** @type {(number | null)[]} */
     this.diverged = this.tracks.map(() => null);
+    /** @type {(Profile | null)[]} */
     this.alive = this.tracks.map(() => null); // each lane's newest profile that is all numbers
+    /** @type {Set<number>} */
     this.lastAsked = new Set();
   }
 
@@ -45,7 +56,10 @@ export class History {
     return this.steps.length ? this.steps[this.steps.length - 1] : -1;
   }
 
-  /** Appends an update; false if frames between are missing. Frames that are here are no news. */
+  /**
+   * Appends an update; false if frames between are missing. Frames that are here are no news.
+   * @param {Omit<Update, "kind">} update
+   */
   add(update) {
     if (update.to <= this.n) return true;
     if (update.from !== this.n) return false;
@@ -63,7 +77,10 @@ export class History {
     return true;
   }
 
-  /** Another number of steps on the axis; every profile moves to the bar where it belongs now. */
+  /**
+   * Another number of steps on the axis; every profile moves to the bar where it belongs now.
+   * @param {number} total
+   */
   stretch(total) {
     this.total = Math.min(this.whole, total);
     this.bins = Math.min(MOST_BINS, this.total);
@@ -78,7 +95,10 @@ export class History {
     if (this.timed && this.step >= 0 && this.total > this.step + 1) this.stretch(this.step + 1);
   }
 
-  /** How many of a lane's seeds have diverged: their newest loss is no number. */
+  /**
+   * How many of a lane's seeds have diverged: their newest loss is no number.
+   * @param {number} lane
+   */
   dead(lane) {
     const { seeds } = this.tracks[lane];
     if (this.diverged[lane] === null || seeds === 1) return this.diverged[lane] === null ? 0 : 1;
@@ -87,24 +107,35 @@ export class History {
     return Math.max(1, gone.length);
   }
 
-  /** The step at which a lane of which no seed lives any more diverged; null while one does. */
+  /**
+   * The step at which a lane of which no seed lives any more diverged; null while one does.
+   * @param {number} lane
+   */
   ended(lane) {
     return this.dead(lane) === this.tracks[lane].seeds ? this.diverged[lane] : null;
   }
 
-  /** What is said of a lane of which a seed has diverged; "" while all live. */
+  /**
+   * What is said of a lane of which a seed has diverged; "" while all live.
+   * @param {number} lane
+   */
   fate(lane) {
     return fateText(this.diverged[lane], this.dead(lane), this.tracks[lane].seeds);
   }
 
   /** The last steps of lanes that have diverged, each named once: what is drawn of them. */
   lastSteps() {
-    const lanes = this.diverged.flatMap((at, lane) => (at > 0 && !this.lastAsked.has(lane) ? lane : []));
-    lanes.forEach((lane) => this.lastAsked.add(lane));
-    return lanes.map((lane) => this.diverged[lane] - 1);
+    return this.diverged.flatMap((at, lane) => {
+      if (at === null || at < 1 || this.lastAsked.has(lane)) return [];
+      this.lastAsked.add(lane);
+      return [at - 1];
+    });
   }
 
-  /** A diverged lane's gradient stays on the chart: its last one. */
+  /**
+   * A diverged lane's gradient stays on the chart: its last one.
+   * @param {Profile} profile
+   */
   keepAlive(profile) {
     this.alive.forEach((known, lane) => {
       const newer = !known || known.step < profile.step;
@@ -114,6 +145,7 @@ export class History {
     });
   }
 
+  /** @param {Profile} profile */
   addColumn(profile) {
     this.keepAlive(profile);
     const bin = this.bin(profile.step);
@@ -121,10 +153,12 @@ export class History {
     if (!held || held.step <= profile.step) this.columns[bin] = profile;
   }
 
+  /** @param {Profile} profile */
   addExact(profile) {
     keep(this.exact, profile.step, profile);
   }
 
+  /** @param {number} step */
   bin(step) {
     return Math.min(this.bins - 1, Math.floor((step * this.bins) / this.total));
   }
@@ -140,16 +174,24 @@ export class History {
     return steps;
   }
 
-  /** The profile at `step`: exact if it is here, else the nearest of the heat map's bars. */
+  /**
+   * The profile at `step`: exact if it is here, else the nearest of the heat map's bars.
+   * @param {number} step
+   */
   profile(step) {
     if (step >= this.step && this.newest) return this.newest;
-    if (this.exact.has(step)) return this.exact.get(step);
+    const exact = this.exact.get(step);
+    if (exact) return exact;
     const near = this.columns.filter(Boolean).concat(this.newest ?? []);
     return near.reduce((best, one) =>
-      (!best || Math.abs(one.step - step) < Math.abs(best.step - step) ? one : best), null);
+      (!best || Math.abs(one.step - step) < Math.abs(best.step - step) ? one : best),
+    /** @type {Profile | null} */ (null));
   }
 
-  /** How many points (or evaluations: `steps` is `heldSteps`) lie at or before `step`. */
+  /**
+   * How many points (or evaluations: `steps` is `heldSteps`) lie at or before `step`.
+   * @param {number} step
+   */
   countTo(step, steps = this.steps) {
     let low = 0, high = steps.length;
     while (low < high) {
@@ -190,13 +232,20 @@ export class History {
   }
 }
 
-/** The next of 1, 2, 5, 10, … hundred steps above a step. */
+/**
+ * The next of 1, 2, 5, 10, … hundred steps above a step.
+ * @param {number} step
+ */
 function niceAbove(step) {
   let total = FIRST_TOTAL;
   for (let turn = 0; total <= step * 1.02; turn += 1) total *= turn % 3 === 1 ? 2.5 : 2;
   return total;
 }
 
+/**
+ * @param {number} seeds
+ * @returns {Curve<number[]>}
+ */
 function emptyCurve(seeds) {
   const names = ["loss", "error"];
   if (seeds > 1) names.push("low", "high");
@@ -204,21 +253,40 @@ function emptyCurve(seeds) {
   return Object.fromEntries(names.map((name) => [name, []]));
 }
 
+/**
+ * @param {Curve<number[]>} curve
+ * @param {number[]} rows
+ * @returns {Curve<number[]>}
+ */
 function pick(curve, rows) {
   return Object.fromEntries(Object.entries(curve).map(
     ([name, values]) => [name, rows.map((row) => values[row])]));
 }
 
+/**
+ * @param {number[]} held
+ * @param {ArrayLike<number>} values
+ */
 function append(held, values) {
-  for (const value of values) held.push(value);
+  for (let i = 0; i < values.length; i += 1) held.push(values[i]);
 }
 
+/**
+ * @param {Curve<number[]>} held
+ * @param {Curve<ArrayLike<number>>} curve
+ */
 function appendCurve(held, curve) {
   for (const [name, values] of Object.entries(curve)) append(held[name], values);
 }
 
-function keep(held, key, value) {
-  held.delete(key);
-  held.set(key, value);
-  if (held.size > MOST_KEPT) held.delete(held.keys().next().value);
+/**
+ * @param {Map<number, Profile>} held
+ * @param {number} step
+ * @param {Profile} profile
+ */
+function keep(held, step, profile) {
+  held.delete(step);
+  held.set(step, profile);
+  const [oldest] = held.keys();
+  if (held.size > MOST_KEPT) held.delete(oldest);
 }

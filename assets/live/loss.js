@@ -7,21 +7,51 @@ import { endNames, heightOf, lines, widest } from "./names.js";
 import { fade } from "./theme.js";
 import { curveName, number, seedsHover } from "./words.js";
 
+/** @import { FigureView, Layout } from "./chart.js" */
+/** @import { History } from "./history.js" */
+/** @import { Curve } from "./messages.js" */
+/** @import { PlotSize } from "./names.js" */
+/** @import { Lane, Theme } from "./theme.js" */
+
+/**
+ * A curve as it is drawn; of several seeds also each one's, and the band of all.
+ * @typedef {{y: number[], seeds: number[][], low?: number[], high?: number[]}} Drawn
+ */
+
+/** @typedef {Drawn & {x: number[]}} Held  What was found on held-out samples. */
+
+/**
+ * What is drawn of a lane.
+ * @typedef {object} LaneCurve
+ * @property {Lane} lane
+ * @property {Drawn} training
+ * @property {number[]} mean  the running mean of it
+ * @property {boolean} diverged
+ * @property {Held | null} held
+ */
+
+/** @typedef {PlotSize & {width: number}} FigureSize */
+
 const LOWEST_LOSS = 1e-8;
 const NICE = [1, 2, 5], BOUNDS = [1, 2, 3, 5];
 
-/** The next of 1, 2, 3, 5, 10, … below (`up` false) or above a positive number, as its log10. */
+/**
+ * The next of 1, 2, 3, 5, 10, … below (`up` false) or above a positive number, as its log10.
+ * @param {number} value
+ * @param {boolean} up
+ */
 function nice(value, up) {
   const decade = Math.floor(Math.log10(value));
   const marks = [...BOUNDS.map((m) => Math.log10(m) + decade), decade + 1];
   const at = Math.log10(value);
   if (up) return marks.find((mark) => mark >= at - 1e-9) ?? decade + 1;
-  return marks.filter((mark) => mark <= at + 1e-9).pop();
+  return marks.findLast((mark) => mark <= at + 1e-9) ?? decade;
 }
 
 export class LossFigure {
   constructor() { this.bounds = new Bounds(); }
 
+  /** @param {FigureView} view */
   draw(view) {
     const { history, lanes, theme, error, chance } = view;
     const size = { ...view.size, top: TOOLBAR_PX, bottom: view.size.font * 3.4 };
@@ -40,7 +70,7 @@ export class LossFigure {
     const marks = changeMarks(view.changes, history, theme, size);
     layout.shapes = [...(chance && !error ? [chanceLine(chance, theme)] : []), ...marks.shapes];
     layout.annotations = marks.annotations;
-    const ends = curves.map((one) => this.end(x, one, error, size)).filter(Boolean);
+    const ends = curves.flatMap((one) => this.end(x, one, error, size) ?? []);
     const names = endNames(ends, range, size, { log: !error, chance: error ? 0 : chance });
     return {
       layout,
@@ -48,22 +78,37 @@ export class LossFigure {
       values: curves.map(({ mean }) => (count ? mean[count - 1] : NaN)),
       held: curves.map(({ held }) => held && held.y[held.y.length - 1]),
       heldAt: history.heldSteps[history.countTo(view.limit, history.heldSteps) - 1],
-      stuck: curves.map(({ mean }) => !error && chance > 0 && x[count - 1] > 20
-        && mean[count - 1] > 0.95 * chance),
+      stuck: curves.map(({ mean }) => !error && Boolean(chance) && x[count - 1] > 20
+        && mean[count - 1] > 0.95 * (chance ?? NaN)),
     };
   }
 
-  /** A lane's values as drawn, their running mean, and what was found on held-out samples. */
+  /**
+   * A lane's values as drawn, their running mean, and what was found on held-out samples.
+   * @param {History} history
+   * @param {Lane} lane
+   * @param {FigureView} view
+   * @param {number} count
+   * @returns {LaneCurve}
+   */
   curve(history, lane, { error, limit }, count) {
     const training = drawn(history.curves[lane.index], error, count);
     const mean = runningMean(history.steps, training.y, history.total / 60, !error);
     const diverged = history.ended(lane.index) !== null;
     const known = history.countTo(limit, history.heldSteps);
-    const held = known ? drawn(history.held[lane.index], error, known) : null;
-    if (held) held.x = history.heldSteps.slice(0, known);
+    const held = known ? {
+      ...drawn(history.held[lane.index], error, known), x: history.heldSteps.slice(0, known),
+    } : null;
     return { lane, training, mean, diverged, held };
   }
 
+  /**
+   * @param {number[]} x
+   * @param {LaneCurve} curve
+   * @param {boolean} error
+   * @param {History} history
+   * @returns {Layout[]}
+   */
   traces(x, { lane, training, mean, held }, error, history) {
     const bold = history.evaluated ? held : training;
     const line = { type: "scatter", mode: "lines", hoverinfo: "skip", name: lane.label };
@@ -80,16 +125,23 @@ export class LossFigure {
         what: history.evaluated ? "training" : training.seeds.length ? "running mean" : "",
       }),
     };
-    const found = held ? [{
+    const evaluations = held ? [{
       ...line, x: held.x, y: held.y, meta: "held-out", mode: "lines+markers",
       line: { color: lane.colour, width: 3.6, dash: lane.dash },
       marker: { size: held.x.length > 60 ? 4 : 8, color: lane.colour },
       ...hover(lane, held, { error, history, each: true, what: "held-out" }),
     }] : [];
-    return [each, ...band(bold, bold?.x ?? x, lane, line), whole, ...found];
+    return [each, ...band(bold, held && bold === held ? held.x : x, lane, line), whole,
+      ...evaluations];
   }
 
-  /** Where a lane's name stands: at its newest value that is a number. */
+  /**
+   * Where a lane's name stands: at its newest value that is a number.
+   * @param {number[]} x
+   * @param {LaneCurve} curve
+   * @param {boolean} error
+   * @param {FigureSize} size
+   */
   end(x, { lane, mean, held, diverged }, error, size) {
     const bold = held?.y.some(Number.isFinite) ? held.y : mean;
     let at = bold.length - 1;
@@ -103,10 +155,20 @@ export class LossFigure {
     return { lane, x: until, y: error ? bold[at] : Math.log10(bold[at]), text };
   }
 
+  /**
+   * @param {Lane[]} lanes
+   * @param {FigureSize} size
+   */
   right(lanes, size) {
     return (widest(lanes) + (isNarrow(size) ? 1 : 6)) * size.font * 0.56 + 10;
   }
 
+  /**
+   * @param {History} history
+   * @param {Lane[]} lanes
+   * @param {number | undefined} chance
+   * @param {FigureSize} size
+   */
   range(history, lanes, chance, size) {
     let low = 1, high = chance || 1;
     for (const lane of lanes) {
@@ -128,30 +190,48 @@ export class LossFigure {
   }
 }
 
+/**
+ * @param {boolean} error
+ * @param {boolean} evaluated
+ */
 function axisTitle(error, evaluated) {
   const of = evaluated ? "" : "training ";
   return error ? `${of}error, %` : `${of}loss, nats`;
 }
 
-/** The first `count` values of a curve as they are drawn; of several seeds also the band of all. */
+/**
+ * The first `count` values of a curve as they are drawn; of several seeds also the band of all.
+ * @param {Curve<number[]>} curve
+ * @param {boolean} error
+ * @param {number} count
+ * @returns {Drawn}
+ */
 function drawn(curve, error, count) {
   const name = error ? "error" : "loss";
-  const scaled = (values) => Array.from(values.slice(0, count),
+  const scaled = (/** @type {number[]} */ values) => values.slice(0, count).map(
     error ? (share) => 100 * share : (value) => Math.max(value, LOWEST_LOSS));
+  /** @type {number[][]} */
   const seeds = [];
   for (let seed = 0; `${name}${seed}` in curve; seed += 1) {
     seeds.push(scaled(curve[`${name}${seed}`]));
   }
   const made = { y: scaled(curve[name]), seeds };
   if (!seeds.length) return made;
-  const edge = (of) => made.y.map((_, row) => {
+  const edge = (/** @type {(...values: number[]) => number} */ of) => made.y.map((_, row) => {
     const known = seeds.map((values) => values[row]).filter(Number.isFinite);
     return known.length ? of(...known) : NaN;
   });
   return { ...made, low: edge(Math.min), high: edge(Math.max) };
 }
 
-/** From the lowest seed to the highest. */
+/**
+ * From the lowest seed to the highest.
+ * @param {Drawn | null} of
+ * @param {number[]} x
+ * @param {Lane} lane
+ * @param {Layout} line
+ * @returns {Layout[]}
+ */
 function band(of, x, lane, line) {
   if (!of?.seeds.length) return [];
   const edge = { ...line, x, line: { width: 0 }, meta: "band" };
@@ -159,24 +239,37 @@ function band(of, x, lane, line) {
   return [{ ...edge, y: of.low }, { ...edge, ...fill, y: of.high }];
 }
 
-/** What stands in the box under the mouse: the value and, of several seeds, each one's. */
+/**
+ * What stands in the box under the mouse: the value and, of several seeds, each one's.
+ * @param {Lane} lane
+ * @param {Drawn} curve
+ * @param {{error: boolean, history: History, what: string, each: boolean}} how
+ */
 function hover(lane, { y, seeds }, { error, history, what, each }) {
   const value = error ? "%{y:.1f} %" : "%{y:.4g}";
-  const told = each && seeds.length;
+  const withSeeds = each && seeds.length > 0;
   return {
     name: curveName(lane.label, what),
-    customdata: told ? y.map((_, row) => seeds.map((values) => values[row])) : undefined,
-    hovertemplate: value + (told ? seedsHover(history.seed, seeds.length, error) : ""),
+    customdata: withSeeds ? y.map((_, row) => seeds.map((values) => values[row])) : undefined,
+    hovertemplate: value + (withSeeds ? seedsHover(history.seed, seeds.length, error) : ""),
     hoverinfo: undefined,
   };
 }
 
+/** @param {{width: number}} size */
 function isNarrow(size) {
   return size.width < 540;
 }
 
-/** Exponential in steps, of the logarithm where `log`: what is drawn never changes afterwards. */
+/**
+ * Exponential in steps, of the logarithm where `log`: what is drawn never changes afterwards.
+ * @param {number[]} steps
+ * @param {number[]} values
+ * @param {number} over  so many steps
+ * @param {boolean} log
+ */
 function runningMean(steps, values, over, log) {
+  /** @type {number | null} */
   let mean = null;
   return values.map((value, i) => {
     const seen = log ? Math.log(value) : value;
@@ -187,6 +280,10 @@ function runningMean(steps, values, over, log) {
   });
 }
 
+/**
+ * @param {number} chance
+ * @param {Theme} theme
+ */
 function chanceLine(chance, theme) {
   return {
     type: "line", xref: "paper", x0: 0, x1: 1, y0: chance, y1: chance, layer: "below",
@@ -194,9 +291,14 @@ function chanceLine(chance, theme) {
   };
 }
 
-/** Few, plain ticks: 0.01, 0.1, 1; with 2 and 5 between where there is room; and guessing. */
+/**
+ * Few, plain ticks: 0.01, 0.1, 1; with 2 and 5 between where there is room; and guessing.
+ * @param {number[]} range
+ * @param {number | undefined} chance
+ */
 function decadeTicks([low, high], chance) {
   const marks = high - low > 2.5 ? [1] : NICE;
+  /** @type {[number, string][]} */
   const ticks = [];
   for (let decade = Math.floor(low); decade <= Math.ceil(high); decade += 1) {
     for (const mark of marks) {
@@ -210,6 +312,7 @@ function decadeTicks([low, high], chance) {
   return { tickmode: "array", tickvals, ticktext };
 }
 
+/** @param {number} value */
 function plainNumber(value) {
   if (value >= 0.001) return String(Number(value.toPrecision(2)));
   return `10<sup>${Math.round(Math.log10(value))}</sup>`.replace("-", "−");

@@ -1,20 +1,38 @@
 // Lanes' names beside their curves: read without looking to and fro between chart and legend.
 
+/** @import { Layout } from "./chart.js" */
+/** @import { Lane } from "./theme.js" */
+
 const LONG_NAME = 14;
 
-/** A long name in two lines: it must not take the room of the curves. */
+/** @typedef {{height: number, top: number, bottom: number, font: number}} PlotSize  in pixels */
+/** @typedef {{lane: Pick<Lane, "label" | "ink">, x: number, y: number, text: string}} End */
+
+/**
+ * A long name in two lines: it must not take the room of the curves.
+ * @param {string} label
+ */
 export function lines(label) {
   return label.length > LONG_NAME ? label.replace(/ (\S+)$/, "\n$1").split("\n") : [label];
 }
 
-/** How many signs the longest line of a name has. */
+/**
+ * How many signs the longest line of a name has.
+ * @param {{label: string}[]} lanes
+ */
 export function widest(lanes) {
   return Math.max(4, ...lanes.flatMap((lane) => lines(lane.label)).map((line) => line.length));
 }
 
 /**
  * A name as a curve of one point. (An annotation would do, but Plotly.react moves those only when
- * something else of the layout changes as well.) `y` is in units of the axis, `up` in pixels.
+ * something else of the layout changes as well.) `y` is in units of the axis.
+ * @param {End} end
+ * @param {number} up  in pixels
+ * @param {number[]} range
+ * @param {PlotSize} size
+ * @param {boolean} log
+ * @returns {Layout}
  */
 function nameTrace({ lane, x, y, text }, up, range, size, log) {
   const moved = y + (up / heightOf(size)) * (range[1] - range[0]);
@@ -25,15 +43,26 @@ function nameTrace({ lane, x, y, text }, up, range, size, log) {
   };
 }
 
+/** @param {PlotSize} size */
 export function heightOf(size) {
   return size.height - size.top - size.bottom;
 }
 
+/**
+ * How far above the bottom of the plot, in pixels.
+ * @param {number} y
+ * @param {number[]} range
+ * @param {PlotSize} size
+ */
 function place(y, range, size) {
   return ((y - range[0]) / (range[1] - range[0])) * heightOf(size);
 }
 
-/** Moves names at `places` (pixels) apart to at least `gap`, keeping their order. */
+/**
+ * Moves names at `places` (pixels) apart to at least `gap`, keeping their order.
+ * @param {number[]} places
+ * @param {number} gap
+ */
 function apart(places, gap) {
   const order = places.map((_, i) => i).sort((a, b) => places[a] - places[b]);
   const moved = [...places];
@@ -47,7 +76,13 @@ function apart(places, gap) {
   return moved;
 }
 
-/** Names at the ends of curves; beside the line of guessing (`chance`) they stand above it. */
+/**
+ * Names at the ends of curves; beside the line of guessing (`chance`) they stand above it.
+ * @param {End[]} ends
+ * @param {number[]} range
+ * @param {PlotSize} size
+ * @param {{log: boolean, chance?: number}} axis
+ */
 export function endNames(ends, range, size, { log, chance }) {
   const rows = Math.max(1, ...ends.map(({ lane }) => lines(lane.label).length));
   const places = ends.map(({ y }) => place(y, range, size));
@@ -66,7 +101,12 @@ export function endNames(ends, range, size, { log, chance }) {
   });
 }
 
-/** Names under the begins of curves on a logarithmic axis. */
+/**
+ * Names under the begins of curves on a logarithmic axis.
+ * @param {End[]} ends
+ * @param {number[]} range
+ * @param {PlotSize} size
+ */
 export function startNames(ends, range, size) {
   let above = Infinity;
   return [...ends].sort((a, b) => b.y - a.y).map((end) => {

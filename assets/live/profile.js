@@ -5,9 +5,22 @@ import { heightOf, startNames } from "./names.js";
 import { fade } from "./theme.js";
 import { axisOf, FLOAT32_LOG10, QUANTITIES } from "./words.js";
 
-export class ProfileFigure {
-  constructor() { this.bounds = {}; }
+/** @import { FigureView, Layout } from "./chart.js" */
+/** @import { History } from "./history.js" */
+/** @import { Profile, Quantity } from "./messages.js" */
+/** @import { PlotSize } from "./names.js" */
+/** @import { Lane } from "./theme.js" */
+/** @import { Shown } from "./words.js" */
 
+/** @typedef {Lane & Shown} ShownLane */
+
+export class ProfileFigure {
+  constructor() {
+    /** @type {Partial<Record<Quantity, Bounds>>} */
+    this.bounds = {};
+  }
+
+  /** @param {FigureView} view */
   draw(view) {
     const { history, theme, quantity, profile } = view;
     const lanes = view.lanes.map((lane) => ({ ...lane, ...lastAlive(lane, history, profile) }));
@@ -38,7 +51,13 @@ export class ProfileFigure {
     return { traces, layout, lanes };
   }
 
-  /** A lane's curve; what is 0 or too small for float32 stands as triangles on the lowest line. */
+  /**
+   * A lane's curve; what is 0 or too small for float32 stands as triangles on the lowest line.
+   * @param {ShownLane} lane
+   * @param {Quantity} quantity
+   * @param {number | null} lostAt
+   * @returns {Layout[]}
+   */
   traces(lane, quantity, lostAt) {
     const values = valuesOf(lane, quantity);
     const colour = lane.diedAt === null ? lane.colour : fade(lane.colour, 0.4);
@@ -60,7 +79,7 @@ export class ProfileFigure {
       marker: { color: colour, size: 6 },
       text: where.map((at, i) => `${at[0]}<br>10^${values[i].toFixed(2)}`),
     };
-    if (!lost.some(Boolean)) return [curve];
+    if (lostAt === null || !lost.some(Boolean)) return [curve];
     const triangles = {
       ...points,
       y: lost.map((is) => (is ? 10 ** lostAt : null)),
@@ -71,6 +90,10 @@ export class ProfileFigure {
     return [curve, triangles];
   }
 
+  /**
+   * @param {number[]} range
+   * @param {number | null} lost
+   */
   ticks([low, high], lost) {
     if (lost === null) return powerTicks([low, high], 7, (at) => 10 ** at);
     const seen = 2 * lost - low; // as far above the line of the lost as the axis ends below it
@@ -82,8 +105,13 @@ export class ProfileFigure {
     };
   }
 
-  /** Whole decades that only grow, over all that was drawn of this quantity; and, once something
-   * was lost (0, or too small for float32), the line under them where its triangles stand. */
+  /**
+   * Whole decades that only grow, over all that was drawn of this quantity; and, once something
+   * was lost (0, or too small for float32), the line under them where its triangles stand.
+   * @param {ShownLane[]} lanes
+   * @param {Quantity} quantity
+   * @param {PlotSize} size
+   */
   range(lanes, quantity, size) {
     const bounds = (this.bounds[quantity] ??= new Bounds());
     for (const lane of lanes) {
@@ -101,20 +129,33 @@ export class ProfileFigure {
   }
 }
 
-/** What is drawn of a lane: `shown`, the profile asked for or, once the lane has diverged, its last
- * one with numbers in it; and the step at which it diverged, null while it lives. */
+/**
+ * What is drawn of a lane: the profile asked for or, once the lane has diverged, its last one with
+ * numbers in it.
+ * @param {Lane} lane
+ * @param {History} history
+ * @param {Profile} profile
+ * @returns {Shown}
+ */
 function lastAlive(lane, history, profile) {
-  const diedAt = history.ended(lane.index);
+  const diedAt = history.ended(lane.index), alive = history.alive[lane.index];
   const dead = diedAt !== null && profile.step >= diedAt;
-  return dead && history.alive[lane.index]
-    ? { shown: history.alive[lane.index], diedAt } : { shown: profile, diedAt: null };
+  return dead && alive ? { shown: alive, diedAt } : { shown: profile, diedAt: null };
 }
 
+/**
+ * @param {ShownLane} lane
+ * @param {Quantity} quantity
+ */
 function valuesOf(lane, quantity) {
   return lane.shown.lanes[lane.index][quantity];
 }
 
-/** Where a value stands: a lost one on the line of the lost. */
+/**
+ * Where a value stands: a lost one on the line of the lost.
+ * @param {number} value
+ * @param {number | null} lost
+ */
 function height(value, lost) {
   return lost !== null && value < FLOAT32_LOG10 ? lost : value;
 }

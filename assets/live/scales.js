@@ -10,7 +10,16 @@ const CIVIDIS = [
 const BELOW = { light: [179, 88, 6], dark: [241, 163, 64] };
 const ABOVE = { light: [84, 39, 136], dark: [178, 161, 232] };
 
-/** 256 colours between evenly spaced ones, as the words of an ImageData. */
+/**
+ * @typedef {object} Scale
+ * @property {(value: number) => number} place  of a value, from 0 to 1
+ * @property {[place: number, text: string][]} ticks
+ */
+
+/**
+ * 256 colours between evenly spaced ones, as the words of an ImageData.
+ * @param {number[][]} stops
+ */
 function table(stops) {
   const words = new Uint32Array(256);
   for (let i = 0; i < 256; i += 1) {
@@ -22,21 +31,34 @@ function table(stops) {
   return words;
 }
 
-/** A colour as it lies in memory: red, green, blue, opaque. */
+/**
+ * A colour as it lies in memory: red, green, blue, opaque.
+ * @param {number} r
+ * @param {number} g
+ * @param {number} b
+ */
 function word(r, g, b) {
   return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 }
 
-/** "rgb(1,2,3)", as theme.js makes them, as three numbers. */
+/**
+ * "rgb(1,2,3)", as theme.js makes them, as three numbers.
+ * @param {string} colour
+ */
 export function parts(colour) {
-  return colour.match(/[\d.]+/g).slice(0, 3).map(Number);
+  return (colour.match(/[\d.]+/g) ?? []).slice(0, 3).map(Number);
 }
 
+/** @param {string} colour */
 export function wordOf(colour) {
-  return word(...parts(colour));
+  const [r, g, b] = parts(colour);
+  return word(r, g, b);
 }
 
-/** Orange through the card's own colour to purple: the middle fades into the background. */
+/**
+ * Orange through the card's own colour to purple: the middle fades into the background.
+ * @param {{dark: boolean, card: string}} theme
+ */
 export function diverging(theme) {
   const side = theme.dark ? "dark" : "light";
   return table([BELOW[side], parts(theme.card), ABOVE[side]]);
@@ -44,7 +66,12 @@ export function diverging(theme) {
 
 export const sequential = table(CIVIDIS);
 
-/** T's three fixed scales: `place` of a value from 0 to 1, ticks, and what the button says. */
+/** @typedef {"whole" | "fifth" | "log"} GateScale */
+
+/**
+ * T's three fixed scales, and what their buttons say.
+ * @type {Record<GateScale, Scale & {button: string}>}
+ */
 export const GATE_SCALES = {
   whole: {
     button: "0 to 1",
@@ -63,22 +90,41 @@ export const GATE_SCALES = {
   },
 };
 
-/** The next round number that is at least as large as `value`. */
+/**
+ * The next round number that is at least as large as `value`.
+ * @param {number} value
+ */
 export function round(value) {
   const decade = 10 ** Math.floor(Math.log10(value));
-  return [1, 1.5, 2, 3, 5, 7, 10].map((mark) => mark * decade).find((mark) => mark >= value * 0.999);
+  const marks = [1, 1.5, 2, 3, 5, 7].map((mark) => mark * decade);
+  return marks.find((mark) => mark >= value * 0.999) ?? 10 * decade;
 }
 
-/** A scale around `middle`: as far as `reach` to both sides. */
+/**
+ * A scale around `middle`: as far as `reach` to both sides.
+ * @param {number} middle
+ * @param {number} reach
+ * @returns {Scale}
+ */
 export function around(middle, reach) {
-  const write = (value) => String(Number(value.toPrecision(3))).replace("-", "−");
+  const write = (/** @type {number} */ value) => String(Number(value.toPrecision(3))).replace("-", "−");
   return {
     place: (value) => 0.5 + (0.5 * (value - middle)) / reach,
     ticks: [[0, write(middle - reach)], [0.5, write(middle)], [1, write(middle + reach)]],
   };
 }
 
-/** Paints values (rows × columns) into words: `order` says which column comes where. */
+/**
+ * Paints values (rows × columns) into words: `order` says which column comes where.
+ * @param {Uint32Array} words
+ * @param {ArrayLike<number>} values
+ * @param {number} columns
+ * @param {object} look
+ * @param {(value: number) => number} look.place
+ * @param {Uint32Array} look.colours
+ * @param {number} look.none  the colour of what is no number
+ * @param {number[] | null} look.order
+ */
 export function paint(words, values, columns, { place, colours, none, order }) {
   const rows = values.length / columns;
   for (let row = 0, at = 0; row < rows; row += 1) {

@@ -1,5 +1,30 @@
 // What the charts say, in words computed from what they show.
 
+/** @import { History } from "./history.js" */
+/** @import { ShownMaps } from "./mapstore.js" */
+/** @import { Profile, Quantity, Track } from "./messages.js" */
+/** @import { Lane } from "./theme.js" */
+
+/** @typedef {Pick<Lane, "label" | "ink" | "index">} Named  As much of a lane as its name needs. */
+
+/**
+ * What is drawn of a lane: a profile and, once the lane has diverged, the step at which it did.
+ * @typedef {{shown: Profile, diedAt: number | null}} Shown
+ */
+
+/**
+ * What the loss's sentence is made of.
+ * @typedef {object} LossFacts
+ * @property {number} step  steps that were made
+ * @property {number[]} values  of each lane, newest running mean
+ * @property {boolean[]} stuck  is each lane no better than guessing?
+ * @property {boolean} error  are these errors, in per cent?
+ * @property {(number | null)[]} held  of each lane on held-out samples
+ * @property {number | undefined} heldAt  the step of that
+ * @property {History} history
+ */
+
+/** @type {Record<Quantity, Record<"button" | "title" | "axis" | "unit" | "of", string>>} */
 export const QUANTITIES = {
   signal: {
     button: "signal dLoss/dx",
@@ -24,26 +49,36 @@ export const QUANTITIES = {
   },
 };
 
-/** The axis of a lane that a quantity is drawn over. */
+/**
+ * The axis of a lane that a quantity is drawn over.
+ * @param {Track} track
+ * @param {Quantity} quantity
+ */
 export function axisOf(track, quantity) {
   return quantity === "weight" ? track.layers : track.points;
 }
 
 export const FLOAT32_LOG10 = -38;
 
+/** @type {Record<string, string>} */
 const escapes = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
+/** @param {string} text */
 export function plain(text) {
   return String(text).replace(/[&<>"']/g, (sign) => escapes[sign]);
 }
 
-/** 10 to the power of `exponent` as a number a listener can take in. */
+/**
+ * 10 to the power of `exponent` as a number a listener can take in.
+ * @param {number} exponent
+ */
 export function power(exponent) {
   const size = Math.abs(exponent);
   if (size < 3) return Number((10 ** size).toPrecision(2)).toLocaleString("en");
   return `10<sup>${size.toFixed(1)}</sup>`;
 }
 
+/** @param {number} value */
 export function number(value) {
   if (!Number.isFinite(value)) return "not finite";
   if (value !== 0 && (Math.abs(value) < 0.001 || Math.abs(value) >= 10000)) {
@@ -52,19 +87,27 @@ export function number(value) {
   return value.toFixed(value < 0.1 ? 3 : 2);
 }
 
-/** A learning rate as one says it: 0.003, 5e-4. */
+/**
+ * A learning rate as one says it: 0.003, 5e-4.
+ * @param {number} value
+ */
 export function rateText(value) {
   const short = Number(value.toPrecision(3));
   return short !== 0 && short < 0.001 ? short.toExponential() : String(short);
 }
 
+/** @param {Named} lane */
 function name(lane) {
   return `<strong style="color:${lane.ink}">${plain(lane.label)}</strong>`;
 }
 
-/** First layer against last, for every lane that is shown. */
+/**
+ * First layer against last, for every lane that is shown.
+ * @param {(Named & Shown)[]} lanes
+ * @param {Quantity} quantity
+ */
 export function profileReading(lanes, quantity) {
-  const said = lanes.map((lane, i) => {
+  const parts = lanes.map((lane, i) => {
     const values = lane.shown.lanes[lane.index][quantity];
     const first = values[0], last = values[values.length - 1];
     const of = i === 0 ? `${QUANTITIES[quantity].of} is ` : "";
@@ -75,9 +118,14 @@ export function profileReading(lanes, quantity) {
   const below = lanes.some((lane) =>
     lane.shown.lanes[lane.index][quantity].some((value) => value < FLOAT32_LOG10));
   const note = below ? " Triangles (▼): 0, or too small for float32." : "";
-  return said.length ? `${said.join("; ")}.${note}` : "";
+  return parts.length ? `${parts.join("; ")}.${note}` : "";
 }
 
+/**
+ * @param {number} first
+ * @param {number} last
+ * @param {boolean} whole
+ */
 function against(first, last, whole) {
   if (Number.isNaN(first) || Number.isNaN(last)) return "not a number any more";
   if (!Number.isFinite(last) || last < FLOAT32_LOG10) return "unknown: the last layer has none";
@@ -88,12 +136,21 @@ function against(first, last, whole) {
   return `${power(decades)} times ${decades > 0 ? "smaller" : "larger"}${at}`;
 }
 
-/** A curve's name in the box under the mouse. */
+/**
+ * A curve's name in the box under the mouse.
+ * @param {string} label
+ * @param {string} what
+ */
 export function curveName(label, what) {
   return what ? `${label}, ${what}` : label;
 }
 
-/** Every seed's value in the box under the mouse, five to a line. */
+/**
+ * Every seed's value in the box under the mouse, five to a line.
+ * @param {number} first
+ * @param {number} count
+ * @param {boolean} error
+ */
 export function seedsHover(first, count, error) {
   const rows = [];
   for (let seed = 0; seed < count; seed += 5) {
@@ -103,32 +160,44 @@ export function seedsHover(first, count, error) {
   return count ? `<br>seeds ${first} to ${first + count - 1}:<br>${rows.join("<br>")}` : "";
 }
 
-/** How many of so many seeds have diverged, the first of them at a step; "" where none has. */
+/**
+ * How many of so many seeds have diverged, the first of them at a step; "" where none has.
+ * @param {number | null} at
+ * @param {number} dead
+ * @param {number} seeds
+ */
 export function fateText(at, dead, seeds) {
   if (!dead) return "";
   if (seeds === 1) return `diverged at step ${at}`;
   return `${dead} of ${seeds} seeds diverged${dead > 1 ? ", the first" : ""} at step ${at}`;
 }
 
-export function lossReading(lanes, view) {
-  const { step, values, stuck, error, held, heldAt, history } = view;
-  const shown = (value) => (error ? `${value.toFixed(0)} %` : number(value));
-  const said = lanes.map((lane, i) => {
+/**
+ * Every lane's loss, on the training batches and held out.
+ * @param {Named[]} lanes
+ * @param {LossFacts} facts
+ */
+export function lossReading(lanes, { step, values, stuck, error, held, heldAt, history }) {
+  const shown = (/** @type {number} */ value) => (error ? `${value.toFixed(0)} %` : number(value));
+  const parts = lanes.map((lane, i) => {
     const fate = history.fate(lane.index);
     if (history.ended(lane.index) !== null) return `${name(lane)} ${fate}`;
     const notes = [stuck[i] ? "no better than guessing" : "", fate].filter(Boolean).join("; ");
     return `${name(lane)} ${shown(values[i])}${notes ? ` (${notes})` : ""}`;
   });
   const what = error ? "wrong on the training batches" : "training loss";
-  const training = `After ${step} ${step === 1 ? "step" : "steps"}, ${what}: ${said.join(", ")}`;
+  const training = `After ${step} ${step === 1 ? "step" : "steps"}, ${what}: ${parts.join(", ")}`;
   if (!history.evaluated || heldAt === undefined) return `${training}. ${lines(history)}`;
-  const found = lanes.map((lane, i) => `${name(lane)} ${shown(held[i])}`);
+  const others = lanes.map((lane, i) => `${name(lane)} ${shown(held[i] ?? NaN)}`);
   const when = heldAt === step ? "" : ` at step ${heldAt}`;
   return `${training}; ${error ? "wrong on held-out samples" : "held-out loss"}${when}: `
-    + `${found.join(", ")}. ${lines(history)}`;
+    + `${others.join(", ")}. ${lines(history)}`;
 }
 
-/** What the lines are. */
+/**
+ * What the lines are.
+ * @param {History} history
+ */
 function lines({ evaluated, seeds }) {
   const of = seeds > 1 ? ` of the median of ${seeds} seeds` : "";
   const band = seeds > 1 ? " Band: from the lowest seed to the highest; point at it for each." : "";
@@ -137,23 +206,38 @@ function lines({ evaluated, seeds }) {
   return `Bold: ${bold}; thin: training, running mean; faint: every batch.${band}`;
 }
 
+/**
+ * The first layer of every lane now.
+ * @param {Named[]} lanes
+ * @param {Profile} profile
+ * @param {Quantity} quantity
+ */
 export function heatReading(lanes, profile, quantity) {
-  const said = lanes.map((lane) => {
+  const parts = lanes.map((lane) => {
     const first = profile.lanes[lane.index][quantity][0];
     if (Number.isNaN(first)) return `${name(lane)} no number`;
     if (first < FLOAT32_LOG10) return `${name(lane)} 0 or less than float32 can hold`;
     return `${name(lane)} 10<sup>${first.toFixed(1).replace("-", "−")}</sup>`;
   });
   return `Each column is one moment; dark is small. Layer 1, nearest the input, at the bottom, `
-    + `now has ${said.join(", ")}.`;
+    + `now has ${parts.join(", ")}.`;
 }
 
-/** What the four gate maps show, counted; `mode` is "init", "now" or "twin". */
+/** @typedef {"init" | "now" | "twin"} GateMode  Which net's maps, and when. */
+
+/**
+ * What the four gate maps show, counted.
+ * @param {Named} lane
+ * @param {ShownMaps} values
+ * @param {Track} track
+ * @param {GateMode} mode
+ */
 export function gatesReading(lane, values, track, mode) {
   const parts = [];
   if (values.bias && mode === "now" && values.step > 0 && track.bias !== null) {
-    const fell = share(values.bias, (value) => value < track.bias);
-    parts.push(`${fell} of the biases are below ${String(track.bias).replace("-", "−")}`);
+    const began = track.bias;
+    const fell = share(values.bias, (value) => value < began);
+    parts.push(`${fell} of the biases are below ${String(began).replace("-", "−")}`);
   }
   if (values.gate) {
     parts.push(`T of this sample is under 0.1 in ${share(values.gate, (t) => t < 0.1)} of the cells`
@@ -165,6 +249,10 @@ export function gatesReading(lane, values, track, mode) {
   return `${name(lane)}, ${when}: ${parts.join("; ")}.`;
 }
 
+/**
+ * @param {Float32Array} values
+ * @param {(value: number) => boolean} holds
+ */
 function share(values, holds) {
   let count = 0, all = 0;
   for (const value of values) {
@@ -175,7 +263,11 @@ function share(values, holds) {
   return all ? `${Math.round((100 * count) / all)} %` : "none";
 }
 
-/** The share of (layer, cell) that the next layer changes by at most 0.1 deviations of all. */
+/**
+ * The share of (layer, cell) that the next layer changes by at most 0.1 deviations of all.
+ * @param {Float32Array} outputs
+ * @param {number} cells
+ */
 function kept(outputs, cells) {
   let sum = 0, squares = 0, count = 0;
   for (const value of outputs) {

@@ -45,13 +45,15 @@ def serving(runs: Path, *options: str, **environment: str) -> Iterator[Server]:
 
 
 @contextmanager
-def running(command: list[str], port: int, folder: Path, **options: Any) -> Iterator[Server]:
+def running(
+    command: list[str], port: int, folder: Path, *, health: str = "_stcore/health", **options: Any
+) -> Iterator[Server]:
     """Starts a server and waits until it answers on `port`; ends it and its workers after. Its log
     goes into `folder`; `options` are those of Popen."""
     log = (folder / "server.log").open("ab")
     process = subprocess.Popen(command, stdout=log, stderr=log, **options)
     try:
-        _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
+        _wait(f"http://127.0.0.1:{port}/{health}", process)
         yield Server(f"http://127.0.0.1:{port}", process, folder)
     finally:
         process.terminate()

@@ -4,7 +4,7 @@ import { strict as assert } from "node:assert";
 import test from "node:test";
 
 import { History } from "../../assets/live/history.js";
-import { decode } from "../../assets/live/wire.js";
+import { decode } from "../../assets/live/messages.js";
 import { bytes, frames, hello, near } from "./packed.mjs";
 
 function historyOf(log, ...names) {

@@ -4,7 +4,7 @@ import { strict as assert } from "node:assert";
 import test from "node:test";
 
 import { MapStore } from "../../assets/live/mapstore.js";
-import { decode } from "../../assets/live/wire.js";
+import { decode } from "../../assets/live/messages.js";
 import { bytes, hello } from "./packed.mjs";
 
 function maps(step, sample, more = {}) {

@@ -1,5 +1,5 @@
 """Finds the Node that checks the JavaScript in assets/, installs one where there is none, and runs
-eslint over it.
+eslint and TypeScript over it.
 
     python tests/js/node.py     one line on what was checked, or on why nothing could be
 
@@ -29,7 +29,10 @@ PACKAGES = ROOT / ".venv" / "js"
 """Not beside package.json: what others wrote is no text of ours, and `make clean` takes it away."""
 
 QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
-CHECKS = (("eslint/bin/eslint.js", "--config", "tests/js/eslint.config.mjs", "assets", "tests/js"),)
+CHECKS = (
+    ("eslint/bin/eslint.js", "--config", "tests/js/eslint.config.mjs", "assets", "tests/js"),
+    ("typescript/bin/tsc", "--project", "jsconfig.json"),
+)
 
 
 class NoNode(RuntimeError):
@@ -106,13 +109,13 @@ def ensure() -> Node:
     lock = (HERE / "package-lock.json").read_text(encoding="utf-8")
     stamp = PACKAGES / ".installed"
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != lock:
-        print("Installing eslint into .venv/js ...", flush=True)
+        print("Installing eslint and TypeScript into .venv/js ...", flush=True)
         PACKAGES.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, PACKAGES)
         status, words = _call([*node.npm, "ci", *QUIET], PACKAGES)
         if status:
-            raise NoNode(f"npm could not install eslint ({_last_line(words)})")
+            raise NoNode(f"npm could not install eslint and TypeScript ({_last_line(words)})")
         stamp.write_text(lock, encoding="utf-8")
     return node
 
@@ -122,7 +125,7 @@ def _last_line(words: str) -> str:
 
 
 def check(node: Node) -> str:
-    """What eslint has to say against the JavaScript in assets/; "" for nothing."""
+    """What eslint and TypeScript have to say against the JavaScript in assets/; "" for nothing."""
     said = []
     for program, *options in CHECKS:
         status, words = _call([node.program, str(PACKAGES / "node_modules" / program), *options])
@@ -140,7 +143,7 @@ def main() -> str | None:
         return None
     problems = check(node)
     if not problems:
-        print(f"eslint finds nothing against assets/ (with {node.program})")
+        print(f"eslint and TypeScript find nothing against assets/ (with {node.program})")
     return problems or None
 
 

@@ -4,7 +4,7 @@ import { strict as assert } from "node:assert";
 import test from "node:test";
 
 import { History } from "../../assets/live/history.js";
-import { decode } from "../../assets/live/wire.js";
+import { decode } from "../../assets/live/messages.js";
 import { curveName, fateText, gatesReading, heatReading, lossReading, number, plain, power,
   profileReading, rateText, seedsHover } from "../../assets/live/words.js";
 import { bytes, frames, hello } from "./packed.mjs";

@@ -1,7 +1,8 @@
 """The live charts of one run: one component that follows the run by itself.
 
 A rerun of the page costs it nothing: frames come over a socket of its own (`runs.stream`), the
-browser appends them (`assets/live/`). A new run id clears the charts and follows the new run.
+browser appends them (`assets/live/`, which knows nothing of Streamlit). A new run id clears the
+charts and follows the new run.
 """
 
 from __future__ import annotations
@@ -21,7 +22,14 @@ from skipviz.ui import served
 
 PANELS = ("header", "loss", "profile", "heat", "gates")
 
-_HTML = '<div class="sv-live" data-state="loading"></div>'
+_THEME = {
+    "text": "text-color", "background": "background-color", "primary": "primary-color",
+    "red": "red-color", "orange": "orange-color", "font": "font", "size": "base-font-size",
+}  # fmt: skip
+"""The charts' CSS variables (`assets/live/theme.js`), and Streamlit's that they follow."""
+
+_STYLE = " ".join(f"--sv-{ours}: var(--st-{theirs});" for ours, theirs in _THEME.items())
+_HTML = f'<div class="sv-live" data-state="loading" style="{_STYLE}"></div>'
 
 # Streamlit sends this text again with every mount, so it only fetches the real module by its
 # address. `go` is remembered for each place on the page: it is what an unmount must undo.
@@ -30,12 +38,14 @@ const going = new WeakMap();
 export default function ({ parentElement, data }) {
   const home = homeOf(data.base);
   const root = parentElement.querySelector(".sv-live");
+  const transport = new URLSearchParams(location.search).get("transport");
+  const settings = { home, transport, ...data.settings };
   const go = (going.get(parentElement) ?? Promise.resolve())
     .then(() => import(home + data.script))
-    .then((live) => { live.update(root, data, home); return live; })
+    .then(({ mount }) => mount(root, settings))
     .catch((error) => { root.textContent = `The live charts could not be loaded: ${error}`; });
   going.set(parentElement, go);
-  return () => going.get(parentElement).then((live) => live && live.unmount(root));
+  return () => going.get(parentElement).then((unmount) => unmount && unmount());
 }
 """
 
@@ -67,22 +77,20 @@ def live(
                         name, shape, pixels, and of "now", "init" and "twin" step, bias, mean, gate,
                         output, lists [layers][cells]
               replay_s  a run that is over already is drawn again within so many seconds
-              transport "poll" never opens a socket
     """
     unknown = [name for name in panels if name not in PANELS]
     if unknown:
         raise SpecError(f"panel '{unknown[0]}': must be one of {', '.join(PANELS)}")
-    data = {
+    settings = {
         "id": key,
         "run": run_id,
         "panels": list(panels),
         "height": height,
         "title": title,
         "options": {"colours": _colours(), **(options or {})},
-        "script": assets.script_path(),
         "plotly": assets.plotly_path(),
-        "base": served.base(),
     }
+    data = {"settings": settings, "script": assets.script_path(), "base": served.base()}
     _component(key=key, data=json.loads(dumps(data)))
 
 

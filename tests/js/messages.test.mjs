@@ -3,7 +3,7 @@
 import { strict as assert } from "node:assert";
 import test from "node:test";
 
-import { COLUMNS, decode, EXACT, MAPS, split, UPDATE } from "../../assets/live/wire.js";
+import { COLUMNS, decode, EXACT, MAPS, split, UPDATE } from "../../assets/live/messages.js";
 import { bytes, frames, hello, near } from "./packed.mjs";
 
 const NORMS = {

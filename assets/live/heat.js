@@ -3,8 +3,19 @@
 import { axis, baseLayout, Bounds, powerTicks } from "./chart.js";
 import { axisOf, FLOAT32_LOG10, QUANTITIES } from "./words.js";
 
+/** @import { FigureView, Layout, Size } from "./chart.js" */
+/** @import { History } from "./history.js" */
+/** @import { Axis, Quantity } from "./messages.js" */
+/** @import { Lane, Theme } from "./theme.js" */
+
 const SEQUENTIAL = "Cividis";
 
+/**
+ * @param {Theme} theme
+ * @param {Size} size
+ * @param {string} title
+ * @param {Layout} more
+ */
 function colourBar(theme, size, title, more) {
   return {
     title: { text: title, side: "right", font: { size: size.font * 0.92, color: theme.muted } },
@@ -18,7 +29,10 @@ function colourBar(theme, size, title, more) {
   };
 }
 
-/** The layers' depths where they grow strictly, else plain counting. */
+/**
+ * The layers' depths where they grow strictly, else plain counting.
+ * @param {Axis} where
+ */
 function layerAxis(where) {
   const depths = where.map((at) => at[1]);
   const fits = depths.every((depth, i) => !i || depth > depths[i - 1]);
@@ -26,14 +40,28 @@ function layerAxis(where) {
   return { y, range: [y[0] - 0.5, y[y.length - 1] + 0.5] };
 }
 
-/** Side by side while there is room, else one under the other. */
+/**
+ * Side by side while there is room, else one under the other.
+ * @param {number} count
+ * @param {Size} size
+ */
 function places(count, size) {
   const columns = [count, Math.min(2, count)].find((fits) => size.width / fits >= 320) ?? 1;
   return { columns, rows: Math.ceil(count / columns) };
 }
 
-/** Gives `count` small multiples their axes; `suffix` of the i-th is "" or i + 1. */
-function multiples(layout, count, size, theme, titles) {
+/** @typedef {{text: string, ink: string, x: string, y: string, xaxis: Layout, yaxis: Layout}} Title */
+
+/**
+ * Gives small multiples their axes; `suffix` of the i-th is "" or i + 1.
+ * @param {Layout} layout
+ * @param {Size} size
+ * @param {Theme} theme
+ * @param {Title[]} titles
+ */
+function multiples(layout, size, theme, titles) {
+  const count = titles.length;
+  if (!count) return;
   const { columns, rows } = places(count, size);
   const wide = size.width - layout.margin.l - layout.margin.r;
   const high = size.height * rows - layout.margin.t - layout.margin.b;
@@ -62,8 +90,12 @@ function multiples(layout, count, size, theme, titles) {
 }
 
 export class HeatFigure {
-  constructor() { this.bounds = {}; }
+  constructor() {
+    /** @type {Partial<Record<Quantity, Bounds>>} */
+    this.bounds = {};
+  }
 
+  /** @param {FigureView} view */
   draw(view) {
     const { history, lanes, theme, size, quantity, limit } = view;
     const shown = lanes.filter((lane) => !lane.hidden);
@@ -73,16 +105,14 @@ export class HeatFigure {
     const margin = { l: size.font * 3.8, r: size.font * 6, t: size.font * 1.9, b: size.font * 3.4 };
     const layout = baseLayout(theme, size, margin);
     const width = history.total / history.bins;
-    multiples(layout, Math.max(1, shown.length), size, theme, shown.map((lane) => {
-      return {
-        text: lane.label,
-        ink: lane.ink,
-        x: "step",
-        y: "layer (1 = nearest the input)",
-        xaxis: { range: [0, history.total] },
-        yaxis: { range: layerAxis(axisOf(lane.track, quantity)).range },
-      };
-    }));
+    multiples(layout, size, theme, shown.map((lane) => ({
+      text: lane.label,
+      ink: lane.ink,
+      x: "step",
+      y: "layer (1 = nearest the input)",
+      xaxis: { range: [0, history.total] },
+      yaxis: { range: layerAxis(axisOf(lane.track, quantity)).range },
+    })));
     layout.coloraxis = {
       cmin: low, cmax: high, colorscale: SEQUENTIAL,
       colorbar: colourBar(theme, size, QUANTITIES[quantity].axis, powerTicks([low, high], 6)),
@@ -104,10 +134,18 @@ export class HeatFigure {
     return { traces, layout };
   }
 
-  /** Rows are layers, columns are bars of time; a bar without a profile shows the one before. */
+  /**
+   * Rows are layers, columns are bars of time; a bar without a profile shows the one before.
+   * @param {History} history
+   * @param {Lane} lane
+   * @param {Quantity} quantity
+   * @param {number} last
+   */
   grid(history, lane, quantity, last) {
     const depth = axisOf(lane.track, quantity).length;
+    /** @type {(number | null)[][]} */
     const rows = Array.from({ length: depth }, () => new Array(history.bins).fill(null));
+    /** @type {Float32Array | null} */
     let held = null;
     for (let bin = 0; bin <= last; bin += 1) {
       held = history.columns[bin]?.lanes[lane.index][quantity] ?? held;
@@ -120,6 +158,12 @@ export class HeatFigure {
     return rows;
   }
 
+  /**
+   * @param {History} history
+   * @param {Lane[]} lanes
+   * @param {Quantity} quantity
+   * @param {number} last
+   */
   range(history, lanes, quantity, last) {
     const bounds = (this.bounds[quantity] ??= new Bounds());
     for (const column of history.columns.slice(0, last + 1)) {
