@@ -61,7 +61,10 @@ function places(count, size) {
  */
 function multiples(layout, size, theme, titles) {
   const count = titles.length;
-  if (!count) return;
+  if (!count) {
+    Object.assign(layout, { xaxis: { visible: false }, yaxis: { visible: false } });
+    return;
+  }
   const { columns, rows } = places(count, size);
   const wide = size.width - layout.margin.l - layout.margin.r;
   const high = size.height * rows - layout.margin.t - layout.margin.b;

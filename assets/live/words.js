@@ -178,6 +178,7 @@ export function fateText(at, dead, seeds) {
  * @param {LossFacts} facts
  */
 export function lossReading(lanes, { step, values, stuck, error, held, heldAt, history }) {
+  if (!lanes.length) return "";
   const shown = (/** @type {number} */ value) => (error ? `${value.toFixed(0)} %` : number(value));
   const parts = lanes.map((lane, i) => {
     const fate = history.fate(lane.index);
@@ -213,6 +214,7 @@ function lines({ evaluated, seeds }) {
  * @param {Quantity} quantity
  */
 export function heatReading(lanes, profile, quantity) {
+  if (!lanes.length) return "";
   const parts = lanes.map((lane) => {
     const first = profile.lanes[lane.index][quantity][0];
     if (Number.isNaN(first)) return `${name(lane)} no number`;

@@ -204,6 +204,9 @@ def test_a_hidden_lane_stays_hidden(page: Page, server: str, ask: Ask) -> None:
     names = "document.getElementById('sv-charts-loss').data.map((one) => one.name ?? one.text[0])"
     shown = " ".join(page.evaluate(names))
     assert "ResNet-50" in shown and "Plain-50" not in shown
+    page.locator(".sv-legend").get_by_role("button", name="ResNet-50").click()
+    expect(page.locator(".sv-heat .sv-reading")).to_have_text("")
+    expect(page.locator(".sv-loss .sv-reading")).to_have_text("")
 
 
 def test_a_dropped_socket_comes_back_without_gap_or_repetition(

@@ -103,6 +103,13 @@ test("the heat map's sentence names the first layer's power of ten", () => {
   });
 });
 
+test("nothing is said of lanes that are all hidden", () => {
+  const history = historyOf("pair"), facts = { step: 1, values: [], stuck: [], held: [], history };
+  assert.equal(profileReading([], "signal"), "");
+  assert.equal(lossReading([], { ...facts, error: false, heldAt: undefined }), "");
+  assert.equal(heatReading([], history.newest, "signal"), "");
+});
+
 test("the gates' sentence counts biases, gates and stripes as they were recorded", () => {
   const history = historyOf("gated"), [lane] = lanesOf(history), track = history.tracks[0];
   const maps = decode(bytes("gated", "maps-0-15"), history.tracks);
