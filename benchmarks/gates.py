@@ -29,7 +29,7 @@ from playwright.sync_api import Page, sync_playwright
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.live_page import settled
-from skipviz.stream.messages import MAPS
+from skipviz.core.protocol import PackedKind
 from tests.browser import chromium
 from tests.browser.conftest import FLAGS
 from tests.browser.serving import serving
@@ -100,7 +100,7 @@ class Listener:
         if event["response"]["opcode"] != 2:
             return
         data = base64.b64decode(event["response"]["payloadData"])
-        if data[:1] == bytes([MAPS]):
+        if data[:1] == bytes([PackedKind.MAPS]):
             lane = struct.unpack_from("<BB", data)[1]
             self.heard.append((lane, len(data), event["timestamp"]))
 

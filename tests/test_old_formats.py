@@ -25,8 +25,8 @@ from skipviz.server.manager import Manager
 from skipviz.store import recordings
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import Store
-from skipviz.stream import messages
 from skipviz.stream.routes import routes
+from tests import unpacking
 from tests.fixtures import make
 from tests.test_scenes import TINY
 
@@ -98,14 +98,14 @@ def test_a_browser_is_sent_an_old_run_as_it_was(
 ) -> None:
     expected = _expected(FIXTURES / "runs" / name)
     home, last = f"/api/runs/{RUN_IDS[name]}", expected["steps"][-1]
-    parts = messages.split(browser.get(f"{home}/poll").content)
+    parts = unpacking.split(browser.get(f"{home}/poll").content)
     hello = next(json.loads(part) for part in parts if isinstance(part, str))
     assert hello["n"] == len(expected["steps"]) and hello["seeds"] == make.RUNS[name].get(
         "seeds", 1
     )
     log = FrameLog.open(store.folder(RUN_IDS[name]) / "frames.arrow")
     packed = next(part for part in parts if isinstance(part, bytes))
-    points = messages.unpack(packed, log.tracks)["points"]
+    points = unpacking.unpack(packed, log.tracks)["points"]
     assert points["step"].tolist() == expected["steps"]
     for lane, old in zip(points["lanes"], expected["lanes"], strict=True):
         loss = lane["losses"] if "losses" in lane else lane["loss"][:, None]

@@ -141,7 +141,7 @@ manager = Manager(running=1)
 manager.start()
 run = manager.find(manager.submit(Experiment(lanes=[lane], data=key, steps=3, device="cpu",
                                              batch_size=4)))
-while not run.ended and not manager.trouble:
+while not run.ended and not manager.dispatcher.trouble:
     time.sleep(0.05)
 manager.close()
 folder = manager.store.folder(run.id)

@@ -120,7 +120,11 @@ def runs(args: argparse.Namespace) -> int:
     rows = []
     for run_id in store.runs():
         status = store.status(run_id)
-        row = {"run": run_id, "state": status["state"], "step": status.get("step", 0)}
+        row: dict[str, Any] = {
+            "run": run_id,
+            "state": status["state"],
+            "step": status.get("step", 0),
+        }
         try:
             experiment = store.experiment(run_id)
         except SpecError:

@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,7 +44,7 @@ def replace(half: Path, path: Path) -> None:
     _patiently(lambda: os.replace(half, path))
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Replaces a JSON file in one piece: a reader sees the old or the new one, never a half. What
     is no number is null there, with a field that says why. OSError."""
     half = path.with_name(f"half-{secrets.token_hex(8)}.json")

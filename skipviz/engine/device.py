@@ -5,30 +5,29 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-from typing import Any
 
 import psutil
 import torch
 
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
+from skipviz.core.protocol import Device
 
 
-def available() -> list[dict[str, Any]]:
-    """Every device that can train here, a GPU first: key, name, memory in bytes."""
-    devices = []
+def available() -> list[Device]:
+    """Every device that can train here, a GPU first."""
+    devices: list[Device] = []
     if torch.cuda.is_available():
         card = torch.cuda.get_device_properties(0)
         free, _ = torch.cuda.mem_get_info(0)
-        devices.append(
-            {"key": "cuda", "name": card.name, "memory": card.total_memory, "free": free}
-        )
+        devices.append(Device(key="cuda", name=card.name, memory=card.total_memory, free=free))
     memory = psutil.virtual_memory()
-    shared = {"memory": memory.total, "free": memory.available}
+    names = {"cpu": f"{platform.machine()} CPU, {os.cpu_count()} cores"}
     if torch.backends.mps.is_available():
-        devices.append({"key": "mps", "name": "Apple GPU", **shared})
-    name = f"{platform.machine()} CPU, {os.cpu_count()} cores"
-    devices.append({"key": "cpu", "name": name, **shared})
+        names = {"mps": "Apple GPU", **names}
+    for key, name in names.items():
+        there = Device(key=key, name=name, memory=memory.total, free=memory.available)
+        devices.append(there)
     return devices
 
 

@@ -1,29 +1,35 @@
-"""The workers and what waits for them: gives orders, hears answers, replaces what is lost."""
+"""The workers and what waits for them: gives orders, hears reports, replaces what is lost."""
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
-from collections import OrderedDict
-from typing import Any
+from dataclasses import replace
 
 import psutil
 
 from skipviz.core import packages
+from skipviz.core.knob import SpecError, show
 from skipviz.core.placing import Placing
-from skipviz.core.strict_json import numbers
+from skipviz.core.protocol import (
+    ENDED,
+    Answer,
+    Device,
+    Frames,
+    Hello,
+    Progress,
+    Report,
+    SetValue,
+    Steer,
+    Stop,
+)
 from skipviz.server import orders
-from skipviz.server.process import Worker
+from skipviz.server.process import Job, Worker
 from skipviz.server.run import Run
-from skipviz.store import answers
-from skipviz.store.store import ENDED, write_json
 
-KEPT = 64
-"""So many runs stay in memory; an older one is read from its folder again when somebody asks."""
-KEPT_BYTES = 8 * 2**20
-"""The frames of finished runs take no more: those of runs asked for longest ago rest on disk."""
+STOP_S = 0.7
+"""A worker that has not stopped by itself after this long (one step may take seconds) is killed."""
 
 
 class Dispatcher:
@@ -31,17 +37,19 @@ class Dispatcher:
     wait for one.
 
     The spare one answers what must not wait: gradients at init, the picture on Home.
+
+    running   how many stored runs may train at a time
+    trouble   one sentence where no worker can start
     """
 
     def __init__(self, running: int | None = None) -> None:
         cores = psutil.cpu_count(logical=False) or 1
         self.running = running or int(os.environ.get("SKIPVIZ_RUNNING", 0)) or max(1, cores - 1)
         self.trouble = ""
+        self.workers: list[Worker] = []
         self._lock = threading.RLock()
-        self._workers: list[Worker] = []
-        self._runs: OrderedDict[str, Run] = OrderedDict()
         self._queue: list[Run] = []
-        self._jobs: list[answers.Job] = []
+        self._jobs: list[Job] = []
         self._closing = False
 
     # --- life of the server
@@ -52,14 +60,14 @@ class Dispatcher:
         if packages.untrainable():
             return
         with self._lock:
-            while len(self._workers) < self.running + 1 and not self._closing:
-                self._workers.append(Worker(self._heard, self._lost))
+            while len(self.workers) < self.running + 1 and not self._closing:
+                self.workers.append(Worker(self._heard, self._lost))
 
     def close(self, patience_s: float = 5.0) -> None:
         """Lets every worker save and go; kills what has not gone in time."""
         with self._lock:
             self._closing = True
-            workers = list(self._workers)
+            workers = list(self.workers)
         for worker in workers:
             worker.close()
         until = time.monotonic() + patience_s
@@ -77,48 +85,73 @@ class Dispatcher:
     @property
     def ready(self) -> bool:
         """Is at least one worker warm?"""
-        return any(worker.ready for worker in self._workers)
+        return self._hello() is not None
 
-    def devices(self) -> list[dict[str, Any]]:
+    def devices(self) -> list[Device]:
         """The devices that a warm worker found; empty while the first is warming up."""
-        for worker in self._workers:
-            if worker.ready:
-                devices: list[dict[str, Any]] = worker.hello["devices"]
-                return devices
-        return []
+        hello = self._hello()
+        return [] if hello is None else hello.devices
 
     def placing(self) -> Placing:
         """Where `auto` trains here, as a warm worker says; before, what holds of a CPU alone."""
-        ready = next((worker for worker in self._workers if worker.ready), None)
-        return Placing() if ready is None else Placing.from_json(ready.hello["placing"])
+        hello = self._hello()
+        return Placing() if hello is None else Placing.from_json(hello.placing)
+
+    def _hello(self) -> Hello | None:
+        return next((worker.hello for worker in self.workers if worker.hello is not None), None)
+
+    # --- what is to be done
+
+    @property
+    def waiting(self) -> int:
+        """How many runs are in the queue."""
+        return len(self._queue)
+
+    def train(self, run: Run) -> None:
+        """Puts a run into the queue."""
+        with self._lock:
+            self._queue.append(run)
+        self._dispatch()
+
+    def measure(self, job: Job) -> None:
+        """Has a stored run measured by the next worker that is idle."""
+        with self._lock:
+            self._jobs.append(job)
+        self._dispatch()
+
+    def stop(self, run: Run) -> None:
+        """Ends a run within a second; a run that has ended stays as it is."""
+        with self._lock:
+            if run.ended:
+                return
+            if run in self._queue:
+                self._queue.remove(run)
+                run.save_status(state="stopped", message="stopped while it was waiting")
+                return
+            workers = [worker for worker in self.workers if worker.run is run]
+        for worker in workers:
+            worker.send(Stop(run.id))
+            timer = threading.Timer(STOP_S, self._insist, (worker, run, run.breaks))
+            timer.daemon = True
+            timer.start()
+
+    def steer(self, run: Run, order: Steer | SetValue) -> bool:
+        """Gives an order for a run under way its number and sends it to the worker; False where the
+        run is in the queue and begins with it. SpecError where no worker trains it."""
+        with self._lock:
+            worker = next((each for each in self.workers if each.run is run), None)
+            if worker is None and run not in self._queue:
+                raise SpecError(f"run {show(run.id)}: no worker of this server trains it now")
+            run.orders += 1
+            order = replace(order, number=run.orders)
+            if worker is None:
+                run.early_orders.append(order)
+                run.update(**orders.expected(order))
+                return False
+            worker.send(order)
+            return True
 
     # --- inside
-
-    def _keep(self, run: Run) -> None:
-        """Remembers a run and forgets the oldest that has ended."""
-        self._runs[run.id] = run
-        ended = [other.id for other in self._runs.values() if other.ended]
-        for run_id in ended[: max(0, len(self._runs) - KEPT)]:
-            del self._runs[run_id]
-        self._lighten()
-
-    def _lighten(self) -> None:
-        """Lets the runs that were asked for longest ago rest, while all take too much memory."""
-        taken = sum(run.nbytes for run in self._runs.values())
-        for run in list(self._runs.values())[:-1]:
-            if taken <= KEPT_BYTES:
-                return
-            had = run.nbytes
-            run.rest()
-            taken -= had - run.nbytes
-
-    def _status(self, run: Run, **status: Any) -> None:
-        """Changes a run's status, on disk too where it is stored."""
-        run.tell(**status)
-        if run.folder is not None:
-            me = psutil.Process()
-            worker = {"pid": me.pid, "started": me.create_time()}
-            write_json(run.folder / "status.json", run.status() | {"worker": worker})
 
     def _dispatch(self) -> None:
         """Gives waiting runs to idle warm workers: stored runs as many as may train, shared ones
@@ -126,8 +159,8 @@ class Dispatcher:
         with self._lock:
             while self._jobs and (idle := self._idle()) is not None:
                 idle.job = self._jobs.pop(0)
-                idle.order(**idle.job.ask)
-            busy = sum(1 for w in self._workers if w.run_id and self._stored(w.run_id))
+                idle.send(idle.job.order)
+            busy = sum(1 for w in self.workers if w.run is not None and w.run.folder is not None)
             for run in list(self._queue):
                 idle = self._idle()
                 if idle is None:
@@ -136,75 +169,71 @@ class Dispatcher:
                     continue
                 self._queue.remove(run)
                 busy += run.folder is not None
-                idle.run_id = run.id
-                idle.order(**orders.training(run))
-                while run.told:
-                    idle.order(**run.told.pop(0))
-            self._tell_waiting()
+                idle.run = run
+                idle.send(orders.training(run))
+                while run.early_orders:
+                    idle.send(run.early_orders.pop(0))
+            self._show_places()
 
-    def _tell_waiting(self) -> None:
+    def _idle(self) -> Worker | None:
+        return next((worker for worker in self.workers if worker.idle), None)
+
+    def _show_places(self) -> None:
         """Says to the runs that wait which place they have, and whether the way is blocked."""
-        training = [self._runs.get(worker.run_id or "") for worker in self._workers]
+        training = [worker.run for worker in self.workers]
         paused = any(run is not None and run.status().get("paused") for run in training)
         waiting = [run for run in self._queue if run.folder is not None]
         for place, run in enumerate(waiting, 1):
             where = f"place {place} in the queue" if self.ready else "a worker is warming up"
-            run.tell(message=f"{where}; {orders.BLOCKED}" if paused else where)
+            run.update(message=f"{where}; {orders.BLOCKED}" if paused else where)
 
-    def _idle(self) -> Worker | None:
-        """A warm worker with nothing to do."""
-        return next((w for w in self._workers if w.ready and not w.run_id and not w.job), None)
+    def _heard(self, worker: Worker, report: Report) -> None:
+        """A worker's report, in its thread."""
+        run = worker.run
+        match report:
+            case Hello():
+                self.trouble = ""
+                self._dispatch()
+            case Answer() if worker.job is not None:
+                job, worker.job = worker.job, None
+                job.end(report)
+                self._dispatch()
+            case Frames(data) if run is not None:
+                run.add(data)
+            case Progress() if run is not None and report.run == run.id:
+                self._progress(worker, run, report)
 
-    def _stored(self, run_id: str) -> bool:
-        run = self._runs.get(run_id)
-        return run is not None and run.folder is not None
-
-    def _heard(self, worker: Worker, kind: bytes, payload: bytes) -> None:
-        """A worker's message, in its thread."""
-        if kind == b"H":
-            self.trouble = ""
-            self._dispatch()
-            return
-        if kind == b"P" and worker.job is not None:
-            job, worker.job = worker.job, None
-            job.end(numbers(json.loads(payload)))
-            self._dispatch()
-            return
-        run = self._runs.get(worker.run_id or "")
-        if run is None:
-            return
-        if kind == b"A":
-            run.add(payload)
-            return
-        status = json.loads(payload)
-        if status.pop("run") != run.id:
-            return
+    def _progress(self, worker: Worker, run: Run, report: Progress) -> None:
+        status = report.status
         if status["state"] in ENDED:
             with self._lock:
-                worker.run_id = None
+                worker.run = None
         turned = status.get("paused", False) != run.status().get("paused", False)
-        run.hear({"message": ""} | status)
+        run.update_from_worker({"message": "", **status})
         if run.ended:
             self._dispatch()
         elif turned:
             with self._lock:
-                self._tell_waiting()
+                self._show_places()
 
     def _lost(self, worker: Worker) -> None:
         """A worker's process is gone: its run is interrupted (or stopped, if that is why), and
         another takes its place."""
         with self._lock:
-            if worker in self._workers:
-                self._workers.remove(worker)
-            run = self._runs.get(worker.run_id or "")
-            job, worker.run_id, worker.job = worker.job, None, None
+            if worker in self.workers:
+                self.workers.remove(worker)
+            run, job = worker.run, worker.job
+            worker.run = worker.job = None
         if job is not None:
-            job.end({"error": "probe: the worker was lost; try again"})
+            job.end(Answer(job.order.job, error="probe: the worker was lost; try again"))
         if run is not None and not run.ended:
-            state = "stopped" if run.stopping else "interrupted"
             step = run.status().get("step", 0)
-            word = "stopped" if state == "stopped" else "its worker was lost"
-            self._status(run, state=state, message=f"{word} after {step} steps", paused=False)
+            why = "stopped" if run.stopping else "its worker was lost"
+            run.save_status(
+                state="stopped" if run.stopping else "interrupted",
+                message=f"{why} after {step} steps",
+                paused=False,
+            )
         if not worker.ready and not self._closing:
             self.trouble = "a worker could not start; `python -m skipviz doctor` says what is wrong"
             return
@@ -214,7 +243,7 @@ class Dispatcher:
     def _insist(self, worker: Worker, run: Run, breaks: int) -> None:
         """Kills a worker that is still at a run it was told to stop, unless it went on since."""
         with self._lock:
-            if self._runs.get(worker.run_id or "") is not run or run.breaks != breaks:
+            if worker.run is not run or run.breaks != breaks:
                 return
             run.stopping = True
         worker.kill()

@@ -7,6 +7,7 @@ is stopped, or its budget is used up.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from contextlib import suppress
 from typing import Any
 
@@ -14,31 +15,50 @@ from skipviz.core import packages
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError, show
 from skipviz.core.placing import alike
+from skipviz.core.protocol import Measure
 from skipviz.core.registry import probe
 from skipviz.datafiles.availability import missing
 from skipviz.server import capacity, orders
 from skipviz.server.dispatcher import Dispatcher
+from skipviz.server.process import Job
 from skipviz.server.run import Run
 from skipviz.store import answers, data_origin
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.run_index import Known
 from skipviz.store.store import Store
 
-STOP_S = 0.7
-"""A worker that has not stopped by itself after this long (one step may take seconds) is killed."""
-
 QUEUE = 20
+WAIT_S = 120.0
+"""So long a measurement may take."""
+
+KEPT = 64
+"""So many runs stay in memory; an older one is read from its folder again when somebody asks."""
+KEPT_BYTES = 8 * 2**20
+"""The frames of finished runs take no more: those of runs asked for longest ago rest on disk."""
 
 
-class Manager(Dispatcher):
-    """What pages ask for: runs submitted, shared, controlled, found, measured."""
+class Manager:
+    """What pages ask for: runs submitted, shared, controlled, found, measured.
+
+    dispatcher   has them trained and measured
+    """
 
     def __init__(self, store: Store | None = None, running: int | None = None) -> None:
-        super().__init__(running)
         self.store = store or Store()
+        self.dispatcher = Dispatcher(running)
+        self._lock = threading.RLock()
+        self._runs: OrderedDict[str, Run] = OrderedDict()
         self._known_runs = Known(self.store)
         self._shared: dict[str, str] = {}
         self._jobs_so_far = 0
+
+    def start(self) -> None:
+        """Starts the workers; returns at once, they warm up by themselves."""
+        self.dispatcher.start()
+
+    def close(self) -> None:
+        """Lets every worker save its run and go."""
+        self.dispatcher.close()
 
     def submit(self, experiment: Experiment) -> str:
         """Queues a stored run and returns its id. SpecError where it cannot run here."""
@@ -49,10 +69,9 @@ class Manager(Dispatcher):
             run_id = self.store.new_id()
             folder = self.store.create(run_id, experiment)
             run = Run(run_id, experiment, folder)
-            self._status(run, state="queued")
+            run.save_status(state="queued")
             self._keep(run)
-            self._queue.append(run)
-        self._dispatch()
+            self.dispatcher.train(run)
         return run_id
 
     def shared(self, experiment: Experiment) -> str:
@@ -68,8 +87,7 @@ class Manager(Dispatcher):
             run = Run(self.store.new_id(), experiment, None)
             self._shared[key] = run.id
             self._keep(run)
-            self._queue.append(run)
-        self._dispatch()
+            self.dispatcher.train(run)
         return run.id
 
     def join(self, experiment: Experiment) -> str:
@@ -103,18 +121,8 @@ class Manager(Dispatcher):
         """Ends a run within a second; a run that has ended stays as it is."""
         with self._lock:
             run = self._runs.get(run_id)
-            if run is None or run.ended:
-                return
-            if run in self._queue:
-                self._queue.remove(run)
-                self._status(run, state="stopped", message="stopped while it was waiting")
-                return
-            workers = [worker for worker in self._workers if worker.run_id == run_id]
-        for worker in workers:
-            worker.order(do="stop", run=run_id)
-            timer = threading.Timer(STOP_S, self._insist, (worker, run, run.breaks))
-            timer.daemon = True
-            timer.start()
+        if run is not None:
+            self.dispatcher.stop(run)
 
     def control(self, run_id: str, action: str, **values: Any) -> None:
         """Pauses, resumes or single-steps a run under way, sets its pace or its learning rate.
@@ -127,19 +135,12 @@ class Manager(Dispatcher):
         run = self._known(run_id)
         order = orders.order(run, action, values)
         with self._lock:
-            worker = next((each for each in self._workers if each.run_id == run_id), None)
-            if worker is None and run not in self._queue:
-                raise SpecError(f"run {show(run_id)}: no worker of this server trains it now")
+            sent = self.dispatcher.steer(run, order)
             if action == "lr":  # from here on it is another experiment than its key says
-                self._shared = {key: of for key, of in self._shared.items() if of != run_id}
-            run.orders += 1
-            order["number"] = run.orders
-            if worker is None:
-                run.told.append(order)
-                run.tell(**orders.expected(order))
-                return
-            worker.order(**order)
-        orders.wait(run, order["number"])
+                self._shared = {key: each for key, each in self._shared.items() if each != run_id}
+            number = run.orders
+        if sent:
+            orders.wait(run, number)
 
     def resume(self, run_id: str) -> None:
         """Queues a run again that was stopped or interrupted before its last step: it goes on from
@@ -150,10 +151,9 @@ class Manager(Dispatcher):
             orders.check_goes_on(run)
             self._has_room()
             run.begin_again()
-            self._status(run, state="queued", message="")
+            run.save_status(state="queued", message="")
             self._runs[run_id] = run
-            self._queue.append(run)
-        self._dispatch()
+            self.dispatcher.train(run)
 
     def find(self, run_id: str) -> Run | None:
         """The run with this id, from memory or from its folder; None where there is none."""
@@ -195,14 +195,13 @@ class Manager(Dispatcher):
         packages.check(f"probe {show(key)}")
         with self._lock:
             self._jobs_so_far += 1
-            job = answers.Job(self._jobs_so_far, run.folder, key, options, seed_index)
-            self._jobs.append(job)
-        self._dispatch()
-        if not job.done.wait(answers.WAIT_S):
-            raise SpecError(f"probe {show(key)}: no worker answered within {answers.WAIT_S:g} s")
-        if "error" in job.answer:
-            raise SpecError(job.answer["error"])
-        value: dict[str, Any] = job.answer["value"]
+            job = Job(Measure(self._jobs_so_far, str(run.folder), key, options, seed_index))
+        self.dispatcher.measure(job)
+        if not job.done.wait(WAIT_S):
+            raise SpecError(f"probe {show(key)}: no worker answered within {WAIT_S:g} s")
+        value = job.answer.value
+        if value is None:
+            raise SpecError(job.answer.error)
         answers.keep(run.folder, key, declared, options, seed_index, value)
         return value
 
@@ -222,6 +221,24 @@ class Manager(Dispatcher):
 
     # --- inside
 
+    def _keep(self, run: Run) -> None:
+        """Remembers a run and forgets the oldest that has ended."""
+        self._runs[run.id] = run
+        ended = [other.id for other in self._runs.values() if other.ended]
+        for run_id in ended[: max(0, len(self._runs) - KEPT)]:
+            del self._runs[run_id]
+        self._lighten()
+
+    def _lighten(self) -> None:
+        """Lets the runs that were asked for longest ago rest, while all take too much memory."""
+        taken = sum(run.nbytes for run in self._runs.values())
+        for run in list(self._runs.values())[:-1]:
+            if taken <= KEPT_BYTES:
+                return
+            before = run.nbytes
+            run.rest()
+            taken -= before - run.nbytes
+
     def _known(self, run_id: str) -> Run:
         run = self.find(run_id)
         if run is None:
@@ -229,20 +246,21 @@ class Manager(Dispatcher):
         return run
 
     def _has_room(self) -> None:
-        if len(self._queue) >= QUEUE:
+        if self.dispatcher.waiting >= QUEUE:
             raise SpecError(f"queue: {QUEUE} runs are waiting already; try again in a minute")
 
     def _placed(self, experiment: Experiment) -> Experiment:
         """The experiment with the device that `auto` means here; while no worker is warm as it is:
         the worker that trains it decides."""
-        return self.placing().placed(experiment) if self.ready else experiment
+        dispatcher = self.dispatcher
+        return dispatcher.placing().placed(experiment) if dispatcher.ready else experiment
 
     def _fits(self, experiment: Experiment) -> None:
         packages.check()
         absent = missing(experiment.data)
         if absent:
             raise SpecError(absent)
-        devices = {device["key"]: device for device in self.devices()}
+        devices = {device["key"]: device for device in self.dispatcher.devices()}
         wanted = self._placed(experiment).device
         if devices and wanted not in devices and wanted != "auto":
             raise SpecError(
@@ -265,7 +283,7 @@ class Manager(Dispatcher):
             run = Run(run_id, experiment, folder, rests=True)
         else:
             run = Run(run_id, experiment, folder, FrameLog.open(frames) if there else None)
-        run.tell(**status)
+        run.update(**status)
         with self._lock:
             known = self._runs.get(run_id)
             if known is None:

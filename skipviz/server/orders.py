@@ -8,6 +8,15 @@ from typing import Any, NamedTuple
 from skipviz.core.experiment import Change
 from skipviz.core.fields import FIELDS
 from skipviz.core.knob import Knob, SpecError, show
+from skipviz.core.protocol import (
+    OrderKind,
+    SetValue,
+    Status,
+    Steer,
+    SteerKind,
+    Train,
+    ValueKind,
+)
 from skipviz.core.schedule import base
 from skipviz.server.run import Run
 
@@ -17,49 +26,57 @@ ANSWER_S = 0.3
 BLOCKED = "a run before it is paused: resume or stop that one"
 """What the runs in the queue are told while one stands still."""
 
-_VALUES: dict[str, Knob | None] = {
-    "pause": None,
-    "resume": None,
-    "step": None,
-    "pace": Knob(
-        "pace",
-        "float",
-        "Slow motion",
-        "Steps per second; 0: as fast as it goes.",
-        0.0,
-        low=0,
-        high=1000,
-    ),
-    "lr": FIELDS["lr"],
+_PACE = Knob(
+    "pace",
+    "float",
+    "Slow motion",
+    "Steps per second; 0: as fast as it goes.",
+    0.0,
+    low=0,
+    high=1000,
+)
+_STEERING: dict[str, SteerKind] = {
+    "pause": OrderKind.PAUSE,
+    "resume": OrderKind.RESUME,
+    "step": OrderKind.STEP,
+}
+_VALUES: dict[str, tuple[ValueKind, Knob]] = {
+    "pace": (OrderKind.PACE, _PACE),
+    "lr": (OrderKind.LEARNING_RATE, FIELDS["lr"]),
 }
 
 
-def order(run: Run, action: str, values: dict[str, Any]) -> dict[str, Any]:
-    """What the worker is told: pause, resume, step, or pace or lr with its `value`.
+def order(run: Run, action: str, values: dict[str, Any]) -> Steer | SetValue:
+    """The order of an action: pause, resume, step, or pace or lr with its `value`.
 
     SpecError for anything else, and for a run that is not under way.
     """
-    if action not in _VALUES:
-        raise SpecError(f"control {show(action)}: must be one of {', '.join(_VALUES)}")
-    knob = _VALUES[action]
-    if set(values) != ({"value"} if knob else set()):
-        needs = "its value and nothing else" if knob else "no value"
+    actions = (*_STEERING, *_VALUES)
+    if action not in actions:
+        raise SpecError(f"control {show(action)}: must be one of {', '.join(actions)}")
+    if set(values) != ({"value"} if action in _VALUES else set()):
+        needs = "its value and nothing else" if action in _VALUES else "no value"
         raise SpecError(f"control {show(action)}: takes {needs}")
     state = run.status()["state"]
     if run.ended:
         raise SpecError(f"run {show(run.id)}: it has {_word(state)}; there is nothing to {action}")
-    asked: dict[str, Any] = {"do": action, "run": run.id}
-    return asked | ({"value": knob.parse(values["value"])} if knob else {})
+    if action in _STEERING:
+        return Steer(_STEERING[action], run.id)
+    kind, knob = _VALUES[action]
+    return SetValue(kind, run.id, knob.parse(values["value"]))
 
 
 def _word(state: str) -> str:
     return {"stopped": "been stopped", "interrupted": "been interrupted"}.get(state, state)
 
 
-def expected(order: dict[str, Any]) -> dict[str, Any]:
+def expected(order: Steer | SetValue) -> Status:
     """What the status of a run in the queue says of an order that it will begin with."""
-    action = order["do"]
-    return {action: order["value"]} if "value" in order else {"paused": action != "resume"}
+    if isinstance(order, Steer):
+        return {"paused": order.do is not OrderKind.RESUME}
+    if order.do is OrderKind.PACE:
+        return {"pace": order.value}
+    return {"lr": order.value}
 
 
 def wait(run: Run, number: int) -> None:
@@ -114,12 +131,7 @@ def check_goes_on(run: Run) -> None:
     raise SpecError(f"run {show(run.id)}: {why}")
 
 
-def training(run: Run) -> dict[str, Any]:
-    """What the worker is told that trains a run, from its first step or from its checkpoint."""
-    return {
-        "do": "train",
-        "run": run.id,
-        "experiment": run.experiment.to_json(),
-        "folder": str(run.folder) if run.folder else None,
-        "resume": run.breaks > 0,
-    }
+def training(run: Run) -> Train:
+    """The order to train a run, from its first step or from its checkpoint."""
+    folder = str(run.folder) if run.folder else None
+    return Train(run.id, run.experiment.to_json(), folder, resume=run.breaks > 0)

@@ -3,16 +3,15 @@ thread."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from skipviz.core import child_processes
+from skipviz.core.protocol import Answer, Hello, Measure, Order, Report
 from skipviz.server import pipe
-from skipviz.store.answers import Job
+from skipviz.server.run import Run
 
 ENVIRONMENT = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what CUDA asks for to give the same sums again
@@ -21,23 +20,38 @@ ENVIRONMENT = {
 }
 
 
+class Job:
+    """One measurement under way: what the worker is asked, and a bell that rings with its
+    answer."""
+
+    def __init__(self, order: Measure) -> None:
+        self.order = order
+        self.done = threading.Event()
+        self.answer = Answer(order.job)
+
+    def end(self, answer: Answer) -> None:
+        self.answer = answer
+        self.done.set()
+
+
 class Worker:
     """One `python -m skipviz.worker`.
 
-    `on_message(worker, kind, payload)` and `on_end(worker)` are called from the worker's own
-    thread.
+    `on_report(worker, report)` and `on_end(worker)` are called from the worker's own thread.
+
+    hello      what it said when it was warm; None before
+    run, job   what it is at
     """
 
     def __init__(
         self,
-        on_message: Callable[[Worker, bytes, bytes], None],
+        on_report: Callable[[Worker, Report], None],
         on_end: Callable[[Worker], None],
     ) -> None:
-        self.ready = False
-        self.run_id: str | None = None
+        self.hello: Hello | None = None
+        self.run: Run | None = None
         self.job: Job | None = None
-        self.hello: dict[str, Any] = {}
-        self._on_message, self._on_end = on_message, on_end
+        self._on_report, self._on_end = on_report, on_end
         self.process = subprocess.Popen(
             child_processes.command("-m", "skipviz.worker"),
             stdin=subprocess.PIPE,
@@ -47,22 +61,32 @@ class Worker:
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()
 
+    @property
+    def ready(self) -> bool:
+        """Is it warm?"""
+        return self.hello is not None
+
+    @property
+    def idle(self) -> bool:
+        """Is it warm and has nothing to do?"""
+        return self.ready and self.run is None and self.job is None
+
     def _listen(self) -> None:
         assert self.process.stdout is not None
-        while (message := pipe.receive(self.process.stdout)) is not None:
-            if message[0] == b"H":
-                self.hello, self.ready = json.loads(message[1]), True
-            self._on_message(self, *message)
+        for report in pipe.reports(self.process.stdout):
+            if isinstance(report, Hello):
+                self.hello = report
+            self._on_report(self, report)
         self.process.stdout.close()
         self.process.wait()
         self.close()
         self._on_end(self)
 
-    def order(self, **order: Any) -> bool:
+    def send(self, order: Order) -> bool:
         """Sends an order; False where the process is gone."""
         assert self.process.stdin is not None
         try:
-            pipe.send_json(self.process.stdin, b"C", order)
+            pipe.send(self.process.stdin, order)
         except (OSError, ValueError):
             return False
         return True

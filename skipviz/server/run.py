@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from skipviz.core.experiment import Change, Experiment
+from skipviz.core.protocol import ENDED, SetValue, Status, Steer
 from skipviz.store.frame_log import FrameLog
-from skipviz.store.store import ENDED
+from skipviz.store.store import this_process, write_json
 
 
 class Run:
@@ -21,7 +22,7 @@ class Run:
     rests    whether its frames are read from its folder only when somebody wants them
     breaks   how often it was broken off and went on
     orders   how many it was given since; its status says how many its worker has `heard`
-    told     orders that it was given in the queue
+    early_orders   that it was given in the queue
     """
 
     def __init__(
@@ -40,15 +41,17 @@ class Run:
         self.version = 0
         self.stopping = False
         self.breaks = self.orders = 0
-        self.told: list[dict[str, Any]] = []
-        self._status: dict[str, Any] = {"state": "queued", "steps": experiment.steps, "step": 0}
+        self.early_orders: list[Steer | SetValue] = []
+        self._status: Status = {"state": "queued", "steps": experiment.steps, "step": 0}
         self._lock = threading.Lock()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
 
-    def status(self) -> dict[str, Any]:
-        """State, message, step, steps, steps per second, device: JSON-able."""
+    def status(self) -> Status:
+        """How it is now, for everybody who looks: without its worker's process."""
         with self._lock:
-            return {name: value for name, value in self._status.items() if name != "worker"}
+            status = self._status.copy()
+        status.pop("worker", None)
+        return status
 
     @property
     def ended(self) -> bool:
@@ -75,24 +78,30 @@ class Run:
             with self._opening:
                 self._log = None
 
-    def tell(self, **status: Any) -> None:
+    def update(self, **status: Unpack[Status]) -> None:
         """Changes the status and rings."""
         with self._lock:
             self._status |= status
         self.ring()
 
-    def hear(self, status: dict[str, Any]) -> None:
+    def save_status(self, **status: Unpack[Status]) -> None:
+        """Changes the status, in the run's folder too where it is stored."""
+        self.update(**status)
+        if self.folder is not None:
+            write_json(self.folder / "status.json", {**self.status(), "worker": this_process()})
+
+    def update_from_worker(self, status: Status) -> None:
         """Takes what the worker says; a learning rate that was changed is the experiment's."""
         if "changes" in status:
             changes = tuple(Change(**change) for change in status["changes"])
             if changes != self.experiment.changes:
                 self.experiment = self.experiment.with_(changes=changes)
-        self.tell(**status)
+        self.update(**status)
 
     def begin_again(self) -> None:
         """The run goes on in another worker, which repeats what came after its checkpoint."""
         self.log.drop_half()
-        self.stopping, self.orders, self.told = False, 0, []
+        self.stopping, self.orders, self.early_orders = False, 0, []
         self.breaks += 1
         with self._lock:
             self._status |= {"paused": False, "pace": 0.0, "heard": 0}

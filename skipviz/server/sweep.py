@@ -113,7 +113,7 @@ class Sweeps:
     # --- inside
 
     def _feed(self, sweep: Sweep) -> None:
-        while sweep.waiting and not sweep.stopped and not self.manager.closing:
+        while sweep.waiting and not sweep.stopped and not self.manager.dispatcher.closing:
             newest = [self.run(sweep, name) for name in list(sweep.runs)[-WAITING:]]
             if not any(run is not None and run.status()["state"] == "queued" for run in newest):
                 self._next(sweep)

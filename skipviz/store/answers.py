@@ -1,4 +1,4 @@
-"""Measurements of stored runs: asked of a worker, kept with the run.
+"""Measurements of stored runs, kept with the run.
 
 <run>/probes/<key>-<hash>.json   one answer, for these options and these weights
 """
@@ -7,38 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
 from skipviz.core.declarations import Probe
 from skipviz.core.strict_json import numbers
 from skipviz.store.store import read_json, write_json
-
-WAIT_S = 120.0
-
-
-class Job:
-    """One measurement under way: `ask` is what the worker is told, `done` rings with the answer."""
-
-    def __init__(
-        self, number: int, folder: Path, key: str, options: dict[str, Any], seed_index: int
-    ) -> None:
-        self.number = number
-        self.ask = {
-            "do": "probe",
-            "job": number,
-            "folder": str(folder),
-            "probe": key,
-            "options": options,
-            "seed_index": seed_index,
-        }
-        self.done = threading.Event()
-        self.answer: dict[str, Any] = {}
-
-    def end(self, answer: dict[str, Any]) -> None:
-        self.answer = answer
-        self.done.set()
 
 
 def place(folder: Path, key: str, options: dict[str, Any], seed_index: int) -> Path:

@@ -20,12 +20,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 
 from skipviz.core.frame import Frame
+from skipviz.core.protocol import Axes
 from skipviz.core.strict_json import dumps
 
 Axis = Sequence[tuple[str, int]]
@@ -72,8 +73,8 @@ class LaneAxes:
             axis = tuple((str(label), int(depth)) for label, depth in getattr(self, name))
             object.__setattr__(self, name, axis)
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+    def to_json(self) -> Axes:
+        return cast(Axes, asdict(self))
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> LaneAxes:

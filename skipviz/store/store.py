@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 
@@ -23,10 +23,8 @@ from skipviz.core import places
 from skipviz.core.atomic_files import read_json, write_json
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
+from skipviz.core.protocol import ENDED, STATES, ProcessMark, Status
 from skipviz.store import data_origin
-
-STATES = ("queued", "running", "finished", "stopped", "interrupted", "failed")
-ENDED = STATES[2:]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _RECORDED = re.compile(r"recorded\.([a-z0-9_]{1,40})\.([a-z0-9_]{1,40})")
@@ -87,14 +85,14 @@ class Store:
         """What the run keeps of its data set; empty for one from before fingerprints."""
         return read_json(self.folder(run_id) / data_origin.FILE)
 
-    def status(self, run_id: str) -> dict[str, Any]:
+    def status(self, run_id: str) -> Status:
         """A run's status; a run whose worker is gone without a word is `interrupted`."""
-        status = read_json(self.folder(run_id) / "status.json")
+        status = cast(Status, read_json(self.folder(run_id) / "status.json"))
         if status.get("state") not in STATES:
             return {"state": "interrupted", "message": "its status could not be read"}
-        if status["state"] not in ENDED and not _alive(status.get("worker", {})):
-            gone = {"state": "interrupted", "message": "its worker ended without a word"}
-            status |= gone | {"paused": False}
+        if status["state"] not in ENDED and not _runs(status.get("worker")):
+            message = "its worker ended without a word"
+            status |= {"state": "interrupted", "message": message, "paused": False}
         return status
 
     def runs(self) -> list[str]:
@@ -109,8 +107,16 @@ class Store:
         return [p.name for p in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)]
 
 
-def _alive(worker: dict[str, Any]) -> bool:
-    """Is the process that a status names still the one that wrote it?"""
+def this_process() -> ProcessMark:
+    """What a status says of the process that writes it."""
+    process = psutil.Process()
+    return {"pid": process.pid, "started": process.create_time()}
+
+
+def _runs(worker: ProcessMark | None) -> bool:
+    """Does the process that a status names still run?"""
+    if worker is None:
+        return False
     try:
         return abs(psutil.Process(worker["pid"]).create_time() - worker["started"]) < 1
     except (psutil.Error, KeyError, TypeError, ValueError):

@@ -4,7 +4,7 @@ All numbers are little-endian, every array starts at a multiple of four bytes, s
 lays typed arrays over a message without copying. N points, M columns, H evaluations,
 S seeds; lane axes as in the hello.
 
-    UPDATE, EXACT, COLUMNS   kind u8, lanes u8, H u16, from u32, to u32, N u32, M u32
+    UPDATE, EXACT, PROFILES  kind u8, lanes u8, H u16, from u32, to u32, N u32, M u32
                              steps u32[N]; of each lane its scores of N steps
                              steps u32[H]; of each lane its scores on the held-out split, H steps
                              steps u32[M]; of each lane: log10 of signal gradient f32[M x P],
@@ -39,12 +39,20 @@ import numpy as np
 
 from skipviz.core import final
 from skipviz.core.frame import Frame
+from skipviz.core.protocol import (
+    BrowserRequest,
+    GetStep,
+    PackedKind,
+    RequestKind,
+    ShowSample,
+    Status,
+    TextKind,
+    TextMessage,
+    UnknownMessage,
+)
 from skipviz.core.strict_json import dumps
 from skipviz.store.frame_log import FrameLog
-from skipviz.store.frame_schema import LaneAxes
 from skipviz.store.thinning import spread, thin
-
-UPDATE, MAPS, EXACT, COLUMNS = 1, 2, 3, 4
 
 PARTS = {"gate_bias_map": 1, "gate_mean_map": 2, "gate_map": 4, "output_map": 8}
 OF_NET, OF_SAMPLE = 3, 12
@@ -61,32 +69,47 @@ _NONE = np.zeros(0, int)
 _PROFILES = ("signal_gradient_norm", "weight_gradient_norm", "activation_scale")
 
 
-def text(kind: str, **values: Any) -> str:
-    """A text message."""
-    return dumps({"type": kind, **values}, separators=(",", ":"))
+def text(message: TextMessage) -> str:
+    """A text message, as JSON."""
+    return dumps(message, separators=(",", ":"))
 
 
-def hello(run_id: str, log: FrameLog, status: dict[str, Any]) -> str:
+def hello(run_id: str, log: FrameLog, status: Status) -> str:
     """The first message: what the run is, which lanes it has and what their axes are."""
     experiment = json.loads(log.experiment_json or "{}")
     return text(
-        "hello",
-        run=run_id,
-        n=log.n,
-        steps=experiment.get("steps") or status.get("steps", 0),
-        seconds=experiment.get("seconds", 0),
-        seed=experiment.get("seed", 0),
-        seeds=experiment.get("seeds", 1),
-        tracks=[track.to_json() for track in log.tracks],
-        status=status,
+        {
+            "type": TextKind.HELLO,
+            "run": run_id,
+            "n": log.n,
+            "steps": experiment.get("steps") or status.get("steps", 0),
+            "seconds": experiment.get("seconds", 0),
+            "seed": experiment.get("seed", 0),
+            "seeds": experiment.get("seeds", 1),
+            "tracks": [track.to_json() for track in log.tracks],
+            "status": status,
+        }
     )
+
+
+def request(body: str | bytes) -> BrowserRequest:
+    """A browser's request. UnknownMessage for anything else."""
+    try:
+        value = json.loads(body)
+        ((name, number),) = value.items()
+        kind, number = RequestKind(name), int(number)
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise UnknownMessage(f"a request of an unknown kind ({body[:60]!r})") from None
+    return ShowSample(number) if kind is RequestKind.SHOW_SAMPLE else GetStep(number)
 
 
 def snapshot(log: FrameLog, start: int, stop: int, columns: int = SNAPSHOT_COLUMNS) -> bytes:
     """Everything from row `start` to before row `stop` that a screen can show."""
     cloud = start + thin(_loss_curves(log, start, stop), SNAPSHOT_POINTS)
     held = _held_out_rows(log, start, stop, SNAPSHOT_HELD_OUT)
-    return _pack(UPDATE, log, (start, stop), cloud, start + spread(stop - start, columns), held)
+    return _pack(
+        PackedKind.UPDATE, log, (start, stop), cloud, start + spread(stop - start, columns), held
+    )
 
 
 def delta(log: FrameLog, start: int, stop: int) -> bytes:
@@ -98,7 +121,7 @@ def delta(log: FrameLog, start: int, stop: int) -> bytes:
     held = _held_out_rows(log, start, stop, max(1, min(DELTA_HELD_OUT, room // 3)))
     most = max(least, min(DELTA_POINTS, room - len(held)))
     cloud = start + thin(_loss_curves(log, start, stop), most)
-    return _pack(UPDATE, log, (start, stop), cloud, np.array([stop - 1]), held)
+    return _pack(PackedKind.UPDATE, log, (start, stop), cloud, np.array([stop - 1]), held)
 
 
 def _held_out_rows(log: FrameLog, start: int, stop: int, most: int) -> np.ndarray:
@@ -110,13 +133,13 @@ def _held_out_rows(log: FrameLog, start: int, stop: int, most: int) -> np.ndarra
 def exact(log: FrameLog, step: int) -> bytes:
     """The recorded step nearest to `step`, alone."""
     row = np.array([log.row(step)])
-    return _pack(EXACT, log, (int(row[0]), int(row[0]) + 1), row, row)
+    return _pack(PackedKind.EXACT, log, (int(row[0]), int(row[0]) + 1), row, row)
 
 
 def profiles(log: FrameLog, steps: Sequence[int]) -> bytes:
     """The profiles of the recorded steps nearest to `steps`: columns that a heat map lacks."""
     rows = np.unique([log.row(step) for step in steps]).astype(int)
-    return _pack(COLUMNS, log, (0, log.n), np.zeros(0, int), rows)
+    return _pack(PackedKind.PROFILES, log, (0, log.n), np.zeros(0, int), rows)
 
 
 def maps(log: FrameLog, lane: int, row: int, sample: int, parts: int = 15) -> bytes:
@@ -134,7 +157,7 @@ def maps(log: FrameLog, lane: int, row: int, sample: int, parts: int = 15) -> by
     _, units, cells = track.map_shape("output_map")
     reach = log.reach(lane, "gate_bias_map"), log.reach(lane, "output_map")
     bits = sum(PARTS[name] for name in there)
-    body = [_MAP_HEAD.pack(MAPS, lane, sample, bits, step, units, cells, *reach)]
+    body = [_MAP_HEAD.pack(PackedKind.MAPS, lane, sample, bits, step, units, cells, *reach)]
     for name in there:
         values = found[name] if PARTS[name] & OF_NET else found[name][sample]
         with np.errstate(over="ignore"):
@@ -212,7 +235,7 @@ def _u16(shares: np.ndarray) -> bytes:
 
 
 def _pack(
-    kind: int, log: FrameLog, rows: tuple[int, int], points: np.ndarray, columns: np.ndarray,
+    kind: PackedKind, log: FrameLog, rows: tuple[int, int], points: np.ndarray, columns: np.ndarray,
     held: np.ndarray = _NONE,
 ) -> bytes:  # fmt: skip
     columns = log.profiled(columns)
@@ -239,71 +262,3 @@ def join(messages: Sequence[str | bytes]) -> bytes:
         body = message.encode() if isinstance(message, str) else message
         parts.append(struct.pack("<BI", isinstance(message, bytes), len(body)) + body)
     return b"".join(parts)
-
-
-# --- Unpacking: the browser's side, for tests and benchmarks ----------------------------------
-
-
-def unpack(data: bytes, tracks: Sequence[LaneAxes]) -> dict[str, Any]:
-    """What a packed message says."""
-    if data[0] == MAPS:
-        return _unpack_maps(data)
-    kind, _, h, start, stop, n, m = _HEAD.unpack_from(data)
-    at = _HEAD.size
-
-    def take(count: int, number: str = "<f4") -> np.ndarray:
-        nonlocal at
-        size = count * np.dtype(number).itemsize
-        at += size
-        return np.frombuffer(data, number, count, at - size)
-
-    def scores(k: int, seeds: int) -> dict[str, Any]:
-        if seeds == 1:
-            return {name: take(k) for name in ("loss", "error")}
-        lane: dict[str, Any] = {name: take(k) for name in ("loss", "error", "low", "high")}
-        bottom, top = (np.log(np.maximum(lane[x], LOWEST_LOSS))[:, None] for x in ("low", "high"))
-        for name in ("losses", "errors"):
-            whole = take(k * seeds, "<u2").reshape(k, seeds)
-            lane[name] = np.where(whole < 65535, whole / 65534, np.nan)
-        lane["losses"] = np.exp(bottom + lane["losses"] * (top - bottom))
-        return lane
-
-    points: dict[str, Any] = {"step": take(n, "<u4")}
-    points["lanes"] = [scores(n, track.seeds) for track in tracks]
-    held: dict[str, Any] = {"step": take(h, "<u4")}
-    held["lanes"] = [scores(h, track.seeds) for track in tracks] if h else []
-    columns: dict[str, Any] = {"step": take(m, "<u4"), "lanes": []}
-    for track in tracks:
-        widths = (len(track.points), len(track.layers), len(track.points))
-        lane = {name: take(m * w).reshape(m, w) for name, w in zip(_PROFILES, widths, strict=True)}
-        columns["lanes"].append(lane)
-    diverged = take(len(tracks), "<i4").tolist()
-    rows = {"from": start, "to": stop}
-    parts = {"points": points, "held_out": held, "columns": columns}
-    return {"kind": kind, **rows, **parts, "diverged": diverged}
-
-
-def _unpack_maps(data: bytes) -> dict[str, Any]:
-    _, lane, sample, parts, step, units, cells, bias, output = _MAP_HEAD.unpack_from(data)
-    message: dict[str, Any] = {"kind": MAPS, "lane": lane, "sample": sample, "step": step}
-    message |= {"bias_reach": bias, "output_reach": output}
-    at = _MAP_HEAD.size
-    for name, bit in PARTS.items():
-        if bit & parts:
-            number = "<f4" if name == "gate_bias_map" else "<f2"
-            values = np.frombuffer(data, number, units * cells, at)
-            message[name] = values.reshape(units, cells)
-            at += values.nbytes + -values.nbytes % 4
-    return message
-
-
-def split(data: bytes) -> list[str | bytes]:
-    """The inverse of `join`."""
-    messages: list[str | bytes] = []
-    at = 0
-    while at < len(data):
-        packed, size = struct.unpack_from("<BI", data, at)
-        body = data[at + 5 : at + 5 + size]
-        messages.append(body if packed else body.decode())
-        at += 5 + size
-    return messages

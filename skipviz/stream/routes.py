@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
@@ -33,11 +32,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
+from skipviz.core.protocol import BrowserRequest, TextKind, UnknownMessage
 from skipviz.datafiles import class_samples
 from skipviz.stream import assets, messages
-from skipviz.stream.feed import Feed, LiveRun, Viewer
-
-__all__ = ["Feed", "LiveRun", "Streams", "routes"]
+from skipviz.stream.broadcast import LiveRun, RunBroadcast, Viewer
 
 Find = Callable[[str], LiveRun | None]
 
@@ -55,11 +53,11 @@ def routes(find: Find, *, base: str = "") -> list[BaseRoute]:
 
 
 class Streams:
-    """The feeds of all runs that somebody watches."""
+    """The broadcasts of all runs that somebody watches."""
 
     def __init__(self, find: Find) -> None:
         self.find = find
-        self.feeds: dict[str, Feed] = {}
+        self.broadcasts: dict[str, RunBroadcast] = {}
 
     def routes(self, base: str = "") -> list[BaseRoute]:
         home = f"/{base.strip('/')}".rstrip("/") + "/api/runs/{run_id}"
@@ -72,17 +70,17 @@ class Streams:
             Route(f"{home}/samples", self.samples),
         ]
 
-    def feed(self, run_id: str) -> Feed | None:
-        """The feed of a run; feeds that nobody watches are let go."""
-        for idle in [key for key, feed in self.feeds.items() if not feed.viewers]:
-            del self.feeds[idle]
+    def broadcast(self, run_id: str) -> RunBroadcast | None:
+        """The broadcast of a run; those that nobody watches are let go."""
+        for idle in [key for key, each in self.broadcasts.items() if not each.viewers]:
+            del self.broadcasts[idle]
         run = self.find(run_id)
         if run is None:
             return None
-        feed = self.feeds.get(run_id)
-        if feed is None or feed.run is not run:
-            feed = self.feeds[run_id] = Feed(run)
-        return feed
+        broadcast = self.broadcasts.get(run_id)
+        if broadcast is None or broadcast.run is not run:
+            broadcast = self.broadcasts[run_id] = RunBroadcast(run)
+        return broadcast
 
     async def live(self, socket: WebSocket) -> None:
         """One viewer's socket, until it goes away."""
@@ -91,66 +89,61 @@ class Streams:
             return
         await socket.accept()
         run_id = socket.path_params["run_id"]
-        feed = self.feed(run_id)
-        if feed is None:
+        broadcast = self.broadcast(run_id)
+        if broadcast is None:
             with suppress(*_GONE):
                 await socket.send_text(missing(run_id))
                 await socket.close()
             return
-        async with feed.watched():
-            viewer = Viewer(feed, **_wishes(socket.query_params))
+        async with broadcast.watched():
+            viewer = Viewer(broadcast, **_options(socket.query_params))
             await _serve(socket, viewer)
 
     async def poll(self, request: Request) -> Response:
         """What is new, as soon as there is something, at the latest after a few seconds."""
-        feed = self.feed(request.path_params["run_id"])
-        if feed is None:
-            gone = missing(request.path_params["run_id"])
-            return _bytes([gone])
-        viewer = Viewer(feed, **_wishes(request.query_params))
+        broadcast = self.broadcast(request.path_params["run_id"])
+        if broadcast is None:
+            return _bytes([missing(request.path_params["run_id"])])
+        viewer = Viewer(broadcast, **_options(request.query_params))
         if viewer.held:
             viewer.goes_on(_whole_numbers(request.query_params.get("maps", "")))
-        async with feed.watched():
-            if viewer.held == feed.n > 0:
+        async with broadcast.watched():
+            if viewer.held == broadcast.n > 0:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(feed.after(feed.tick), LONG_POLL_S)
+                    await asyncio.wait_for(broadcast.after(broadcast.tick), LONG_POLL_S)
             return _bytes(viewer.news())
 
     async def frame(self, request: Request) -> Response:
         """One exact frame."""
-        feed = self.feed(request.path_params["run_id"])
+        broadcast = self.broadcast(request.path_params["run_id"])
         steps = _whole_numbers(request.query_params.get("step", ""))
-        if feed is None or not steps or not feed.run.log.n:
+        if broadcast is None or not steps or not broadcast.run.log.n:
             return JSONResponse({"message": "there is no such frame"}, 404)
         if request.query_params.get("as") == "bytes":
-            return _bytes(Viewer(feed).exactly(steps[0]))
-        body = messages.frame_json(feed.run.log.frame(steps[0]))
+            return _bytes(Viewer(broadcast).exactly(steps[0]))
+        body = messages.frame_json(broadcast.run.log.frame(steps[0]))
         return Response(body, media_type="application/json")
 
     async def columns(self, request: Request) -> Response:
         """Profiles of some steps."""
-        feed = self.feed(request.path_params["run_id"])
+        broadcast = self.broadcast(request.path_params["run_id"])
         steps = _whole_numbers(request.query_params.get("steps", ""))
-        if feed is None or not steps or not feed.run.log.n:
+        if broadcast is None or not steps or not broadcast.run.log.n:
             return JSONResponse({"message": "there are no such frames"}, 404)
         wanted = steps[: messages.SNAPSHOT_COLUMNS]
-        return _bytes([messages.profiles(feed.run.log, wanted)])
+        return _bytes([messages.profiles(broadcast.run.log, wanted)])
 
     async def maps(self, request: Request) -> Response:
         """All maps of a lane and a sample that the browser lacks, one recorded step after the
         other: it can show the first ones while the others are on their way."""
-        feed = self.feed(request.path_params["run_id"])
-        found = {
-            name: _whole_numbers(request.query_params.get(name, ""))
-            for name in ("lane", "sample", "parts", "from")
-        }
+        broadcast = self.broadcast(request.path_params["run_id"])
         lane, sample, parts, start = (
-            found[name][0] if found[name] else otherwise
+            _first(request.query_params, name, otherwise)
             for name, otherwise in (("lane", 0), ("sample", 0), ("parts", 15), ("from", 0))
         )
-        if feed is None or not 0 <= lane < len(feed.run.log.tracks):
+        if broadcast is None or not 0 <= lane < len(broadcast.run.log.tracks):
             return JSONResponse({"message": "there are no such maps"}, 404)
-        log = feed.run.log
+        log = broadcast.run.log
         rows = [row for row in log.map_rows(lane) if int(log.column("step")[row]) >= start]
 
         async def each() -> AsyncIterator[bytes]:
@@ -165,21 +158,21 @@ class Streams:
     async def samples(self, request: Request) -> Response:
         """The samples that a run's maps are drawn for: {"rows": of the training split, "labels",
         "names", "shape": [C, H, W], "pixels": base64 of uint8 [K, C, H, W]}."""
-        feed = self.feed(request.path_params["run_id"])
-        count = max((t.samples for t in feed.run.log.tracks), default=0) if feed else 0
-        if feed is None or not count:
+        broadcast = self.broadcast(request.path_params["run_id"])
+        count = max((t.samples for t in broadcast.run.log.tracks), default=0) if broadcast else 0
+        if broadcast is None or not count:
             return JSONResponse({"message": "there are no such samples"}, 404)
         try:
-            experiment = Experiment.from_json(feed.run.log.experiment_json)
-            found = await asyncio.to_thread(_samples, experiment, count)
+            experiment = Experiment.from_json(broadcast.run.log.experiment_json)
+            samples = await asyncio.to_thread(_samples, experiment, count)
         except (SpecError, OSError) as error:
             return JSONResponse({"message": str(error)}, 404)
-        return JSONResponse(found)
+        return JSONResponse(samples)
 
 
-def _bytes(found: list[str | bytes]) -> Response:
+def _bytes(news: list[str | bytes]) -> Response:
     return Response(
-        messages.join(found),
+        messages.join(news),
         media_type="application/octet-stream",
         headers={"Cache-Control": "no-store"},
     )
@@ -189,47 +182,54 @@ async def _serve(socket: WebSocket, viewer: Viewer) -> None:
     """Sends what is new and answers requests, side by side, until the viewer is gone."""
     turn = asyncio.Lock()
 
-    async def send(found: list[str | bytes]) -> None:
+    async def send(news: list[str | bytes]) -> None:
         async with turn:
-            for message in found:
+            for message in news:
                 if isinstance(message, str):
                     await socket.send_text(message)
                 else:
                     await socket.send_bytes(message)
 
-    async def tell() -> None:
+    async def send_news() -> None:
         tick = 0
         try:
             while True:
-                tick = await viewer.feed.after(tick)
+                tick = await viewer.broadcast.after(tick)
                 await send(viewer.news())
         except _GONE:
             pass
         except Exception:
             # Closed, the browser comes back by itself; open, it would wait for ever.
-            _log.exception("The stream of run %s broke off", viewer.feed.run.id)
+            _log.exception("The stream of run %s broke off", viewer.broadcast.run.id)
             with suppress(*_GONE):
                 await socket.close(1011)
 
-    telling = asyncio.create_task(tell())
+    sending = asyncio.create_task(send_news())
     try:
-        while socket.client_state is WebSocketState.CONNECTED:
-            await send(_answer(viewer, await socket.receive()))
+        async for request in _requests(socket):
+            await send(viewer.answers(request))
     except _GONE:
         pass
     finally:
-        telling.cancel()
+        sending.cancel()
 
 
-def _answer(viewer: Viewer, event: Mapping[str, Any]) -> list[str | bytes]:
-    """What a browser's request brings; nothing for what is no request."""
-    try:
-        wish = json.loads(event.get("text") or "")
-        if "sample" in wish:
-            return viewer.shows(int(wish["sample"]))
-        return viewer.exactly(int(wish["get"]))
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        return []
+async def _requests(socket: WebSocket) -> AsyncIterator[BrowserRequest]:
+    """What a browser asks for, until it goes away. Anything else gets a sentence in the log, once:
+    whoever sends nonsense may send much of it."""
+    complained = False
+    while socket.client_state is WebSocketState.CONNECTED:
+        event = await socket.receive()
+        if event["type"] != "websocket.receive":
+            return
+        try:
+            request = messages.request(event.get("text") or event.get("bytes") or "")
+        except UnknownMessage as error:
+            if not complained:
+                _log.warning("A browser sent %s; its charts go on without.", error)
+            complained = True
+        else:
+            yield request
 
 
 def _samples(experiment: Experiment, count: int) -> dict[str, Any]:
@@ -244,15 +244,17 @@ def _samples(experiment: Experiment, count: int) -> dict[str, Any]:
     }
 
 
-def _wishes(query: Mapping[str, str]) -> dict[str, int]:
-    held = _whole_numbers(query.get("from", ""))
-    columns = _whole_numbers(query.get("columns", ""))
-    sample = _whole_numbers(query.get("sample", ""))
+def _options(query: Mapping[str, str]) -> dict[str, int]:
+    """A Viewer's, from the query of its address."""
     return {
-        "held": max(0, held[0]) if held else 0,
-        "columns": columns[0] if columns else messages.SNAPSHOT_COLUMNS,
-        "sample": sample[0] if sample else -1,
+        "held": max(0, _first(query, "from", 0)),
+        "columns": _first(query, "columns", messages.SNAPSHOT_COLUMNS),
+        "sample": _first(query, "sample", -1),
     }
+
+
+def _first(query: Mapping[str, str], name: str, otherwise: int) -> int:
+    return next(iter(_whole_numbers(query.get(name, ""))), otherwise)
 
 
 def _whole_numbers(text: str) -> list[int]:
@@ -261,9 +263,9 @@ def _whole_numbers(text: str) -> list[int]:
 
 
 def missing(run_id: str) -> str:
-    """What a viewer of a run that is not there is told."""
+    """The message to a viewer of a run that is not there."""
     sentence = f"There is no run {run_id[:40]} on this machine; its address may be cut or too old."
-    return messages.text("missing", message=sentence)
+    return messages.text({"type": TextKind.MISSING, "message": sentence})
 
 
 def same_host(headers: Mapping[str, str]) -> bool:

@@ -1,21 +1,21 @@
 """A warm worker: imports torch, says hello, then trains one experiment after another.
 
-Started by the web process with `python -m skipviz.worker`. Commands come on standard input,
-frames and status go to standard output (`skipviz.server.pipe`). The end of standard input means
+Started by the web process with `python -m skipviz.worker`. Orders come on standard input, reports
+go to standard output (`skipviz.server.pipe`). The end of standard input means
 that the server is gone: the worker writes a checkpoint, marks its run interrupted and ends.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import signal
 import sys
 import threading
 import time
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from skipviz.core.protocol import Measure, Train
 from skipviz.server import pipe
 from skipviz.worker.control import Control
 
@@ -28,29 +28,28 @@ NICE = 5  # whoever clicks comes before whoever trains, where both want the same
 class Orders:
     """What the server wants, read by a thread of its own so that a stop is seen within a step.
 
-    jobs      what is to be done, one after the other; a run brings its `control` along
+    jobs      what is to be done, one after the other; a run with its `Control`; None: no more
     control   the orders for the newest run: there is only one at a time
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        self.jobs: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.jobs: queue.Queue[Measure | tuple[Train, Control] | None] = queue.Queue()
         self.control, self.run_id = Control(), ""
         self.gone = threading.Event()
         self.working = threading.Event()
         threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
 
     def _listen(self, stream: BinaryIO) -> None:
-        while (message := pipe.receive(stream)) is not None:
-            order = json.loads(message[1])
-            if order["do"] == "train":
-                self.control, self.run_id = Control(), order["run"]
-                self.jobs.put(order | {"control": self.control})
-            elif order["do"] == "probe":
+        for order in pipe.orders(stream):
+            if isinstance(order, Train):
+                self.control, self.run_id = Control(), order.run
+                self.jobs.put((order, self.control))
+            elif isinstance(order, Measure):
                 self.jobs.put(order)
-            elif order["run"] == self.run_id:
+            elif order.run == self.run_id:
                 self.control.hear(order)
         self.gone.set()
-        self.control.hear({"do": "leave"})
+        self.control.leave()
         self.jobs.put(None)
         if not self.working.is_set():  # warming up, idle or measuring: there is nothing to save
             os._exit(0)
@@ -71,13 +70,13 @@ def main() -> None:
     from skipviz.worker.machine import hello
     from skipviz.worker.session import Session, answer
 
-    pipe.send_json(out, b"H", hello())
-    while (order := orders.jobs.get()) is not None:
-        if order["do"] == "probe":
-            pipe.send_json(out, b"P", answer(order) | {"job": order["job"]})
+    pipe.send(out, hello())
+    while (job := orders.jobs.get()) is not None:
+        if isinstance(job, Measure):
+            pipe.send(out, answer(job))
             continue
         orders.working.set()
-        Session(order, orders.gone, out).run()
+        Session(*job, server_gone=orders.gone, out=out).run()
         orders.working.clear()
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from skipviz.core.protocol import OrderKind, RunOrder, SetValue, Steer, Stop
 
 WINDOW_S = 5.0
 """The speed is that of the last so many seconds."""
@@ -43,25 +45,32 @@ class Control:
         """Is the run to end here?"""
         return self.stopped or self.gone
 
-    def hear(self, order: dict[str, Any]) -> None:
-        """Takes note of {"do": "stop" | "pause" | "resume" | "step"}, of {"do": "pace" | "lr",
-        "value": number}, or of {"do": "leave"}: the server is gone."""
+    def hear(self, order: RunOrder) -> None:
+        """Takes note of an order."""
         with self._bell:
-            match order["do"]:
-                case "stop":
+            match order:
+                case Stop():
                     self.stopped = True
-                case "leave":
-                    self.gone = True
-                case "pace":
-                    self._pace = order["value"]
-                case "lr":
-                    self._lr = order["value"]
-                case do:
-                    self._paused = do != "resume"
-                    self._singles = self._singles + 1 if do == "step" else 0
-            self._heard = order.get("number", self._heard)
-            self._news = True
-            self._bell.notify()
+                case SetValue(OrderKind.PACE, _, pace):
+                    self._pace = pace
+                case SetValue(OrderKind.LEARNING_RATE, _, lr):
+                    self._lr = lr
+                case Steer(do):
+                    self._paused = do is not OrderKind.RESUME
+                    self._singles = self._singles + 1 if do is OrderKind.STEP else 0
+            if not isinstance(order, Stop):
+                self._heard = order.number
+            self._ring()
+
+    def leave(self) -> None:
+        """The server is gone."""
+        with self._bell:
+            self.gone = True
+            self._ring()
+
+    def _ring(self) -> None:
+        self._news = True
+        self._bell.notify()
 
     def take(self) -> Wish:
         """What is wanted now. A single step and a learning rate are handed out once."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import version
-from typing import Any
 
 import psutil
 
 from skipviz import engine
 from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.protocol import Hello, Machine
 from skipviz.engine import calibration
 from skipviz.engine import device as devices
 
 
-def hello() -> dict[str, Any]:
+def hello() -> Hello:
     """Warms up (the first step of any optimiser imports lazily for a second), measures where `auto`
     trains if that is not known of this machine, and says what is here."""
     devices.keep_memory()
@@ -23,10 +23,10 @@ def hello() -> dict[str, Any]:
     for _ in engine.train(Experiment(lanes=[lane], steps=2, device="cpu")):
         pass
     placing = calibration.calibrate().to_json()
-    return {"devices": devices.available(), "machine": machine(), "placing": placing}
+    return Hello(devices.available(), machine(), placing)
 
 
-def machine() -> dict[str, Any]:
+def machine() -> Machine:
     """Versions and hardware: what a run must carry to be believed."""
     return {
         "python": platform.python_version(),
@@ -34,5 +34,8 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory": psutil.virtual_memory().total,
         "devices": devices.available(),
-        **{name: version(name) for name in ("torch", "torchvision", "numpy", "streamlit")},
+        "torch": version("torch"),
+        "torchvision": version("torchvision"),
+        "numpy": version("numpy"),
+        "streamlit": version("streamlit"),
     }

@@ -12,7 +12,6 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import psutil
 import torch
 
 from skipviz import engine
@@ -20,15 +19,26 @@ from skipviz.core.atomic_files import replace, write_json
 from skipviz.core.experiment import Experiment
 from skipviz.core.frame import Frame
 from skipviz.core.knob import SpecError
+from skipviz.core.protocol import (
+    Answer,
+    Frames,
+    LearningRateChange,
+    Measure,
+    Progress,
+    Report,
+    State,
+    Status,
+    Train,
+)
 from skipviz.core.registry import probe
 from skipviz.core.schedule import base
-from skipviz.core.strict_json import dumps
 from skipviz.engine.trained import load
 from skipviz.server import pipe
 from skipviz.store import data_origin
 from skipviz.store.frame_log import Writer, schema
 from skipviz.store.lane_axes import lane_axes
 from skipviz.store.rewrite import rewrite
+from skipviz.store.store import this_process
 from skipviz.worker.control import Clock, Control, Wish
 from skipviz.worker.machine import machine
 
@@ -40,28 +50,29 @@ CHECKPOINT_S = 5.0
 
 
 class Session:
-    """One order of the server carried out: {"run": id, "experiment": JSON, "folder": path or None,
-    "resume": whether the run goes on from its checkpoint, "control": what is heard of it later}.
+    """The order to train one run, carried out.
 
+    control       what is ordered later
     server_gone   set when there is no server any more
     """
 
-    def __init__(self, order: dict[str, Any], server_gone: threading.Event, out: BinaryIO) -> None:
-        self.run_id: str = order["run"]
-        self.experiment = Experiment.from_json(order["experiment"])
-        self.folder = Path(order["folder"]) if order["folder"] else None
-        self.resumes: bool = order["resume"] and self.folder is not None
-        self.control: Control = order["control"]
+    def __init__(
+        self, order: Train, control: Control, server_gone: threading.Event, out: BinaryIO
+    ) -> None:
+        self.run_id = order.run
+        self.experiment = Experiment.from_json(order.experiment)
+        self.folder = Path(order.folder) if order.folder else None
+        self.resumes = order.resume and self.folder is not None
+        self.control = control
         self.server_gone, self.out = server_gone, out
-        me = psutil.Process()
-        self.status: dict[str, Any] = {
+        self.status: Status = {
             "state": "running",
             "steps": self.experiment.steps,
             "step": 0,
             "paused": False,
             "pace": 0.0,
             "heard": 0,
-            "worker": {"pid": me.pid, "started": me.create_time()},
+            "worker": this_process(),
         }
         self.file: Any = None
         self.waiting: list[Frame] = []
@@ -93,7 +104,7 @@ class Session:
         self.clocked = self.clock.read()
         self.clock.speed(self.training.step)
         self.status["began"] = time.time() - self.clock.read()
-        self._tell()
+        self._report_step()
         self.flushed = self.saved = self.let_go = time.monotonic()
         if self._obey():
             for frames in self.training.steps():
@@ -143,7 +154,7 @@ class Session:
             if not self.file.tell():
                 self.file.write(head)
                 self.file.flush()
-        self._send(b"A", head)
+        self._send(Frames(head))
         return so_far
 
     def _record(self, frames: list[Frame]) -> None:
@@ -172,18 +183,18 @@ class Session:
         at_rest = False
         while not self.control.leaving:
             wish = self.control.take()
-            in_step = wish.heard == self.status["heard"]
+            reported = wish.heard == self.status["heard"]
             self._heed(wish)
             if wish.single:
                 break
             if wish.paused:
                 self.clock.stop()
-                if not (at_rest and in_step):
+                if not (at_rest and reported):
                     self._rest(save=not at_rest)
                 at_rest = True
                 self.control.wait(None)
                 continue
-            if not in_step:
+            if not reported:
                 self._show()
             patience = self.let_go + 1 / wish.pace - time.monotonic() if wish.pace else 0.0
             if patience <= 0:
@@ -219,9 +230,9 @@ class Session:
         if self.waiting:
             self._flush()
         else:
-            self._tell()
+            self._report_step()
 
-    def _outcome(self) -> tuple[str, str]:
+    def _outcome(self) -> tuple[State, str]:
         step = self.training.step
         if self.training.over:
             return "finished", self._which_budget()
@@ -250,24 +261,26 @@ class Session:
         if self.file is not None:
             self.file.write(data)
             self.file.flush()
-        self._send(b"A", data)
-        self._tell()
+        self._send(Frames(data))
+        self._report_step()
 
-    def _send(self, kind: bytes, data: bytes) -> None:
+    def _send(self, report: Report) -> None:
         """Sends to the server. One that is gone is left at the next step, like one that said so:
         the broken pipe may be seen before the end of the orders is."""
         if self.server_gone.is_set():
             return
         try:
-            pipe.send(self.out, kind, data)
+            pipe.send(self.out, report)
         except BrokenPipeError:
             self.server_gone.set()
-            self.control.hear({"do": "leave"})
+            self.control.leave()
 
-    def _tell(self) -> None:
+    def _report_step(self) -> None:
         """Says how far the run is, with the learning rate that holds there and its changes."""
         step = self.training.step
-        changes = [change.model_dump() for change in self.experiment.changes]
+        changes: list[LearningRateChange] = [
+            {"step": change.step, "lr": change.lr} for change in self.experiment.changes
+        ]
         self.status |= {"step": step, "lr": base(self.experiment, step), "changes": changes}
         self.status["engines"] = self.training.engines
         if self.experiment.seconds:
@@ -278,7 +291,7 @@ class Session:
     def _report(self) -> None:
         if self.folder is not None:
             write_json(self.folder / "status.json", self.status)
-        self._send(b"S", dumps(self.status | {"run": self.run_id}).encode())
+        self._send(Progress(self.run_id, self.status))
 
     def _checkpoint(self) -> None:
         """Weights, optimiser and step, replaced in one piece."""
@@ -298,27 +311,24 @@ class Session:
             self.file.close()
             rewrite(self.folder / "frames.arrow", changed)
 
-    def _end(self, state: str, message: str) -> None:
+    def _end(self, state: State, message: str) -> None:
         self.status |= {"state": state, "message": message, "paused": False}
         self._report()
         sys.stderr.flush()
 
 
-def answer(order: dict[str, Any]) -> dict[str, Any]:
-    """Measures a stored run with a probe: {"folder": path, "probe": key, "options": {…},
-    "seed_index": which of its seeds, from 0}.
-
-    The answer is {"value": …}, or {"error": one sentence}.
-    """
+def answer(order: Measure) -> Answer:
+    """Measures a stored run with a probe."""
     try:
-        declared = probe(order["probe"])
-        trained = load(Path(order["folder"]), order["seed_index"])
-        return {"value": trained.asked(declared, order["options"])}
+        declared = probe(order.probe)
+        trained = load(Path(order.folder), order.seed_index)
+        return Answer(order.job, trained.asked(declared, order.options))
     except SpecError as error:
-        return {"error": str(error)}
+        sentence = str(error)
     except (torch.OutOfMemoryError, MemoryError):
-        return {"error": "probe: the device ran out of memory"}
+        sentence = "probe: the device ran out of memory"
     except Exception as error:
         traceback.print_exc()
         first = (str(error) or type(error).__name__).splitlines()[0]
-        return {"error": f"probe: the measurement broke off: {first}"}
+        sentence = f"probe: the measurement broke off: {first}"
+    return Answer(order.job, error=sentence)

@@ -15,6 +15,7 @@ import pytest
 
 from skipviz.core import atomic_files, user_datasets
 from skipviz.core.knob import SpecError
+from skipviz.core.protocol import OrderKind, SetValue
 from skipviz.datafiles import adding, cache
 from skipviz.store.frame_log import FrameLog
 from tests.runs.test_late_frames import session
@@ -85,7 +86,7 @@ def test_a_run_that_goes_on_and_is_steered_replaces_its_own_files(
     assert first.status["state"] == "finished", first.status
     (tmp_path / "checkpoint.pt").write_bytes(b"torn")  # from the beginning: the frames are cut
     again = session(tmp_path, steps=3)
-    again.control.hear({"do": "lr", "value": 0.5, "number": 1})
+    again.control.hear(SetValue(OrderKind.LEARNING_RATE, "r", 0.5, 1))
     again.run()
     assert again.status["state"] == "finished", again.status
     log = FrameLog.open(tmp_path / "frames.arrow")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from skipviz.server import manager as managers
+from skipviz.server import dispatcher
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -14,5 +14,5 @@ def patient_stop() -> Iterator[None]:
     """A worker that a busy machine holds up is not killed for it, so that a stopped run always
     ends in its worker's own words. The test of the kill sets a limit of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(managers, "STOP_S", 60.0)
+        patch.setattr(dispatcher, "STOP_S", 60.0)
         yield

@@ -19,6 +19,7 @@ import torch
 from skipviz import engine
 from skipviz.core.experiment import Change, Experiment
 from skipviz.core.knob import SpecError
+from skipviz.core.protocol import OrderKind, SetValue, Steer
 from skipviz.server.manager import Manager
 from skipviz.server.orders import BLOCKED, goes_on
 from skipviz.server.run import Run
@@ -34,7 +35,7 @@ from tests.runs.test_manager import experiment, gone, started, until, worker_of
 def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
     made = Manager(Store(tmp_path_factory.mktemp("runs")), running=1)
     made.start()
-    until(lambda: made.ready)
+    until(lambda: made.dispatcher.ready)
     yield made
     made.close()
 
@@ -180,7 +181,7 @@ def test_a_paused_run_can_be_stopped(manager: Manager, run: Run) -> None:
 def test_a_shared_run_in_memory_is_controlled_too_and_no_longer_given_to_others_once_changed(
     manager: Manager,
 ) -> None:
-    until(lambda: sum(worker.ready for worker in manager._workers) == 2)
+    until(lambda: sum(worker.ready for worker in manager.dispatcher.workers) == 2)
     asked = experiment(steps=100_000, seed=5)
     run = manager.find(manager.shared(asked))
     assert run is not None
@@ -340,7 +341,7 @@ while run.log.n < 20:
 manager.control(run.id, "pause")
 while not run.status()["paused"]:
     time.sleep(0.01)
-print(run.id, [w.process.pid for w in manager._workers if w.run_id][0], flush=True)
+print(run.id, [w.process.pid for w in manager.dispatcher.workers if w.run][0], flush=True)
 time.sleep(600)
 """
 
@@ -398,13 +399,16 @@ def test_the_clock_does_not_count_what_a_run_stood_still() -> None:
 
 def test_orders_are_taken_once_and_the_newest_counts() -> None:
     control = Control()
-    for number, do in enumerate(["pause", "step", "step", "lr", "lr"], 1):
-        control.hear({"do": do, "number": number, "value": number / 10})
+    control.hear(Steer(OrderKind.PAUSE, "r", 1))
+    for number in (2, 3):
+        control.hear(Steer(OrderKind.STEP, "r", number))
+    for number in (4, 5):
+        control.hear(SetValue(OrderKind.LEARNING_RATE, "r", number / 10, number))
     assert control.take() == (True, True, 0.0, 0.5, 5)
     assert control.take() == (True, True, 0.0, None, 5)
     assert control.take() == (True, False, 0.0, None, 5)
-    control.hear({"do": "step"})
-    control.hear({"do": "resume"})
-    assert control.take() == (False, False, 0.0, None, 5)
-    control.hear({"do": "leave"})
+    control.hear(Steer(OrderKind.STEP, "r", 6))
+    control.hear(Steer(OrderKind.RESUME, "r", 7))
+    assert control.take() == (False, False, 0.0, None, 7)
+    control.leave()
     assert control.leaving and not control.stopped

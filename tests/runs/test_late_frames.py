@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.protocol import OrderKind, Steer, Stop, Train
 from skipviz.engine import cuda_graph
 from skipviz.worker.control import Control
 from skipviz.worker.session import Session
@@ -30,15 +31,9 @@ def late(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def session(folder: Path, **fields: Any) -> Session:
     values = {"lanes": [RESNET], "steps": STEPS, "batch_size": 4, "device": "cpu", "pool": 1}
-    order = {
-        "run": "r",
-        "experiment": Experiment(**(values | fields)).to_json(),
-        "folder": str(folder),
-        "resume": True,
-        "control": Control(),
-    }
+    order = Train("r", Experiment(**(values | fields)).to_json(), str(folder), resume=True)
     folder.mkdir(exist_ok=True)
-    return Session(order, threading.Event(), io.BytesIO())
+    return Session(order, Control(), server_gone=threading.Event(), out=io.BytesIO())
 
 
 def table(folder: Path) -> Any:
@@ -60,16 +55,16 @@ def test_every_step_of_a_recorded_run_is_in_its_file_at_a_time_of_its_own(tmp_pa
 @pytest.mark.usefixtures("late")
 def test_a_step_made_by_hand_is_shown_at_once(tmp_path: Path) -> None:
     made = session(tmp_path)
-    made.control.hear({"do": "pause", "number": 1})
+    made.control.hear(Steer(OrderKind.PAUSE, "r", 1))
     thread = threading.Thread(target=made.run)
     thread.start()
     try:
         for n in range(1, 4):
-            made.control.hear({"do": "step", "number": 1 + n})
+            made.control.hear(Steer(OrderKind.STEP, "r", 1 + n))
             until(lambda n=n: made.status["step"] == n and not made.waiting)
             assert table(tmp_path)["step"].to_pylist() == list(range(n))
     finally:
-        made.control.hear({"do": "stop"})
+        made.control.hear(Stop("r"))
         thread.join(120)
     assert not thread.is_alive() and made.status["state"] == "stopped"
 
@@ -84,7 +79,7 @@ def test_a_recorded_run_that_was_stopped_goes_on_without_a_gap(tmp_path: Path) -
     def until_seven(frames: list[Any]) -> None:
         record(frames)
         if first.training.step == 7:
-            first.control.hear({"do": "stop"})
+            first.control.hear(Stop("r"))
 
     first._record = until_seven  # type: ignore[method-assign]
     first.run()

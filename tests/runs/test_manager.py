@@ -17,7 +17,8 @@ import pytest
 from skipviz import engine
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
-from skipviz.server import manager as managers
+from skipviz.core.protocol import Train
+from skipviz.server import dispatcher
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
 from skipviz.store.frame_log import FrameLog
@@ -44,7 +45,7 @@ def until(condition: Callable[[], Any], timeout_s: float = 600.0) -> None:
 def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
     made = Manager(Store(tmp_path_factory.mktemp("runs")), running=1)
     made.start()
-    until(lambda: made.ready)
+    until(lambda: made.dispatcher.ready)
     yield made
     made.close()
 
@@ -58,7 +59,7 @@ def started(manager: Manager, **fields: Any) -> Run:
 
 
 def worker_of(manager: Manager, run: Run) -> int:
-    return next(worker.process.pid for worker in manager._workers if worker.run_id == run.id)
+    return next(worker.process.pid for worker in manager.dispatcher.workers if worker.run is run)
 
 
 def gone(process: psutil.Process) -> bool:
@@ -98,7 +99,7 @@ def test_a_run_that_is_stopped_says_so_and_its_worker_stays(manager: Manager) ->
     until(lambda: run.ended)
     assert run.status()["state"] == "stopped"
     assert manager.store.status(run.id)["state"] == "stopped"
-    assert pid in [worker.process.pid for worker in manager._workers]
+    assert pid in [worker.process.pid for worker in manager.dispatcher.workers]
 
 
 def test_a_worker_that_does_not_heed_a_stop_is_killed_and_replaced(
@@ -108,12 +109,12 @@ def test_a_worker_that_does_not_heed_a_stop_is_killed_and_replaced(
     run = started(manager)
     pid = worker_of(manager, run)
     psutil.Process(pid).suspend()
-    monkeypatch.setattr(managers, "STOP_S", 0.1)
+    monkeypatch.setattr(dispatcher, "STOP_S", 0.1)
     manager.stop(run.id)
     until(lambda: run.ended)
     assert run.status()["state"] == "stopped"
-    assert pid not in [worker.process.pid for worker in manager._workers]
-    until(lambda: sum(worker.ready for worker in manager._workers) == 2)
+    assert pid not in [worker.process.pid for worker in manager.dispatcher.workers]
+    until(lambda: sum(worker.ready for worker in manager.dispatcher.workers) == 2)
 
 
 def test_a_killed_worker_leaves_an_interrupted_run_with_every_frame_up_to_then(
@@ -148,7 +149,7 @@ def test_runs_beyond_the_machine_wait_for_their_turn_and_can_be_stopped_there(
 
 
 def test_the_gradient_at_init_is_measured_while_a_run_is_training(manager: Manager) -> None:
-    until(lambda: sum(worker.ready for worker in manager._workers) == 2)
+    until(lambda: sum(worker.ready for worker in manager.dispatcher.workers) == 2)
     run = started(manager)
     preview = manager.find(manager.shared(experiment(steps=1, seed=77)))
     assert preview is not None
@@ -187,7 +188,12 @@ def test_an_experiment_too_large_for_the_machine_says_how_much_it_needs(manager:
 
 def test_a_device_that_is_not_there_is_named(manager: Manager) -> None:
     missing = next(
-        (key for key in ("mps", "cuda") if key not in {d["key"] for d in manager.devices()}), None
+        (
+            key
+            for key in ("mps", "cuda")
+            if key not in {d["key"] for d in manager.dispatcher.devices()}
+        ),
+        None,
     )
     assert missing is not None
     with pytest.raises(SpecError, match=f"device '{missing}': not found here"):
@@ -205,7 +211,7 @@ manager.start()
 run = manager.find(manager.submit(Experiment.from_json(sys.argv[2])))
 while run.log.n < 20:
     time.sleep(0.01)
-print(run.id, [w.process.pid for w in manager._workers if w.run_id][0], flush=True)
+print(run.id, [w.process.pid for w in manager.dispatcher.workers if w.run][0], flush=True)
 time.sleep(600)
 """
 
@@ -232,13 +238,12 @@ def test_a_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path: Path) 
 def test_a_run_is_saved_whose_worker_sees_the_broken_pipe_before_the_end_of_the_orders(
     tmp_path: Path,
 ) -> None:
-    asked = experiment(steps=100_000).to_json()
-    order = {"run": "r", "experiment": asked, "folder": str(tmp_path), "resume": False}
+    order = Train("r", experiment(steps=100_000).to_json(), str(tmp_path), resume=False)
     server_gone = threading.Event()
     reads, writes = os.pipe()
     os.close(reads)
     with open(writes, "wb", buffering=0) as out:
-        session = Session(order | {"control": Control()}, server_gone, out)
+        session = Session(order, Control(), server_gone, out)
         session.run()
     assert session.status["state"] == "interrupted" and server_gone.is_set()
     assert (tmp_path / "checkpoint.pt").is_file()

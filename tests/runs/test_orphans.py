@@ -11,6 +11,7 @@ import torch
 
 from skipviz import engine
 from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.protocol import Hello, Measure
 from skipviz.server import pipe
 from skipviz.store.store import Store
 from tests.runs.test_manager import until
@@ -32,15 +33,14 @@ def test_a_worker_that_is_measuring_ends_when_its_input_does(tmp_path: Path) -> 
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
     )  # fmt: skip
     assert worker.stdin is not None and worker.stdout is not None
-    first = pipe.receive(worker.stdout)
-    assert first is not None and first[0] == b"H"
+    reports = pipe.reports(worker.stdout)
+    assert isinstance(next(reports), Hello)
     before = sum(psutil.Process(worker.pid).cpu_times()[:2])
-    ask = {"folder": str(folder), "probe": "landscape", "seed_index": 0}
     options = {"points": 51, "samples": 1500}
-    pipe.send_json(worker.stdin, b"C", ask | {"do": "probe", "job": 1, "options": options})
+    pipe.send(worker.stdin, Measure(1, str(folder), "landscape", options, seed_index=0))
     until(lambda: sum(psutil.Process(worker.pid).cpu_times()[:2]) > before + 1)
     worker.stdin.close()
-    assert pipe.receive(worker.stdout) is None, "the measurement was over before its end was"
+    assert not list(reports), "the measurement was over before its end was"
     worker.stdout.close()
     assert worker.wait(15) == 0
 

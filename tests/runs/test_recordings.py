@@ -28,6 +28,7 @@ from skipviz.store.store import Store
 from skipviz.stream import messages
 from skipviz.stream.routes import routes
 from skipviz.worker.recorder import record
+from tests import unpacking
 from tests.synthetic import GrowingRun, track
 from tests.test_scenes import TINY
 
@@ -239,7 +240,7 @@ def test_a_recording_is_streamed_like_any_run(manager: Manager) -> None:
         assert hello["run"] == MAIN and hello["status"]["state"] == "finished"
         run = manager.find(MAIN)
         assert run is not None
-        got = messages.unpack(socket.receive_bytes(), run.log.tracks)
+        got = unpacking.unpack(socket.receive_bytes(), run.log.tracks)
     assert got["points"]["step"].tolist() == list(range(30)) and hello["n"] == 30
     assert np.allclose(
         got["points"]["lanes"][0]["loss"], np.median(run.log.lane(0, "loss"), 1)[:, 0]
@@ -278,7 +279,7 @@ def test_a_viewer_is_sent_only_profiles_that_are_there_with_their_steps() -> Non
         messages.exact(log, 4),
         messages.profiles(log, [1, 2, 3, 200, 399]),
     ):
-        columns = messages.unpack(data, log.tracks)["columns"]
+        columns = unpacking.unpack(data, log.tracks)["columns"]
         assert len(columns["step"]) and set(columns["step"].tolist()) <= kept
         assert np.isfinite(columns["lanes"][0]["signal_gradient_norm"]).all()
 

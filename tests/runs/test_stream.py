@@ -14,11 +14,13 @@ from starlette.applications import Starlette
 from starlette.websockets import WebSocketDisconnect
 
 from skipviz.core.frame import Frame, LaneFrame
+from skipviz.core.protocol import PackedKind
 from skipviz.store.frame_log import FrameLog, schema, to_batch
-from skipviz.stream import feed as feeds
+from skipviz.stream import broadcast as broadcasts
 from skipviz.stream import messages
-from skipviz.stream.feed import PULSE_S, Feed, Viewer
+from skipviz.stream.broadcast import PULSE_S, RunBroadcast, Viewer
 from skipviz.stream.routes import Streams, routes, same_host
+from tests import unpacking
 from tests.synthetic import GrowingRun, track
 
 with warnings.catch_warnings():
@@ -38,12 +40,12 @@ def pair(frames: int, steps: int = 400) -> GrowingRun:
 
 def unpack(run: GrowingRun, message: str | bytes) -> dict[str, Any]:
     assert isinstance(message, bytes)
-    return messages.unpack(message, run.tracks)
+    return unpacking.unpack(message, run.tracks)
 
 
 def updates(run: GrowingRun, found: list[str | bytes]) -> list[dict[str, Any]]:
     packed = [unpack(run, m) for m in found if isinstance(m, bytes)]
-    return [m for m in packed if m["kind"] == messages.UPDATE]
+    return [m for m in packed if m["kind"] == PackedKind.UPDATE]
 
 
 def run_async(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -55,7 +57,7 @@ def run_async(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def test_curves_and_profiles_arrive_as_they_were_recorded() -> None:
     run = pair(50)
-    got = messages.unpack(messages.snapshot(run.log, 0, 50), PAIR)
+    got = unpacking.unpack(messages.snapshot(run.log, 0, 50), PAIR)
     assert (got["from"], got["to"], got["diverged"]) == (0, 50, [-1, -1])
     assert got["points"]["step"].tolist() == got["columns"]["step"].tolist() == list(range(50))
     for i in range(2):
@@ -69,7 +71,7 @@ def test_curves_and_profiles_arrive_as_they_were_recorded() -> None:
 def test_a_snapshot_is_thinned_and_keeps_extremes_and_newest() -> None:
     run = GrowingRun("long", [track("ResNet-2", "resnet", 2)], steps=20_000)
     run.grow(20_000)
-    got = messages.unpack(messages.snapshot(run.log, 0, 20_000), run.tracks)
+    got = unpacking.unpack(messages.snapshot(run.log, 0, 20_000), run.tracks)
     loss = run.log.lane(0, "loss")[:, 0, 0]
     steps = set(got["points"]["step"].tolist())
     assert len(steps) <= messages.SNAPSHOT_POINTS
@@ -86,7 +88,7 @@ def test_a_delta_of_two_50_layer_lanes_stays_below_2_kb(between: int) -> None:
     frames = [Frame(step=i, lanes=frame.lanes) for i, frame in enumerate(frames)]
     log.append(to_batch(frames, [0.0] * len(frames), schema('{"steps": 9}', PAIR)))
     data = messages.delta(log, 1, between + 1)
-    got = messages.unpack(data, PAIR)
+    got = unpacking.unpack(data, PAIR)
     assert len(data) <= 2048
     assert got["points"]["step"][-1] == got["columns"]["step"][-1] == between
     loss = log.lane(0, "loss", slice(1, None))[:, 0, 0]
@@ -104,7 +106,7 @@ def test_a_delta_of_a_run_that_is_evaluated_stays_below_2_kb_and_has_the_newest_
     run = GrowingRun("seeds", tracks, 300)
     run.grow(300)
     data = messages.delta(run.log, 91, 91 + between)
-    got = messages.unpack(data, tracks)
+    got = unpacking.unpack(data, tracks)
     assert len(data) <= 2048
     steps = got["held_out"]["step"]
     due = range(100, 91 + between, 10)
@@ -120,7 +122,7 @@ def test_every_seed_arrives_and_the_band_is_theirs() -> None:
     tracks = [track("Plain-50", "plain", 50, seeds=5), track("ResNet-50", "resnet", 50, seeds=5)]
     run = GrowingRun("seeds", tracks, 300)
     run.grow(300)
-    got = messages.unpack(messages.snapshot(run.log, 0, 300), tracks)["points"]
+    got = unpacking.unpack(messages.snapshot(run.log, 0, 300), tracks)["points"]
     for i in range(2):
         lane, loss = got["lanes"][i], run.log.lane(i, "loss")[:, :, 0]
         np.testing.assert_allclose(lane["losses"], loss, rtol=1e-4)
@@ -137,7 +139,7 @@ def test_a_seed_that_is_no_number_any_more_is_told_and_leaves_the_band_to_the_ot
     lanes = [LaneFrame(np.array(x), np.full(3, 0.25), norms, norms, norms) for x in losses]
     frames = [Frame(step, (lane,)) for step, lane in enumerate(lanes)]
     log.append(to_batch(frames, [0.0] * 4, schema("{}", [of])))
-    got = messages.unpack(messages.snapshot(log, 0, 4), [of])["points"]["lanes"][0]
+    got = unpacking.unpack(messages.snapshot(log, 0, 4), [of])["points"]["lanes"][0]
     np.testing.assert_allclose(got["losses"][0], [2.0, np.nan, 0.5], rtol=1e-4)
     np.testing.assert_allclose(got["losses"][1], [np.nan, np.nan, 3.0], rtol=1e-4)
     assert np.isnan(got["losses"][2]).all() and np.isnan(got["low"][2])
@@ -154,7 +156,7 @@ def test_norms_outside_float32_survive_and_zero_is_told_from_nothing() -> None:
     lane = LaneFrame(1.0, 0.5, norms, norms, norms, diverged_at=3)
     log = FrameLog()
     log.append(to_batch([Frame(7, (lane,))], [0.0], schema("{}", [of])))
-    got = messages.unpack(messages.exact(log, 7), [of])
+    got = unpacking.unpack(messages.exact(log, 7), [of])
     profile = got["columns"]["lanes"][0]["weight_gradient_norm"][0]
     np.testing.assert_array_equal(profile, np.float32([-300, -np.inf, np.nan, np.inf, 0]))
     assert got["diverged"] == [3]
@@ -166,7 +168,7 @@ def test_the_maps_of_a_sample_come_exactly_as_they_are_kept() -> None:
     want = run.log.frame(20).lanes[0]
     assert want.gate_map is not None and want.output_map is not None
     data = messages.maps(run.log, 0, 29, sample=2)
-    got = messages.unpack(data, HIGHWAY)
+    got = unpacking.unpack(data, HIGHWAY)
     assert (got["lane"], got["sample"], got["step"]) == (0, 2, 20)
     np.testing.assert_array_equal(got["gate_bias_map"], want.gate_bias_map)
     np.testing.assert_array_equal(got["gate_mean_map"], want.gate_mean_map)
@@ -185,9 +187,9 @@ def test_maps_come_in_the_parts_that_are_asked_for() -> None:
         1: 20 + 4 * cells, 2: 20 + 2 * cells, 3: 20 + 6 * cells,
         12: 20 + 4 * cells, 15: 20 + 10 * cells,
     }  # fmt: skip
-    of_sample = messages.unpack(messages.maps(run.log, 0, 0, 1, messages.OF_SAMPLE), HIGHWAY)
+    of_sample = unpacking.unpack(messages.maps(run.log, 0, 0, 1, messages.OF_SAMPLE), HIGHWAY)
     assert "gate_map" in of_sample and "gate_bias_map" not in of_sample
-    last = messages.unpack(messages.maps(run.log, 0, 0, 99), HIGHWAY)
+    last = unpacking.unpack(messages.maps(run.log, 0, 0, 99), HIGHWAY)
     assert last["sample"] == HIGHWAY[0].samples - 1
 
 
@@ -205,29 +207,29 @@ def test_an_odd_number_of_cells_keeps_every_part_aligned() -> None:
     assert len(data) % 4 == 0
     frame = run.log.frame(0).lanes[0]
     assert frame.output_map is not None
-    np.testing.assert_array_equal(messages.unpack(data, of)["output_map"], frame.output_map[1])
+    np.testing.assert_array_equal(unpacking.unpack(data, of)["output_map"], frame.output_map[1])
 
 
 def test_joined_messages_come_apart_again() -> None:
     found: list[str | bytes] = ["hello Ω", b"\x01\x02", b"", "{}"]
-    assert messages.split(messages.join(found)) == found
+    assert unpacking.split(messages.join(found)) == found
 
 
-# --- Feed and viewers -----------------------------------------------------------------------
+# --- Viewers ---------------------------------------------------------------------------------
 
 
 def test_fifty_viewers_cost_one_encoding() -> None:
     async def scenario() -> None:
         run = pair(10)
-        feed = Feed(run)
-        viewers = [Viewer(feed) for _ in range(50)]
+        broadcast = RunBroadcast(run)
+        viewers = [Viewer(broadcast) for _ in range(50)]
         first = [viewer.news() for viewer in viewers]
-        assert feed.encoded == 1 and all(news == first[0] for news in first)
+        assert broadcast.encoded == 1 and all(news == first[0] for news in first)
         for n in range(11, 31):
             run.grow(n)
-            feed.look()
+            broadcast.look()
             assert len({viewer.news()[-1] for viewer in viewers}) == 1
-        assert feed.encoded == 21
+        assert broadcast.encoded == 21
 
     run_async(scenario)
 
@@ -235,12 +237,12 @@ def test_fifty_viewers_cost_one_encoding() -> None:
 def test_a_slow_viewer_gets_one_bounded_message_for_all_it_missed() -> None:
     async def scenario() -> None:
         run = pair(10)
-        feed = Feed(run)
-        viewer = Viewer(feed)
+        broadcast = RunBroadcast(run)
+        viewer = Viewer(broadcast)
         viewer.news()
         for n in range(11, 391):
             run.grow(n)
-            feed.look()
+            broadcast.look()
         late = [m for m in viewer.news() if isinstance(m, bytes)]
         assert len(late) == 1 and len(late[0]) <= 2048
         assert (unpack(run, late[0])["from"], unpack(run, late[0])["to"]) == (10, 390)
@@ -251,11 +253,11 @@ def test_a_slow_viewer_gets_one_bounded_message_for_all_it_missed() -> None:
 def test_reconnecting_leaves_no_gap_and_repeats_nothing() -> None:
     async def scenario() -> None:
         run = pair(100)
-        feed = Feed(run)
-        seen = updates(run, Viewer(feed).news())
+        broadcast = RunBroadcast(run)
+        seen = updates(run, Viewer(broadcast).news())
         run.grow(160)
-        feed.look()
-        again = Viewer(feed, held=seen[-1]["to"])
+        broadcast.look()
+        again = Viewer(broadcast, held=seen[-1]["to"])
         seen += updates(run, again.news())
         steps = np.concatenate([m["points"]["step"] for m in seen])
         assert steps.tolist() == list(range(160))
@@ -268,12 +270,12 @@ def test_reconnecting_leaves_no_gap_and_repeats_nothing() -> None:
 def test_a_viewer_that_claims_more_than_there_is_begins_anew() -> None:
     async def scenario() -> None:
         run = pair(20)
-        assert updates(run, Viewer(Feed(run), held=999).news())[0]["from"] == 0
+        assert updates(run, Viewer(RunBroadcast(run), held=999).news())[0]["from"] == 0
 
     run_async(scenario)
 
 
-def test_a_feed_looks_at_once_and_then_not_before_the_next_pulse(
+def test_a_broadcast_looks_at_once_and_then_not_before_the_next_pulse(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A pulse lasts until the test ends it."""
@@ -290,24 +292,24 @@ def test_a_feed_looks_at_once_and_then_not_before_the_next_pulse(
 
     async def scenario() -> None:
         run = pair(1)
-        feed = Feed(run)
-        async with feed.watched():
+        broadcast = RunBroadcast(run)
+        async with broadcast.watched():
             run.grow(2)
-            await feed.after(feed.tick)
-            assert feed.n == 2
-            looks = feed.tick
+            await broadcast.after(broadcast.tick)
+            assert broadcast.n == 2
+            looks = broadcast.tick
             for n in range(3, 103):
                 run.grow(n)
                 await all_others()
-            assert feed.tick == looks and feed.n == 2
+            assert broadcast.tick == looks and broadcast.n == 2
             over.set()
-            await feed.after(looks)
-            assert feed.tick == looks + 1 and feed.n == 102
+            await broadcast.after(looks)
+            assert broadcast.tick == looks + 1 and broadcast.n == 102
             await all_others()
-        assert feed.viewers == 0 and pulses == [PULSE_S] * 2
+        assert broadcast.viewers == 0 and pulses == [PULSE_S] * 2
 
     turn = asyncio.sleep
-    monkeypatch.setattr(feeds.asyncio, "sleep", pulse)
+    monkeypatch.setattr(broadcasts.asyncio, "sleep", pulse)
     run_async(scenario)
 
 
@@ -315,18 +317,18 @@ def test_maps_come_when_they_are_new_to_whoever_wants_them() -> None:
     async def scenario() -> None:
         run = GrowingRun("highway", HIGHWAY, 100)
         run.grow(5)
-        feed = Feed(run)
-        viewer, other = Viewer(feed, sample=1), Viewer(feed)
+        broadcast = RunBroadcast(run)
+        viewer, other = Viewer(broadcast, sample=1), Viewer(broadcast)
 
         def maps(found: list[str | bytes]) -> list[tuple[int, int]]:
             packed = [unpack(run, m) for m in found if isinstance(m, bytes)]
-            return [(m["step"], m["sample"]) for m in packed if m["kind"] == messages.MAPS]
+            return [(m["step"], m["sample"]) for m in packed if m["kind"] == PackedKind.MAPS]
 
         assert maps(other.news()) == []
         assert maps(viewer.news()) == [(0, 1)] and maps(viewer.news()) == []
         run.grow(30)
         run.tell(state="finished")
-        feed.look()
+        broadcast.look()
         assert maps(viewer.news()) == [(20, 1)]
         assert maps(viewer.shows(2)) == [(20, 2)] and viewer.shows(2) == []
         assert maps(viewer.exactly(19)) == []
@@ -336,19 +338,19 @@ def test_maps_come_when_they_are_new_to_whoever_wants_them() -> None:
 
 def test_maps_are_sent_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(feeds.time, "monotonic", lambda: now)
+    monkeypatch.setattr(broadcasts.time, "monotonic", lambda: now)
     run = GrowingRun("highway", HIGHWAY, 400)
     run.grow(1)
-    feed = Feed(run)
-    viewer = Viewer(feed, sample=0)
+    broadcast = RunBroadcast(run)
+    viewer = Viewer(broadcast, sample=0)
     viewer.news()
     sent = []
     for tick in range(1, 31):
         now = 100.0 + tick / 10
         run.grow(run.log.n + 7)
-        feed.look()
+        broadcast.look()
         packed = [unpack(run, m) for m in viewer.news() if isinstance(m, bytes)]
-        sent += [tick for m in packed if m["kind"] == messages.MAPS]
+        sent += [tick for m in packed if m["kind"] == PackedKind.MAPS]
     assert sent == [10, 20, 30]
 
 
@@ -356,12 +358,12 @@ def test_a_run_that_has_no_frames_yet_says_hello_again_when_it_has_lanes() -> No
     async def scenario() -> None:
         run = pair(0)
         full, run.log = run.log, FrameLog()
-        feed = Feed(run)
-        viewer = Viewer(feed)
+        broadcast = RunBroadcast(run)
+        viewer = Viewer(broadcast)
         (first,) = viewer.news()
         run.log = full
         run.grow(3)
-        feed.look()
+        broadcast.look()
         second, update = viewer.news()
         assert json.loads(first)["tracks"] == [] and len(json.loads(second)["tracks"]) == 2
         assert unpack(run, update)["to"] == 3
@@ -397,7 +399,7 @@ def test_a_socket_brings_hello_snapshot_and_exact_frames(
         socket.send_bytes(b"\x00")
         socket.send_json({"get": 17})
         exact = unpack(run, socket.receive_bytes())
-        assert exact["kind"] == messages.EXACT and exact["points"]["step"].tolist() == [17]
+        assert exact["kind"] == PackedKind.EXACT and exact["points"]["step"].tolist() == [17]
 
 
 def test_an_unknown_run_is_told_in_one_sentence(client: TestClient) -> None:
@@ -406,7 +408,7 @@ def test_an_unknown_run_is_told_in_one_sentence(client: TestClient) -> None:
         assert told["type"] == "missing" and told["message"].startswith("There is no run nothing")
         with pytest.raises(WebSocketDisconnect):
             socket.receive_text()
-    (polled,) = messages.split(client.get("/api/runs/nothing/poll").content)
+    (polled,) = unpacking.split(client.get("/api/runs/nothing/poll").content)
     assert json.loads(polled) == told
     assert client.get("/api/runs/nothing/frame?step=1").status_code == 404
     assert client.get("/api/runs/nothing/columns?steps=1").status_code == 404
@@ -447,12 +449,12 @@ def test_a_proxy_may_name_the_host_that_the_browser_saw() -> None:
 
 
 def test_polling_brings_the_same_messages_in_turn(client: TestClient, run: GrowingRun) -> None:
-    first = messages.split(client.get("/api/runs/pair/poll?from=0&columns=7").content)
+    first = unpacking.split(client.get("/api/runs/pair/poll?from=0&columns=7").content)
     assert json.loads(first[0])["type"] == "hello"
     got = unpack(run, first[1])
     assert (got["from"], got["to"], len(got["columns"]["step"])) == (0, 30, 7)
     run.grow(45)
-    second = messages.split(client.get("/api/runs/pair/poll?from=30").content)
+    second = unpacking.split(client.get("/api/runs/pair/poll?from=30").content)
     assert json.loads(second[0])["type"] == "status"
     assert (unpack(run, second[1])["from"], unpack(run, second[1])["to"]) == (30, 45)
 
@@ -472,9 +474,9 @@ def test_a_frame_is_told_exactly_and_numbers_that_json_lacks_have_names(
 
 
 def test_missing_columns_are_brought(client: TestClient, run: GrowingRun) -> None:
-    (found,) = messages.split(client.get("/api/runs/pair/columns?steps=3,9,9,1000").content)
+    (found,) = unpacking.split(client.get("/api/runs/pair/columns?steps=3,9,9,1000").content)
     got = unpack(run, found)
-    assert got["kind"] == messages.COLUMNS and got["columns"]["step"].tolist() == [3, 9, 29]
+    assert got["kind"] == PackedKind.PROFILES and got["columns"]["step"].tolist() == [3, 9, 29]
 
 
 def test_routes_lie_under_the_base_path() -> None:
@@ -482,13 +484,13 @@ def test_routes_lie_under_the_base_path() -> None:
     assert all(path.startswith("/lecture/") for path in paths) and len(paths) == 8
 
 
-def test_feeds_that_nobody_watches_are_let_go() -> None:
+def test_broadcasts_that_nobody_watches_are_let_go() -> None:
     async def scenario() -> None:
         runs = {str(i): pair(1) for i in range(5)}
         streams = Streams(runs.get)
         for key in runs:
-            streams.feed(key)
-        assert list(streams.feeds) == ["4"]
+            streams.broadcast(key)
+        assert list(streams.broadcasts) == ["4"]
 
     run_async(scenario)
 

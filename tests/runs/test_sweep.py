@@ -95,7 +95,7 @@ def test_an_experiment_that_cannot_run_here_is_said_at_once(owner: Manager) -> N
 
 
 def has_mps(owner: Manager) -> bool:
-    return any(device["key"] == "mps" for device in owner.devices())
+    return any(device["key"] == "mps" for device in owner.dispatcher.devices())
 
 
 @pytest.mark.parametrize("kind", highway_sweeps.KINDS)

@@ -86,7 +86,7 @@ def preset_row(now: State) -> None:
         st.rerun()
     if chosen:
         preset = PRESETS[chosen]
-        on_gpu = any(device["key"] != "cpu" for device in manager.current().devices())
+        on_gpu = any(device["key"] != "cpu" for device in manager.current().dispatcher.devices())
         small = preset.small is not None and not on_gpu
         now.load(preset.small if small and preset.small else preset.experiment, now.seen)
         st.session_state.lab_note = preset.shows + (f" {preset.scaled}" if small else "")
@@ -139,7 +139,7 @@ def _rarer(start: Experiment, steps: int, key: str) -> dict[str, Any]:
         for i, name in enumerate(ADVANCED):
             with columns[i % 2]:
                 values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
-        st.caption(f"Device auto {manager.current().placing().sentence(kind(start))}.")
+        st.caption(f"Device auto {manager.current().dispatcher.placing().sentence(kind(start))}.")
     return values
 
 

@@ -7,7 +7,6 @@ it looks every second how the run is; everybody else sees the row as it was when
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -16,6 +15,7 @@ from skipviz.core.experiment import Experiment
 from skipviz.core.fields import FIELDS
 from skipviz.core.knob import SpecError
 from skipviz.core.placing import alike
+from skipviz.core.protocol import Status
 from skipviz.server import manager
 from skipviz.server.orders import accident, goes_on
 from skipviz.server.run import Run
@@ -116,7 +116,7 @@ def _under_way(run: Run, key: str) -> None:
     _rate(run, status, key, row)
 
 
-def _pace(run: Run, status: dict[str, Any], key: str, row: DeltaGenerator) -> None:
+def _pace(run: Run, status: Status, key: str, row: DeltaGenerator) -> None:
     pace = float(status.get("pace", 0.0))
     widget = _fresh(f"{key}_pace", pace)
     row.segmented_control(
@@ -132,7 +132,7 @@ def _pace(run: Run, status: dict[str, Any], key: str, row: DeltaGenerator) -> No
     )
 
 
-def _rate(run: Run, status: dict[str, Any], key: str, row: DeltaGenerator) -> None:
+def _rate(run: Run, status: Status, key: str, row: DeltaGenerator) -> None:
     lr, most = float(status.get("lr", run.experiment.lr)), float(FIELDS["lr"].high or 0)
     widget = _fresh(f"{key}_lr", lr)
     row.markdown("Learning rate", width="content")

@@ -163,14 +163,14 @@ def recent_runs(most: int = 10) -> None:
 
 def device_line() -> None:
     """Which devices there are, and how much memory is free on each."""
-    owner = manager.current()
-    if owner.trouble:
-        st.error(owner.trouble[:1].upper() + owner.trouble[1:])
+    dispatcher = manager.current().dispatcher
+    if dispatcher.trouble:
+        st.error(dispatcher.trouble[:1].upper() + dispatcher.trouble[1:])
     lacking = packages.missing()
     if lacking:
         st.caption(f"Trains nothing: {' and '.join(lacking)} not installed.")
         return
-    devices = owner.devices()
+    devices = dispatcher.devices()
     if not devices:
         st.caption("A worker is warming up; runs that you start now begin in a few seconds.")
         return
@@ -179,7 +179,7 @@ def device_line() -> None:
         f" {device['free'] / 2**30:.1f} of {device['memory'] / 2**30:.1f} GB free"
         for device in devices
     )
-    st.caption("Trains on: " + "; ".join(sentence) + f". {placed(owner.placing())}")
+    st.caption("Trains on: " + "; ".join(sentence) + f". {placed(dispatcher.placing())}")
 
 
 def placed(known: Placing) -> str:

@@ -1,8 +1,8 @@
 """A run's pulse: all viewers hear of the same frames at the same moments.
 
-A `Feed` looks at its run at most ten times a second, the first time at once. Viewers that keep up
-therefore all need the very same bytes, which are made once; one that is slow finds more news when
-it looks again, in one message of bounded size. There are no queues.
+A `RunBroadcast` looks at its run at most ten times a second, the first time at once. Viewers that
+keep up therefore all need the very same bytes, which are made once; one that is slow finds more
+news when it looks again, in one message of bounded size. There are no queues.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
+from skipviz.core.protocol import BrowserRequest, ShowSample, Status, TextKind
 from skipviz.store.frame_log import FrameLog
 from skipviz.stream import messages
 
 PULSE_S = 0.1
 QUIET_S = 0.5
-"""Speed changes often and matters little: it is told twice a second."""
+"""Speed changes often and matters little: it is sent twice a second."""
 
 MAPS_S = 1.0
 """Maps are large: the newest go out once a second. A viewer that scrubs fetches all of them."""
 
 _AT_ONCE = ("state", "message", "paused", "pace", "lr", "changes")
-"""What is told without delay; while a run is paused everything is, for nothing may follow."""
+"""What is sent without delay; while a run is paused everything is, for nothing may follow."""
 
 _KEPT = 64
 
@@ -34,9 +35,6 @@ class LiveRun(Protocol):
     """What the stream needs of a run.
 
     version   grows with every change of log or status
-    status()  {"state": "queued|running|finished|stopped|interrupted|failed", "message": str,
-              "steps": int, "steps_per_s": float, "device": str, "paused": bool, "pace": float,
-              "lr": float, "changes": [{"step": int, "lr": float}], …}, fit for JSON
     """
 
     @property
@@ -45,14 +43,20 @@ class LiveRun(Protocol):
     def log(self) -> FrameLog: ...
     @property
     def version(self) -> int: ...
-    def status(self) -> dict[str, Any]: ...
+    def status(self) -> Status: ...
     async def changed(self, version: int) -> int:
         """Waits until the run's version is greater than `version`; the new one."""
         ...
 
 
-class Feed:
-    """What all viewers of one run share. Used from one event loop."""
+class RunBroadcast:
+    """What all viewers of one run share. Used from one event loop.
+
+    tick          how often it has looked at its run
+    n             the frames that the run had then
+    map_n         those whose maps may be sent
+    encoded       how many packed messages were made, each for all viewers
+    """
 
     def __init__(self, run: LiveRun) -> None:
         self.run = run
@@ -60,16 +64,16 @@ class Feed:
         self.encoded = 0
         self.tick = 0
         self.n = self.map_n = 0
-        self.status: dict[str, Any] = {}
+        self.status: Status = {}
         self._quiet_until = self._maps_until = 0.0
         self._news = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
-        self._made: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
+        self._packed: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
         self.look()
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """The feed runs as long as somebody watches."""
+        """It looks as long as somebody watches."""
         self.viewers += 1
         if self._pump is None:
             self._pump = asyncio.create_task(self._follow())
@@ -109,15 +113,15 @@ class Feed:
             await self._news.wait()
         return self.tick
 
-    def made(self, key: tuple[Any, ...], make: Callable[[], bytes]) -> bytes:
-        """The bytes of `key`, made once for all viewers."""
-        if key not in self._made:
-            self._made[key] = make()
+    def packed_once(self, key: tuple[Any, ...], pack: Callable[[], bytes]) -> bytes:
+        """The bytes of `key`, packed once for all viewers."""
+        if key not in self._packed:
+            self._packed[key] = pack()
             self.encoded += 1
-            if len(self._made) > _KEPT:
-                self._made.popitem(last=False)
-        self._made.move_to_end(key)
-        return self._made[key]
+            if len(self._packed) > _KEPT:
+                self._packed.popitem(last=False)
+        self._packed.move_to_end(key)
+        return self._packed[key]
 
 
 class Viewer:
@@ -128,56 +132,63 @@ class Viewer:
 
     def __init__(
         self,
-        feed: Feed,
+        broadcast: RunBroadcast,
         *,
         held: int = 0,
         columns: int = messages.SNAPSHOT_COLUMNS,
         sample: int = -1,
     ) -> None:
-        self.feed = feed
-        self.held = held if held <= feed.n else 0
+        self.broadcast = broadcast
+        self.held = held if held <= broadcast.n else 0
         self.columns = max(1, min(columns, messages.SNAPSHOT_COLUMNS))
         self.sample = sample
         self.map_steps: dict[int, int] = {}
         self.fresh = True
-        self._said: dict[str, Any] | None = None
-        self._tracks = -1
+        self._sent_status: Status | None = None
+        self._lanes = -1
 
     def goes_on(self, map_steps: list[int]) -> None:
         """The viewer has had its hello, and maps of these steps: it polls again."""
-        self._tracks = len(self.feed.run.log.tracks)
+        self._lanes = len(self.broadcast.run.log.tracks)
         self.map_steps = dict(enumerate(map_steps))
-        self.fresh = self.feed.n - self.held > messages.DELTA_POINTS
+        self.fresh = self.broadcast.n - self.held > messages.DELTA_POINTS
 
     def news(self) -> list[str | bytes]:
         """The messages that bring the viewer up to date."""
-        feed, log = self.feed, self.feed.run.log
-        found: list[str | bytes] = []
-        if self._tracks != len(log.tracks):
-            self._tracks, self._said = len(log.tracks), feed.status
-            found.append(messages.hello(feed.run.id, log, feed.status))
-        elif self._said != feed.status:
-            self._said = feed.status
-            found.append(messages.text("status", status=feed.status))
-        if feed.n > self.held:
-            found.append(self._update(log, self.held, feed.n))
-            self.held, self.fresh = feed.n, False
-        return found + self._maps(log)
+        broadcast, log = self.broadcast, self.broadcast.run.log
+        status, news = broadcast.status, list[str | bytes]()
+        if self._lanes != len(log.tracks):
+            self._lanes, self._sent_status = len(log.tracks), status
+            news.append(messages.hello(broadcast.run.id, log, status))
+        elif self._sent_status != status:
+            self._sent_status = status
+            news.append(messages.text({"type": TextKind.STATUS, "status": status}))
+        if broadcast.n > self.held:
+            news.append(self._update(log, self.held, broadcast.n))
+            self.held, self.fresh = broadcast.n, False
+        return news + self._maps(log)
 
     def _update(self, log: FrameLog, start: int, stop: int) -> bytes:
         if self.fresh:
             key: tuple[Any, ...] = ("snapshot", start, stop, self.columns)
-            return self.feed.made(key, lambda: messages.snapshot(log, *key[1:]))
-        return self.feed.made(("delta", start, stop), lambda: messages.delta(log, start, stop))
+            return self.broadcast.packed_once(key, lambda: messages.snapshot(log, *key[1:]))
+        key = ("delta", start, stop)
+        return self.broadcast.packed_once(key, lambda: messages.delta(log, start, stop))
 
     def _maps(self, log: FrameLog) -> list[str | bytes]:
-        found: list[str | bytes] = []
+        maps: list[str | bytes] = []
         for lane in range(len(log.tracks) if self.sample >= 0 else 0):
-            at = log.map_at(lane, self.feed.map_n - 1)
-            if at is not None and at[0] > self.map_steps.get(lane, -1):
-                self.map_steps[lane] = at[0]
-                found.append(map_message(self.feed, lane, at[0], self.sample))
-        return found
+            newest = log.map_at(lane, self.broadcast.map_n - 1)
+            if newest is not None and newest[0] > self.map_steps.get(lane, -1):
+                self.map_steps[lane] = newest[0]
+                maps.append(map_message(self.broadcast, lane, newest[0], self.sample))
+        return maps
+
+    def answers(self, request: BrowserRequest) -> list[str | bytes]:
+        """What a browser's request brings."""
+        if isinstance(request, ShowSample):
+            return self.shows(request.sample)
+        return self.exactly(request.step)
 
     def shows(self, sample: int) -> list[str | bytes]:
         """The newest maps of another sample, which is followed from now on."""
@@ -185,18 +196,23 @@ class Viewer:
             return []
         self.sample = sample
         self.map_steps.clear()
-        return self._maps(self.feed.run.log)
+        return self._maps(self.broadcast.run.log)
 
     def exactly(self, step: int) -> list[str | bytes]:
         """The recorded step nearest to `step`."""
-        log = self.feed.run.log
+        log = self.broadcast.run.log
         if not log.n:
             return []
-        return [self.feed.made(("exact", log.row(step)), lambda: messages.exact(log, step))]
+        key = ("exact", log.row(step))
+        return [self.broadcast.packed_once(key, lambda: messages.exact(log, step))]
 
 
-def map_message(feed: Feed, lane: int, step: int, sample: int, parts: int = 15) -> bytes:
+def map_message(
+    broadcast: RunBroadcast, lane: int, step: int, sample: int, parts: int = 15
+) -> bytes:
     """A lane's maps of one recorded step, packed once for all viewers."""
-    log = feed.run.log
+    log = broadcast.run.log
     key = ("maps", lane, step, sample, parts)
-    return feed.made(key, lambda: messages.maps(log, lane, log.row(step), sample, parts))
+    return broadcast.packed_once(
+        key, lambda: messages.maps(log, lane, log.row(step), sample, parts)
+    )
