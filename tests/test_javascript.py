@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from skipviz.core.frame import Frame, LaneFrame
+from skipviz.core.protocol import TextKind
 from skipviz.store.frame_log import FrameLog, LaneAxes, schema, to_batch
 from skipviz.stream import messages
 from skipviz.stream.routes import missing
@@ -86,7 +87,9 @@ def packed(log: FrameLog, tracks: list[LaneAxes], status: dict[str, Any]) -> dic
         "delta": messages.delta(log, 1, log.n),
         "exact": messages.exact(log, log.last_step // 2),
         "profiles": messages.profiles(log, [0, log.last_step]),
-        "joined": messages.join([hello, snapshot, messages.text("missing", message="Ω")]),
+        "joined": messages.join(
+            [hello, snapshot, messages.text({"type": TextKind.MISSING, "message": "Ω"})]
+        ),
         **messages_of_maps,
     }
 
