@@ -159,7 +159,7 @@ def test_what_the_server_says_has_the_types_that_the_browser_reads(
     run = gated()
     status = {"state": "running", "steps": 9, "changes": [{"step": 3, "lr": 0.1}], "paused": False}
     hello = messages.hello("a run", run.log, status)
-    said = [hello, messages.text("status", status=status), missing("a run")]
+    said = [hello, messages.text({"type": TextKind.STATUS, "status": status}), missing("a run")]
     assert complaints(program, tmp_path, *said) == ""
     unknown = json.dumps(json.loads(hello) | {"colour": "red"})
     assert "colour" in complaints(program, tmp_path, unknown)
