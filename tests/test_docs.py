@@ -45,6 +45,13 @@ def test_every_page_of_the_documentation_is_named_in_the_readme() -> None:
     assert "CONTRIBUTING.md" in readme and "CHANGELOG.md" in readme
 
 
+def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", _text("README.md"), re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert [int(line.split()[0]) for line in lines] == list(range(100))
+
+
 def test_speeds_in_the_readme_are_those_of_the_measurements() -> None:
     section = _text("README.md").split("## How fast")[1].split("\n## ")[0]
     measured = _text("docs/speed.md")
