@@ -12,7 +12,7 @@ SHOWN = {"Left": "←", "Right": "→", "Escape": "Esc", "Mod+Enter": "Ctrl + En
 
 
 def test_every_key_of_a_button_is_one_that_the_browser_is_told_to_listen_to() -> None:
-    sources = [*(ROOT / "skipviz/ui").glob("*.py"), *(ROOT / "pages").glob("**/*.py")]
+    sources = [*(ROOT / "skipviz/ui").rglob("*.py"), *(ROOT / "pages").glob("**/*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     given = re.findall(r"\bshortcut=([\w.\"'+]+)", text)
     assert given and all(name.startswith("keys.") for name in given), given
