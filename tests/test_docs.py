@@ -40,10 +40,10 @@ def test_commands_and_files_that_a_text_names_exist(path: Path) -> None:
     assert not [str(each) for each in there if not each.exists()]
 
 
-def test_every_page_of_the_documentation_is_named_in_the_readme() -> None:
-    readme = _text("README.md")
-    assert not [path.name for path in DOCS if f"docs/{path.name}" not in readme]
-    assert "CONTRIBUTING.md" in readme and "CHANGELOG.md" in readme
+def test_every_page_of_the_documentation_is_named_where_one_looks_first() -> None:
+    signposts = "".join(map(_text, ("README.md", "CONTRIBUTING.md", "docs/house.md")))
+    assert not [path.name for path in DOCS if f"docs/{path.name}" not in signposts]
+    assert {"CONTRIBUTING.md", "CHANGELOG.md"} <= set(re.findall(r"`(\w+\.md)`", signposts))
 
 
 def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,11 +85,12 @@ def test_pre_commit_runs_what_make_check_runs_and_fetches_nothing() -> None:
     (repo,) = yaml.safe_load(_text(".pre-commit-config.yaml"))["repos"]
     assert repo["repo"] == "local"
     check = _text("Makefile").split("\ncheck:")[1].split("\n\n")[0]
-    in_make = re.findall(r"\$\(BIN\)/((?:ruff|mypy)[^\n.$]*)", check)
-    prefix = "python3 tools/environment.py requirements-dev.txt -m "
-    entries = [hook["entry"].removeprefix(prefix) for hook in repo["hooks"]]
+    in_make = re.findall(r"\$\(BIN\)/(?:python )?((?:ruff|mypy|tests/js)[^\n$]*)", check)
+    in_make = [command.strip().removesuffix(" .") for command in in_make]
+    prefix = "python3 tools/environment.py requirements-dev.txt "
+    entries = [hook["entry"].removeprefix(prefix).removeprefix("-m ") for hook in repo["hooks"]]
     entries = [entry.removesuffix(" --force-exclude") for entry in entries]
-    assert [command.strip() for command in in_make] == entries
+    assert in_make == entries
     assert all(hook["language"] == "system" for hook in repo["hooks"])
 
 
