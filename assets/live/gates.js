@@ -3,6 +3,7 @@
 
 import { CellMap } from "./cellmap.js";
 import { choice, element } from "./cards.js";
+import { fromProbe, MAPS, openestFirst, rowsOf } from "./gatemaps.js";
 import { around, diverging, GATE_SCALES, round, sequential } from "./scales.js";
 import { StepBar } from "./stepbar.js";
 import { thumbnails } from "./thumbnails.js";
@@ -12,9 +13,9 @@ import { gatesReading } from "./words.js";
 /** @import { Follower } from "./follower.js" */
 /** @import { History } from "./history.js" */
 /** @import { ShownMaps } from "./mapstore.js" */
-/** @import { Axis, MapName, Track } from "./messages.js" */
+/** @import { MapName, Track } from "./messages.js" */
 /** @import { GateScale } from "./scales.js" */
-/** @import { ExtraMaps, View } from "./view.js" */
+/** @import { View } from "./view.js" */
 /** @import { GateMode } from "./words.js" */
 
 /**
@@ -24,8 +25,6 @@ import { gatesReading } from "./words.js";
  * @property {() => void} redraw
  */
 
-/** @type {MapName[]} */
-const MAPS = ["bias", "mean", "gate", "output"];
 /** @type {[GateMode, string][]} */
 const MODES = [["init", "at init"], ["now", "now"], ["twin", "plain twin"]];
 /** @type {[GateScale, string][]} */
@@ -158,7 +157,7 @@ export class GatesPanel {
     const { sample, options: { extra } } = this.view;
     if (sample === "extra" && extra?.lane === this.lane) {
       const measured = extra[this.mode];
-      return measured ? typed(measured) : null;
+      return measured ? fromProbe(measured) : null;
     }
     const lane = this.mode === "twin" && this.twin !== null ? this.twin : this.lane;
     return history.maps.at(lane, this.view.mapSample, this.shownStep());
@@ -191,7 +190,7 @@ export class GatesPanel {
       map.show(values[MAPS[i]] ?? null, this.order, this.none(MAPS[i], track));
     });
     this.shown = values;
-    this.tell(values, track);
+    this.describe(values, track);
     if (this.run.ended) this.need();
   }
 
@@ -236,7 +235,7 @@ export class GatesPanel {
    * @param {ShownMaps} values
    * @param {Track} track
    */
-  tell(values, track) {
+  describe(values, track) {
     const { view, box } = this, steps = this.recorded();
     const place = steps.filter((step) => step <= values.step).length - 1;
     const text = this.mode === "init" ? "step 0, at init" : `step ${values.step}`;
@@ -266,14 +265,7 @@ export class GatesPanel {
     const track = this.run.history?.tracks[this.lane], of = this.shown?.mean ?? this.shown?.gate;
     this.order = null;
     if (!on || !of || !track) return;
-    const sums = Array.from({ length: track.cells }, (_, cell) => {
-      let sum = 0, count = 0;
-      for (let at = cell; at < of.length; at += track.cells) {
-        if (!Number.isNaN(of[at])) { sum += of[at]; count += 1; }
-      }
-      return count ? sum / count : -1;
-    });
-    this.order = sums.map((_, cell) => cell).sort((a, b) => sums[b] - sums[a]);
+    this.order = openestFirst(of, track.cells);
   }
 
   /**
@@ -306,26 +298,4 @@ export class GatesPanel {
     this.steps.stop();
     this.box.remove();
   }
-}
-
-/**
- * The rows of a lane's maps.
- * @param {Track} track
- * @returns {Axis}
- */
-function rowsOf(track) {
-  return track.units.length ? track.units : track.gates;
-}
-
-/**
- * What a probe measured as maps are kept.
- * @param {ExtraMaps} measured
- * @returns {ShownMaps}
- */
-function typed(measured) {
-  const maps = Object.fromEntries(MAPS.flatMap((name) => {
-    const rows = measured[name];
-    return rows?.length ? [[name, Float32Array.from(rows.flat(), (value) => value ?? NaN)]] : [];
-  }));
-  return { step: measured.step, samples: measured.samples, ...maps };
 }

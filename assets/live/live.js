@@ -56,7 +56,7 @@ export function mount(root, settings) {
     live = new Live(root, settings, shape);
     places.set(root, live);
   }
-  live.take(settings);
+  live.apply(settings);
   return () => {
     places.get(root)?.close();
     places.delete(root);
@@ -105,7 +105,7 @@ class Live {
     this.root = root;
     this.shape = shape;
     this.home = settings.home ?? new URL("../../", import.meta.url).href;
-    this.taken = ""; // the settings and the theme that were taken last
+    this.applied = ""; // the settings and the theme that stand now
     root.classList.add("sv-live");
     dress(root, settings.theme);
     this.view = new View(root, settings.options ?? {});
@@ -127,12 +127,12 @@ class Live {
   // --- What comes in ----------------------------------------------------------------------
 
   /** @param {Settings} settings */
-  take(settings) {
+  apply(settings) {
     // A rerun of the page brings the same again and again: nothing has to be drawn for that.
     dress(this.root, settings.theme);
-    const taken = JSON.stringify([settings, readTheme(this.root)]);
-    if (taken === this.taken) return;
-    this.taken = taken;
+    const wanted = JSON.stringify([settings, readTheme(this.root)]);
+    if (wanted === this.applied) return;
+    this.applied = wanted;
     this.view.options = settings.options ?? {};
     this.page.entitle(settings.title ?? "");
     if ((settings.run ?? null) !== this.run.run) {
