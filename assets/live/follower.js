@@ -24,6 +24,7 @@ import { COLUMNS, decode, EXACT, isMaps } from "./messages.js";
 
 const ENDED = new Set(["finished", "stopped", "interrupted", "failed"]);
 const PATIENCE_MS = 2000;
+const UNKNOWN = "The server sent a message of a kind that this page does not know:";
 
 export class Follower {
   /**
@@ -61,8 +62,11 @@ export class Follower {
 
   /** @param {string | ArrayBuffer} message */
   onMessage(message) {
-    if (typeof message === "string") this.onText(JSON.parse(message));
-    else if (this.history) this.onBinary(decode(message, this.history.tracks));
+    if (typeof message === "string") { this.onText(JSON.parse(message)); return; }
+    if (!this.history) return;
+    const unpacked = decode(message, this.history.tracks);
+    if (unpacked) this.onBinary(unpacked);
+    else console.warn(UNKNOWN, new Uint8Array(message).slice(0, 1));
   }
 
   /** @param {boolean} linked */
@@ -77,6 +81,9 @@ export class Follower {
     if (message.type === "missing") {
       this.status = { state: "missing", message: message.message };
       this.link?.close();
+    } else if (message.type !== "hello" && message.type !== "status") {
+      console.warn(UNKNOWN, message);
+      return;
     } else {
       const changes = JSON.stringify(this.status.changes);
       this.status = message.status;

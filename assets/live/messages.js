@@ -107,14 +107,15 @@ const PROFILES = ["signal", "weight", "activation"];
  */
 
 /**
- * A packed message as an object; `tracks` come with the hello.
+ * A packed message as an object; null for one of a kind that is not known here.
  * @param {ArrayBuffer} buffer
- * @param {Track[]} tracks
- * @returns {Update | Maps}
+ * @param {Track[]} tracks  as they came with the hello
+ * @returns {Update | Maps | null}
  */
 export function decode(buffer, tracks) {
-  const head = new DataView(buffer);
-  return head.getUint8(0) === MAPS ? decodeMaps(buffer, head) : decodeCurves(buffer, head, tracks);
+  const head = new DataView(buffer), kind = buffer.byteLength ? head.getUint8(0) : 0;
+  if (kind === MAPS) return decodeMaps(buffer, head);
+  return [UPDATE, EXACT, COLUMNS].includes(kind) ? decodeCurves(buffer, head, tracks) : null;
 }
 
 /**
