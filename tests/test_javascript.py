@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from skipviz.core import protocol
 from skipviz.core.frame import Frame, LaneFrame
 from skipviz.core.protocol import TextKind
 from skipviz.store.frame_log import FrameLog, LaneAxes, schema, to_batch
@@ -165,6 +166,23 @@ def test_what_the_server_says_has_the_types_that_the_browser_reads(
     assert "colour" in complaints(program, tmp_path, unknown)
     lacking = json.dumps({name: v for name, v in json.loads(hello).items() if name != "tracks"})
     assert "tracks" in complaints(program, tmp_path, lacking)
+
+
+def properties(name: str) -> set[str]:
+    """The fields of a type in messages.js."""
+    words = text(MODULES["messages"])
+    block = next(b for b in words.split("/**") if f"@typedef {{object}} {name}\n" in b)
+    return set(re.findall(r"@property \{.*?\} \[?(\w+)", block.partition("*/")[0]))
+
+
+def test_both_sides_name_the_same_kinds_and_fields() -> None:
+    kinds = re.findall(r"\b([A-Z]+) = (\d+)[,;]", text(MODULES["messages"]).partition("/**")[0])
+    assert {name: int(n) for name, n in kinds if name != "TOP"} == {
+        kind.name: kind.value for kind in protocol.PackedKind
+    }
+    assert properties("Track") == protocol.Axes.__annotations__.keys()
+    assert properties("Hello") == protocol.RunHello.__annotations__.keys()
+    assert properties("Status") == protocol.Status.__annotations__.keys() - {"worker"}
 
 
 def test_what_npm_installs_is_pinned_to_the_last_digit_and_to_no_server() -> None:

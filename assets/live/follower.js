@@ -1,7 +1,7 @@
 // Follows one run: takes its messages, holds what came, and asks for what is lacking.
 
 import { History } from "./history.js";
-import { COLUMNS, decode, EXACT, isMaps } from "./messages.js";
+import { PROFILES, decode, EXACT, isMaps } from "./messages.js";
 
 /** @import { Connection, Listener, MapsWish, Samples } from "./connection.js" */
 /** @import { Hello, Maps, Status, TextMessage, Update } from "./messages.js" */
@@ -111,7 +111,7 @@ export class Follower {
     if (!history) return;
     if (isMaps(message)) history.maps.add(message);
     else if (message.kind === EXACT) this.onExact(message);
-    else if (message.kind === COLUMNS) message.profiles.forEach((one) => history.addColumn(one));
+    else if (message.kind === PROFILES) message.profiles.forEach((one) => history.addColumn(one));
     else if (!history.add(message)) this.link?.restart();
     const last = history.lastSteps();
     if (last.length) this.profilesOf(last);

@@ -1,14 +1,15 @@
-// What comes over the wire from the server, as types, and how packed messages are laid open.
-// Their layout in bytes stands in the server's module of the same name, skipviz/stream/messages.py.
+// What comes over the wire from the server, as types, and how packed messages are laid open. Both
+// sides say the same: skipviz/core/protocol.py has the kinds and the fields of JSON messages,
+// skipviz/stream/messages.py the layout of packed ones.
 
-export const UPDATE = 1, MAPS = 2, EXACT = 3, COLUMNS = 4;
+export const UPDATE = 1, MAPS = 2, EXACT = 3, PROFILES = 4;
 
 const LOWEST_LOSS = 1e-8, TOP = 65534;
 
 /** @typedef {"signal" | "weight" | "activation"} Quantity */
 
 /** @type {Quantity[]} */
-const PROFILES = ["signal", "weight", "activation"];
+const QUANTITIES = ["signal", "weight", "activation"];
 
 // --- Text messages: JSON --------------------------------------------------------------------
 
@@ -48,6 +49,8 @@ const PROFILES = ["signal", "weight", "activation"];
  * @property {{step: number, lr: number}[]} [changes]  of the learning rate, by hand
  * @property {number} [seconds]  the budget; 0 for none
  * @property {number} [spent_s]  seconds of it that are spent
+ * @property {number} [began]  when its clock was at 0, in seconds since 1970
+ * @property {number} [heard]  the number of the newest order that is obeyed
  * @property {string} [recorded]  the day of a recording
  */
 
@@ -82,7 +85,7 @@ const PROFILES = ["signal", "weight", "activation"];
 /** @typedef {{step: number, lanes: LaneProfile[]}} Profile  One step over depth, of every lane. */
 
 /**
- * Frames (kind UPDATE), one exact frame (EXACT), or profiles that were asked for (COLUMNS).
+ * Frames (kind UPDATE), one exact frame (EXACT), or profiles that were asked for (PROFILES).
  * @typedef {object} Update
  * @property {number} kind
  * @property {number} from  frames that were sent before these
@@ -115,7 +118,7 @@ const PROFILES = ["signal", "weight", "activation"];
 export function decode(buffer, tracks) {
   const head = new DataView(buffer), kind = buffer.byteLength ? head.getUint8(0) : 0;
   if (kind === MAPS) return decodeMaps(buffer, head);
-  return [UPDATE, EXACT, COLUMNS].includes(kind) ? decodeCurves(buffer, head, tracks) : null;
+  return [UPDATE, EXACT, PROFILES].includes(kind) ? decodeCurves(buffer, head, tracks) : null;
 }
 
 /**
@@ -180,7 +183,7 @@ function decodeCurves(buffer, head, tracks) {
     step,
     lanes: lanes.map((parts) => /** @type {LaneProfile} */ (Object.fromEntries(
       parts.map(({ width, values }, q) =>
-        [PROFILES[q], values.slice(i * width, (i + 1) * width)])))),
+        [QUANTITIES[q], values.slice(i * width, (i + 1) * width)])))),
   }));
   const diverged = Array.from(reader.integers(tracks.length), (step) => (step < 0 ? null : step));
   return {

@@ -3,7 +3,7 @@
 import { strict as assert } from "node:assert";
 import test from "node:test";
 
-import { COLUMNS, decode, EXACT, MAPS, split, UPDATE } from "../../assets/live/messages.js";
+import { decode, EXACT, MAPS, PROFILES, split, UPDATE } from "../../assets/live/messages.js";
 import { bytes, frames, hello, near } from "./packed.mjs";
 
 const NORMS = {
@@ -61,7 +61,7 @@ test("a delta tells which frames it covers and brings the newest profile", () =>
 
 test("an exact frame and missing profiles are told from updates", () => {
   const exact = unpacked("pair", "exact"), columns = unpacked("pair", "profiles");
-  assert.deepEqual([exact.kind, columns.kind], [EXACT, COLUMNS]);
+  assert.deepEqual([exact.kind, columns.kind], [EXACT, PROFILES]);
   assert.deepEqual(exact.profiles.map(({ step }) => step), [29]);
   assert.deepEqual(columns.profiles.map(({ step }) => step), [0, 59]);
   profilesAreThoseOf([...exact.profiles, ...columns.profiles], frames("pair"));
