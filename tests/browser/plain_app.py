@@ -102,7 +102,7 @@ STREAMS = Streams(find)
 
 
 async def watched(request: Request) -> JSONResponse:
-    return JSONResponse(sum(feed.viewers for feed in STREAMS.feeds.values()))
+    return JSONResponse(sum(each.viewers for each in STREAMS.broadcasts.values()))
 
 
 app = Starlette(
