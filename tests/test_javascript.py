@@ -183,6 +183,8 @@ def test_both_sides_name_the_same_kinds_and_fields() -> None:
     assert properties("Track") == protocol.Axes.__annotations__.keys()
     assert properties("Hello") == protocol.RunHello.__annotations__.keys()
     assert properties("Status") == protocol.Status.__annotations__.keys() - {"worker"}
+    requests = re.findall(r"this\.send\({ (\w+)", text(MODULES["connection"]))
+    assert set(requests) == {kind.value for kind in protocol.RequestKind}
 
 
 def test_what_npm_installs_is_pinned_to_the_last_digit_and_to_no_server() -> None:

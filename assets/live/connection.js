@@ -196,7 +196,7 @@ export class Connection {
    * @param {number[]} steps
    */
   profilesOf(steps) {
-    this.fetch("columns", { steps: steps.join(",") });
+    this.fetch("profiles", { steps: steps.join(",") });
   }
 
   /** Begins anew from what is held: something was missed. */

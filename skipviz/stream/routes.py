@@ -8,7 +8,8 @@ GET        /api/runs/{id}/poll?from=&columns=&sample=&maps=
                                                       the same messages, where sockets are barred
 GET        /api/runs/{id}/frame?step=                 one exact frame as JSON, or (as=bytes)
                                                       as the messages that {"get": step} brings
-GET        /api/runs/{id}/columns?steps=1,5,9         profiles that a heat map lacks
+GET        /api/runs/{id}/profiles?steps=1,5,9        profiles that a heat map lacks; /columns, the
+                                                      name until now, answers for one more version
 GET        /api/runs/{id}/maps?lane=&sample=&parts=&from=
                                                       the maps of all steps after one, step by step
 GET        /api/runs/{id}/samples                     the pictures that the maps are drawn for
@@ -65,7 +66,8 @@ class Streams:
             WebSocketRoute(f"{home}/live", self.live),
             Route(f"{home}/poll", self.poll),
             Route(f"{home}/frame", self.frame),
-            Route(f"{home}/columns", self.columns),
+            Route(f"{home}/profiles", self.profiles),
+            Route(f"{home}/columns", self.profiles),
             Route(f"{home}/maps", self.maps),
             Route(f"{home}/samples", self.samples),
         ]
@@ -124,7 +126,7 @@ class Streams:
         body = messages.frame_json(broadcast.run.log.frame(steps[0]))
         return Response(body, media_type="application/json")
 
-    async def columns(self, request: Request) -> Response:
+    async def profiles(self, request: Request) -> Response:
         """Profiles of some steps."""
         broadcast = self.broadcast(request.path_params["run_id"])
         steps = _whole_numbers(request.query_params.get("steps", ""))

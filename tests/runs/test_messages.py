@@ -213,7 +213,7 @@ def test_every_kind_of_message_goes_to_a_browser_and_every_request_is_answered(
         for request, step in ((RequestKind.GET_STEP, 17), (RequestKind.SHOW_SAMPLE, 1)):
             socket.send_json({request: step})
             packed.append(socket.receive_bytes())
-    packed += unpacking.split(client.get(f"{home}/columns?steps=3").content)
+    packed += unpacking.split(client.get(f"{home}/profiles?steps=3").content)
     texts.append(json.loads(unpacking.split(client.get(f"{home}/poll?from=20").content)[0]))
     texts.append(json.loads(unpacking.split(client.get("/api/runs/gone/poll").content)[0]))
     assert [text["type"] for text in texts] == list(TextKind)

@@ -474,14 +474,16 @@ def test_a_frame_is_told_exactly_and_numbers_that_json_lacks_have_names(
 
 
 def test_missing_columns_are_brought(client: TestClient, run: GrowingRun) -> None:
-    (found,) = unpacking.split(client.get("/api/runs/pair/columns?steps=3,9,9,1000").content)
+    (found,) = unpacking.split(client.get("/api/runs/pair/profiles?steps=3,9,9,1000").content)
+    before = client.get("/api/runs/pair/columns?steps=3,9,9,1000")
+    assert unpacking.split(before.content) == [found]
     got = unpack(run, found)
     assert got["kind"] == PackedKind.PROFILES and got["columns"]["step"].tolist() == [3, 9, 29]
 
 
 def test_routes_lie_under_the_base_path() -> None:
     paths = [getattr(route, "path", "") for route in routes(lambda _: None, base="/lecture/")]
-    assert all(path.startswith("/lecture/") for path in paths) and len(paths) == 8
+    assert all(path.startswith("/lecture/") for path in paths) and len(paths) == 9
 
 
 def test_broadcasts_that_nobody_watches_are_let_go() -> None:
