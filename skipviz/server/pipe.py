@@ -88,8 +88,8 @@ def _encode(message: Order | Report) -> tuple[PipeKind, bytes]:
         case Progress(run, status):
             return PipeKind.PROGRESS, dumps({**status, "run": run}).encode()
         case Answer(job, value, error):
-            said = {"error": error} if value is None else {"value": value}
-            return PipeKind.ANSWER, dumps(said | {"job": job}).encode()
+            result = {"error": error} if value is None else {"value": value}
+            return PipeKind.ANSWER, dumps(result | {"job": job}).encode()
         case _:
             return PipeKind.ORDER, dumps({"do": message.do, **asdict(message)}).encode()
 
