@@ -83,8 +83,8 @@ def test_all_who_ask_for_the_same_experiment_wait_for_one_run(manager: Manager) 
     other = manager.join(experiment(steps=100_000, seed=5))
     assert other != run_id
     manager.stop(other)
-    manager.control(run_id, "pause")
-    assert manager.under_way(long) is None
+    manager.control(run_id, "pause")  # waits for the worker's word, but not for ever
+    until(lambda: manager.under_way(long) is None)
     manager.stop(run_id)
     until(lambda: all(manager.find(each).ended for each in (run_id, other)))  # type: ignore[union-attr]
     assert manager.under_way(long) is None and manager.finished(long) is None
