@@ -99,14 +99,14 @@ def measured(args: argparse.Namespace) -> int:
 
     value = load(store.folder(args.run), args.seed_index).asked(declared, options)
     if args.json:
-        asked = {
+        question = {
             "probe": args.probe,
             "run": args.run,
             "seed_index": args.seed_index,
             "turn": args.seed_index,
             "options": options,
         }
-        print(dumps(asked | value))
+        print(dumps(question | value))
         return 0
     print(f"{declared.question}\n{declared.definition}\n")
     print(dumps(value, indent=1)[:4000])

@@ -117,8 +117,8 @@ def _known(keys: Sequence[str]) -> dict[str, Scene]:
     scenes = registry.scenes()
     unknown = next((key for key in keys if key not in scenes), None)
     if unknown is not None:
-        known = ", ".join(scenes) or "none"
-        raise SpecError(f"scene {show(unknown)}: there is no such scene; there is {known}")
+        keys_there = ", ".join(scenes) or "none"
+        raise SpecError(f"scene {show(unknown)}: there is no such scene; there is {keys_there}")
     return scenes
 
 
@@ -158,8 +158,8 @@ def replayed(key: str) -> dict[str, Any]:
     the recorded runs bear it out; none is `met`, for nothing was measured here. SpecError."""
     each: Scene = registry.scenes()[key]
     began = time.monotonic()
-    kept = recordings.evidence(key)
-    verdicts = [judge(expectation, kept) for expectation in each.expects]
+    evidence = recordings.evidence(key)
+    verdicts = [judge(expectation, evidence) for expectation in each.expects]
     return {
         "key": key,
         "title": each.title,

@@ -89,8 +89,8 @@ def _experiment(word: str) -> Experiment:
     """An experiment from a file, or from a scene's key."""
     scene = registry.scenes().get(word) if not Path(word).exists() else None
     if scene is not None:
-        known: Experiment = scene.experiment
-        return known
+        of_scene: Experiment = scene.experiment
+        return of_scene
     try:
         text = Path(word).read_bytes()
     except OSError as error:

@@ -144,8 +144,8 @@ def full_settings_of(
 
     SpecError where a value is wrong by itself or beside the others.
     """
-    given = parsed(declared, family, knobs)
-    settings = {**declared.defaults(given), **given}
+    given_knobs = parsed(declared, family, knobs)
+    settings = {**declared.defaults(given_knobs), **given_knobs}
     declared.check(settings)
     return {knob.name: settings[knob.name] for knob in declared.knobs}
 

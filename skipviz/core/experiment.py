@@ -103,8 +103,8 @@ class Lane(_Value):
     def without_idle(self) -> Lane:
         """The same net, said without the knobs that change nothing on its backbone."""
         idle = self.idle()
-        kept = {name: value for name, value in self.knobs.items() if name not in idle}
-        return Lane(family=self.family, knobs=kept)
+        effective = {name: value for name, value in self.knobs.items() if name not in idle}
+        return Lane(family=self.family, knobs=effective)
 
     def text(self) -> str:
         """The lane as one word of a URL or a command line: "resnet:depth=50,shortcut=B"."""

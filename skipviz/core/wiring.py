@@ -155,7 +155,7 @@ class Body:
         the input of the net, so that a dropout right behind it keeps no mask.
         """
         root = {INPUT: INPUT}
-        kept: set[str] = set()
+        kept_paths: set[str] = set()
         fixed: set[str] = set()
         for op in self.ops:
             sources = self.sources(op.name)
@@ -163,16 +163,18 @@ class Body:
             if op.kind == "constant" or (sources and fixed.issuperset(sources)):
                 fixed.add(op.name)
             elif op.kind in _KEEPS_INPUT:
-                kept.update(root[source] for source in fixed.intersection(sources) or sources)
+                kept_paths.update(root[source] for source in fixed.intersection(sources) or sources)
             if op.kind in _KEEPS_OUTPUT:
-                kept.add(root[op.name])
+                kept_paths.add(root[op.name])
         out = root[self.ops[-1].name] if self.ops else INPUT
         inside = sum(
-            prod(op.shape) * FLOAT_BYTES for op in self.ops if op.name in kept and op.name != out
+            prod(op.shape) * FLOAT_BYTES
+            for op in self.ops
+            if op.name in kept_paths and op.name != out
         )
         bare = self.kind == "stem" and [op.kind for op in self.ops[:1]] == ["dropout"]
         extra = sum(op.kept for op in self.ops[1 if bare else 0 :])
-        return INPUT in kept, inside + extra, out in kept
+        return INPUT in kept_paths, inside + extra, out in kept_paths
 
 
 @dataclass(frozen=True)
@@ -291,12 +293,12 @@ class Wiring:
     @cached_property
     def _activation_bytes(self) -> int:
         """Bytes per sample that a training step keeps for the way back, each tensor once."""
-        total, kept, size = 0, False, prod(self.input_shape) * FLOAT_BYTES
+        total, is_kept, size = 0, False, prod(self.input_shape) * FLOAT_BYTES
         for unit in self.units:
             input_kept, inside, output_kept = unit.body.memory
-            total += inside + (size if kept or input_kept else 0)
-            kept, size = output_kept, prod(unit.body.output_shape) * FLOAT_BYTES
-        return total + (size if kept else 0)
+            total += inside + (size if is_kept or input_kept else 0)
+            is_kept, size = output_kept, prod(unit.body.output_shape) * FLOAT_BYTES
+        return total + (size if is_kept else 0)
 
     def describe(self) -> dict[str, Any]:
         """The numbers of the net: what it holds, costs, keeps and sees.

@@ -26,10 +26,10 @@ TEST_SIZE = 360
 def load() -> tuple[Any, Any, Any, Any]:
     """Stratified: each digit has the same share of the training and of the test images. The rows
     were drawn by scikit-learn's `train_test_split` with `random_state=0`."""
-    with np.load(FILE, allow_pickle=False) as kept:
-        images = kept["images"][:, None]  # (N, 1, 8, 8), 0 to 16
-        labels = kept["labels"].astype(np.int64)
-        train, test = kept["train_rows"], kept["test_rows"]
+    with np.load(FILE, allow_pickle=False) as arrays:
+        images = arrays["images"][:, None]  # (N, 1, 8, 8), 0 to 16
+        labels = arrays["labels"].astype(np.int64)
+        train, test = arrays["train_rows"], arrays["test_rows"]
     return images[train], labels[train], images[test], labels[test]
 
 

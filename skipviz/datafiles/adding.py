@@ -50,16 +50,16 @@ def add(title: str, path: Path, side: int, tell: Tell, stretch: float = 1.0) -> 
     if not pictures.STRETCHES[0] <= stretch <= pictures.STRETCHES[1]:
         least, most = pictures.STRETCHES
         raise SpecError(f"stretch {stretch:g}: must be a number from {least:g} to {most:g}")
-    given = _usable(_collected(path, side, stretch, tell), tell)
-    for note in given.notes:
+    pictures_given = _usable(_collected(path, side, stretch, tell), tell)
+    for note in pictures_given.notes:
         tell(note=note)
-    loaded, share = _parts(given)
+    loaded, share = _parts(pictures_given)
     with places.disk_errors(places.cache()):
         [title] = names.distinct([title], {each.title for each in registry.datasets().values()})
         key = user_datasets.reserve(title)
         try:
-            facts = _about(title, path, given, share)
-            cache.store(user_datasets.home() / key, loaded, len(given.classes), **facts)
+            facts = _about(title, path, pictures_given, share)
+            cache.store(user_datasets.home() / key, loaded, len(pictures_given.classes), **facts)
         except BaseException:
             shutil.rmtree(user_datasets.home() / key, ignore_errors=True)
             raise
@@ -203,25 +203,25 @@ def _decoded(
             tell(trouble=f"{archives.said(entry.path)}: {error}")
 
 
-def _usable(given: Given, tell: Tell) -> Given:
+def _usable(pictures_given: Given, tell: Tell) -> Given:
     """Without the classes that have too few pictures to hold one out, or none to train on."""
-    count = len(given.classes)
-    counts = np.bincount(given.labels, minlength=count)
-    train = np.bincount(given.labels[~given.held], minlength=count)
-    kept = []
-    for number, name in enumerate(given.classes):
+    count = len(pictures_given.classes)
+    counts = np.bincount(pictures_given.labels, minlength=count)
+    train = np.bincount(pictures_given.labels[~pictures_given.held], minlength=count)
+    usable_rows = []
+    for number, name in enumerate(pictures_given.classes):
         if counts[number] < 2:
             has = "one picture" if counts[number] else "no picture"
             tell(trouble=f"class {show(name)}: has {has}, needs two or more")
-        elif given.brings_a_test_part and not train[number]:
+        elif pictures_given.brings_a_test_part and not train[number]:
             tell(trouble=f"class {show(name)}: is in the test part alone")
         else:
-            kept.append(number)
-    if not 2 <= len(kept) <= MOST_CLASSES:
+            usable_rows.append(number)
+    if not 2 <= len(usable_rows) <= MOST_CLASSES:
         raise SpecError(
-            f"{len(kept)} classes with two pictures or more, must be 2 to {MOST_CLASSES}"
+            f"{len(usable_rows)} classes with two pictures or more, must be 2 to {MOST_CLASSES}"
         )
-    called = [given.classes[number] for number in kept]
+    called = [pictures_given.classes[number] for number in usable_rows]
     shown = names.distinct(called)
     numbered = [
         text
@@ -231,27 +231,33 @@ def _usable(given: Given, tell: Tell) -> Given:
     notes = []
     if numbered:
         notes = [f"classes whose names look alike have a number: {', '.join(numbered[:3])}"]
-    rows = np.flatnonzero(np.isin(given.labels, kept))
-    labels = np.searchsorted(kept, given.labels[rows]).astype(np.int64)
-    notes = [*given.notes, *notes]
-    return Given(given.images[rows], labels, given.held[rows], tuple(shown), notes)
+    rows = np.flatnonzero(np.isin(pictures_given.labels, usable_rows))
+    labels = np.searchsorted(usable_rows, pictures_given.labels[rows]).astype(np.int64)
+    notes = [*pictures_given.notes, *notes]
+    return Given(
+        pictures_given.images[rows], labels, pictures_given.held[rows], tuple(shown), notes
+    )
 
 
-def _parts(given: Given) -> tuple[cache.Arrays, int]:
+def _parts(pictures_given: Given) -> tuple[cache.Arrays, int]:
     """The arrays as they are kept, and one in how many is held out (0: the test part is its own).
 
     In a random order, always the same, so that the first ones are of all classes.
     """
-    images, labels = given.images, given.labels
-    held = given.held if given.brings_a_test_part else np.zeros(len(labels), dtype=bool)
+    images, labels = pictures_given.images, pictures_given.labels
+    held = (
+        pictures_given.held
+        if pictures_given.brings_a_test_part
+        else np.zeros(len(labels), dtype=bool)
+    )
     rng = np.random.default_rng(0)
     train, test = (rng.permutation(np.flatnonzero(part)) for part in (~held, held))
     share = 0 if held.any() else HELD_OUT
     return (images[train], labels[train], images[test], labels[test]), share
 
 
-def _about(title: str, path: Path, given: Given, share: int) -> dict[str, Any]:
-    count, channels, height, width = given.images.shape
+def _about(title: str, path: Path, pictures_given: Given, share: int) -> dict[str, Any]:
+    count, channels, height, width = pictures_given.images.shape
     kind = "an .npz" if path.suffix.lower() == ".npz" else "pictures"
     colour = "in colour" if channels == 3 else "in grey"
     held_out_sentence = (
@@ -259,15 +265,16 @@ def _about(title: str, path: Path, given: Given, share: int) -> dict[str, Any]:
     )
     facts = {
         "title": title,
-        "classes": given.classes,
+        "classes": pictures_given.classes,
         "input_shape": [channels, height, width],
-        "summary": f"{count} pictures of your own in {len(given.classes)} classes, {height}×{width}"
+        "summary": f"{count} pictures of your own in {len(pictures_given.classes)} classes,"
+        f" {height}×{width}"
         f" pixels {colour}; {held_out_sentence}.",
-        "notes": given.notes[:20],
+        "notes": pictures_given.notes[:20],
         "origin": f"Added here from {kind} on {date.today().isoformat()}.",
     }
     if not share:
         return facts
-    parts = [splitting.sizes(n, share) for n in np.bincount(given.labels).tolist()]
+    parts = [splitting.sizes(n, share) for n in np.bincount(pictures_given.labels).tolist()]
     counts = dict(zip(("train_counts", "test_counts"), zip(*parts, strict=True), strict=True))
     return facts | counts | {"held_out": share}

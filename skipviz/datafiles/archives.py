@@ -329,10 +329,10 @@ class _Tar:
         return _listed(members, links, troubles)
 
     def contents(self, wanted: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | Trouble]]:
-        asked = {entry.handle: entry for entry in wanted}
+        entry_of = {entry.handle: entry for entry in wanted}
         for number, member, archive in self._members():
-            if number not in asked:
+            if number not in entry_of:
                 continue
             file = archive.extractfile(member)
             data = file.read(MOST_BYTES + 1) if file else b""
-            yield asked[number], data
+            yield entry_of[number], data

@@ -101,9 +101,9 @@ def start(*words: str, options: Sequence[str] = (), clear: Path | None = None) -
     `clear` is a folder that is deleted when the errand has ended.
     """
     with _lock:
-        known = _errands.get(words)
-        if known is not None and known.state == "running":
-            return known
+        job = _errands.get(words)
+        if job is not None and job.state == "running":
+            return job
         if sum(errand.state == "running" for errand in _errands.values()) >= MOST:
             return None
         _errands[words] = Errand(words, options, clear)

@@ -43,9 +43,9 @@ def _known(folder: Path, stamp: str, classes: tuple[str, ...], key: str) -> str:
     """The fingerprint that was kept for these files, else worked out and kept."""
     path = folder / KEPT
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["stamp"] == stamp and kept["classes"] == list(classes):
-            return str(kept["fingerprint"])
+        facts_kept = json.loads(path.read_text(encoding="utf-8"))
+        if facts_kept["stamp"] == stamp and facts_kept["classes"] == list(classes):
+            return str(facts_kept["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
     arrays = cache.mapped(key)

@@ -52,11 +52,13 @@ def survey(source: Source) -> Survey:
     outcome = Survey(troubles=list(listing.troubles))
     _said(listing, outcome)
     entries = sorted(listing.entries, key=lambda entry: names.natural(str(entry.path)))
-    kept = _without_litter(entries, outcome)
-    inner = _pictures(kept, outcome)
-    _classes(_unwrapped(inner), outcome, source, [e for e in kept if e.path.name == ANNOTATIONS])
+    entries_kept = _without_litter(entries, outcome)
+    inner = _pictures(entries_kept, outcome)
+    _classes(
+        _unwrapped(inner), outcome, source, [e for e in entries_kept if e.path.name == ANNOTATIONS]
+    )
     _spellings(outcome)
-    _named(outcome, source, [entry for entry in kept if entry.path.name == NAMES])
+    _named(outcome, source, [entry for entry in entries_kept if entry.path.name == NAMES])
     outcome.picks.sort(key=lambda pick: (names.natural(pick.label), pick.held, pick.entry.path))
     return outcome
 
@@ -86,18 +88,18 @@ def _some(texts: Iterable[str]) -> str:
 
 
 def _without_litter(entries: Sequence[Entry], outcome: Survey) -> list[Entry]:
-    kept: list[Entry] = []
+    entries_kept: list[Entry] = []
     litter: Counter[str] = Counter()
     for entry in entries:
         name = next((part for part in entry.path.parts if names.is_litter(part)), "")
         if name:
             litter[archives.said(name)] += 1
         else:
-            kept.append(entry)
+            entries_kept.append(entry)
     if litter:
         count = _count(sum(litter.values()), "file")
         outcome.notes.append(f"{count} of systems and programs passed over ({_some(litter)})")
-    return kept
+    return entries_kept
 
 
 def _pictures(entries: Sequence[Entry], outcome: Survey) -> list[Inner]:
@@ -225,7 +227,7 @@ def _test_parts(
     annotations: Sequence[Entry],
 ) -> None:
     """The test parts: with class folders like those that are trained on, or with a list."""
-    taken = []
+    parts_taken = []
     for name, within in tests.items():
         inside = {entry.path for _, entry in within}
         texts = [e for e in annotations if any(e.path.parent in path.parents for path in inside)]
@@ -236,9 +238,9 @@ def _test_parts(
         else:
             _leave(_entries(within), f"{archives.said(name)} names no class for it", outcome)
             continue
-        taken.append(name)
-    if taken:
-        outcome.notes.append(f"held out: the pictures in {_shown(taken)}")
+        parts_taken.append(name)
+    if parts_taken:
+        outcome.notes.append(f"held out: the pictures in {_shown(parts_taken)}")
 
 
 def _annotated(within: list[Inner], text: Entry, outcome: Survey, source: Source) -> None:
@@ -288,8 +290,8 @@ def _named(outcome: Survey, source: Source, files: Sequence[Entry]) -> None:
         return
     shortest = min(files, key=lambda entry: len(entry.path.parts))
     try:
-        given = json.loads(_text(source, shortest))
-        texts = {names.same(key): text for key, text in given.items() if isinstance(text, str)}
+        titles = json.loads(_text(source, shortest))
+        texts = {names.same(key): text for key, text in titles.items() if isinstance(text, str)}
     except (ValueError, AttributeError, RecursionError):
         outcome.notes.append(f"{archives.said(shortest.path)}: is not of the form {{folder: name}}")
         return

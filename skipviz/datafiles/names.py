@@ -57,12 +57,12 @@ def printable(text: str) -> str:
     return f"{line[:39].rstrip()}…{line[-ENDING:].lstrip()}"
 
 
-def distinct(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
+def distinct(names: Iterable[str], names_taken: Collection[str] = ()) -> list[str]:
     """The names as they are shown, each another: "red fox" and "red fox (2)" for two that differ
     in what is not shown. None is one of `taken`."""
     cleaned = [printable(name) or "no name" for name in names]
     first = {text: place for place, text in reversed([*enumerate(cleaned)])}
-    gone = set(taken)
+    gone = set(names_taken)
     shown: list[str] = []
     for place, text in enumerate(cleaned):
         number, candidate = 1, text

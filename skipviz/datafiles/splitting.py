@@ -25,7 +25,7 @@ def rows(labels: np.ndarray, share: int, seed: int) -> tuple[np.ndarray, np.ndar
     parts: tuple[list[int], list[int]] = ([], [])
     for label in np.unique(labels):
         mine = rng.permutation(np.flatnonzero(labels == label))
-        kept, _ = sizes(len(mine), share)
-        parts[0].extend(mine[:kept])
-        parts[1].extend(mine[kept:])
+        train_size, _ = sizes(len(mine), share)
+        parts[0].extend(mine[:train_size])
+        parts[1].extend(mine[train_size:])
     return rng.permutation(parts[0]), rng.permutation(parts[1])

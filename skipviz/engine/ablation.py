@@ -89,7 +89,7 @@ def _keeps_shape(unit: Unit) -> bool:
 
 
 @contextmanager
-def without(net: nn.Module, taken: Iterable[Lesion]) -> Iterator[None]:
+def without(net: nn.Module, lesions_made: Iterable[Lesion]) -> Iterator[None]:
     """While this lasts, the net is without these units; after it, it is as before."""
 
     def zero(module: nn.Module, args: Any, out: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ def without(net: nn.Module, taken: Iterable[Lesion]) -> Iterator[None]:
         net.get_submodule(lesion.path).register_forward_hook(
             identity if lesion.how == "unit" else zero
         )
-        for lesion in taken
+        for lesion in lesions_made
     ]
     try:
         yield
@@ -124,7 +124,7 @@ def score(trained: Trained, lane: int, rows: Tensor) -> tuple[float, float]:
 
 @torch.no_grad()
 def ablate_each(
-    trained: Trained, lane: int, taken: Sequence[Lesion], rows: Tensor
+    trained: Trained, lane: int, lesions_made: Sequence[Lesion], rows: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
     """Loss (L,) and accuracy (L,) without each of these units in turn, over these rows.
 
@@ -132,12 +132,12 @@ def ablate_each(
     """
     net = trained.nets[lane]
     units = [net.get_submodule(unit.path) for unit in trained.wirings[lane].units]
-    total = np.zeros((len(taken), 2))
+    total = np.zeros((len(lesions_made), 2))
     for x, part in parts(trained, lane, rows):
         inputs = [x]
         for unit in units[:-1]:
             inputs.append(unit(inputs[-1]))
-        for i, lesion in enumerate(taken):
+        for i, lesion in enumerate(lesions_made):
             with without(net, [lesion]):
                 y = units[lesion.place](inputs[lesion.place])
             for unit in units[lesion.place + 1 :]:

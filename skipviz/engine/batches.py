@@ -45,16 +45,20 @@ class Batches:
         self.experiment, self.device = experiment, device
         images, labels, held_images, held_labels = cache.arrays(experiment.data, experiment.seed)
         as_kept = experiment.pool == 1 and not experiment.dataset.held_out
-        known = cache.about(experiment.data) if as_kept else None
+        statistics_kept = cache.about(experiment.data) if as_kept else None
         if experiment.subset:
             rows = first_of_each_class(labels, experiment.subset)
-            images, labels, known = images[rows], labels[rows], None
+            images, labels, statistics_kept = images[rows], labels[rows], None
         if experiment.batch_size > len(labels):
             raise SpecError(
                 f"batch_size {experiment.batch_size}: there are {len(labels)} training samples"
             )
         pooled = _pooled(images, experiment.pool)
-        counts = known["histogram"] if known else statistics.histogram(pooled.numpy())
+        counts = (
+            statistics_kept["histogram"]
+            if statistics_kept
+            else statistics.histogram(pooled.numpy())
+        )
         self.images = pooled.to(device)
         self.labels = _tensor(labels).to(device)
         self.held_images = _pooled(held_images, experiment.pool)

@@ -51,9 +51,9 @@ def calibrate(
     if len(here) < 2:
         return Placing(here)
     with _alone():
-        known = kept(here)
-        if known is not None and not (again and known.why):
-            return known
+        earlier = kept(here)
+        if earlier is not None and not (again and earlier.why):
+            return earlier
         measured = _measured(measure or seconds, here)
         keep(measured)
     return measured

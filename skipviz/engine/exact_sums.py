@@ -116,8 +116,8 @@ def norms_of(values: Tensor) -> Tensor:
     count = values.shape[-2] * values.shape[-1]
     flat = values.view(-1, count)
     parts = _in_parts(flat)
-    known = parts.cpu().numpy()
-    small, large = np.flatnonzero(known < 1e-16), np.flatnonzero(~(known < 1e17))
+    norms_on_host = parts.cpu().numpy()
+    small, large = np.flatnonzero(norms_on_host < 1e-16), np.flatnonzero(~(norms_on_host < 1e17))
     if len(small):
         rows = torch.from_numpy(small).to(flat.device)
         parts[rows] = _in_parts(flat.index_select(0, rows).mul_(2.0**100)).div_(2.0**100)

@@ -121,7 +121,7 @@ def _of_stripes(
     xs: list[Tensor], shapes: list[Any], pairs: list[tuple[Tensor, Tensor]]
 ) -> dict[str, Any]:
     count, sd = sum(x.numel() for x, _ in pairs), _sd(xs)
-    kept = sum(int(((y - x).abs() <= TOLERANCE * sd).sum()) for x, y in pairs)
+    kept_count = sum(int(((y - x).abs() <= TOLERANCE * sd).sum()) for x, y in pairs)
     own = sum(int(((y - x).abs() <= TOLERANCE * _sd([x])).sum()) for x, y in pairs)
     runs = torch.cat([longest(part, TOLERANCE * sd).flatten() for part in _same(xs, shapes)])
     moved = [float(np.linalg.norm(on_host(y - x))) for x, y in pairs]
@@ -129,7 +129,7 @@ def _of_stripes(
     change = [m / s if s else math.nan for m, s in zip(moved, sizes, strict=True)]
     third = max(1, len(pairs) // 3)
     values = (
-        kept / count,
+        kept_count / count,
         own / count,
         torch.bincount(runs).tolist(),
         int(runs.median()),

@@ -65,8 +65,8 @@ def _dropped(module: nn.Dropout, stream: Callable[[], np.random.Generator], x: T
     if not module.training:
         return x
     keep = 1 - module.p
-    kept = torch.from_numpy(stream().random(x.shape, dtype=np.float32) < np.float32(keep))
-    return x * (kept.to(x.dtype) / keep)
+    mask = torch.from_numpy(stream().random(x.shape, dtype=np.float32) < np.float32(keep))
+    return x * (mask.to(x.dtype) / keep)
 
 
 # --- convolution

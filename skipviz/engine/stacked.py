@@ -210,11 +210,11 @@ class Stack:
             reads = self._reading(loss, error, out, signal)
         for i in np.flatnonzero(~finite):
             self.dead.add(int(i))
-        kept = self._dead_weights()
+        dead_weights = self._dead_weights()
         if self.clip:
             self._clip()
         self.optimiser.step()
-        for place, weight in kept:
+        for place, weight in dead_weights:
             place.copy_(weight)
         return finite, reads
 
@@ -361,22 +361,22 @@ class Stack:
 
     def state(self) -> dict[str, Any]:
         """The optimiser's tensors with the shapes of `weights`, matrices as [.., in, out]."""
-        kept = {
+        tensors = {
             name: [part.mT.contiguous() for part in _parts(of[0], self.sizes)]
             if isinstance(of, list)
             else of
             for name, of in self.optimiser.state().items()
         }
-        return {"optimiser": kept, "dead": sorted(self.dead)}
+        return {"optimiser": tensors, "dead": sorted(self.dead)}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Goes on from `state()`; the weights are read from the reference modules."""
         self.read()
-        kept = {
+        tensors = {
             name: [torch.cat([part.mT.flatten() for part in of])] if isinstance(of, list) else of
             for name, of in state["optimiser"].items()
         }
-        self.optimiser.load(kept)
+        self.optimiser.load(tensors)
         self.dead = set(state["dead"])
 
 

@@ -225,8 +225,8 @@ class Training:
         for (_, trainers), (finite, reads) in zip(
             self.stacks, learn_together(tasks, record), strict=True
         ):
-            taken: list[Any] = list(reads) or [None] * len(trainers)
-            learnt |= zip(trainers, taken, strict=True)
+            readings: list[Any] = list(reads) or [None] * len(trainers)
+            learnt |= zip(trainers, readings, strict=True)
             for trainer, fine in zip(trainers, finite, strict=True):
                 if not fine and trainer.diverged_at is None:
                     trainer.diverged_at = self.step
@@ -291,8 +291,8 @@ class Training:
         for trainers, states in zip(self.lanes, state["lanes"], strict=True):
             for trainer, saved in zip(trainers, states, strict=True):
                 trainer.load(saved)
-        for (stack, _), kept in zip(self.stacks, state["stacks"], strict=True):
-            stack.load(kept)
+        for (stack, _), stack_state in zip(self.stacks, state["stacks"], strict=True):
+            stack.load(stack_state)
 
 
 def stacks(

@@ -89,9 +89,9 @@ def _cut(a: tuple[Unit, ...], b: tuple[Unit, ...]) -> Iterator[tuple[list[Unit],
         piece: tuple[list[Unit], list[Unit]] = ([left[0].pop(0)], [left[1].pop(0)])
         joined = piece[0][0].body.joins and piece[1][0].body.joins
         while not joined:
-            taken = [sum(len(unit.body.weights) for unit in side) for side in piece]
-            behind = int(taken[1] < taken[0])
-            if taken[0] == taken[1] or not left[behind]:
+            layer_counts = [sum(len(unit.body.weights) for unit in side) for side in piece]
+            behind = int(layer_counts[1] < layer_counts[0])
+            if layer_counts[0] == layer_counts[1] or not left[behind]:
                 break
             piece[behind].append(left[behind].pop(0))
         yield piece

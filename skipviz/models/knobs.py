@@ -175,10 +175,10 @@ def check_listed_depth(depth: int, allowed: tuple[int, ...], what: str) -> None:
 
 def essential(declared: Architecture, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The fewest knobs that settle to `settings`: what is at its default is left out."""
-    kept = dict(settings)
+    knobs_kept = dict(settings)
     for name in reversed(list(settings)):
-        fewer = {key: value for key, value in kept.items() if key != name}
+        fewer = {key: value for key, value in knobs_kept.items() if key != name}
         settled = {**declared.defaults(fewer), **fewer}
         if all(settled[key] == value for key, value in settings.items()):
-            kept = fewer
-    return kept
+            knobs_kept = fewer
+    return knobs_kept

@@ -71,15 +71,16 @@ def _deeper(trained: Trained, lane: int, insert: int) -> nn.Module:
     from skipviz.core.experiment import Lane
     from skipviz.engine.nets import make_net
 
-    given = trained.experiment.lanes[lane]
-    settings = given.settings(trained.experiment.dataset)
+    shallow_lane = trained.experiment.lanes[lane]
+    settings = shallow_lane.settings(trained.experiment.dataset)
     longer = Lane(
-        family=given.family, knobs=dict(given.knobs) | {"depth": settings["depth"] + insert}
+        family=shallow_lane.family,
+        knobs=dict(shallow_lane.knobs) | {"depth": settings["depth"] + insert},
     )
     net = make_net(longer, trained.experiment.dataset, trained.seed).to(trained.device)
-    kept = trained.nets[lane].state_dict()
-    state = {name: kept.get(name, value) for name, value in net.state_dict().items()}
-    for name in state.keys() - kept.keys():
+    shallow_state = trained.nets[lane].state_dict()
+    state = {name: shallow_state.get(name, value) for name, value in net.state_dict().items()}
+    for name in state.keys() - shallow_state.keys():
         state[name] = torch.zeros_like(state[name])
         if state[name].dim() == 2:
             state[name].fill_diagonal_(1)
@@ -92,11 +93,11 @@ def _noisy(trained: Trained, lane: int, insert: int, sd: float, x: Any, y: Any) 
     import torch
 
     net = _deeper(trained, lane, insert)
-    known = trained.nets[lane].state_dict().keys()
+    shallow_names = trained.nets[lane].state_dict().keys()
     random = torch.Generator().manual_seed(trained.seed)
     with torch.no_grad():
         for name, weight in net.named_parameters():
-            if name not in known and weight.dim() == 2:
+            if name not in shallow_names and weight.dim() == 2:
                 weight.add_((sd * torch.randn(weight.shape, generator=random)).to(weight.device))
         return float((net(x).argmax(1) == y).float().mean())
 

@@ -26,16 +26,16 @@ def measure(trained: Trained, pictures: int) -> dict[str, Any]:
     lanes = []
     for lane in range(len(trained.nets)):
         logits = trained.logits(lane, images)
-        taken = logits.argmax(1)
+        predicted = logits.argmax(1)
         confusion = torch.zeros(classes, classes, dtype=torch.int64)
-        confusion.index_put_((labels, taken), torch.ones_like(labels), accumulate=True)
+        confusion.index_put_((labels, predicted), torch.ones_like(labels), accumulate=True)
         shares = logits.softmax(1)
         lanes.append(
             {
-                "error": float((taken != labels).float().mean()),
+                "error": float((predicted != labels).float().mean()),
                 "confusion": confusion.tolist(),
-                "predicted": taken[rows].tolist(),
-                "probability": [round(float(shares[row, taken[row]]), 4) for row in rows],
+                "predicted": predicted[rows].tolist(),
+                "probability": [round(float(shares[row, predicted[row]]), 4) for row in rows],
             }
         )
     return {

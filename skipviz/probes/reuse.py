@@ -104,12 +104,12 @@ def _without(layers: list[Any], span: tuple[int, int], loss: Any, base: float) -
     reading = [weight for weight in layers if weight.shape[1] >= high]
     if not reading:
         return None
-    kept = [weight[:, low:high].detach().clone() for weight in reading]
+    weights_before = [weight[:, low:high].detach().clone() for weight in reading]
     with torch.no_grad():
         for weight in reading:
             weight[:, low:high] = 0
         risen = loss() - base
-        for weight, own in zip(reading, kept, strict=True):
+        for weight, own in zip(reading, weights_before, strict=True):
             weight[:, low:high] = own
     return risen
 

@@ -146,16 +146,16 @@ def matches(row: Row) -> bool | None:
     return fits and (not row.multiply_adds or agrees(row.multiply_adds, ours.multiply_adds))
 
 
-def _row(given: Mapping[str, Any]) -> Row:
-    values = tuple(str(value) for value in given.get("values", ()))
-    family = str(given.get("family", "")) or str(given.get("lane", "")).partition(":")[0]
-    return Row(**{**given, "values": values, "family": family})
+def _row(fields: Mapping[str, Any]) -> Row:
+    values = tuple(str(value) for value in fields.get("values", ()))
+    family = str(fields.get("family", "")) or str(fields.get("lane", "")).partition(":")[0]
+    return Row(**{**fields, "values": values, "family": family})
 
 
-def _table(given: Mapping[str, Any]) -> Table:
-    columns = tuple(Column(**column) for column in given.get("columns", ()))
-    rows = tuple(_row(row) for row in given["rows"])
-    return Table(**{**given, "columns": columns, "rows": rows})
+def _table(fields: Mapping[str, Any]) -> Table:
+    columns = tuple(Column(**column) for column in fields.get("columns", ()))
+    rows = tuple(_row(row) for row in fields["rows"])
+    return Table(**{**fields, "columns": columns, "rows": rows})
 
 
 def _read(name: str) -> Any:

@@ -184,9 +184,9 @@ class Manager:
         run = self.find(run_id)
         if run is None or run.folder is None:
             raise SpecError(f"run {show(run_id)}: there is no such stored run")
-        known = answers.kept(run.folder, key, options, seed_index)
-        if known is not None:
-            return known
+        answer_kept = answers.kept(run.folder, key, options, seed_index)
+        if answer_kept is not None:
+            return answer_kept
         if self.store.is_recorded(run_id):
             raise SpecError(f"probe {show(key)}: a recording has no weights; train its scene")
         absent = missing(run.experiment.data)
@@ -231,13 +231,13 @@ class Manager:
 
     def _lighten(self) -> None:
         """Lets the runs that were asked for longest ago rest, while all take too much memory."""
-        taken = sum(run.nbytes for run in self._runs.values())
+        bytes_in_memory = sum(run.nbytes for run in self._runs.values())
         for run in list(self._runs.values())[:-1]:
-            if taken <= KEPT_BYTES:
+            if bytes_in_memory <= KEPT_BYTES:
                 return
             before = run.nbytes
             run.rest()
-            taken -= before - run.nbytes
+            bytes_in_memory -= before - run.nbytes
 
     def _known(self, run_id: str) -> Run:
         run = self.find(run_id)
@@ -285,10 +285,10 @@ class Manager:
             run = Run(run_id, experiment, folder, FrameLog.open(frames) if there else None)
         run.update(**status)
         with self._lock:
-            known = self._runs.get(run_id)
-            if known is None:
+            run_in_memory = self._runs.get(run_id)
+            if run_in_memory is None:
                 self._keep(run)
-            return known or run
+            return run_in_memory or run
 
 
 _current: Manager | None = None

@@ -87,8 +87,8 @@ class Sweeps:
     def find(self, sweep_id: str) -> Sweep | None:
         """The sweep with this id, from memory or from its file; None where there is none."""
         with self._lock:
-            known = self._known.get(sweep_id)
-        return known or self._read(sweep_id)
+            sweep = self._known.get(sweep_id)
+        return sweep or self._read(sweep_id)
 
     def stop(self, sweep: Sweep) -> None:
         """Begins no more of its runs and ends those that are under way."""

@@ -93,9 +93,10 @@ def named(target: str, chain: Chain, indent: int, names: list[Names] | None = No
     sign = " " if target == "return" else " = "
     if not chain:
         return [f"{pad}{target}{sign}named()"]
-    given = names or [literals(step) for step in chain]
+    values_of_steps = names or [literals(step) for step in chain]
     calls = [
-        f"{step.name}={call(step, arguments)}" for step, arguments in zip(chain, given, strict=True)
+        f"{step.name}={call(step, arguments)}"
+        for step, arguments in zip(chain, values_of_steps, strict=True)
     ]
     if len(calls) == 1:
         return [f"{pad}{target}{sign}named({calls[0]})"]

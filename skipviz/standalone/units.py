@@ -116,27 +116,27 @@ def classes(units: list[Unit]) -> list[UnitClass]:
     groups: dict[tuple[Any, ...], list[Unit]] = {}
     for unit in units:
         groups.setdefault(unit.pattern, []).append(unit)
-    taken: Counter[str] = Counter()
+    uses: Counter[str] = Counter()
     names = {}
     for pattern, group in sorted(groups.items(), key=lambda pair: -len(pair[1])):
-        names[pattern] = _name(group, taken)
+        names[pattern] = _name(group, uses)
     unit_classes = [UnitClass(names[pattern], group) for pattern, group in groups.items()]
     for each in unit_classes:
         _settle(each)
     return unit_classes
 
 
-def _name(group: list[Unit], taken: Counter[str]) -> str:
+def _name(group: list[Unit], uses: Counter[str]) -> str:
     """The commonest body of a title has its name; others say what is special, or are numbered."""
     words = group[0].body.title.replace("-", " ").split()
     function = group[0].segments[0][0] == ""
     name = "_".join(words) if function else "".join(word.capitalize() for word in words)
-    if taken[name] and not function:
+    if uses[name] and not function:
         shapes = [(unit.body.input_shape, unit.body.output_shape) for unit in group]
         changing = all(before != after for before, after in shapes)
         name = f"Entry{name}" if changing else f"First{name}" if group[0].first else name
-    taken[name] += 1
-    return name if taken[name] == 1 else f"{name}{taken[name]}"
+    uses[name] += 1
+    return name if uses[name] == 1 else f"{name}{uses[name]}"
 
 
 def _settle(unit_class: UnitClass) -> None:
@@ -165,8 +165,8 @@ def _settle(unit_class: UnitClass) -> None:
             unit_class.arguments[unit_class.places[place]] = list(column)
 
 
-def _free(name: str, taken: dict[str, list[float]]) -> str:
-    number = 1 + sum(each.startswith(name) for each in taken)
+def _free(name: str, values_by_name: dict[str, list[float]]) -> str:
+    number = 1 + sum(each.startswith(name) for each in values_by_name)
     return name if number == 1 else f"{name}{number}"
 
 

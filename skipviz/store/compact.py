@@ -32,8 +32,8 @@ def compacted(log: FrameLog, maps: bool) -> bytes:
         for field in log.schema
     ]
     schema = pa.schema(loose, metadata=log.schema.metadata)
-    kept = spread(log.n, MOST_PROFILES)
-    columns = [_column(log, field, kept, maps) for field in schema]
+    profile_rows = spread(log.n, MOST_PROFILES)
+    columns = [_column(log, field, profile_rows, maps) for field in schema]
     sink = pa.BufferOutputStream()
     packed = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=19))
     with pa.ipc.new_stream(sink, schema, options=packed) as stream:
@@ -42,7 +42,7 @@ def compacted(log: FrameLog, maps: bool) -> bytes:
     return data
 
 
-def _column(log: FrameLog, field: pa.Field, kept: np.ndarray, maps: bool) -> pa.Array:
+def _column(log: FrameLog, field: pa.Field, profile_rows: np.ndarray, maps: bool) -> pa.Array:
     lane, _, name = field.name.partition("_")
     if not lane.startswith("lane"):
         return pa.array(log.column(field.name), field.type)
@@ -55,11 +55,11 @@ def _column(log: FrameLog, field: pa.Field, kept: np.ndarray, maps: bool) -> pa.
             assert at is not None
             rows[row] = rounded(at[1][name].reshape(-1), _MAP_BITS)
     elif name in HELD_OUT:
-        known, *scores = log.held_out(i, 0, log.n)
-        for at_row, score in zip(known, scores[HELD_OUT.index(name)], strict=True):
+        evaluated_rows, *scores = log.held_out(i, 0, log.n)
+        for at_row, score in zip(evaluated_rows, scores[HELD_OUT.index(name)], strict=True):
             rows[at_row] = score
     elif name in PROFILES:
-        for row in kept:
+        for row in profile_rows:
             rows[row] = rounded(log.column(field.name, int(row)), _PROFILE_BITS)
     elif name == "diverged_at":
         rows = [log.diverged_at(i, row) for row in range(log.n)]

@@ -40,57 +40,57 @@ def describe(key: str) -> dict[str, Any]:
     }
 
 
-def remark(kept: dict[str, Any]) -> str:
+def remark(origin: dict[str, Any]) -> str:
     """What became of the data of a run whose data.json this is: "" where it is here as it was.
 
     A set that comes with the program and was not read yet on this machine counts as the same.
     """
-    if not kept.get("fingerprint"):
+    if not origin.get("fingerprint"):
         return UNKNOWN
     try:
-        now = fingerprints.fingerprint(str(kept["key"]))
+        now = fingerprints.fingerprint(str(origin["key"]))
     except SpecError:
         return REMOVED
-    return SAME if now in ("", kept["fingerprint"]) else CHANGED
+    return SAME if now in ("", origin["fingerprint"]) else CHANGED
 
 
-def with_stand_in(text: bytes, kept: dict[str, Any]) -> bytes:
+def with_stand_in(text: bytes, origin: dict[str, Any]) -> bytes:
     """The JSON of a stored experiment; where its data is gone, with the key of what stands in."""
-    state = remark(kept)
+    state = remark(origin)
     if state not in (REMOVED, CHANGED):
         return text
     try:
         experiment = json.loads(text)
-        key = stand_in(kept, state)
+        key = stand_in(origin, state)
     except (ValueError, KeyError, TypeError):
         return text
     return dumps(experiment | {"data": key}).encode() if isinstance(experiment, dict) else text
 
 
-def stand_in(kept: dict[str, Any], state: str) -> str:
+def stand_in(origin: dict[str, Any], state: str) -> str:
     """The key of the set that stands in for one that is gone."""
-    title = str(kept["title"])
+    title = str(origin["title"])
     what = "was removed" if state == REMOVED else "was replaced by another of the same name"
     why = f"data “{title}”: the set that this run was trained on {what}; its pictures are gone"
 
     def gone() -> tuple[Any, Any, Any, Any]:
         raise SpecError(why)
 
-    channels, height, width = (int(side) for side in kept["input_shape"])
+    channels, height, width = (int(side) for side in origin["input_shape"])
     return add_stand_in(
-        f"{kept['key']}@{kept['fingerprint']}",
+        f"{origin['key']}@{origin['fingerprint']}",
         Dataset(
             title=title,
             summary=why,
             input_shape=(channels, height, width),
-            classes=tuple(str(name) for name in kept["classes"]),
-            train_size=int(kept["train_size"]),
-            test_size=int(kept["test_size"]),
+            classes=tuple(str(name) for name in origin["classes"]),
+            train_size=int(origin["train_size"]),
+            test_size=int(origin["test_size"]),
             synthetic=False,
             origin="",
             licence="",
             load=gone,
-            held_out=int(kept["held_out"]),
+            held_out=int(origin["held_out"]),
             gone=why,
         ),
     )

@@ -91,6 +91,6 @@ def with_seeds(
     scene: Scene, seeds: int | None = None, first_seed: int | None = None
 ) -> dict[str, Experiment]:
     """The experiments of a scene by name, with other seeds where these are given. SpecError."""
-    given = {"seeds": seeds, "seed": first_seed}
-    changes = {name: value for name, value in given.items() if value is not None}
+    fields = {"seeds": seeds, "seed": first_seed}
+    changes = {name: value for name, value in fields.items() if value is not None}
     return {name: experiment.with_(**changes) for name, experiment in scene.runs.items()}

@@ -143,11 +143,13 @@ class FrameLog:
         """Maps and evaluations are rare: they lie densely beside a list of the rows that have
         one."""
         rows = keep[column.is_valid().to_numpy(zero_copy_only=False)[keep]]
-        known = self._rows.setdefault(name, [])
+        rows_known = self._rows.setdefault(name, [])
         if len(rows):
             values = _numbers(column.take(pa.array(rows)))
-            self._put(name, len(known), self._seen(name, values) if name[-4:] == "_map" else values)
-            known.extend((self.n + np.searchsorted(keep, rows)).tolist())
+            self._put(
+                name, len(rows_known), self._seen(name, values) if name[-4:] == "_map" else values
+            )
+            rows_known.extend((self.n + np.searchsorted(keep, rows)).tolist())
 
     def _seen(self, name: str, values: np.ndarray) -> np.ndarray:
         """Maps as they are kept: float16 but for biases. How far they reach is noted."""
@@ -220,8 +222,8 @@ class FrameLog:
     def map_at(self, i: int, row: int) -> tuple[int, dict[str, np.ndarray]] | None:
         """(step, lane i's newest maps at or before `row` by name), shaped as in its frame; None
         where there are none yet."""
-        known = self._rows.get(f"lane{i}_{MAPS[-1]}", [])
-        at = bisect.bisect_right(known, row) - 1
+        map_rows = self._rows.get(f"lane{i}_{MAPS[-1]}", [])
+        at = bisect.bisect_right(map_rows, row) - 1
         if at < 0:
             return None
         track = self.tracks[i]
@@ -229,7 +231,7 @@ class FrameLog:
             name: self._columns[f"lane{i}_{name}"][at].reshape(track.map_shape(name))
             for name in track.maps()
         }
-        return int(self._columns["step"][known[at]]), fields
+        return int(self._columns["step"][map_rows[at]]), fields
 
     def map_rows(self, i: int) -> list[int]:
         """The rows in which lane i has maps."""
@@ -243,13 +245,16 @@ class FrameLog:
     def held_out(self, i: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The rows from `start` to before `stop` in which lane i was evaluated, (k,), its held-out
         loss and its held-out error there, (k, seeds)."""
-        known = self._rows.get(f"lane{i}_{HELD_OUT[-1]}", [])
-        first, end = bisect.bisect_left(known, start), bisect.bisect_left(known, stop)
+        evaluated_rows = self._rows.get(f"lane{i}_{HELD_OUT[-1]}", [])
+        first, end = (
+            bisect.bisect_left(evaluated_rows, start),
+            bisect.bisect_left(evaluated_rows, stop),
+        )
         if first == end:
             nothing = np.zeros((0, self.tracks[i].seeds))
             return np.zeros(0, int), nothing, nothing
         loss, error = (self._columns[f"lane{i}_{name}"][first:end] for name in HELD_OUT)
-        return np.array(known[first:end]), loss, error
+        return np.array(evaluated_rows[first:end]), loss, error
 
     def frame(self, step: int) -> Frame:
         """The recorded frame nearest to `step`, exactly as it is stored. Needs n > 0."""

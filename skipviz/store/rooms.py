@@ -57,7 +57,7 @@ class Room:
     def show(self, scene: str, is_open: bool) -> None:
         """Tells the room what is asked now; makes the room where there is none."""
         if not self.exists or (self.scene, self.is_open) != (scene, is_open):
-            self._change(lambda kept: kept.update(scene=scene, open=is_open))
+            self._change(lambda room: room.update(scene=scene, open=is_open))
 
     def runs(self, scene: str) -> dict[str, str]:
         """The ids of the runs that this room saw of a scene, by the name of the run."""
@@ -66,7 +66,7 @@ class Room:
 
     def played(self, scene: str, runs: dict[str, str]) -> None:
         """Remembers a scene's runs."""
-        self._change(lambda kept: kept.setdefault("runs", {}).update({scene: runs}))
+        self._change(lambda room: room.setdefault("runs", {}).update({scene: runs}))
 
     def vote(self, scene: str, voter: str, choice: int, choices: int) -> None:
         """One phone's choice; SpecError where the vote is closed or the choice is none."""
@@ -75,8 +75,8 @@ class Room:
         if self.scene != scene or not self.is_open:
             raise SpecError("vote: this question is closed; wait for the next one")
 
-        def add(kept: dict[str, Any]) -> None:
-            votes = kept.setdefault("votes", {}).setdefault(scene, {})
+        def add(room: dict[str, Any]) -> None:
+            votes = room.setdefault("votes", {}).setdefault(scene, {})
             if voter not in votes and len(votes) >= VOTERS:
                 raise SpecError(f"vote: {VOTERS} phones have voted; no more fit into this room")
             votes[voter] = choice
@@ -91,7 +91,7 @@ class Room:
     def raise_hands(self, scene: str, counts: list[int]) -> None:
         """The hands that the lecturer counted for each choice, beside the phones."""
         if self.hands(scene, len(counts)) != counts:
-            self._change(lambda kept: kept.setdefault("hands", {}).update({scene: counts}))
+            self._change(lambda room: room.setdefault("hands", {}).update({scene: counts}))
 
     def hands(self, scene: str, choices: int) -> list[int]:
         """The hands counted for each choice."""
@@ -109,7 +109,7 @@ class Room:
     def reveal(self, scene: str, choice: int) -> None:
         """Remembers which choice the scene's run showed."""
         if self.shown(scene) != choice:
-            self._change(lambda kept: kept.setdefault("shown", {}).update({scene: choice}))
+            self._change(lambda room: room.setdefault("shown", {}).update({scene: choice}))
 
     def shown(self, scene: str) -> int | None:
         """Which choice the scene's run showed; None before the room has seen it."""
@@ -119,15 +119,15 @@ class Room:
     def forget(self, scene: str) -> None:
         """Takes the votes, hands, runs and result of a scene back."""
 
-        def drop(kept: dict[str, Any]) -> None:
+        def drop(room: dict[str, Any]) -> None:
             for of in ("votes", "hands", "runs", "shown"):
-                kept.get(of, {}).pop(scene, None)
+                room.get(of, {}).pop(scene, None)
 
         self._change(drop)
 
     def _change(self, change: Any) -> None:
         with _lock:
-            kept = read_json(self._path)
-            change(kept)
+            room = read_json(self._path)
+            change(room)
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self._path, kept)
+            write_json(self._path, room)

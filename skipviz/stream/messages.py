@@ -245,8 +245,8 @@ def _pack(
         parts += _scores(*(log.lane(i, name, points)[:, :, 0] for name in ("loss", "error")))
     parts.append(log.column("step", held).astype("<u4").tobytes())
     for i in range(len(log.tracks) if len(held) else 0):
-        known, *scores = log.held_out(i, int(held[0]), int(held[-1]) + 1)
-        parts += _scores(*(score[np.searchsorted(known, held)] for score in scores))
+        evaluated_rows, *scores = log.held_out(i, int(held[0]), int(held[-1]) + 1)
+        parts += _scores(*(score[np.searchsorted(evaluated_rows, held)] for score in scores))
     parts.append(log.column("step", columns).astype("<u4").tobytes())
     for i in range(len(log.tracks)):
         parts += [_f32(_log10(_over_seeds(log.lane(i, name, columns)))) for name in _PROFILES]

@@ -65,9 +65,9 @@ def record(
         for name in scene.runs:
             _keep_run(aside.folder(recordings.id_of(key, name)), scene, name, done.evidence)
         _keep_answers(key, scene, done.evidence, aside)
-        kept = recordings.evidence(key, aside)
-        verdicts = tuple(judge(expectation, kept) for expectation in scene.expects)
-        _same(scene, kept, done.evidence, (verdicts, done.verdicts))
+        evidence_kept = recordings.evidence(key, aside)
+        verdicts = tuple(judge(expectation, evidence_kept) for expectation in scene.expects)
+        _same(scene, evidence_kept, done.evidence, (verdicts, done.verdicts))
         place = store.recordings / key
         for path in _files(Path(half)):
             path.chmod(0o644)  # for whoever reads it, not only for who recorded it
@@ -130,11 +130,11 @@ def _keep_answers(key: str, scene: Scene, evidence: Gathered, store: Store) -> N
 
 
 def _same(
-    scene: Scene, kept: Gathered, full: Gathered, verdicts: tuple[tuple[Verdict, ...], ...]
+    scene: Scene, evidence_kept: Gathered, full: Gathered, verdicts: tuple[tuple[Verdict, ...], ...]
 ) -> None:
     """SpecError where what was kept says another thing than what was measured."""
     for of_kept, of_full in zip(*verdicts, strict=True):
         if of_kept.met != of_full.met:
             raise SpecError(f"recording: what is kept changes a verdict: {of_full.text}")
-    if scene.correct_choice(kept) != scene.correct_choice(full):
+    if scene.correct_choice(evidence_kept) != scene.correct_choice(full):
         raise SpecError("recording: what is kept changes the answer of the scene's question")

@@ -122,9 +122,9 @@ def rehearse(
 def _told_in_full(scene: Scene, evidence: Gathered) -> None:
     """SpecError where `saw` and `numbers` do not have the same names."""
     names_in_sentence = {name for _, name, _, _ in Formatter().parse(scene.saw) if name}
-    given = set(scene.numbers(evidence))
-    if names_in_sentence != given:
+    names_of_numbers = set(scene.numbers(evidence))
+    if names_in_sentence != names_of_numbers:
         raise SpecError(
             "scene: saw and numbers must have the same names;"
-            f" {sorted(names_in_sentence ^ given)} are in one"
+            f" {sorted(names_in_sentence ^ names_of_numbers)} are in one"
         )

@@ -173,8 +173,8 @@ class FusedStack:
     def load(self, state: Mapping[str, Any]) -> None:
         """Goes on from `state()`; the weights are read from the reference modules."""
         self.read()
-        kept = state["optimiser"]["velocity"]
-        for part, saved in zip(self._parts(self.velocity), kept, strict=True):
+        velocity = state["optimiser"]["velocity"]
+        for part, saved in zip(self._parts(self.velocity), velocity, strict=True):
             part.copy_(saved.mT.reshape(part.shape))
         self.dead = set(state["dead"])
 

@@ -63,7 +63,10 @@ def _net(
     if not depths:
         return
     size = depths[1] - depths[0] if len(depths) > 1 else 1  # layers of one unit
-    taken, half = {d for d in depths if any(d - size < c <= d for c in chosen)}, 0.42 * size
+    removed_depths, half = (
+        {d for d in depths if any(d - size < c <= d for c in chosen)},
+        0.42 * size,
+    )
     chart.add_scatter(
         x=[depths[0] - half, depths[-1] + half], y=[0, 0], mode="lines", hoverinfo="skip",
         line={"color": ink, "width": 2}, **where,
@@ -76,7 +79,7 @@ def _net(
         )  # fmt: skip
     chart.add_scatter(
         x=depths, y=[0] * len(depths), mode="markers", name="",
-        marker={"symbol": ["square-open" if d in taken else "square" for d in depths],
+        marker={"symbol": ["square-open" if d in removed_depths else "square" for d in depths],
                 "size": max(5, min(15, 0.6 * room / len(depths))), "color": colour,
                 "line": {"width": 2, "color": colour}},
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},

@@ -33,9 +33,9 @@ def _depths(family: str, knobs: tuple[tuple[str, Any], ...]) -> tuple[int, ...]:
     (knob,) = (knob for knob in declared.knobs if knob.name == "depth")
     depths = []
     for depth in range(int(knob.low or 1), int(knob.high or 1) + 1):
-        given = {**dict(knobs), "depth": depth}
+        knobs_at_depth = {**dict(knobs), "depth": depth}
         try:
-            declared.check({**declared.defaults(given), **given})
+            declared.check({**declared.defaults(knobs_at_depth), **knobs_at_depth})
         except SpecError:
             continue
         depths.append(depth)
@@ -91,9 +91,9 @@ def net_form(lane: Lane, key: str, wide: bool) -> tuple[Lane | None, Lane | None
     picked = _ready_nets(family, f"{key}_{family}", boxes[1])
     if not wide:
         boxes = [*boxes, *st.columns([2.6, 1.4], vertical_alignment="bottom")]
-    given = dict(lane.knobs) if family == lane.family else {}
+    lane_knobs = dict(lane.knobs) if family == lane.family else {}
     try:
-        return _knobs(family, given, f"{key}_{family}", (boxes[2], boxes[3])), picked
+        return _knobs(family, lane_knobs, f"{key}_{family}", (boxes[2], boxes[3])), picked
     except SpecError as error:
         complain(error)
         return None, picked
@@ -115,11 +115,11 @@ def _ready_nets(family: str, key: str, box: DeltaGenerator) -> Lane | None:
 
 
 def _knobs(
-    family: str, given: Knobs, key: str, boxes: tuple[DeltaGenerator, DeltaGenerator]
+    family: str, lane_knobs: Knobs, key: str, boxes: tuple[DeltaGenerator, DeltaGenerator]
 ) -> Lane:
     """Backbone, knobs and depth, each begun from the ones before it."""
     table = {knob.name: knob for knob in architecture(family).knobs}
-    start = full_settings(family, given)
+    start = full_settings(family, lane_knobs)
     on = boxes[0].segmented_control(
         table["backbone"].label,
         table["backbone"].choices,
@@ -129,8 +129,8 @@ def _knobs(
         required=True,
     )
     if on != start["backbone"]:
-        given = {}
-    wanted: Knobs = {**given, "backbone": on}
+        lane_knobs = {}
+    wanted: Knobs = {**lane_knobs, "backbone": on}
     depth, key = wanted.pop("depth", None), f"{key}_{on}"
     depth = st.session_state.get(f"{key}_last", depth or full_settings(family, wanted)["depth"])
     shown = [k for k in table.values() if not k.backbones or on in k.backbones]

@@ -69,7 +69,7 @@ def _stretch() -> None:
 
 
 def _archive(title: str, side: int) -> None:
-    given = st.file_uploader(
+    upload = st.file_uploader(
         "A .zip or .tar.gz with a folder of pictures for each class (inside `train` and `test`"
         " where you have both), or an .npz with the arrays `images` (N×H×W, N×H×W×C or N×C×H×W;"
         " bytes, or values from 0 to 1), `labels` and, if you like, `classes`, `test_images` and"
@@ -79,14 +79,14 @@ def _archive(title: str, side: int) -> None:
         key="own_archive",
     )
     if st.button(
-        "Make the data set", type="primary", disabled=given is None or _busy(), key="own_make"
+        "Make the data set", type="primary", disabled=upload is None or _busy(), key="own_make"
     ):
-        assert given is not None
-        ending = archives.ending(given.name)
+        assert upload is not None
+        ending = archives.ending(upload.name)
         if not ending:
-            complain(SpecError(f"{given.name}: must be a .zip, a .tar, a .tar.gz or an .npz"))
+            complain(SpecError(f"{upload.name}: must be a .zip, a .tar, a .tar.gz or an .npz"))
             return
-        data = given.getbuffer()
+        data = upload.getbuffer()
         _start(ending, lambda path: path.write_bytes(data), title, side)
 
 

@@ -23,11 +23,13 @@ def choose() -> str:
     unreadable = user_datasets.trouble()
     if unreadable:
         complain(SpecError(f"your own pictures: {unreadable}"))
-    asked = st.query_params.get("set", "")
+    key_in_address = st.query_params.get("set", "")
     if "set" not in st.session_state or st.session_state["set"] not in sets:
-        st.session_state["set"] = asked if asked in sets else next(iter(sets))
-        if asked and asked not in sets:
-            complain(SpecError(f"data {knob.show(asked)}: there is no such set on this server"))
+        st.session_state["set"] = key_in_address if key_in_address in sets else next(iter(sets))
+        if key_in_address and key_in_address not in sets:
+            complain(
+                SpecError(f"data {knob.show(key_in_address)}: there is no such set on this server")
+            )
     chosen = st.pills(
         "Data set",
         list(sets),

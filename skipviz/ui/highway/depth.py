@@ -26,17 +26,17 @@ from skipviz.ui.theme import is_dark
 def views() -> None:
     """One section at a time; which one stands in the address."""
     names = list(VIEWS)
-    asked = st.query_params.get("view", names[0])
+    view_in_address = st.query_params.get("view", names[0])
     chosen = st.segmented_control(
         "What to look at",
         names,
-        default=asked if asked in names else names[0],
+        default=view_in_address if view_in_address in names else names[0],
         key="highway_depth_view",
         format_func=lambda name: VIEWS[name][0],
         label_visibility="collapsed",
         required=True,
     )
-    if chosen and chosen != asked:
+    if chosen and chosen != view_in_address:
         st.query_params["view"] = chosen
     VIEWS[chosen or names[0]][1]()
 

@@ -97,11 +97,11 @@ def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment |
         help="The maps are those of the first; every number below has all.",
     )
     try:
-        asked = base.with_(lanes=lanes(knobs), seeds=seeds, changes=())
+        experiment = base.with_(lanes=lanes(knobs), seeds=seeds, changes=())
     except SpecError as error:
         complain(error)
         return None
-    return None if absent(asked.data) else asked
+    return None if absent(experiment.data) else experiment
 
 
 def _knobs(name: str, base: Experiment, left: DeltaGenerator, right: DeltaGenerator) -> Any:

@@ -127,13 +127,13 @@ def _rarer(start: Experiment, steps: int, key: str) -> dict[str, Any]:
         columns = st.columns(2)
         for i, name in enumerate(names):
             with columns[i % 2]:
-                given = getattr(start, name)
+                value = getattr(start, name)
                 if name == "evaluate_every":
-                    values[name] = _evaluation(given, steps, key)
+                    values[name] = _evaluation(value, steps, key)
                 elif name == "momentum" and values["optimiser"] not in ("sgd", "nesterov"):
-                    values[name] = given
+                    values[name] = value
                 else:
-                    values[name] = lanes.widget(FIELDS[name], given, f"{key}_{name}")
+                    values[name] = lanes.widget(FIELDS[name], value, f"{key}_{name}")
     with st.expander("Advanced"):
         columns = st.columns(2)
         for i, name in enumerate(ADVANCED):
@@ -143,13 +143,13 @@ def _rarer(start: Experiment, steps: int, key: str) -> dict[str, Any]:
     return values
 
 
-def _evaluation(given: int, steps: int, key: str) -> int:
+def _evaluation(every: int, steps: int, key: str) -> int:
     """How often the held-out split is looked at: a switch, and a number where it is on."""
     knob = FIELDS["evaluate_every"]
     label = "Held-out curve"
-    if not st.toggle(label, value=given > 0, key=f"{key}_evaluated", help=knob.help):
+    if not st.toggle(label, value=every > 0, key=f"{key}_evaluated", help=knob.help):
         return 0
-    chosen = lanes.widget(knob, given or max(1, steps // EVALUATIONS), f"{key}_{knob.name}")
+    chosen = lanes.widget(knob, every or max(1, steps // EVALUATIONS), f"{key}_{knob.name}")
     return max(1, int(chosen))
 
 
@@ -207,6 +207,6 @@ def _lane_buttons(now: State, experiment: Experiment, i: int, key: str) -> None:
     if len(experiment.lanes) > 1 and row.button(
         "Remove", key=f"{key}_remove", icon=":material/delete:"
     ):
-        kept = [other for j, other in enumerate(experiment.lanes) if j != i]
-        now.load(experiment.with_(lanes=kept), experiment)
+        other_lanes = [other for j, other in enumerate(experiment.lanes) if j != i]
+        now.load(experiment.with_(lanes=other_lanes), experiment)
         st.rerun()

@@ -32,15 +32,15 @@ def lane_form(lane: Lane, key: str, data: Dataset) -> Lane | None:
         key=f"{key}_family",
         format_func=lambda name: families[name].title,
     )
-    given = dict(lane.knobs) if family == lane.family else {}
+    lane_knobs = dict(lane.knobs) if family == lane.family else {}
     table = {knob.name: knob for knob in families[family].knobs}
     try:
-        wanted = _backbone(table["backbone"], family, given, f"{key}_{family}", left)
-        if wanted["backbone"] != full_settings(family, given)["backbone"]:
-            given = {}
-        start = full_settings(family, given | wanted)
+        wanted = _backbone(table["backbone"], family, lane_knobs, f"{key}_{family}", left)
+        if wanted["backbone"] != full_settings(family, lane_knobs)["backbone"]:
+            lane_knobs = {}
+        start = full_settings(family, lane_knobs | wanted)
         wanted |= _knobs(table, start, f"{key}_{family}_{wanted['backbone']}", right)
-        carried = {name: given[name] for name in given if table[name].hidden}
+        carried = {name: lane_knobs[name] for name in lane_knobs if table[name].hidden}
         return shortest(family, wanted | carried, data)
     except SpecError as error:
         complain(error)
@@ -48,13 +48,13 @@ def lane_form(lane: Lane, key: str, data: Dataset) -> Lane | None:
 
 
 def _backbone(
-    knob: Knob, family: str, given: dict[str, Any], key: str, box: DeltaGenerator
+    knob: Knob, family: str, lane_knobs: dict[str, Any], key: str, box: DeltaGenerator
 ) -> dict[str, Any]:
     """The backbone: what the other knobs and their defaults depend on."""
     chosen = box.selectbox(
         knob.label,
         knob.choices,
-        index=knob.choices.index(full_settings(family, given)["backbone"]),
+        index=knob.choices.index(full_settings(family, lane_knobs)["backbone"]),
         key=f"{key}_backbone",
         help=knob.help,
     )

@@ -82,11 +82,11 @@ def _fits(row: Row, table: Table, wanted: Wanted) -> bool:
 
 def chosen(wanted: Wanted) -> tuple[Table, ...]:
     """The tables with the rows that the controls ask for; empty tables are left out."""
-    kept = (
+    rows_shown = (
         replace(table, rows=tuple(row for row in table.rows if _fits(row, table, wanted)))
         for table in reference.tables()
     )
-    return tuple(table for table in kept if table.rows)
+    return tuple(table for table in rows_shown if table.rows)
 
 
 def sheet_of(tables: Sequence[Table]) -> bytes:

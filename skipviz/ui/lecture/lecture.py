@@ -90,13 +90,13 @@ def phases(scene: Scene) -> list[Phase]:
 def from_address() -> Place:
     """The place that the address names; a sentence where a part of it is wrong, and the rest."""
     query = st.query_params
-    known = registry.scenes()
+    scenes = registry.scenes()
     wanted = tuple(filter(None, query.get("scenes", "").split(",")))
-    wrong = [key for key in wanted if key not in known]
+    wrong = [key for key in wanted if key not in scenes]
     if wrong:
         complain(SpecError(f"scene '{wrong[0]}': there is no such scene; the others are here"))
     place = Place(
-        scenes=tuple(key for key in wanted if key in known) or tuple(known),
+        scenes=tuple(key for key in wanted if key in scenes) or tuple(scenes),
         seeds=min(max(_number("seeds", SEEDS), 1), 16),
         room=query.get("room", ""),
         playing="at" in query,
@@ -108,8 +108,8 @@ def from_address() -> Place:
 
 
 def _number(name: str, default: int) -> int:
-    given = st.query_params.get(name, "")
-    return int(given) if given.isdecimal() and len(given) < 5 else default
+    text = st.query_params.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 5 else default
 
 
 def to_address(place: Place) -> None:
@@ -169,12 +169,12 @@ def _picked(
     place: Place, left: DeltaGenerator, middle: DeltaGenerator
 ) -> tuple[tuple[str, ...], int]:
     """The boxes for scenes and seeds, and what is chosen in them."""
-    known = registry.scenes()
+    scenes = registry.scenes()
     chosen = left.multiselect(
         "Scenes of this lecture, in the order in which you pick them",
-        list(known),
+        list(scenes),
         default=list(place.scenes) if "scenes" in st.query_params else [],
-        format_func=lambda key: known[key].title,
+        format_func=lambda key: scenes[key].title,
         placeholder="Pick scenes; with none picked, the lecture is the whole course",
         key="lecture_scenes",
     )
@@ -185,4 +185,4 @@ def _picked(
         key="lecture_seeds",
         help="Every run is repeated with so many seeds; charts show the median and the range.",
     )
-    return tuple(chosen) or tuple(known), seeds
+    return tuple(chosen) or tuple(scenes), seeds

@@ -14,11 +14,11 @@ from skipviz.ui.lecture.lecture import Place
 
 def summary(place: Place, room: Room) -> None:
     """For each scene what its run showed here and how many predicted it, and the sum of all."""
-    known = registry.scenes()
+    scenes = registry.scenes()
     rows, right, total = [], 0, 0
     for key in place.scenes:
-        shown, counts = room.shown(key), room.counts(key, len(known[key].choices))
-        rows.append(_row(known[key], shown, counts))
+        shown, counts = room.shown(key), room.counts(key, len(scenes[key].choices))
+        rows.append(_row(scenes[key], shown, counts))
         if shown is not None:
             right, total = right + counts[shown], total + sum(counts)
     sentence = (

@@ -96,12 +96,12 @@ def _network_address() -> str | None:
 
 def ballot() -> None:
     """A phone's page: the question that the room is asked now, and what came of it."""
-    given = st.query_params.get("room", "")
-    if not given:
+    room_in_address = st.query_params.get("room", "")
+    if not room_in_address:
         st.info("Open the address, or the QR code, that the lecturer shows: it names the room.")
         return
     try:
-        room = Room(manager.current().store.root, given)
+        room = Room(manager.current().store.root, room_in_address)
         if not room.exists:
             raise SpecError("room: there is no such room; its address may be cut, or it is over")
     except SpecError as error:

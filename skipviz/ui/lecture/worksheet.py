@@ -33,7 +33,7 @@ def worksheet(scene: Scene) -> None:
 
 def sheet(scene: Scene) -> str:
     """The worksheet as one HTML page; answers begin on a page of their own."""
-    asked = "".join(
+    questions = "".join(
         f'<h2>{i}. {html.escape(question)}</h2><div class="room"></div>'
         for i, (question, _) in enumerate(scene.exercises, start=1)
     )
@@ -47,6 +47,6 @@ def sheet(scene: Scene) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style><h1>{title}</h1><p>{html.escape(scene.question)}</p>"
-        f'<ol type="A">{choices}</ol>{asked}<p><small>{html.escape(sources)}</small></p>'
+        f'<ol type="A">{choices}</ol>{questions}<p><small>{html.escape(sources)}</small></p>'
         f'<section class="answers"><h1>{title}: answers</h1>{answered}</section></html>'
     )

@@ -182,8 +182,8 @@ def device_line() -> None:
     st.caption("Trains on: " + "; ".join(sentence) + f". {placed(dispatcher.placing())}")
 
 
-def placed(known: Placing) -> str:
+def placed(placing: Placing) -> str:
     """Where `auto` trains which nets, and why, in a sentence."""
-    if len(known.devices) < 2:
-        return f"Device auto {known.sentence('thin')}."
-    return f"Device auto {'; '.join(known.sentence(kind) for kind in KINDS)}."
+    if len(placing.devices) < 2:
+        return f"Device auto {placing.sentence('thin')}."
+    return f"Device auto {'; '.join(placing.sentence(kind) for kind in KINDS)}."
