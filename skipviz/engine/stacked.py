@@ -10,7 +10,7 @@ N nets, L layers that the depth counts, B batch size, F input values, W width, K
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -174,21 +174,13 @@ class Stack:
         modules: list[Any] = [net.get_submodule(path) for path, _, _ in layers]
         return [(m, weight, bias) for m, (_, weight, bias) in zip(modules, layers, strict=True)]
 
-    @torch.no_grad()
     def read(self) -> None:
         """Takes the weights of the reference modules."""
-        for i in range(len(self.nets)):
-            for module, weight, bias in self.linears(i):
-                weight.copy_(module.weight)
-                bias.copy_(module.bias)
+        take_weights(map(self.linears, range(len(self.nets))))
 
-    @torch.no_grad()
     def write(self) -> None:
         """Gives the weights back to the reference modules."""
-        for i in range(len(self.nets)):
-            for module, weight, bias in self.linears(i):
-                module.weight.copy_(weight)
-                module.bias.copy_(bias)
+        give_weights(map(self.linears, range(len(self.nets))))
 
     # --- one step
 
@@ -405,3 +397,25 @@ _SLOPES: dict[str, Any] = {
     "sigmoid": aten.sigmoid_backward.grad_input,
 }
 """dLoss/dz from dLoss/dy and y = act(z), written into grad_input."""
+
+
+Linears = Iterable[tuple[Any, Tensor, Tensor]]
+"""Of one net: each reference module with the weight and the bias that a stack holds for it."""
+
+
+@torch.no_grad()
+def take_weights(nets: Iterable[Linears]) -> None:
+    """Copies the reference modules' weights into a stack."""
+    for linears in nets:
+        for module, weight, bias in linears:
+            weight.copy_(module.weight)
+            bias.copy_(module.bias)
+
+
+@torch.no_grad()
+def give_weights(nets: Iterable[Linears]) -> None:
+    """Copies a stack's weights into the reference modules."""
+    for linears in nets:
+        for module, weight, bias in linears:
+            module.weight.copy_(weight)
+            module.bias.copy_(bias)

@@ -182,3 +182,13 @@ def essential(declared: Architecture, settings: Mapping[str, Any]) -> dict[str, 
         if all(settled[key] == value for key, value in settings.items()):
             knobs_kept = fewer
     return knobs_kept
+
+
+def without_skips(
+    declared: Architecture, family: str, settings: Mapping[str, Any]
+) -> tuple[str, dict[str, Any], bool] | None:
+    """The twin of a family that has the knob `plain_twin`: the same branches with the same initial
+    weights; None of a net that is a twin already."""
+    if settings["plain_twin"]:
+        return None
+    return family, essential(declared, {**settings, "plain_twin": True}), True

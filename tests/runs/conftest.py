@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from skipviz.server import dispatcher
+from skipviz.server.manager import Manager
+from skipviz.store.store import Store
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -16,3 +18,15 @@ def patient_stop() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatcher, "STOP_S", 60.0)
         yield
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    """A manager with one worker that is ready, for all tests of a file."""
+    from tests.runs.test_manager import until
+
+    started = Manager(Store(tmp_path_factory.mktemp("runs")), running=1)
+    started.start()
+    until(lambda: started.dispatcher.ready)
+    yield started
+    started.close()

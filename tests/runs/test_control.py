@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,25 +16,11 @@ import torch
 from skipviz import engine
 from skipviz.core.experiment import Change, Experiment
 from skipviz.core.knob import SpecError
-from skipviz.core.protocol import OrderKind, SetValue, Steer
 from skipviz.server.manager import Manager
 from skipviz.server.orders import BLOCKED, goes_on
 from skipviz.server.run import Run
-from skipviz.store.frame_log import FrameLog, Writer, schema
-from skipviz.store.lane_axes import lane_axes
-from skipviz.store.rewrite import rewrite
-from skipviz.store.store import Store
-from skipviz.worker.control import Clock, Control
-from tests.runs.test_manager import experiment, gone, started, until, worker_of
-
-
-@pytest.fixture(scope="module")
-def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
-    made = Manager(Store(tmp_path_factory.mktemp("runs")), running=1)
-    made.start()
-    until(lambda: made.dispatcher.ready)
-    yield made
-    made.close()
+from skipviz.store.frame_log import FrameLog
+from tests.runs.test_manager import experiment, started, until, worker_of
 
 
 @pytest.fixture(autouse=True)
@@ -325,90 +308,3 @@ def test_a_run_without_a_checkpoint_begins_again(manager: Manager) -> None:
     until(lambda: run.ended)
     steps = in_pandas_eyes(manager, run)
     assert steps == list(range(len(steps)))
-
-
-SERVER = """
-import sys, time
-from pathlib import Path
-from skipviz.server.manager import Manager
-from skipviz.store.store import Store
-from skipviz.core.experiment import Experiment
-manager = Manager(Store(Path(sys.argv[1])), running=1)
-manager.start()
-run = manager.find(manager.submit(Experiment.from_json(sys.argv[2])))
-while run.log.n < 20:
-    time.sleep(0.01)
-manager.control(run.id, "pause")
-while not run.status()["paused"]:
-    time.sleep(0.01)
-print(run.id, [w.process.pid for w in manager.dispatcher.workers if w.run][0], flush=True)
-time.sleep(600)
-"""
-
-
-def test_a_paused_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path: Path) -> None:
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(tmp_path), experiment(steps=100_000).to_json()],
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    assert server.stdout is not None
-    run_id, pid = server.stdout.readline().split()
-    worker = psutil.Process(int(pid))
-    server.kill()
-    server.wait()
-    server.stdout.close()
-    until(lambda: gone(worker))
-    status = Store(tmp_path).status(run_id)
-    assert status["state"] == "interrupted" and not status["paused"]
-    assert (tmp_path / run_id / "checkpoint.pt").is_file()
-
-
-def test_frames_are_cut_within_a_batch_too_and_can_always_be_read(tmp_path: Path) -> None:
-    of = experiment(steps=12)
-    frames = list(engine.train(of))
-    arrow = schema(of.to_json(), lane_axes(of))
-    writer = Writer(arrow)
-    parts = [writer.batch(frames[i : i + 5], [float(f.step) for f in frames[i : i + 5]])
-             for i in (0, 5)]  # fmt: skip
-    path = tmp_path / "frames.arrow"
-    path.write_bytes(writer.start() + b"".join(parts) + parts[0][:100])
-    assert rewrite(path, arrow, before=8) == 7.0
-    assert FrameLog.open(path).column("step").tolist() == list(range(8))
-    changed = of.with_(changes=[Change(step=3, lr=0.5)])
-    rewrite(path, schema(changed.to_json(), lane_axes(changed)))
-    log = FrameLog.open(path)
-    assert log.n == 8 and Experiment.from_json(log.experiment_json) == changed
-    assert rewrite(path, arrow, before=0) == 0.0
-    assert FrameLog.open(path).n == 0
-
-
-def test_the_clock_does_not_count_what_a_run_stood_still() -> None:
-    clock = Clock(so_far=10.0)
-    clock.speed(0)
-    time.sleep(0.05)
-    clock.stop()
-    read, speed = clock.read(), clock.speed(100)
-    time.sleep(0.1)
-    assert clock.read() == read and 10.05 <= read
-    assert clock.speed(100) == pytest.approx(speed)
-    clock.go()
-    time.sleep(0.01)
-    assert clock.read() > read
-
-
-def test_orders_are_taken_once_and_the_newest_counts() -> None:
-    control = Control()
-    control.hear(Steer(OrderKind.PAUSE, "r", 1))
-    for number in (2, 3):
-        control.hear(Steer(OrderKind.STEP, "r", number))
-    for number in (4, 5):
-        control.hear(SetValue(OrderKind.LEARNING_RATE, "r", number / 10, number))
-    assert control.take() == (True, True, 0.0, 0.5, 5)
-    assert control.take() == (True, True, 0.0, None, 5)
-    assert control.take() == (True, False, 0.0, None, 5)
-    control.hear(Steer(OrderKind.STEP, "r", 6))
-    control.hear(Steer(OrderKind.RESUME, "r", 7))
-    assert control.take() == (False, False, 0.0, None, 7)
-    control.leave()
-    assert control.leaving and not control.stopped

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +39,6 @@ def until(condition: Callable[[], Any], timeout_s: float = 600.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.01)
-
-
-@pytest.fixture(scope="module")
-def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
-    made = Manager(Store(tmp_path_factory.mktemp("runs")), running=1)
-    made.start()
-    until(lambda: made.dispatcher.ready)
-    yield made
-    made.close()
 
 
 def started(manager: Manager, **fields: Any) -> Run:
@@ -211,14 +202,19 @@ manager.start()
 run = manager.find(manager.submit(Experiment.from_json(sys.argv[2])))
 while run.log.n < 20:
     time.sleep(0.01)
+if sys.argv[3] == "paused":
+    manager.control(run.id, "pause")
+    while not run.status()["paused"]:
+        time.sleep(0.01)
 print(run.id, [w.process.pid for w in manager.dispatcher.workers if w.run][0], flush=True)
 time.sleep(600)
 """
 
 
-def test_a_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["training", "paused"])
+def test_a_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path: Path, state: str) -> None:
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(tmp_path), experiment(steps=100_000).to_json()],
+        [sys.executable, "-c", SERVER, str(tmp_path), experiment(steps=100_000).to_json(), state],
         stdout=subprocess.PIPE,
         encoding="utf-8",
     )
@@ -230,7 +226,8 @@ def test_a_worker_whose_server_is_killed_saves_its_run_and_ends(tmp_path: Path) 
     server.stdout.close()
     until(lambda: gone(worker))
     store = Store(tmp_path)
-    assert store.status(run_id)["state"] == "interrupted"
+    status = store.status(run_id)
+    assert status["state"] == "interrupted" and not status["paused"]
     assert FrameLog.open(store.folder(run_id) / "frames.arrow").n >= 20
     assert (store.folder(run_id) / "checkpoint.pt").is_file()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,6 @@ LANE = Lane(family="plain", knobs={"backbone": "dense", "depth": 4})
 
 def experiment(**fields: Any) -> Experiment:
     return Experiment(lanes=[LANE], **({"steps": 20, "lr": 0.03, "device": "cpu"} | fields))
-
-
-@pytest.fixture(scope="module")
-def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
-    made = Manager(Store(tmp_path_factory.mktemp("runs")), running=1)
-    made.start()
-    until(lambda: made.dispatcher.ready)
-    yield made
-    made.close()
 
 
 def test_runs_are_found_by_their_experiment_the_newest_first(tmp_path: Path) -> None:

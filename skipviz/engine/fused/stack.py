@@ -18,7 +18,7 @@ from skipviz.engine import device as devices
 from skipviz.engine import fused
 from skipviz.engine.fused.native import ACTIVATIONS, Kernel, Net
 from skipviz.engine.optimise import Sgd, optimiser
-from skipviz.engine.stacked import Stack, StackShape
+from skipviz.engine.stacked import Stack, StackShape, give_weights, take_weights
 
 WIDEST = 512
 """Wider layers are left to the libraries behind torch, which cut large products into pieces."""
@@ -113,21 +113,13 @@ class FusedStack:
         modules: list[Any] = [self.nets[i].get_submodule(path) for path, _, _ in linears]
         return [(m, weight, bias) for m, (_, weight, bias) in zip(modules, linears, strict=True)]
 
-    @torch.no_grad()
     def read(self) -> None:
         """Takes the weights of the reference modules."""
-        for i in range(len(self.nets)):
-            for module, weight, bias in self.linears(i):
-                weight.copy_(module.weight)
-                bias.copy_(module.bias)
+        take_weights(map(self.linears, range(len(self.nets))))
 
-    @torch.no_grad()
     def write(self) -> None:
         """Gives the weights back to the reference modules."""
-        for i in range(len(self.nets)):
-            for module, weight, bias in self.linears(i):
-                module.weight.copy_(weight)
-                module.bias.copy_(bias)
+        give_weights(map(self.linears, range(len(self.nets))))
 
     # --- one step
 

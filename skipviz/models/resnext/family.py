@@ -67,10 +67,7 @@ def wiring(settings: Mapping[str, Any]) -> Wiring:
 
 
 def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool] | None:
-    if settings["plain_twin"]:
-        return None
-    without = {**settings, "plain_twin": True}
-    return "resnext", knobs.essential(ARCHITECTURE, without), True
+    return knobs.without_skips(ARCHITECTURE, "resnext", settings)
 
 
 ARCHITECTURE = Architecture(
