@@ -17,14 +17,7 @@ from skipviz import standalone
 from skipviz.core import registry
 from skipviz.core.experiment import Lane
 from skipviz.models import build
-
-SMALL: dict[str, dict[str, Any]] = {
-    "dense": {"depth": 6, "input_shape": (1, 8, 8)},
-    "cifar": {"input_shape": (3, 16, 16)},
-    "imagenet": {"input_shape": (3, 32, 32), "num_classes": 10},
-    "fitnet": {"input_shape": (3, 16, 16)},
-}
-"""What keeps a net on each backbone small; others are run as they are."""
+from tests.models.nets import backbones
 
 VARIANTS = ("original", "bn_after_add", "relu_before_add", "relu_only_preact", "full_preact")
 DIGITS = {"input_shape": (1, 8, 8)}
@@ -33,22 +26,13 @@ IMAGENET = {"backbone": "imagenet", "input_shape": (3, 32, 32), "num_classes": 1
 DENSE = {"backbone": "dense", **DIGITS}
 
 
-def _backbones() -> list[Lane]:
-    """Every family that is discovered on every backbone that it offers."""
-    found = []
-    for family, declared in registry.architectures().items():
-        (choices,) = (knob.choices for knob in declared.knobs if knob.name == "backbone")
-        for on in choices:
-            found.append(Lane(family=family, knobs={"backbone": on, **SMALL.get(on, {})}))
-    return found
-
-
 def _lanes(family: str, *knobs: dict[str, Any]) -> list[Lane]:
     return [Lane(family=family, knobs=each) for each in knobs]
 
 
 CASES = [
-    *_backbones(),
+    *(Lane(family=family, knobs=knobs) for family, knobs in backbones()),
+    *(Lane(family=family, knobs=IMAGE) for family in registry.architectures()),
     *_lanes(
         "resnet",
         *({"depth": 14, "variant": each, **IMAGE} for each in VARIANTS),

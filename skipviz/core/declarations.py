@@ -11,6 +11,18 @@ from typing import Any, Literal
 
 from skipviz.core.knob import Knob, SpecError, show
 
+StackedUnits = Literal["chain", "gated"] | tuple[float, float]
+"""How the stacked engine computes the units of a dense net, one weight layer H in each.
+
+"chain"   x = act(H(x)), or act(H(x) + an earlier x) where the wiring draws an addition
+"gated"   x = act(H(x)) T + x (1 - T), T = sigmoid of a weight layer
+(T, C)    x = act(H(x)) T + x C with two numbers
+"""
+
+
+def _none(settings: Mapping[str, Any]) -> None:
+    return None
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -19,10 +31,21 @@ class Architecture:
     defaults(given)   the value of every knob that `given` leaves out (keys: knob names)
     check(settings)   raises SpecError where the settings do not fit together (the depth rule, above
                       all)
+    plan(settings)    the net as a plan: skipviz.models.plans.NetPlan; the stand-alone file is
+                      written from it
     wiring(settings)  the net as a drawing: skipviz.core.wiring.Wiring
     name(settings)    the short name that a legend shows: "ResNet-20"
-    twin(settings)    the plain twin as (family, knobs, shares_weights), or None where there is none
     symbols           each symbol of the formula, explained
+
+    What a family may leave out:
+
+    twin(settings)     the plain twin as (family, knobs, shares_weights), or None where there is
+                       none
+    stacked(settings)  how the stacked engine computes a dense net without normalisation and
+                       dropout; None: the net is trained as the module that it is
+    colour             on a light and on a dark page, as #RRGGBB; None: the next free one
+    presets            named settings
+    order              the place among the families
     """
 
     title: str
@@ -36,9 +59,12 @@ class Architecture:
     knobs: tuple[Knob, ...]
     defaults: Callable[[Mapping[str, Any]], dict[str, Any]]
     check: Callable[[Mapping[str, Any]], None]
+    plan: Callable[[Mapping[str, Any]], Any]
     wiring: Callable[[Mapping[str, Any]], Any]
     name: Callable[[Mapping[str, Any]], str]
-    twin: Callable[[Mapping[str, Any]], tuple[str, dict[str, Any], bool] | None]
+    twin: Callable[[Mapping[str, Any]], tuple[str, dict[str, Any], bool] | None] = _none
+    stacked: Callable[[Mapping[str, Any]], StackedUnits | None] = _none
+    colour: tuple[str, str] | None = None
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     order: int = 0
 

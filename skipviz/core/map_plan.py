@@ -99,7 +99,7 @@ def pictures(experiment: Experiment) -> list[Picture | None]:
             plans.append(Picture(units, samples))
             continue
         settings = lane.settings(experiment.dataset)
-        learned = settings["gate"] == "learned"
+        learned = "gate_bias" in settings and settings.get("gate", "learned") == "learned"
         plans.append(
             Picture(
                 units,

@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from skipviz.core.experiment import Experiment
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.registry import architecture
 
 KINDS = ("thin", "wide", "convolutional")
 WIDE = 256
@@ -36,14 +37,16 @@ def kind(experiment: Experiment) -> str:
     settings = [lane.settings(experiment.dataset) for lane in experiment.lanes]
     if any(each["backbone"] != "dense" for each in settings):
         return "convolutional"
-    return "wide" if max(map(_units, settings)) >= WIDE else "thin"
+    return "wide" if max(_units(lane, experiment) for lane in experiment.lanes) >= WIDE else "thin"
 
 
-def _units(settings: Mapping[str, Any]) -> int:
+def _units(lane: Lane, experiment: Experiment) -> int:
     """Units of a dense net's widest signal; a dense block's grows with each layer."""
+    settings = lane.settings(experiment.dataset)
     if "width" in settings:
         return int(settings["width"])
-    return int(settings["stem_width"] + settings["growth_rate"] * settings["depth"])
+    wiring = architecture(lane.family).wiring(settings)
+    return int(max(unit.body.input_shape[0] for unit in wiring.units[1:]))
 
 
 def alike(stored: Experiment, wanted: Experiment | None) -> bool:

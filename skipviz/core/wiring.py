@@ -80,9 +80,10 @@ class Edge:
 class Body:
     """What a unit is made of, in the order of execution. The last operation makes the output.
 
-    kind  "stem", "plain", "residual", "highway", "dense", "transition" or "head"
-    code  where its source is: "skipviz.models.resnet.net:ResidualUnit"
-    gate  the path, relative to the unit, of the module whose output is T; "" where there is none
+    kind     "stem", "transition", "head", or the family's word: "plain", "residual", "highway", …
+    code     where its source is: "skipviz.models.resnet.net:ResidualUnit"
+    gate     the path, relative to the unit, of the module whose output is T; "" where there is none
+    formula  as its docstring in the stand-alone file: "y = [x, H(x)]"; "" for y = H(x)
     """
 
     kind: str
@@ -92,6 +93,7 @@ class Body:
     edges: tuple[Edge, ...]
     code: str = ""
     gate: str = ""
+    formula: str = ""
 
     @property
     def output_shape(self) -> Shape:
@@ -101,6 +103,34 @@ class Body:
     def joins(self) -> tuple[str, ...]:
         """The kinds of the joins, in the order of execution."""
         return tuple(op.kind for op in self.ops if op.kind in JOINS)
+
+    @cached_property
+    def meeting(self) -> Op | None:
+        """The operation in which what came around the layers is added to what they made, or has it
+        appended; None where nothing leads around them."""
+        for op in reversed(self.ops):
+            roles = [edge.role for edge in self.edges if edge.target == op.name]
+            if op.kind == "add" and "shortcut" in roles:
+                return op
+            if op.kind == "concat" and roles[0] == "shortcut":
+                return op
+        return None
+
+    @property
+    def appends(self) -> bool:
+        """Whether the unit's output is its input with new channels behind it."""
+        return self.meeting is self.ops[-1] and self.ops[-1].kind == "concat"
+
+    @cached_property
+    def branch_end(self) -> str:
+        """The path of the module that ends the way through the layers: with its output at 0 the
+        unit adds nothing. "" where nothing leads around the layers."""
+        ops = {op.name: op for op in self.ops}
+        op = self.meeting
+        while op is not None and not op.path:
+            ends = [e.source for e in self.edges if e.target == op.name and e.role == "main"]
+            op = ops.get(ends[0]) if ends else None
+        return op.path if op is not None else ""
 
     @cached_property
     def weights(self) -> tuple[Op, ...]:
@@ -231,6 +261,14 @@ class Wiring:
         """Every unit from the stem to the head."""
         return tuple(unit for stage in self.stages for unit in stage.units)
 
+    def body(self, path: str) -> Body:
+        """What the unit at `path` is made of."""
+        return self._bodies[path]
+
+    @cached_property
+    def _bodies(self) -> dict[str, Body]:
+        return {unit.path: unit.body for unit in self.units}
+
     def _counted(self, unit: Unit) -> tuple[Op, ...]:
         whole = self.counts_classifier or unit.body.kind != "head"
         return unit.body.weights if whole else unit.body.weights[:-1]
@@ -259,7 +297,7 @@ class Wiring:
 
     @cached_property
     def gates(self) -> tuple[Gate, ...]:
-        """The gated units in order; none but in highway nets."""
+        """The gated units in order."""
         return tuple(
             Gate(f"{unit.path}.{unit.body.gate}", unit.path, depth, unit.body.output_shape[0])
             for unit, depth in self._depths()

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skipviz.core.wiring import Unit, Wiring
+from skipviz.core.wiring import Body, Wiring
 from skipviz.datafiles.class_samples import spread
 from skipviz.engine import exact_sums
 from skipviz.engine.trained import Trained
@@ -66,26 +66,30 @@ class Lesion:
         return self.layers[-1]
 
 
-_INNER = {"highway": ("transform_gate", "gate"), "residual": ("branch", "branch")}
-_INNER |= {"dense": ("branch", "branch")}
-
-
 def lesions(wiring: Wiring) -> list[Lesion]:
-    """Every unit that can be taken out: gated, residual and dense ones, and plain layers that keep
-    the shape. What carries nothing across (a plain layer between two shapes) is left out."""
+    """Every unit that can be taken out: those that have a gate or something around their layers,
+    and layers that keep the shape. What carries nothing across (a plain layer between two shapes)
+    is left out."""
     removals = []
     depths = {point.path: point.depth for point in wiring.points}
     for place, unit in enumerate(wiring.units):
-        inner, how = _INNER.get(unit.body.kind, ("", "unit"))
-        if inner or _keeps_shape(unit):
+        inner, how = _taken_out(unit.body)
+        if how and unit.body.kind not in ("stem", "transition", "head"):
             path = f"{unit.path}.{inner}" if inner else unit.path
             end = depths[unit.path] + 1
             removals.append(Lesion(range(end - len(unit.body.weights), end), place, path, how))
     return removals
 
 
-def _keeps_shape(unit: Unit) -> bool:
-    return unit.body.kind == "plain" and unit.body.input_shape == unit.body.output_shape
+def _taken_out(body: Body) -> tuple[str, str]:
+    """The module of a unit that a lesion replaces, "" for the whole unit, and how, read from its
+    drawing; how is "" where the unit cannot be taken out."""
+    if body.gate:
+        return body.gate, "gate"
+    if body.branch_end:
+        return body.branch_end, "branch"
+    keeps_shape = body.weights and body.input_shape == body.output_shape
+    return "", "unit" if keeps_shape else ""
 
 
 @contextmanager

@@ -52,48 +52,28 @@ class StackShape:
 def shape_of(lane: Lane, experiment: Experiment) -> StackShape | None:
     """The shape of a lane that this engine can train; None: the module engine has to.
 
-    It trains dense nets without normalisation and dropout: plain ones, original residual units,
-    highway units with a learned coupled gate or with fixed gates, residual units that equal such,
-    and the plain twins of all but the last.
+    It trains dense nets without normalisation and dropout whose family says how their units are
+    computed (`Architecture.stacked`).
     """
-    settings = lane.settings(experiment.dataset)
-    wiring: Wiring = architecture(lane.family).wiring(settings)
+    settings, declared = lane.settings(experiment.dataset), architecture(lane.family)
     dropped = settings.get("drop_rate", 0.0)
-    if settings["backbone"] != "dense" or settings["norm"] != "none" or dropped:
+    if settings["backbone"] != "dense" or settings.get("norm", "none") != "none" or dropped:
         return None
-    twin = settings.get("plain_twin", False)
-    fixed = None if twin else _fixed(settings)
-    if lane.family == "resnet":
-        original = settings["variant"] == "original"
-        fits = fixed or original and (twin or settings["branch_scale"] == "one")
-    elif lane.family == "highway":
-        fits = twin or fixed or (settings["gate"], settings["carry"]) == ("learned", "coupled")
-    else:
-        fits = lane.family == "plain"
-    if not fits:
+    units = declared.stacked(settings)
+    if units is None:
         return None
+    wiring: Wiring = declared.wiring(settings)
+    fixed = units if isinstance(units, tuple) else None
     return StackShape(
         depth=len(wiring.layers),
         inputs=int(np.prod(settings["input_shape"])),
         width=settings["width"],
         classes=settings["num_classes"],
         activation=settings["activation"],
-        gated=bool(wiring.gates) and not fixed,
+        gated=units == "gated",
         skips=_skips(wiring) if not fixed else (-1,) * len(wiring.layers),
         fixed=fixed,
     )
-
-
-def _fixed(settings: Mapping[str, Any]) -> tuple[float, float] | None:
-    """T and C of highway units, where both are numbers; 1 and 1 of the residual units that are the
-    same: one layer, activated before the addition."""
-    branch = [settings.get(name) for name in ("variant", "branch_layers", "branch_scale")]
-    if branch == ["relu_before_add", 1, "one"]:
-        return 1.0, 1.0
-    gate, carry = settings.get("gate", "learned"), settings.get("carry", "learned")
-    if gate == "learned" or carry == "learned":
-        return None
-    return float(gate), 1 - float(gate) if carry == "coupled" else float(carry)
 
 
 def _skips(wiring: Wiring) -> tuple[int, ...]:

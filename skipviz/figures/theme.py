@@ -1,22 +1,23 @@
 """The palette: one colour for each family, after Okabe & Ito, so that it reads with any eyes.
 
-Every family has a light-theme colour and a brighter one for the dark theme (#0e1117 behind it).
+Every family has a light-theme colour and a brighter one for the dark theme (#0e1117 behind it): its
+own, as its ARCHITECTURE says, or the next free one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
-_FAMILIES = {
-    "plain": ("#D55E00", "#FF8C42"),
-    "resnet": ("#0072B2", "#58A6F0"),
-    "highway": ("#009E73", "#2FC49A"),
-    "densenet": ("#CC79A7", "#E6A1C6"),
-    "resnext": ("#56B4E9", "#A5DCFF"),
-}
+from skipviz.core import registry
+
+FREE = (("#661100", "#F0E442"), ("#332288", "#6570F3"), ("#882255", "#DC39A2"))
+"""For families without a colour of their own, in this order and then again: (light, dark), which
+two kinds of colour-blind eyes tell from one another and from every family's."""
+
 _OTHER = ("#B07D00", "#E69F00")
-"""A family that has no slot of its own."""
+"""What belongs to no family."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,11 @@ def theme(dark: bool = False) -> Theme:
 
 def colour(family: str, dark: bool = False) -> str:
     """The colour of `family` as #RRGGBB."""
-    return _FAMILIES.get(family, _OTHER)[int(dark)]
+    free, pair = cycle(FREE), _OTHER
+    for key, declared in registry.architectures().items():
+        own = declared.colour or next(free)
+        pair = own if key == family else pair
+    return pair[int(dark)]
 
 
 def ink(family: str, dark: bool = False) -> str:

@@ -39,7 +39,7 @@ def change(unit: Unit) -> str:
 def _growth(run: list[Unit]) -> str:
     """k0 + L·k, for a run of units that concatenate."""
     first, last = run[0].body, run[-1].body
-    if first.kind != "dense":
+    if not first.appends:
         return ""
     k = first.output_shape[0] - first.input_shape[0]
     start, end = first.input_shape[0], last.output_shape[0]

@@ -16,7 +16,12 @@ from skipviz.models.steps import Chain, Sketch, Step, Style
 
 
 class UnitPlan(Protocol):
-    """What every family's unit plan offers; frozen, so that equal units are drawn once."""
+    """What every family's unit plan offers; a frozen dataclass, so that equal units are drawn once.
+
+    The stand-alone file is written from it. Its chains are fields, in the order in which they run.
+    Where it has them, `scale` is the factor of "scale" and "rezero", and `biases` says where the
+    biases of a chain's layers start, by the chain's attribute.
+    """
 
     def body(self, shape: Shape) -> Body:
         """The unit as a drawing, for an input of `shape`."""

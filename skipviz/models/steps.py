@@ -212,6 +212,8 @@ class Sketch:
         edges = [(source, role, source in worked) for source, role in sources]
         return self._add(Op(name or kind, kind, kind, shape), edges)
 
-    def body(self, kind: str, title: str, code: str = "", gate: str = "") -> Body:
-        start = self.shapes[INPUT]
-        return Body(kind, title, start, tuple(self.ops), tuple(self.edges), code, gate)
+    def body(
+        self, kind: str, title: str, code: str = "", gate: str = "", formula: str = ""
+    ) -> Body:
+        start, ops, edges = self.shapes[INPUT], tuple(self.ops), tuple(self.edges)
+        return Body(kind, title, start, ops, edges, code, gate, formula)

@@ -41,7 +41,7 @@ def _lane(
     from skipviz.engine.hooks import sample_batch, to_json
 
     settings = trained.experiment.lanes[lane].settings(trained.experiment.dataset)
-    dense = settings["backbone"] == "dense" and settings["norm"] == "none"
+    dense = settings["backbone"] == "dense" and settings.get("norm", "none") == "none"
     if trained.experiment.lanes[lane].family != "plain" or not dense:
         return None
     x, y = sample_batch(trained, samples)

@@ -38,7 +38,7 @@ def _lane(trained: Trained, lane: int, samples: int, draws: int) -> dict[str, An
     from skipviz.engine.hooks import to_json
 
     chain, labels = _chain(trained, lane, samples)
-    n = sum(joined for _, _, joined in chain)
+    n = sum(_adds(body) for _, body, _ in chain)
     if n == 0:
         return {"units": 0}
     rng = np.random.default_rng(trained.seed)
@@ -77,27 +77,31 @@ def _middle(shares: Any) -> list[int]:
     return [int(np.searchsorted(below, 0.05)), int(np.searchsorted(below, 0.95))]
 
 
-def _chain(trained: Trained, lane: int, samples: int) -> tuple[list[tuple[Any, Any, bool]], Any]:
-    """Every unit from the first behind the stem to the head: (module, its input, has two ways that
-    add up); and the samples' labels."""
+def _chain(trained: Trained, lane: int, samples: int) -> tuple[list[tuple[Any, Any, Any]], Any]:
+    """Every unit from the first behind the stem to the head: (module, its drawing, its input); and
+    the samples' labels."""
     import torch
 
-    from skipviz.engine.hooks import has_two_ways, on_batch_statistics, sample_batch, seen
+    from skipviz.engine.hooks import on_batch_statistics, sample_batch, seen
 
     net, wiring = on_batch_statistics(trained.nets[lane]), trained.wirings[lane]
     paths = [unit.path for unit in wiring.units]
     x, labels = sample_batch(trained, samples)
     with torch.no_grad(), seen(net, paths) as outputs:
         net(x)
-    adds = {unit.path: "add" in unit.body.joins for unit in wiring.units}
-    chain = []
-    for before, path in zip(paths, paths[1:], strict=False):
-        unit = net.get_submodule(path)
-        chain.append((unit, outputs[before].detach(), adds[path] and has_two_ways(unit)))
+    chain = [
+        (net.get_submodule(unit.path), unit.body, outputs[before].detach())
+        for before, unit in zip(paths, wiring.units[1:], strict=False)
+    ]
     return chain, labels
 
 
-def _follow(chain: list[tuple[Any, Any, bool]], labels: Any, through: Any) -> Any:
+def _adds(body: Any) -> bool:
+    """Whether a unit has two ways that add up."""
+    return body.meeting is not None and body.meeting.kind == "add"
+
+
+def _follow(chain: list[tuple[Any, Any, Any]], labels: Any, through: Any) -> Any:
     """The norm of the gradient at the stem's output along each path, (paths,) float64 in NumPy.
 
     through   (paths, n): 1 where a path takes the unit's layers, 0 where it goes around
@@ -106,24 +110,24 @@ def _follow(chain: list[tuple[Any, Any, bool]], labels: Any, through: Any) -> An
     from torch import nn
 
     from skipviz.engine import exact_sums
-    from skipviz.engine.hooks import after, two_ways
+    from skipviz.engine.two_ways import after, two_ways
 
     paths, n = through.shape
     grad, place = None, n
-    for unit, at, adds in reversed(chain):
+    for unit, body, at in reversed(chain):
         x = at.clone().requires_grad_()
         if grad is None:  # the head
             (one,) = torch.autograd.grad(nn.functional.cross_entropy(unit(x), labels), x)
             grad = one.expand(paths, *one.shape)
             continue
-        if not adds:
+        if not _adds(body):
             (grad,) = torch.autograd.grad(unit(x), x, grad, is_grads_batched=True)
             continue
         place -= 1
-        carried, _, joined = two_ways(unit, x)
-        if after(unit, joined) is not joined:
+        carried, _, joined = two_ways(unit, body, x)
+        if after(unit, body, joined) is not joined:
             (grad,) = torch.autograd.grad(
-                after(unit, joined), joined, grad, is_grads_batched=True, retain_graph=True
+                after(unit, body, joined), joined, grad, is_grads_batched=True, retain_graph=True
             )
         (whole,) = torch.autograd.grad(joined, x, grad, is_grads_batched=True, retain_graph=True)
         around = grad

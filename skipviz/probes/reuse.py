@@ -72,9 +72,9 @@ def _blocks(wiring: Any) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = []
     units = wiring.units
     for i, unit in enumerate(units):
-        if unit.body.kind != "dense":
+        if not unit.body.appends:
             continue
-        if units[i - 1].body.kind != "dense":
+        if not units[i - 1].body.appends:
             width = unit.body.input_shape[0]
             blocks.append({"paths": [], "targets": [], "sources": ["input"], "spans": [(0, width)]})
         block = blocks[-1]
@@ -84,7 +84,7 @@ def _blocks(wiring: Any) -> list[dict[str, Any]]:
         block["sources"].append(f"unit {number}")
         block["spans"].append((unit.body.input_shape[0], unit.body.output_shape[0]))
         following = units[i + 1]
-        if following.body.kind != "dense":
+        if not following.body.appends:
             block["paths"].append(following.module(following.body.weights[0]))
             block["targets"].append("classifier" if i + 2 == len(units) else "transition")
     return blocks

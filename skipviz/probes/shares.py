@@ -29,21 +29,21 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import torch
     from torch import nn
 
-    from skipviz.engine.hooks import has_two_ways, on_batch_statistics, sample_batch, seen, to_json
+    from skipviz.engine.hooks import on_batch_statistics, sample_batch, seen, to_json
+    from skipviz.engine.two_ways import has_two_ways
 
     net, wiring = on_batch_statistics(trained.nets[lane]), trained.wirings[lane]
     points = list(wiring.points)
-    units = {point.path: net.get_submodule(point.path) for point in points}
     x, y = sample_batch(trained, samples)
     paths = [unit.path for unit in wiring.units if unit.body.kind != "head"]
     with seen(net, paths) as outputs:
         loss = nn.functional.cross_entropy(net(x), y)
     before = dict(zip(paths[1:], paths, strict=False))
-    rows = [point for point in points if has_two_ways(units[point.path])]
+    rows = [point for point in points if has_two_ways(wiring.body(point.path))]
     grads = torch.autograd.grad(loss, [outputs[point.path] for point in rows]) if rows else ()
     ratios = [
-        _unit(units[point.path], outputs[before[point.path]].detach(), grad)
-        for point, grad in zip(rows, grads, strict=True)
+        _unit(net.get_submodule(path), wiring.body(path), outputs[before[path]].detach(), grad)
+        for path, grad in zip([point.path for point in rows], grads, strict=True)
     ]
     ratio, carried, changed = zip(*ratios, strict=True) if ratios else ((), (), ())
     share = [a / (a + b) if a + b else float("nan") for a, b in zip(carried, changed, strict=True)]
@@ -56,17 +56,17 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     }
 
 
-def _unit(unit: Any, x: Any, grad: Any) -> tuple[float, float, float]:
+def _unit(unit: Any, body: Any, x: Any, grad: Any) -> tuple[float, float, float]:
     """(‖changed‖ / ‖carried‖, gradient around, gradient through) of one unit, from its input x and
     the gradient at its output."""
     import torch
 
     from skipviz.engine.exact_sums import norms
-    from skipviz.engine.hooks import after, two_ways
+    from skipviz.engine.two_ways import after, two_ways
 
     x = x.requires_grad_()
-    carried, changed, joined = two_ways(unit, x)
-    (at_join,) = torch.autograd.grad(after(unit, joined), joined, grad, retain_graph=True)
+    carried, changed, joined = two_ways(unit, body, x)
+    (at_join,) = torch.autograd.grad(after(unit, body, joined), joined, grad, retain_graph=True)
     (whole,) = torch.autograd.grad(joined, x, at_join, retain_graph=True)
     around = at_join[:, : carried.shape[1]]  # of a concatenation the old channels are the first
     if carried is not x:

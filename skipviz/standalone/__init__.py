@@ -41,10 +41,10 @@ def named(**layers: nn.Module) -> nn.Sequential:
 
 def module(lane: Lane) -> str:
     """The text of a module with the class `Net`: the net of `lane`, without skipviz."""
-    settings = lane.settings()
-    family: Any = importlib.import_module(f"skipviz.models.{lane.family}.family")
-    plan: NetPlan = family.plan(settings)
-    wiring: Wiring = architecture(lane.family).wiring(settings)
+    settings, declared = lane.settings(), architecture(lane.family)
+    plan: NetPlan = declared.plan(settings)
+    wiring: Wiring = declared.wiring(settings)
+    family = importlib.import_module(f"skipviz.models.{lane.family}.family")
     units = _units(plan, wiring)
     unit_classes = classes(units)
     parts = [_header(lane, wiring, str(family.__doc__)), _IMPORTS, _NAMED]

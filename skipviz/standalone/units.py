@@ -6,6 +6,7 @@ A chain of layers that is a stage's own (a transition, a pooling) becomes a func
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import groupby
@@ -17,12 +18,6 @@ from skipviz.models.steps import Chain, Step
 from skipviz.standalone.forward import forward_lines
 from skipviz.standalone.layers import Names, named, numbers
 
-_FORMULAS = {
-    "plain": "y = H(x)",
-    "residual": "y = f(h(x) + F(x))",
-    "highway": "y = H(x) · T(x) + x · C(x)",
-    "dense": "y = [x, H(x)]",
-}
 _SHORTCUTS = {"zero_pad": "zero-pads x", "conv": "projects x by a 1×1 convolution"}
 _CHANNELS = ("inputs", "outputs")
 
@@ -63,8 +58,10 @@ class Unit:
         return getattr(self.plan, "scale", None)
 
     @property
-    def gate_bias(self) -> float | None:
-        return getattr(self.plan, "gate_bias", None)
+    def biases(self) -> Mapping[str, float]:
+        """Where the biases of a chain's layers start, by the chain's attribute."""
+        biases: Mapping[str, float] = getattr(self.plan, "biases", {})
+        return biases
 
     @cached_property
     def pattern(self) -> tuple[Any, ...]:
@@ -184,7 +181,7 @@ def _channel_names(
     ]
     if not main:
         return {column: _numbered("channels", i) for i, column in enumerate(distinct)}
-    last = "growth_rate" if unit.body.kind == "dense" else "outputs"
+    last = "growth_rate" if unit.body.appends else "outputs"
     names = {distinct[0]: "inputs", main[-1]: last}
     if distinct[0] == main[-1]:
         names = {main[-1]: "channels"}
@@ -199,8 +196,8 @@ def _numbered(name: str, i: int) -> str:
 
 def _docstring(unit: Unit) -> str:
     """The unit's formula, and what its shortcut does where it is not the identity."""
-    text = _FORMULAS.get(unit.body.kind, unit.body.title)
-    if unit.body.kind == "residual":
+    text = unit.body.formula or (unit.body.title if unit.body.joins else "y = H(x)")
+    if "h(x)" in text:
         around = [chain[0].kind for attribute, chain in unit.chains if attribute == "shortcut"]
         text += f"; h {_SHORTCUTS[around[0]]}" if around else "; h is the identity"
     return f'"""{text}."""'
@@ -226,7 +223,7 @@ def class_lines(unit_class: UnitClass) -> list[str]:
             lines += named(f"self.{attribute}", chain, indent=8, names=names)
     if unit.scale == "rezero":
         lines.append("        self.scale = nn.Parameter(torch.zeros(()))")
-    lines += _gate_biases(unit)
+    lines += _biases(unit)
     return [*lines, "", *forward_lines(unit.body, unit.segments, _constants(unit))]
 
 
@@ -243,16 +240,14 @@ def _names(unit_class: UnitClass, attribute: str, chain: Chain) -> list[Names]:
     ]
 
 
-def _gate_biases(unit: Unit) -> list[str]:
-    """The lines that start the gates: T towards carrying, a carry gate the opposite way."""
-    lines = []
-    for attribute, sign in (("transform_gate", 1), ("carry_gate", -1)):
-        chain = dict(unit.chains).get(attribute, ())
-        for step in chain:
-            if step.kind in WEIGHTS and unit.gate_bias is not None:
-                layer = f"self.{attribute}.{step.name}.bias"
-                lines.append(f"        nn.init.constant_({layer}, {sign * unit.gate_bias!r})")
-    return lines
+def _biases(unit: Unit) -> list[str]:
+    """The lines that start biases which do not start like others: those of gates."""
+    return [
+        f"        nn.init.constant_(self.{attribute}.{step.name}.bias, {bias!r})"
+        for attribute, bias in unit.biases.items()
+        for step in dict(unit.chains).get(attribute, ())
+        if step.kind in WEIGHTS
+    ]
 
 
 def _constants(unit: Unit) -> dict[str, str]:

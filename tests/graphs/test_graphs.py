@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pytest
 
 from skipviz import graphs
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
 from skipviz.core.wiring import Wiring
-from skipviz.figures.theme import DARK, LIGHT, colour
+from skipviz.figures.theme import DARK, FREE, LIGHT, colour
 from skipviz.graphs.diffs import diff_drawing
 from skipviz.graphs.drawing import Drawing
 
@@ -35,6 +38,7 @@ NETS = {
     "densenet201": wired("densenet", backbone="imagenet", depth=201),
     "one layer": wired("plain", backbone="dense", depth=1),
 }
+NETS |= {family: wired(family) for family in registry.architectures() if family not in NETS}
 every_net = pytest.mark.parametrize("wiring", NETS.values(), ids=NETS)
 
 
@@ -175,10 +179,13 @@ def test_any_two_nets_can_be_compared_in_a_graph_of_sound_size(a: Wiring, b: Wir
 # --- The palette ----------------------------------------------------------------------------------
 
 
+def _linear(colour: str) -> np.ndarray:
+    parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+
+
 def _luminance(colour: str) -> float:
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return float(np.array([0.2126, 0.7152, 0.0722]) @ _linear(colour))
 
 
 def _contrast(one: str, other: str) -> float:
@@ -186,10 +193,65 @@ def _contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("family", ["plain", "resnet", "highway", "densenet", "resnext"])
+@pytest.mark.parametrize("family", registry.architectures())
 def test_a_familys_colour_stands_out_from_the_dark_and_the_light_ground(family: str) -> None:
     assert _contrast(colour(family, dark=True), DARK.ground) > 4.5
     assert _contrast(colour(family), LIGHT.ground) > 2
+
+
+@pytest.mark.parametrize("pair", FREE)
+def test_the_next_free_colours_stand_out_too(pair: tuple[str, str]) -> None:
+    assert _contrast(pair[1], DARK.ground) > 4.5 and _contrast(pair[0], LIGHT.ground) > 4.5
+
+
+EYES = {
+    "any": np.eye(3),
+    "protanopia": np.array([
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ]),
+    "deuteranopia": np.array([
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ]),
+}  # fmt: skip
+"""What becomes of linear RGB (Machado, Oliveira & Fernandes 2009, Table 1, severity 1)."""
+
+_TO_LMS = np.array([
+    [0.4122214708, 0.5363325363, 0.0514459929],
+    [0.2119034982, 0.6806995451, 0.1073969566],
+    [0.0883024619, 0.2817188376, 0.6299787005],
+])  # fmt: skip
+_TO_OKLAB = np.array([
+    [0.2104542553, 0.7936177850, -0.0040720468],
+    [1.9779984951, -2.4285922050, 0.4505937099],
+    [0.0259040371, 0.7827717662, -0.8086757660],
+])  # fmt: skip
+
+
+def _oklab(colour: str, eye: np.ndarray) -> np.ndarray:
+    """In a space where distances are as they look (Ottosson 2020, Oklab)."""
+    return _TO_OKLAB @ np.cbrt(_TO_LMS @ (eye @ _linear(colour)).clip(0))
+
+
+@pytest.mark.parametrize("eye", EYES)
+@pytest.mark.parametrize("dark", [False, True])
+def test_colour_blind_eyes_tell_every_familys_colour_and_every_free_one_apart(
+    eye: str, dark: bool
+) -> None:
+    own = {declared.colour for declared in registry.architectures().values() if declared.colour}
+    places = [_oklab(pair[dark], EYES[eye]) for pair in (*own, *FREE)]
+    assert min(np.linalg.norm(a - b) for a, b in combinations(places, 2)) > 0.06
+
+
+def test_a_family_without_a_colour_gets_the_next_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    families = registry.architectures()
+    without = {name: replace(families["plain"], colour=None) for name in ("a", "b", "c", "d")}
+    monkeypatch.setattr(registry, "architectures", lambda: families | without)
+    assert [(colour(name), colour(name, dark=True)) for name in without] == [*FREE, FREE[0]]
+    assert colour("resnet") == "#0072B2"
 
 
 @pytest.mark.parametrize("look", [LIGHT, DARK], ids=["light", "dark"])

@@ -5,6 +5,7 @@ Small ones are run; large ones are only built on torch's meta device, where weig
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -12,8 +13,10 @@ import torch
 from torch import nn
 
 from skipviz.core import registry
+from skipviz.core.knob import SpecError
 from skipviz.core.wiring import Wiring
 from skipviz.models import build
+from skipviz.models.knobs import MAX_DEPTH
 
 Case = tuple[str, dict[str, Any]]
 
@@ -21,37 +24,44 @@ SMALL_IMAGE = {"input_shape": (3, 8, 8)}
 VARIANTS = ("original", "bn_after_add", "relu_before_add", "relu_only_preact", "full_preact")
 
 PER_BACKBONE: dict[str, dict[str, Any]] = {
-    "dense": {"depth": 6, "input_shape": (1, 8, 8)},
+    "dense": {"input_shape": (1, 8, 8)},
     "cifar": {**SMALL_IMAGE},
     "imagenet": {"input_shape": (3, 32, 32), "num_classes": 10},
     "fitnet": {"input_shape": (3, 16, 16)},
     "uniform": {"input_shape": (3, 16, 16)},
 }
-SMALLEST: dict[tuple[str, str], dict[str, Any]] = {
-    ("plain", "cifar"): {"depth": 14},
-    ("resnet", "cifar"): {"depth": 14},
-    ("resnet", "imagenet"): {"depth": 18},
-    ("resnext", "cifar"): {"depth": 11, "cardinality": 4, "base_width": 4},
-    ("resnext", "imagenet"): {"depth": 50, "cardinality": 4, "base_width": 4},
-    ("highway", "cifar"): {"depth": 10},
-    ("densenet", "cifar"): {"depth": 16},
-    ("densenet", "imagenet"): {"depth": 121, "growth_rate": 4},
+LEAST_DEPTH = {"dense": 6, "cifar": 10}
+"""A small net has the least depth from this one on that its family allows: some units a stage."""
+
+NARROW: dict[tuple[str, str], dict[str, Any]] = {
+    ("resnext", "cifar"): {"cardinality": 4, "base_width": 4},
+    ("resnext", "imagenet"): {"cardinality": 4, "base_width": 4},
+    ("densenet", "imagenet"): {"growth_rate": 4},
 }
+"""Families whose smallest net would be slow at its usual width; no family needs a line here."""
 
 
 def settled(case: Case) -> dict[str, Any]:
     return registry.full_settings(case[0], case[1])
 
 
-def _backbones() -> list[Case]:
-    """Every family that is discovered, on every backbone that it offers."""
-    found = []
+def small(family: str, on: str) -> dict[str, Any]:
+    """The knobs of a small net of `family` on the backbone `on`."""
+    knobs = {"backbone": on, **PER_BACKBONE.get(on, {}), **NARROW.get((family, on), {})}
+    for depth in range(LEAST_DEPTH.get(on, 1), MAX_DEPTH):
+        with suppress(SpecError):
+            registry.settle(family, {**knobs, "depth": depth})
+            return {**knobs, "depth": depth}
+    return knobs
+
+
+def backbones() -> list[Case]:
+    """A small net of every family that is discovered, on every backbone that it offers."""
+    cases = []
     for family, declared in registry.architectures().items():
         (choices,) = (knob.choices for knob in declared.knobs if knob.name == "backbone")
-        for on in choices:
-            knobs = {"backbone": on, **PER_BACKBONE[on], **SMALLEST.get((family, on), {})}
-            found.append((family, knobs))
-    return found
+        cases += [(family, small(family, on)) for on in choices]
+    return cases
 
 
 def _variants() -> list[Case]:
@@ -84,7 +94,7 @@ def _variants() -> list[Case]:
     ]
 
 
-RUN: list[Case] = [*_backbones(), *_variants()]
+RUN: list[Case] = [*backbones(), *_variants()]
 """Nets that are small enough to be run forward and backward."""
 
 LARGE: list[Case] = [

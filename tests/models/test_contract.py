@@ -12,7 +12,9 @@ from torch import fx, nn
 
 from skipviz import graphs
 from skipviz.core import registry
-from skipviz.core.wiring import JOINS
+from skipviz.core.wiring import JOINS, Wiring
+from skipviz.engine import ablation
+from skipviz.engine.two_ways import after, has_two_ways, two_ways
 
 from .nets import LARGE, RUN, WIDE, Case, batch, built, name_of, on_meta, settled, wired
 
@@ -182,6 +184,53 @@ def test_the_joins_of_the_module_are_the_drawings_at_every_zoom(case: Case) -> N
         assert drawn == {join: own.count(join) for join in set(own)}
 
 
+# --- What is read from the drawing where a family says nothing of its own -------------------------
+
+
+def _seen(net: nn.Module, wiring: Wiring, x: torch.Tensor) -> dict[str, tuple[Any, Any]]:
+    """Input and output of every unit in one forward pass, by path."""
+    signals: dict[str, tuple[Any, Any]] = {}
+    for unit in wiring.units:
+        net.get_submodule(unit.path).register_forward_hook(
+            lambda module, args, out, path=unit.path: signals.__setitem__(path, (args[0], out))
+        )
+    net(x)
+    return signals
+
+
+@every_net
+def test_the_two_ways_of_a_unit_make_together_what_the_unit_puts_out(case: Case) -> None:
+    net, wiring = built(case, double=True).eval(), wired(case)
+    for path, (x, out) in _seen(net, wiring, batch(case, double=True)).items():
+        unit, body = net.get_submodule(path), wiring.body(path)
+        assert has_two_ways(body) == any(join != "multiply" for join in body.joins), path
+        if has_two_ways(body):
+            carried, changed, joined = two_ways(unit, body, x)
+            assert torch.equal(after(unit, body, joined), out), path
+            parts = [carried, changed]
+            both = torch.cat(parts, dim=1) if body.appends else carried + changed
+            assert torch.equal(both, joined), path
+            assert carried.shape == x.shape or body.output_shape != body.input_shape
+
+
+@every_net
+def test_a_lesion_leaves_what_goes_around_the_layers_and_takes_out_the_rest(case: Case) -> None:
+    net, wiring = built(case, double=True).eval(), wired(case)
+    signals = _seen(net, wiring, batch(case, double=True))
+    for lesion in ablation.lesions(wiring):
+        path = wiring.units[lesion.place].path
+        (x, _), unit, body = signals[path], net.get_submodule(path), wiring.body(path)
+        with ablation.without(net, [lesion]):
+            out = unit(x)
+        if lesion.how == "branch":
+            carried, changed, _ = two_ways(unit, body, x)
+            zero = torch.zeros_like(changed)
+            joined = torch.cat([carried, zero], dim=1) if body.appends else carried + zero
+            assert torch.equal(out, after(unit, body, joined)), path
+        elif settled(case).get("carry", "coupled") == "coupled":
+            assert torch.equal(out, x), path
+
+
 # --- Execution order, and twins -------------------------------------------------------------------
 
 
@@ -220,7 +269,8 @@ def _twin(case: Case) -> tuple[Case, bool] | None:
 def test_a_twin_that_shares_weights_starts_with_the_same_ones_and_has_no_joins(case: Case) -> None:
     made = _twin(case)
     if made is None:
-        assert case[0] == "plain" or settled(case)["plain_twin"]
+        offers_none = _twin((case[0], {})) is None
+        assert offers_none or settled(case)["plain_twin"]
         return
     twin, shares = made
     assert not wired(twin).joins

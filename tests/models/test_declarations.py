@@ -25,6 +25,7 @@ def test_a_family_explains_itself(family: str) -> None:
     texts = (declared.title, declared.formula, declared.backward, declared.summary, declared.paper)
     assert all(texts) and declared.symbols and declared.departures
     assert all(knob.label and knob.help for knob in declared.knobs)
+    assert {"backbone", "depth", "num_classes", "input_shape"} <= {k.name for k in declared.knobs}
     assert declared.join in ("none", "add", "gate", "concat")
 
 

@@ -174,9 +174,11 @@ ARCHITECTURE = Architecture(
     ),
     defaults=defaults,
     check=check,
+    plan=plan,
     wiring=wiring,
     name=name,
     twin=twin,
+    colour=("#CC79A7", "#E6A1C6"),
     presets={key: {"preset": key} for key in _PRESETS},
     order=4,
 )

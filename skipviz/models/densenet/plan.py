@@ -33,7 +33,8 @@ class DensePlan:
         sketch = Sketch(shape)
         new = sketch.chain(self.branch, "branch")
         sketch.join("concat", (INPUT, "shortcut"), (new, "main"))
-        return sketch.body("dense", "dense unit", "skipviz.models.densenet.net:DenseUnit")
+        code = "skipviz.models.densenet.net:DenseUnit"
+        return sketch.body("dense", "dense unit", code, formula="y = [x, H(x)]")
 
 
 def _unit(settings: Mapping[str, Any], style: Style, channels: int, bottleneck: bool) -> DensePlan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.core.declarations import Architecture
+from skipviz.core.declarations import Architecture, StackedUnits
 from skipviz.core.knob import Knob, SpecError
 from skipviz.core.wiring import Wiring
 from skipviz.models import knobs, plans
@@ -71,6 +71,16 @@ def wiring(settings: Mapping[str, Any]) -> Wiring:
 
 def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool] | None:
     return knobs.without_skips(ARCHITECTURE, "highway", settings)
+
+
+def stacked(settings: Mapping[str, Any]) -> StackedUnits | None:
+    """Learned gates that are coupled, gates that are both numbers, and twins, which have none."""
+    gate, carry = settings["gate"], settings["carry"]
+    if settings["plain_twin"]:
+        return "chain"
+    if gate == "learned" or carry == "learned":
+        return "gated" if (gate, carry) == ("learned", "coupled") else None
+    return float(gate), 1 - float(gate) if carry == "coupled" else float(carry)
 
 
 ARCHITECTURE = Architecture(
@@ -153,9 +163,12 @@ ARCHITECTURE = Architecture(
     ),
     defaults=defaults,
     check=check,
+    plan=plan,
     wiring=wiring,
     name=name,
     twin=twin,
+    stacked=stacked,
+    colour=("#009E73", "#2FC49A"),
     presets={key: {"preset": key} for key in _PRESETS},
     order=3,
 )

@@ -21,6 +21,11 @@ class HighwayPlan:
     carry: Chain | None
     gate_bias: float
 
+    @property
+    def biases(self) -> Mapping[str, float]:
+        """Where biases start: T towards carrying, a carry gate of its own the opposite way."""
+        return {"transform_gate": self.gate_bias, "carry_gate": -self.gate_bias}
+
     def body(self, shape: Shape) -> Body:
         sketch = Sketch(shape)
         code = "skipviz.models.highway.net:HighwayUnit"
@@ -35,7 +40,9 @@ class HighwayPlan:
         transformed = sketch.join("multiply", (h, "main"), (t, "gate"), name="multiply_h")
         carried = sketch.join("multiply", (INPUT, "shortcut"), (c, "gate"), name="multiply_x")
         sketch.join("add", (transformed, "main"), (carried, "shortcut"))
-        return sketch.body("highway", "highway unit", code, gate="transform_gate")
+        return sketch.body(
+            "highway", "highway unit", code, "transform_gate", "y = H(x) · T(x) + x · C(x)"
+        )
 
 
 @dataclass(frozen=True)

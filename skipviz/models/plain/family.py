@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.core.declarations import Architecture
+from skipviz.core.declarations import Architecture, StackedUnits
 from skipviz.core.knob import SpecError
 from skipviz.core.wiring import Wiring
 from skipviz.models import knobs, plans
@@ -88,9 +88,8 @@ def wiring(settings: Mapping[str, Any]) -> Wiring:
     return plan(settings).wiring(settings, "plain", name(settings), "stage")
 
 
-def twin(settings: Mapping[str, Any]) -> None:
-    """A plain net is its own baseline."""
-    return None
+def stacked(settings: Mapping[str, Any]) -> StackedUnits:
+    return "chain"
 
 
 ARCHITECTURE = Architecture(
@@ -125,8 +124,10 @@ ARCHITECTURE = Architecture(
     ),
     defaults=defaults,
     check=check,
+    plan=plan,
     wiring=wiring,
     name=name,
-    twin=twin,
+    stacked=stacked,
+    colour=("#D55E00", "#FF8C42"),
     presets={key: {"preset": key} for key in _PRESETS},
 )

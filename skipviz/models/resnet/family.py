@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.core.declarations import Architecture
+from skipviz.core.declarations import Architecture, StackedUnits
 from skipviz.core.knob import Knob, SpecError
 from skipviz.core.wiring import Wiring
 from skipviz.models import knobs, plans
@@ -94,6 +94,17 @@ def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool] | None
     scale = settings["branch_scale"]
     without = {**settings, "branch_scale": "one", "plain_twin": True}
     return "resnet", knobs.essential(ARCHITECTURE, without), scale != "zero_init"
+
+
+def stacked(settings: Mapping[str, Any]) -> StackedUnits | None:
+    """Original units whose branches are added as they are, and twins of such. Units of one layer,
+    activated before the addition, are highway units with both gates at 1."""
+    twin, scale = settings["plain_twin"], settings["branch_scale"]
+    branch = settings["variant"], settings["branch_layers"], scale
+    if branch == ("relu_before_add", 1, "one") and not twin:
+        return 1.0, 1.0
+    original = settings["variant"] == "original" and (twin or scale == "one")
+    return "chain" if original else None
 
 
 ARCHITECTURE = Architecture(
@@ -187,9 +198,12 @@ ARCHITECTURE = Architecture(
     ),
     defaults=defaults,
     check=check,
+    plan=plan,
     wiring=wiring,
     name=name,
     twin=twin,
+    stacked=stacked,
+    colour=("#0072B2", "#58A6F0"),
     presets={key: {"preset": key} for key in _PRESETS},
     order=1,
 )

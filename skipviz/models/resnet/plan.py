@@ -75,7 +75,9 @@ class ResidualPlan:
             end = sketch.join("add", (end, "main"), (around, "shortcut"))
         sketch.chain(self.after_add, "after_add", end)
         kind = "plain" if self.shortcut is None else "residual"
-        return sketch.body(kind, self.title, "skipviz.models.resnet.net:ResidualUnit")
+        formula = "" if self.shortcut is None else "y = f(h(x) + F(x))"
+        code = "skipviz.models.resnet.net:ResidualUnit"
+        return sketch.body(kind, self.title, code, formula=formula)
 
 
 class _Units:

@@ -125,8 +125,10 @@ ARCHITECTURE = Architecture(
     ),
     defaults=defaults,
     check=check,
+    plan=plan,
     wiring=wiring,
     name=name,
     twin=twin,
+    colour=("#56B4E9", "#A5DCFF"),
     order=2,
 )
