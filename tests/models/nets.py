@@ -50,7 +50,7 @@ def small(family: str, on: str) -> dict[str, Any]:
     knobs = {"backbone": on, **PER_BACKBONE.get(on, {}), **NARROW.get((family, on), {})}
     for depth in range(LEAST_DEPTH.get(on, 1), MAX_DEPTH):
         with suppress(SpecError):
-            registry.settle(family, {**knobs, "depth": depth})
+            registry.full_settings(family, {**knobs, "depth": depth})
             return {**knobs, "depth": depth}
     return knobs
 
