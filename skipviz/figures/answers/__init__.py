@@ -1,4 +1,5 @@
-"""How the answers of probes are drawn: one file for each probe that has a figure, named as it is.
+"""How the answers of probes are drawn: one file for each probe that has a figure, named as it is;
+all others by the shape of their JSON (`figures/any_answer.py`).
 
 figure(answers, lanes, dark)
     answers   what the probe said, one for each seed
@@ -12,6 +13,8 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
+from skipviz.figures import any_answer
+
 
 def probes_with_figures() -> set[str]:
     """The keys of the probes that have a figure."""
@@ -19,8 +22,8 @@ def probes_with_figures() -> set[str]:
 
 
 def of(probe: str) -> Callable[..., Any]:
-    """The figure of a probe; KeyError where it has none."""
+    """The figure of a probe: its own, or the one for any answer."""
     if probe not in probes_with_figures():
-        raise KeyError(probe)
+        return any_answer.figure
     figure: Callable[..., Any] = importlib.import_module(f"{__name__}.{probe}").figure
     return figure

@@ -17,6 +17,7 @@ from skipviz.core import registry
 from skipviz.core.experiment import Lane
 from skipviz.core.knob import Knob, SpecError
 from skipviz.core.registry import architecture, full_settings
+from skipviz.ui.knobs import knob_widget
 from skipviz.ui.lab import lanes
 from skipviz.ui.notes import complain
 
@@ -153,7 +154,7 @@ def _chosen(family: str, wanted: Knobs, depth: int, knobs: list[Knob], key: str)
     )
     chosen_knobs = {}
     for knob in knobs:
-        value = lanes.widget(knob, start[knob.name], f"{key}_{knob.name}_{start[knob.name]}")
+        value = knob_widget(knob, start[knob.name], f"{key}_{knob.name}_{start[knob.name]}")
         if value is not None and (value != start[knob.name] or knob.kind == "bool"):
             chosen_knobs[knob.name] = value
     return chosen_knobs

@@ -18,6 +18,7 @@ from skipviz.core.registry import viewed
 from skipviz.datafiles.availability import missing
 from skipviz.server import manager
 from skipviz.store.lane_axes import labels
+from skipviz.ui.knobs import knob_widget
 from skipviz.ui.lab import lanes
 from skipviz.ui.notes import complain
 from skipviz.ui.run import address
@@ -113,7 +114,7 @@ def fields(now: State) -> tuple[dict[str, Any], list[DeltaGenerator]]:
     }
     for box, name in zip(boxes[1:5], COMMON, strict=True):
         with box:
-            values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
+            values[name] = knob_widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
     with boxes[5].popover("More", width="stretch"):
         values |= _rarer(start, values["steps"], key)
     return values, boxes[6:]
@@ -133,13 +134,13 @@ def _rarer(start: Experiment, steps: int, key: str) -> dict[str, Any]:
                 elif name == "momentum" and values["optimiser"] not in ("sgd", "nesterov"):
                     values[name] = value
                 else:
-                    values[name] = lanes.widget(FIELDS[name], value, f"{key}_{name}")
+                    values[name] = knob_widget(FIELDS[name], value, f"{key}_{name}")
     with st.expander("Advanced"):
         columns = st.columns(2)
         for i, name in enumerate(ADVANCED):
             with columns[i % 2]:
-                values[name] = lanes.widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
-        st.caption(f"Device auto {manager.current().dispatcher.placing().sentence(kind(start))}.")
+                values[name] = knob_widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
+        st.caption(f"Device auto {manager.current().placing().sentence(kind(start))}.")
     return values
 
 
@@ -149,7 +150,7 @@ def _evaluation(every: int, steps: int, key: str) -> int:
     label = "Held-out curve"
     if not st.toggle(label, value=every > 0, key=f"{key}_evaluated", help=knob.help):
         return 0
-    chosen = lanes.widget(knob, every or max(1, steps // EVALUATIONS), f"{key}_{knob.name}")
+    chosen = knob_widget(knob, every or max(1, steps // EVALUATIONS), f"{key}_{knob.name}")
     return max(1, int(chosen))
 
 

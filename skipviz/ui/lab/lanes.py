@@ -14,6 +14,7 @@ from skipviz.core.experiment import Lane
 from skipviz.core.knob import Knob, SpecError
 from skipviz.core.registry import architecture, full_settings
 from skipviz.figures import theme
+from skipviz.ui.knobs import knob_widget
 from skipviz.ui.notes import complain
 from skipviz.ui.theme import is_dark
 
@@ -67,12 +68,12 @@ def _knobs(
     """The depth as a widget, the remaining knobs folded away."""
     wanted: dict[str, Any] = {}
     with box:
-        wanted["depth"] = widget(table["depth"], start["depth"], f"{key}_depth")
+        wanted["depth"] = knob_widget(table["depth"], start["depth"], f"{key}_depth")
         with st.popover("More knobs", icon=":material/tune:", width="stretch"):
             for name, knob in table.items():
                 fits = not knob.backbones or start["backbone"] in knob.backbones
                 if name not in (*FIRST, "preset") and not knob.hidden and fits:
-                    wanted[name] = widget(knob, start[name], f"{key}_{name}")
+                    wanted[name] = knob_widget(knob, start[name], f"{key}_{name}")
     return {name: value for name, value in wanted.items() if value is not None}
 
 
@@ -94,27 +95,6 @@ def _same(family: str, knobs: dict[str, Any], full: dict[str, Any]) -> bool:
         return full_settings(family, knobs) == full
     except SpecError:
         return False
-
-
-def widget(knob: Knob, value: Any, key: str) -> Any:
-    """A knob as the widget that fits its kind."""
-    common: dict[str, Any] = {"label": knob.label, "key": key, "help": knob.help or None}
-    if knob.kind == "bool":
-        return st.toggle(value=bool(value), **common)
-    if knob.kind == "choice":
-        return st.selectbox(options=knob.choices, index=knob.choices.index(value), **common)
-    if knob.kind == "int":
-        limits: dict[str, Any] = {
-            "min_value": int(knob.low or 0),
-            "max_value": int(knob.high or 10**9),
-        }
-        return int(st.number_input(value=int(value), step=1, **limits, **common))
-    if not knob.choices and isinstance(value, (int, float)):
-        bounds = {"min_value": knob.low, "max_value": knob.high}
-        limits = {name: None if bound is None else float(bound) for name, bound in bounds.items()}
-        return st.number_input(value=float(value), step=0.1, format="%g", **limits, **common)
-    text = st.text_input(value=f"{value:g}" if isinstance(value, float) else str(value), **common)
-    return knob.parse(text)
 
 
 def counts(lane: Lane, label: str, data: Dataset) -> None:

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.fields import FIELDS
-from skipviz.ui.lab.lanes import widget
+from skipviz.ui.knobs import knob_widget
 
 DEFAULT_DEPTH = 50
 
@@ -55,7 +55,7 @@ def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment:
         " net keeps its gradient, and a residual net without normalisation explodes.",
     )
     with steps_box:
-        steps = widget(FIELDS["steps"], start.steps, "twins_steps")
+        steps = knob_widget(FIELDS["steps"], start.steps, "twins_steps")
     chosen = {"depth": int(depth), "activation": activation, "init": init}
     knobs = {name: value for name, value in chosen.items() if settings[name] != value}
     return start.with_(lanes=pair({**start.lanes[1].knobs, **knobs}), steps=steps)

@@ -19,6 +19,7 @@ from skipviz.store.lane_axes import LaneAxes, lane_axes
 from skipviz.ui.draw import draw
 from skipviz.ui.notes import complain, untrainable
 from skipviz.ui.pictures import picture
+from skipviz.ui.run.any_probe import any_probe
 from skipviz.ui.theme import is_dark
 
 
@@ -28,7 +29,7 @@ def inside(run: Run) -> None:
         return
     with st.container(border=True):
         st.markdown("#### Look inside this run")
-        views = {key: registry.probes()[key].title for key in VIEWS}
+        views = {key: registry.probes()[key].title for key in VIEWS} | {MORE: "More measurements"}
         chosen = st.segmented_control(
             "Look inside",
             list(views),
@@ -42,6 +43,9 @@ def inside(run: Run) -> None:
                 or "Measured on the newest saved weights: they are saved every few seconds and when"
                 " the run ends."
             )
+            return
+        if chosen == MORE:
+            any_probe(run, [key for key in registry.probes() if key not in VIEWS])
             return
         try:
             VIEWS[chosen](run, lane_axes(run.experiment))
@@ -188,6 +192,10 @@ def _classify(run: Run, lanes: list[LaneAxes]) -> None:
         figures.probabilities(bars, shown.classes, is_dark()), theme=None, key="inside_bars"
     )
 
+
+MORE = "more"
+"""Every probe without a view of its own: asked by a form made of its options, its answer drawn by
+its figure or by the shape of its JSON."""
 
 VIEWS: dict[str, Callable[[Run, list[LaneAxes]], None]] = {
     "predictions": _predictions,
