@@ -99,7 +99,7 @@ def test_the_command_line_lists_describes_trains_and_performs_the_toys(copy: Pat
     trained = answer["train toy.json"]
     assert trained["steps"] == 5 and trained["lanes"][0]["loss"] < 2
     (performed,) = answer["scene toyscene"]["scenes"]
-    assert performed["key"] == "toyscene" and len(performed["verdicts"]) == 1
+    assert performed["key"] == "toyscene" and len(performed["expectations"]) == 1
 
 
 PAGES = """

@@ -140,7 +140,7 @@ def _rarer(start: Experiment, steps: int, key: str) -> dict[str, Any]:
         for i, name in enumerate(ADVANCED):
             with columns[i % 2]:
                 values[name] = knob_widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
-        st.caption(f"Device auto {manager.current().placing().sentence(kind(start))}.")
+        st.caption(f"Device auto {manager.current().dispatcher.placing().sentence(kind(start))}.")
     return values
 
 
