@@ -7,7 +7,7 @@ where the answer names no depths), and all else a row of a table.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
     rows += [(plotly(name), "", _text(value)) for name, value in _of_the_run(answers[0]).items()]
     if not charts and not rows:
         rows = [("nothing", "", "this run has nothing that is measured here")]
-    made, heights = _grid(charts, bool(rows))
+    made, heights = _grid(charts, _table_px(rows))
     for place, name in enumerate(charts):
         at = {"row": place // 2 + 1, "col": place % 2 + 1}
         if _shape(fields[name]) == "number":
@@ -57,14 +57,20 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
     return above(laid_out(made, dark=dark, height=sum(heights) + 120))
 
 
-def _grid(charts: Sequence[str], has_table: bool) -> tuple[go.Figure, list[int]]:
+def _table_px(rows: Sequence[tuple[str, str, str]]) -> int:
+    """The height of the table; 0 without one. A longer one is scrolled."""
+    lines = sum(2 if len(value) > LONGEST // 2 else 1 for _, _, value in rows)
+    return min(2 * PANEL_PX, ROW_PX * (lines + 2)) if rows else 0
+
+
+def _grid(charts: Sequence[str], table_px: int) -> tuple[go.Figure, list[int]]:
     """Empty charts under their names, the table's place below them; and the rows' heights."""
     count = (len(charts) + 1) // 2
     specs: list[list[Any]] = [[{}, {} if 2 * i + 1 < len(charts) else None] for i in range(count)]
     heights = [PANEL_PX] * count
-    if has_table:
+    if table_px:
         specs.append([{"type": "table", "colspan": 2}, None])
-        heights.append(PANEL_PX)
+        heights.append(table_px)
     made = make_subplots(
         rows=len(specs), cols=2, specs=specs, row_heights=heights,
         subplot_titles=[plotly(name.replace("_", " ")) for name in charts],
@@ -79,11 +85,19 @@ def _fields(answers: Sequence[dict[str, Any]], lanes: int) -> dict[str, Values]:
     for answer in answers:
         entries = answer.get("lanes")
         for lane, entry in enumerate(entries[:lanes] if isinstance(entries, list) else []):
-            named = entry if isinstance(entry, Mapping) else {"value": entry}
-            for name, value in named.items():
+            for name, value in _flat(entry if isinstance(entry, Mapping) else {"value": entry}):
                 if value is not None:
                     fields.setdefault(name, {}).setdefault(lane, []).append(value)
     return fields
+
+
+def _flat(entry: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """Every field with its name; of a field that is an object its own: "now, mean"."""
+    for name, value in entry.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{within}{name}, ")
+        else:
+            yield within + name, value
 
 
 def _of_the_run(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ LANES = [("Plain-3", "plain"), ("ResNet-3", "resnet")]
 def _answer(shift: float) -> dict[str, Any]:
     """One seed's: a number, rows over the depth and over nothing, words, nothing for one lane."""
     rows = {"depth": [1, 2, 3], "norm": [shift, 2.0, None], "counts": [4, 5]}
-    lane = {"error": shift, **rows, "how": "gates closed", "nested": {"a": [1]}}
+    lane = {"error": shift, **rows, "how": "gates closed", "now": {"mean": 3, "list": [[1]]}}
     return {"step": 7, "lanes": [lane, {"error": 1 + shift, **rows, "how": None}]}
 
 
@@ -25,7 +25,8 @@ def _of(kind: str, figure: Any) -> list[Any]:
 @pytest.mark.parametrize("dark", [False, True])
 def test_numbers_become_bars_rows_lines_over_the_depth_and_all_else_a_table(dark: bool) -> None:
     figure = answers.of("of nobody")([_answer(0.0), _answer(1.0), _answer(5.0)], LANES, dark)
-    (bars,) = _of("bar", figure)
+    bars, nested = _of("bar", figure)
+    assert list(nested.x) == ["Plain-3"] and list(nested.y) == [3.0]
     assert list(bars.x) == ["Plain-3", "ResNet-3"] and list(bars.y) == [1.0, 2.0]
     lines = _of("scatter", figure)
     over_depth = [line for line in lines if len(line.y) == 3]
@@ -37,9 +38,9 @@ def test_numbers_become_bars_rows_lines_over_the_depth_and_all_else_a_table(dark
     (table,) = _of("table", figure)
     said = set(zip(*table.cells["values"], strict=True))
     assert ("how", "Plain-3", "gates closed") in said and ("step", "", "7") in said
-    assert ("nested", "Plain-3", '{"a": [1]}') in said and not any("norm" in row for row in said)
+    assert ("now, list", "Plain-3", "[[1]]") in said and not any("norm" in row for row in said)
     titles = {note.text for note in figure.layout.annotations}
-    assert titles == {"error", "norm", "counts"}
+    assert titles == {"error", "norm", "counts", "now, mean"}
 
 
 def test_an_answer_without_lanes_or_without_anything_is_a_table() -> None:
