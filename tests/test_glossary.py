@@ -69,14 +69,14 @@ def test_the_main_word_of_every_family_is_explained() -> None:
     explained = {"none": "plain network", "add": "residual unit", "gate": "highway unit"}
     explained["concat"] = "dense layer"
     for declared in registry.architectures().values():
-        assert glossary.explain(explained[declared.join])
+        assert glossary.TERMS[explained[declared.join]].text
 
 
 def test_every_term_that_a_page_or_widget_asks_for_exists() -> None:
     asked = 0
     for path in [*ROOT.glob("pages/**/*.py"), *ROOT.glob("skipviz/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and _called(node) in ("explain", "words", "foot"):
+            if isinstance(node, ast.Call) and _called(node) in ("words", "foot"):
                 for name in (each.value for each in node.args if isinstance(each, ast.Constant)):
                     assert name in glossary.TERMS, f"{path}: {name!r}"
                     asked += 1
@@ -87,14 +87,9 @@ def _called(node: ast.Call) -> str:
     return ast.unparse(node.func).rpartition(".")[2]
 
 
-def test_an_unknown_term_is_a_key_error() -> None:
-    with pytest.raises(KeyError):
-        glossary.explain("skip thing")
-
-
 def test_the_gate_bias_numbers_are_right() -> None:
     from math import exp
 
     shares = {bias: round(100 / (1 + exp(-bias))) for bias in (-2, -4)}
     assert shares == {-2: 12, -4: 2}
-    assert "at −2 the gate lets 12 % through, at −4 only 2 %" in glossary.explain("gate bias")
+    assert "at −2 the gate lets 12 % through, at −4 only 2 %" in glossary.TERMS["gate bias"].text

@@ -133,13 +133,13 @@ def _listed(scenes: dict[str, Scene], as_json: bool) -> int:
     return 0
 
 
-def performed(key: str, seeds: int | None, first_seed: int | None) -> dict[str, Any]:
+def perform(key: str, seeds: int | None, first_seed: int | None) -> dict[str, Any]:
     """One scene trained here. `state` is "measured"; where what it trains on is not here and there
     is a recording, that is judged instead."""
     each: Scene = registry.scenes()[key]
     experiments = with_seeds(each, seeds, first_seed)
     if any(missing(run.data) for run in experiments.values()) and recordings.of(key):
-        return replayed(key)
+        return replay(key)
     from skipviz.worker.rehearsal import rehearse
 
     done = rehearse(each, experiments, partial(_told, key))
@@ -153,7 +153,7 @@ def performed(key: str, seeds: int | None, first_seed: int | None) -> dict[str, 
     }
 
 
-def replayed(key: str) -> dict[str, Any]:
+def replay(key: str) -> dict[str, Any]:
     """A scene's recording judged. `state` is "recorded": `showed` says of each expectation whether
     the recorded runs bear it out; none is `met`, for nothing was measured here. SpecError."""
     each: Scene = registry.scenes()[key]
@@ -175,7 +175,7 @@ def replayed(key: str) -> dict[str, Any]:
 
 def _in_turn(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for key in keys:
-        yield replayed(key) if args.recorded else performed(key, args.seeds, args.first_seed)
+        yield replay(key) if args.recorded else perform(key, args.seeds, args.first_seed)
 
 
 def _at_once(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:

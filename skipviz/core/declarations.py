@@ -111,7 +111,6 @@ class Dataset:
     classes: tuple[str, ...]
     train_size: int
     test_size: int
-    synthetic: bool
     origin: str
     licence: str
     load: Callable[[], tuple[Any, Any, Any, Any]]

@@ -1,7 +1,7 @@
 """What one recorded step yields: Frame, and one LaneFrame for each lane.
 
 Shapes (S seeds, P signal points, L weighted layers, G gated units; of what is drawn cell by cell,
-see `pictured`: U units, C cells of the widest, K samples): with one seed the leading S axis is left
+see `map_plan`: U units, C cells of the widest, K samples): with one seed the leading S axis is left
 out and `loss`, `error` are plain floats.
 """
 

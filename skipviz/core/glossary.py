@@ -1,6 +1,6 @@
 """The glossary as data: every term that the app explains, once. One meaning, one word.
 
-    terms.explain("signal gradient")   the sentence or two that a page shows on hover
+    TERMS["signal gradient"].text   the sentence or two that a page shows on hover
     terms.TERMS["transform gate"]      the whole entry, with its symbol and its source
 
 What is our own coinage has the source "ours", and the app says so wherever it shows sources.
@@ -250,8 +250,3 @@ def _entries(text: str) -> Iterator[Term]:
 
 TERMS: Mapping[str, Term] = MappingProxyType({term.name: term for term in _entries(_ENTRIES)})
 """Every term by its name, in the order in which a reader would meet them."""
-
-
-def explain(name: str) -> str:
-    """What the term `name` means. KeyError for one that the glossary lacks."""
-    return TERMS[name].text

@@ -108,7 +108,6 @@ def _read(folder: Path, changed: int) -> Dataset | None:
             classes=tuple(str(name) for name in about["classes"]),
             train_size=sum(about["train_counts"]),
             test_size=sum(about["test_counts"]),
-            synthetic=False,
             origin=str(about["origin"]),
             licence="Yours",
             load=partial(_load, folder),

@@ -38,7 +38,6 @@ DATASET = Dataset(
     ),
     train_size=50_000,
     test_size=10_000,
-    synthetic=False,
     origin="A. Krizhevsky, V. Nair and G. Hinton, 2009: a labelled subset of the 80 Million Tiny"
     " Images.",
     licence="None was published with the files; use it for study",

@@ -36,7 +36,6 @@ DATASET = Dataset(
     classes=tuple(name.replace("_", " ") for name in _CLASSES.split()),
     train_size=50_000,
     test_size=10_000,
-    synthetic=False,
     origin="A. Krizhevsky, V. Nair and G. Hinton, 2009: a labelled subset of the 80 Million Tiny"
     " Images; the hundred fine labels.",
     licence="None was published with the files; use it for study",

@@ -41,7 +41,6 @@ DATASET = Dataset(
     classes=tuple("0123456789"),
     train_size=1437,
     test_size=TEST_SIZE,
-    synthetic=False,
     origin="The test part of “Optical Recognition of Handwritten Digits” by E. Alpaydin and "
     "C. Kaynak, UCI Machine Learning Repository, 1998, doi 10.24432/C50P49, in the order of "
     "scikit-learn's load_digits.",

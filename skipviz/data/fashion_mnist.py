@@ -46,7 +46,6 @@ DATASET = Dataset(
     ),
     train_size=60_000,
     test_size=10_000,
-    synthetic=False,
     origin="Zalando SE, 2017, from pictures of its shop.",
     licence="MIT (Zalando SE)",
     citation="Xiao, Rasul, Vollgraf: Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine"

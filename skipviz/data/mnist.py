@@ -36,7 +36,6 @@ DATASET = Dataset(
     classes=tuple("0123456789"),
     train_size=60_000,
     test_size=10_000,
-    synthetic=False,
     origin="Y. LeCun, C. Cortes and C. Burges, 1998, from NIST's Special Databases 1 and 3.",
     licence="None was published with the files; use it for study",
     citation="LeCun, Bottou, Bengio, Haffner: Gradient-Based Learning Applied to Document"

@@ -182,7 +182,6 @@ DATASET = Dataset(
     classes=tuple(OUTLINES),
     train_size=TRAIN_SIZE,
     test_size=TEST_SIZE,
-    synthetic=True,
     origin="Synthetic: drawn by skipviz itself from a fixed seed (skipviz/data/shapes.py). Results "
     "on it are not results on photographs.",
     licence="MIT, like skipviz",

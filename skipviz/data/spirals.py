@@ -55,7 +55,6 @@ DATASET = Dataset(
     classes=("arm 1", "arm 2", "arm 3"),
     train_size=TRAIN_SIZE,
     test_size=TEST_SIZE,
-    synthetic=True,
     origin="Synthetic: computed by skipviz itself from a fixed seed (skipviz/data/spirals.py),"
     " after the two-spirals task of Lang and Witbrock, 1988.",
     licence="MIT, like skipviz",

@@ -6,7 +6,7 @@ fetch      downloads, only when asked
 reading    torchvision's own classes and checksums read the files
 cache      uint8 arrays that all workers map into memory
 own        a user's own sets; pictures, archives: what was given, checked and made into one
-errands    the same in a process of its own, with progress, for pages
+background_jobs   the same in a process of its own, with progress, for pages
 
 Nothing here loads torch or torchvision before a function is called that reads pictures.
 """

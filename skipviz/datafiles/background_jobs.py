@@ -1,6 +1,6 @@
 """What a page asks for that takes a while, in a process of its own: `python -m skipviz data …`.
 
-One errand for all who ask for the same; its events are heard by a thread. It ends with the server,
+One job for all who ask for the same; its events are heard by a thread. It ends with the server,
 whose end closes its standard input.
 """
 
@@ -18,12 +18,12 @@ from typing import Any
 from skipviz.core import child_processes
 
 MOST = 3
-"""So many errands at a time: each may hold a data set in memory."""
+"""So many jobs at a time: each may hold a data set in memory."""
 
 MOST_TROUBLES = 200
 
 
-class Errand:
+class BackgroundJob:
     """A process under way, or how it ended.
 
     state     "running", "done" or "failed"
@@ -92,25 +92,27 @@ class Errand:
 
 
 _lock = threading.Lock()
-_errands: dict[tuple[str, ...], Errand] = {}
+_jobs: dict[tuple[str, ...], BackgroundJob] = {}
 
 
-def start(*words: str, options: Sequence[str] = (), clear: Path | None = None) -> Errand | None:
-    """The running errand of these words, else a new one; None where too many are under way.
+def start(
+    *words: str, options: Sequence[str] = (), clear: Path | None = None
+) -> BackgroundJob | None:
+    """The running job of these words, else a new one; None where too many are under way.
 
-    `clear` is a folder that is deleted when the errand has ended.
+    `clear` is a folder that is deleted when the job has ended.
     """
     with _lock:
-        job = _errands.get(words)
+        job = _jobs.get(words)
         if job is not None and job.state == "running":
             return job
-        if sum(errand.state == "running" for errand in _errands.values()) >= MOST:
+        if sum(job.state == "running" for job in _jobs.values()) >= MOST:
             return None
-        _errands[words] = Errand(words, options, clear)
-        return _errands[words]
+        _jobs[words] = BackgroundJob(words, options, clear)
+        return _jobs[words]
 
 
-def find(*words: str) -> Errand | None:
-    """The errand of these words, under way or ended."""
+def find(*words: str) -> BackgroundJob | None:
+    """The job of these words, under way or ended."""
     with _lock:
-        return _errands.get(words)
+        return _jobs.get(words)

@@ -23,7 +23,7 @@ def spread(count: int, most: int) -> np.ndarray:
     return (2 * np.arange(most) * (count - 1) + steps) // (2 * steps)
 
 
-def firsts(labels: np.ndarray, most: int) -> np.ndarray:
+def first_row_of_each_class(labels: np.ndarray, most: int) -> np.ndarray:
     """The row of the first sample of each class, class by class, of the first `most` classes."""
     rows = np.unique(labels, return_index=True)[1][:most]
     return rows.astype(np.int64)
@@ -39,7 +39,7 @@ def shown(experiment: Experiment, most: int) -> tuple[np.ndarray, np.ndarray, np
     if experiment.subset:
         rows = first_of_each_class(labels, experiment.subset)
         images, labels = images[rows], labels[rows]
-    rows = firsts(np.asarray(labels), most)
+    rows = first_row_of_each_class(np.asarray(labels), most)
     return rows, np.asarray(labels)[rows], _pooled(np.asarray(images[rows]), experiment.pool)
 
 

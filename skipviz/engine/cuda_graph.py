@@ -77,7 +77,7 @@ class GraphedSteps:
         self._replay: Body | None = None
 
     @property
-    def captured(self) -> bool:
+    def is_recorded(self) -> bool:
         return self._replay is not None
 
     @property

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from skipviz.core.experiment import Experiment
 from skipviz.core.map_plan import MAPS_PER_RUN, Picture, Place, belongs, pictures
-from skipviz.datafiles.class_samples import firsts, spread
+from skipviz.datafiles.class_samples import first_row_of_each_class, spread
 from skipviz.engine.batches import Batches
 
 Seen = tuple[list[Tensor], list[Tensor]]
@@ -99,7 +99,7 @@ class Maps:
         key = picture.samples, picture.averaged
         if key not in self._images:
             labels = self.batches.labels
-            fixed = torch.from_numpy(firsts(labels.cpu().numpy(), picture.samples))
+            fixed = torch.from_numpy(first_row_of_each_class(labels.cpu().numpy(), picture.samples))
             most = min(picture.averaged, len(labels))
             averaged = torch.from_numpy(spread(len(labels), most))
             chosen = torch.cat([fixed, averaged]).to(labels.device)

@@ -80,7 +80,7 @@ class Training:
         recordable = self._alone and cuda_graph.claims(self.device)
         self._captured = cuda_graph.GraphedSteps(self._alone, self.batches) if recordable else None
         self._draws = any(draws(trainer.net) for trainer in self._alone)
-        self._unread: list[PendingFrame] = []
+        self._pending: list[PendingFrame] = []
         self._ready: list[Frame] = []
         self._maps = Maps(experiment, self.batches)
         self._evaluator = Evaluator(self.batches)
@@ -158,7 +158,7 @@ class Training:
         reads = self._learn(record)
         self.step, self.over = step + 1, last
         if record:
-            self._unread.append(PendingFrame(step, reads, maps_of_lanes, held))
+            self._pending.append(PendingFrame(step, reads, maps_of_lanes, held))
         if self._captured is None or self._captured.full or last:
             self._collect()
         return self._taken()
@@ -185,10 +185,10 @@ class Training:
         """Reads what was measured; makes the frames that waited for it."""
         if self._captured:
             rows = self._captured.readings()
-            for unread, row in zip(self._unread, rows, strict=True):
-                unread.reads.update(zip(self._alone, row, strict=True))
-        self._ready += [unread.frame(self.lanes) for unread in self._unread]
-        self._unread = []
+            for pending, row in zip(self._pending, rows, strict=True):
+                pending.reads.update(zip(self._alone, row, strict=True))
+        self._ready += [pending.frame(self.lanes) for pending in self._pending]
+        self._pending = []
 
     def _taken(self) -> list[Frame]:
         ready, self._ready = self._ready, []

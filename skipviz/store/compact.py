@@ -1,6 +1,6 @@
 """A finished run's frames in few bytes, as recordings keep them: the same file, the same columns.
 
-    slim(log, maps=True) -> the bytes of a `frames.arrow`
+    compacted(log, maps=True) -> the bytes of a `frames.arrow`
 
 - loss, error and evaluations: of every recorded step, to the last bit
 - profiles (norms, scales and gate means by layer): of at most `MOST_PROFILES` steps, the first and

@@ -86,7 +86,6 @@ def stand_in(origin: dict[str, Any], state: str) -> str:
             classes=tuple(str(name) for name in origin["classes"]),
             train_size=int(origin["train_size"]),
             test_size=int(origin["test_size"]),
-            synthetic=False,
             origin="",
             licence="",
             load=gone,

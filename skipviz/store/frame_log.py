@@ -40,7 +40,7 @@ class FrameLog:
 
     Readers take `n` first and look at rows below it: these never change. Steps strictly grow;
     a batch that repeats steps (a resumed run replays from its checkpoint) adds only newer ones.
-    Of a recording not every step has profiles (`runs.slim`); where there are none, they read NaN.
+    Of a recording not every step has profiles (`store.compact`); those without read NaN.
     """
 
     def __init__(self) -> None:

@@ -53,8 +53,8 @@ def record(
 ) -> Recorded:
     """Performs a scene and puts its recording in place of the one that was there.
 
-    What is kept is less than what was measured (`runs.slim`); a recording from which a verdict or
-    the answer would come out another way than from the runs themselves is not kept. SpecError.
+    What is kept is less than what was measured (`store.compact`); a recording from which a verdict
+    or the answer would come out another way than from the runs themselves is not kept. SpecError.
     """
     store = store or Store()
     scene: Scene = registry.scenes()[key]

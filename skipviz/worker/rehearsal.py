@@ -90,7 +90,7 @@ def rehearse(
 ) -> Rehearsed:
     """Trains every run of a scene, asks every ask of every seed, and judges what it expects.
 
-    experiments   the scene's runs by name, as `evidence.told` gives them
+    experiments   the scene's runs by name, as `evidence.with_seeds` gives them
     say           told one line when a run has ended
     SpecError where a run or a probe cannot be.
     """

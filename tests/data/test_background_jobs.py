@@ -17,17 +17,19 @@ from tests.data.test_own import packed, two_classes
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(background_jobs, "_errands", {})
+    monkeypatch.setattr(background_jobs, "_jobs", {})
     return tmp_path / "cache"
 
 
-def ended(errand: background_jobs.Errand | None, within_s: float = 120) -> background_jobs.Errand:
-    assert errand is not None
+def ended(
+    job: background_jobs.BackgroundJob | None, within_s: float = 120
+) -> background_jobs.BackgroundJob:
+    assert job is not None
     end = time.monotonic() + within_s
-    while errand.state == "running":
+    while job.state == "running":
         assert time.monotonic() < end
         time.sleep(0.02)
-    return errand
+    return job
 
 
 def test_an_errand_is_shared_and_ends_with_the_arrays_and_the_linear_model_in_the_cache() -> None:

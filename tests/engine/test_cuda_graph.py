@@ -90,7 +90,7 @@ def test_a_recorded_step_gives_the_numbers_of_the_eager_one_to_nine_digits(
 ) -> None:
     eager, training = exact(made(**fields)), exact(made(same, **fields))
     expected, found = list(eager.frames()), list(training.frames())
-    assert training._captured is not None and training._captured.captured
+    assert training._captured is not None and training._captured.is_recorded
     assert [frame.step for frame in found] == [frame.step for frame in expected]
     np.testing.assert_allclose(losses(found), losses(expected), rtol=1e-9)
     for ours, theirs in zip(found, expected, strict=True):
@@ -230,7 +230,7 @@ def test_a_recording_that_fails_leaves_the_same_steps_to_run_eagerly_and_says_wh
     assert training.engines == ["CUDA graph", "CUDA graph"]
     with pytest.warns(UserWarning, match="CUDA graph: operation not permitted"):
         found = losses(list(training.frames()))
-    assert training._captured is not None and not training._captured.captured
+    assert training._captured is not None and not training._captured.is_recorded
     np.testing.assert_array_equal(found, expected)
     why = "operation not permitted when stream is capturing"
     assert training.engines == [f"modules (no CUDA graph: {why})"] * 2
@@ -293,7 +293,7 @@ def test_a_cuda_graph_gives_the_numbers_of_the_eager_steps(
 ) -> None:
     frames, training = on_cuda(lanes=[lane], **fields)
     assert training._captured is not None
-    assert training._captured.captured, training._captured.failure
+    assert training._captured.is_recorded, training._captured.failure
     expected, eager = on_cuda(eager=True, lanes=[lane], **fields)
     assert [frame.step for frame in frames] == [frame.step for frame in expected]
     np.testing.assert_allclose(losses(frames), losses(expected), rtol=2e-3)
@@ -332,7 +332,7 @@ def test_dropout_is_drawn_anew_in_every_replay() -> None:
     """Every batch is the whole set, and the weights hardly move: only dropout tells steps apart."""
     all_of_it: dict[str, Any] = {"data": "shapes", "subset": 2, "batch_size": 20, "lr": 1e-9}
     found, training = on_cuda(lanes=[DROPPING], **all_of_it)
-    assert training._captured is not None and training._captured.captured
+    assert training._captured is not None and training._captured.is_recorded
     assert len(set(losses(found).ravel()[WARM_STEPS:])) > 10
     np.testing.assert_array_equal(losses(found), losses(on_cuda(lanes=[DROPPING], **all_of_it)[0]))
     eager, _ = on_cuda(eager=True, lanes=[DROPPING], **all_of_it)
@@ -346,7 +346,7 @@ def test_dropout_is_drawn_anew_in_every_replay() -> None:
 def test_bfloat16_is_recorded_too() -> None:
     fields: dict[str, Any] = {"precision": "bfloat16", "lanes": [RESNET, DENSENET]}
     found, training = on_cuda(**fields)
-    assert training._captured is not None and training._captured.captured
+    assert training._captured is not None and training._captured.is_recorded
     np.testing.assert_array_equal(losses(found), losses(on_cuda(**fields)[0]))
     expected = losses(on_cuda(eager=True, **fields)[0])
     np.testing.assert_allclose(losses(found)[:5], expected[:5], rtol=0.02)
@@ -356,7 +356,7 @@ def test_bfloat16_is_recorded_too() -> None:
 @needs_cuda
 def test_held_out_looks_between_replays_leave_no_trace() -> None:
     looked, training = on_cuda(evaluate_every=5)
-    assert training._captured is not None and training._captured.captured
+    assert training._captured is not None and training._captured.is_recorded
     np.testing.assert_array_equal(losses(looked), losses(on_cuda()[0]))
     assert looked[5].lanes[0].held_out_loss is not None
 

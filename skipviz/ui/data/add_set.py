@@ -12,7 +12,7 @@ import streamlit as st
 from skipviz.core import places, registry
 from skipviz.core.knob import SpecError
 from skipviz.datafiles import archives, background_jobs, pictures
-from skipviz.datafiles.background_jobs import Errand
+from skipviz.datafiles.background_jobs import BackgroundJob
 from skipviz.ui.data import collect_pictures, contents
 from skipviz.ui.data.page import under_way
 from skipviz.ui.notes import complain
@@ -174,36 +174,36 @@ def _announce() -> None:
 
 def _busy() -> bool:
     """Is one of this session's sets being made?"""
-    errand = background_jobs.find(*st.session_state.get("own_errand", ()))
-    return errand is not None and errand.state == "running"
+    job = background_jobs.find(*st.session_state.get("own_errand", ()))
+    return job is not None and job.state == "running"
 
 
 def _outcome() -> str | None:
     """How the last one went: its progress, what was left out and why, and the key that came of
     it, once."""
     words: tuple[str, ...] = st.session_state.get("own_errand", ())
-    errand = background_jobs.find(*words)
-    if errand is None:
+    job = background_jobs.find(*words)
+    if job is None:
         return None
-    if errand.state == "running":
+    if job.state == "running":
         under_way(*words)
         return None
-    if errand.state == "failed":
-        complain(SpecError(errand.error))
-    _troubles(errand)
-    if errand.state == "done" and errand.key not in st.session_state.setdefault("own_added", set()):
-        st.session_state.own_added.add(errand.key)
+    if job.state == "failed":
+        complain(SpecError(job.error))
+    _troubles(job)
+    if job.state == "done" and job.key not in st.session_state.setdefault("own_added", set()):
+        st.session_state.own_added.add(job.key)
         collect_pictures.take_off(st.session_state.pop("own_packed", ()))
-        st.session_state.own_newest = errand.key
-        return errand.key
+        st.session_state.own_newest = job.key
+        return job.key
     return None
 
 
-def _troubles(errand: Errand) -> None:
-    if errand.notes and errand.state == "failed":  # else they stand beside the set
+def _troubles(job: BackgroundJob) -> None:
+    if job.notes and job.state == "failed":  # else they stand beside the set
         with st.expander("How they were taken", icon=":material/info:"):
-            st.code("\n".join(errand.notes), language=None, wrap_lines=True)
-    count = len(errand.troubles) + errand.more
+            st.code("\n".join(job.notes), language=None, wrap_lines=True)
+    count = len(job.troubles) + job.more
     if count:
         with st.expander(f"{count} left out, and why", icon=":material/warning:"):
-            st.code("\n".join(errand.troubles), language=None, wrap_lines=True)
+            st.code("\n".join(job.troubles), language=None, wrap_lines=True)

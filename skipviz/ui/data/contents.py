@@ -22,8 +22,8 @@ _RANGE = 2.5
 @st.fragment(run_every=1.0)
 def _fitting(key: str) -> None:
     """Waits for the linear model of a set that is shown already."""
-    errand = background_jobs.find("prepare", key) or background_jobs.find("get", key)
-    if cache.linear(key) is not None or errand is None or errand.state != "running":
+    job = background_jobs.find("prepare", key) or background_jobs.find("get", key)
+    if cache.linear(key) is not None or job is None or job.state != "running":
         st.rerun(scope="app")
     st.caption("A linear model is being fitted …")
 
@@ -32,8 +32,8 @@ def yardstick(key: str, declared: Dataset) -> None:
     """The error of a linear model: what a net must beat to be worth its depth."""
     result = cache.linear(key)
     if result is None:
-        errand = background_jobs.find("prepare", key)
-        if errand is not None and errand.state == "running":
+        job = background_jobs.find("prepare", key)
+        if job is not None and job.state == "running":
             _fitting(key)
         return
     chance = 1 - 1 / declared.num_classes

@@ -12,7 +12,7 @@ from skipviz.core.declarations import Dataset
 from skipviz.core.escapes import markdown
 from skipviz.core.knob import SpecError
 from skipviz.datafiles import availability, background_jobs, cache, find
-from skipviz.datafiles.background_jobs import Errand
+from skipviz.datafiles.background_jobs import BackgroundJob
 from skipviz.ui.data import contents
 from skipviz.ui.notes import complain
 
@@ -110,8 +110,8 @@ def facts(declared: Dataset) -> None:
 def offer(key: str, declared: Dataset) -> None:
     """The one click that downloads a set, its size beforehand, and what to do without a network."""
     assert declared.files is not None
-    errand = background_jobs.find("get", key)
-    if errand is not None and errand.state == "running":
+    job = background_jobs.find("get", key)
+    if job is not None and job.state == "running":
         under_way("get", key)
         return
     lacking = packages.untrainable(f"reading {declared.title}")
@@ -137,8 +137,8 @@ def offer(key: str, declared: Dataset) -> None:
             )
         else:
             st.rerun()
-    if errand is not None and errand.state == "failed":
-        complain(SpecError(errand.error))
+    if job is not None and job.state == "failed":
+        complain(SpecError(job.error))
     st.caption(f"Without a network: put {find.by_hand(declared.files)}.")
 
 
@@ -147,14 +147,14 @@ def prepare(key: str) -> bool:
     ready = cache.about(key) is not None
     if ready and (cache.linear(key) is not None or packages.untrainable()):
         return True
-    errand = background_jobs.find("prepare", key)
-    if errand is not None and errand.state == "failed":
-        complain(SpecError(errand.error))
+    job = background_jobs.find("prepare", key)
+    if job is not None and job.state == "failed":
+        complain(SpecError(job.error))
         if st.button("Try again", key="data_again"):
             background_jobs.start("prepare", key)
             st.rerun()
         return ready
-    if errand is None or errand.state == "done":
+    if job is None or job.state == "done":
         background_jobs.start("prepare", key)
     if not ready:
         under_way("prepare", key)
@@ -163,28 +163,28 @@ def prepare(key: str) -> bool:
 
 @st.fragment(run_every=0.5)
 def under_way(*words: str) -> None:
-    """Progress of an errand; the whole page runs again when there is something to show."""
-    errand = background_jobs.find(*words)
-    if errand is None or errand.state != "running":
+    """Progress of an job; the whole page runs again when there is something to show."""
+    job = background_jobs.find(*words)
+    if job is None or job.state != "running":
         st.rerun(scope="app")
     if words[0] == "prepare" and cache.about(words[1]) is not None:
         st.rerun(scope="app")
-    share, text = _how_far(errand)
+    share, text = _how_far(job)
     st.progress(share, text)
-    if errand.total and st.button("Stop", icon=":material/stop:", key="data_stop"):
-        errand.stop()
+    if job.total and st.button("Stop", icon=":material/stop:", key="data_stop"):
+        job.stop()
 
 
-def _how_far(errand: Errand) -> tuple[float, str]:
+def _how_far(job: BackgroundJob) -> tuple[float, str]:
     """The share that is done and a line that says so."""
-    if errand.total and errand.done < errand.total:
-        done, total = places.megabytes(errand.done), places.megabytes(errand.total)
-        return errand.done / errand.total, f"Downloading: {done} of {total}"
-    if errand.words[0] == "add":
-        return 0.0, f"{errand.done:,} pictures read, {len(errand.troubles) + errand.more} left out"
-    if errand.words[0] == "get" and not errand.stage:
+    if job.total and job.done < job.total:
+        done, total = places.megabytes(job.done), places.megabytes(job.total)
+        return job.done / job.total, f"Downloading: {done} of {total}"
+    if job.words[0] == "add":
+        return 0.0, f"{job.done:,} pictures read, {len(job.troubles) + job.more} left out"
+    if job.words[0] == "get" and not job.stage:
         return 0.0, "Asking for the files …"
-    if errand.stage == "linear":
+    if job.stage == "linear":
         return 1.0, "Fitting the linear model …"
     return 0.0, "Reading the files and comparing checksums, once …"
 
