@@ -1,7 +1,7 @@
 """The glossary as data: every term that the app explains, once. One meaning, one word.
 
-    TERMS["signal gradient"].text   the sentence or two that a page shows on hover
-    terms.TERMS["transform gate"]      the whole entry, with its symbol and its source
+    TERMS["signal gradient"].text      the sentence or two that a page shows on hover
+    TERMS["transform gate"]            the whole entry, with its symbol and its source
 
 What is our own coinage has the source "ours", and the app says so wherever it shows sources.
 """
