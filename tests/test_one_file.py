@@ -166,9 +166,9 @@ def test_the_pages_offer_the_toys_and_the_lab_asks_the_toy_probe(copy: Path) -> 
 
 CONTRACTS = {
     "toynet": ("models/test_contract.py", "models/test_declarations.py", "graphs/test_graphs.py",
-               "test_experiment.py", "test_standalone.py", "test_layers.py"),
+               "test_standalone.py", "test_layers.py"),
     "toyprobe": ("probes/test_probes.py", "test_layers.py"),
-    "toydots": ("data/test_datasets.py", "test_experiment.py", "test_layers.py"),
+    "toydots": ("data/test_datasets.py", "test_layers.py"),
     "toyscene": ("test_scenes.py", "test_layers.py"),
     "toypage": ("test_layers.py", "test_style.py"),
 }  # fmt: skip

@@ -121,7 +121,7 @@ def test_with_branches_of_zeros_only_the_shortest_path_has_a_gradient(trained: T
 def test_half_of_each_way_is_half_of_the_gradient(trained: Trained, lane: int) -> None:
     """Following both ways by half at each of n units leaves 2^-n of the gradient of the net."""
     chain, y = paths._chain(trained, lane, 40)
-    n = sum(adds for _, _, adds in chain)
+    n = sum(paths._adds(body) for _, body, _ in chain)
     x, _ = sample_batch(trained, 40)
     whole = signal_gradient(trained.nets[lane], "stem", x, y)
     half = paths._follow(chain, y, torch.full((1, n), 0.5, dtype=torch.float64))
