@@ -61,9 +61,7 @@ def test_a_probe_says_what_it_is_and_answers_in_json_the_same_each_time(
 def test_predictions_of_a_held_out_part_without_the_last_class(trained: Trained) -> None:
     batches = copy.copy(trained.batches)
     # The data set has ten classes; what is taken for the last counts.
-    rows = (
-        batches.held_labels < 9
-    )  # the data set has ten classes; what is taken for the last counts
+    rows = batches.held_labels < 9
     batches.held_images, batches.held_labels = batches.held_images[rows], batches.held_labels[rows]
     value = probe("predictions").measure(replace(trained, batches=batches), pictures=25)
     for lane in value["lanes"]:
