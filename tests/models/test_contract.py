@@ -220,6 +220,8 @@ def test_a_lesion_leaves_what_goes_around_the_layers_and_takes_out_the_rest(case
     for lesion in ablation.lesions(wiring):
         path = wiring.units[lesion.place].path
         (x, _), unit, body = signals[path], net.get_submodule(path), wiring.body(path)
+        around = "branch" if has_two_ways(body) else "unit"
+        assert lesion.how == ("gate" if body.gate else around), path
         with ablation.without(net, [lesion]):
             out = unit(x)
         if lesion.how == "branch":
