@@ -143,8 +143,8 @@ def _shallow(picture: Image.Image, grey: bool, bits: int, stretch: float) -> Dec
             picture.info["transparency"] = tuple(v >> 8 for v in key)
         elif isinstance(key, int) and picture.mode == "L" and bits in (2, 4):
             picture.info["transparency"] = key * 255 // (2**bits - 1)
-        straight = {"La": "LA", "RGBa": "RGBA"}.get(picture.mode)
-        layer = (picture.convert(straight) if straight else picture).convert("RGBA")
+        unpremultiplied = {"La": "LA", "RGBa": "RGBA"}.get(picture.mode)
+        layer = (picture.convert(unpremultiplied) if unpremultiplied else picture).convert("RGBA")
         clear = np.asarray(layer.getchannel("A"), dtype=np.float64)[:, :, None] / 255
         picture = layer
     image = picture.convert("L" if grey else "RGB")

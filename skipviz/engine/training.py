@@ -71,15 +71,17 @@ class Training:
         fused = [stack for stack, _ in self.stacks if isinstance(stack, FusedStack)]
         self.batches.kernel = fused[0].kernel if fused else None
         stacked = {trainer for _, members in self.stacks for trainer in members}
-        self._alone = [
+        self._module_trainers = [
             trainer for trainers in self.lanes for trainer in trainers if trainer not in stacked
         ]
-        self._abreast = NetThreads(
-            [trainer.net for trainer in self._alone], devices.threads(experiment)
+        self._net_threads = NetThreads(
+            [trainer.net for trainer in self._module_trainers], devices.threads(experiment)
         )
-        recordable = self._alone and cuda_graph.claims(self.device)
-        self._captured = cuda_graph.GraphedSteps(self._alone, self.batches) if recordable else None
-        self._draws = any(draws(trainer.net) for trainer in self._alone)
+        recordable = self._module_trainers and cuda_graph.claims(self.device)
+        self._graphed = (
+            cuda_graph.GraphedSteps(self._module_trainers, self.batches) if recordable else None
+        )
+        self._draws = any(draws(trainer.net) for trainer in self._module_trainers)
         self._pending: list[PendingFrame] = []
         self._ready: list[Frame] = []
         self._maps = Maps(experiment, self.batches)
@@ -89,9 +91,9 @@ class Training:
     def engines(self) -> list[str]:
         """What trains each lane: the "fused" kernel, the "stacked" engine, a "CUDA graph" of the
         modules that the app shows, or those "modules" themselves, and why if a graph failed."""
-        alone = "modules" if self._captured is None else "CUDA graph"
-        if self._captured and self._captured.failure:
-            alone = f"modules (no CUDA graph: {self._captured.failure})"
+        alone = "modules" if self._graphed is None else "CUDA graph"
+        if self._graphed and self._graphed.failure:
+            alone = f"modules (no CUDA graph: {self._graphed.failure})"
         names = []
         for trainers in self.lanes:
             inside = [stack for stack, members in self.stacks if trainers[0] in members]
@@ -110,7 +112,7 @@ class Training:
         """Sets the learning rate of every net's next update."""
         for stack, _ in self.stacks:
             stack.optimiser.lr = lr
-        for trainer in self._alone:
+        for trainer in self._module_trainers:
             trainer.optimiser.lr = lr
 
     def frames(self) -> Iterator[Frame]:
@@ -159,34 +161,36 @@ class Training:
         self.step, self.over = step + 1, last
         if record:
             self._pending.append(PendingFrame(step, reads, maps_of_lanes, held))
-        if self._captured is None or self._captured.full or last:
+        if self._graphed is None or self._graphed.full or last:
             self._collect()
         return self._taken()
 
     def _learn(self, record: bool) -> dict[NetTrainer, Any]:
         """An update of every net; where recorded, the readings that are there at once."""
-        by_hand = self._captured is None or self.stacks
+        by_hand = self._graphed is None or self.stacks
         seed_batches = (
             [self.batches.batch(self.step, seed) for seed in self._seeds] if by_hand else []
         )
         reads = self._learn_stacked(seed_batches, record)
-        if self._captured:
+        if self._graphed:
             if self._draws:
                 torch.manual_seed(dropout_seed(self.experiment.seed, self.step))
-            self._captured.learn(self.step, record)
+            self._graphed.learn(self.step, record)
             return reads
         jobs = [
             partial(trainer.learn, *seed_batches[trainer.seed_index], self.step, record)
-            for trainer in self._alone
+            for trainer in self._module_trainers
         ]
-        return reads | dict(zip(self._alone, self._abreast.results(jobs), strict=True))
+        return reads | dict(
+            zip(self._module_trainers, self._net_threads.results(jobs), strict=True)
+        )
 
     def _collect(self) -> None:
         """Reads what was measured; makes the frames that waited for it."""
-        if self._captured:
-            rows = self._captured.readings()
+        if self._graphed:
+            rows = self._graphed.readings()
             for pending, row in zip(self._pending, rows, strict=True):
-                pending.reads.update(zip(self._alone, row, strict=True))
+                pending.reads.update(zip(self._module_trainers, row, strict=True))
         self._ready += [pending.frame(self.lanes) for pending in self._pending]
         self._pending = []
 
@@ -211,7 +215,7 @@ class Training:
 
     def reestimate_batchnorm(self) -> None:
         """Re-estimates BatchNorm's statistics: a checkpoint has those of its weights."""
-        for trainer in self._alone:
+        for trainer in self._module_trainers:
             self._evaluator.reestimate_batchnorm(trainer.net)
 
     def _learn_stacked(self, seed_batches: list[Any], record: bool) -> dict[NetTrainer, Any]:

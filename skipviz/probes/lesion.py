@@ -52,10 +52,10 @@ def measure(trained: Trained, lane: int, layers: str, alone: bool, samples: int)
         rows = ablation.evenly_spaced_rows(
             trained, i, samples, passes, work=SECONDS * ablation.WORK
         )
-        of_lane = {"lane": i} | _together(trained, i, units, several, rows)
+        lane_answer = {"lane": i} | _together(trained, i, units, several, rows)
         if alone and units:
-            of_lane |= _alone(trained, i, units, rows, of_lane["base"]["accuracy"])
-        lanes.append(of_lane)
+            lane_answer |= _alone(trained, i, units, rows, lane_answer["base"]["accuracy"])
+        lanes.append(lane_answer)
     return {"step": trained.step, "lanes": lanes}
 
 

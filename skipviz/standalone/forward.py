@@ -35,14 +35,14 @@ class _Writer:
         if attribute in self.constants:
             self.values[last] = self.constants[attribute], ATOM
             return
-        called = f"self.{attribute}({self.text(self.body.sources(ops[0].name)[0])})"
+        call_text = f"self.{attribute}({self.text(self.body.sources(ops[0].name)[0])})"
         readers = Counter(edge.target for edge in self.body.edges if edge.source == last)
         kinds = {op.kind for op in self.body.ops if op.name in readers}
         if readers and (sum(readers.values()) > 1 or kinds - {"concat"}):
             variable = _VARIABLES.get(attribute, attribute)
-            self.lines.append(f"{variable} = {called}")
-            called = variable
-        self.values[last] = called, ATOM
+            self.lines.append(f"{variable} = {call_text}")
+            call_text = variable
+        self.values[last] = call_text, ATOM
 
     def single(self, op: Op) -> None:
         """A join, or a factor that is no module."""

@@ -105,10 +105,15 @@ def request(body: str | bytes) -> BrowserRequest:
 
 def snapshot(log: FrameLog, start: int, stop: int, columns: int = SNAPSHOT_COLUMNS) -> bytes:
     """Everything from row `start` to before row `stop` that a screen can show."""
-    cloud = start + thin(_loss_curves(log, start, stop), SNAPSHOT_POINTS)
-    held = _held_out_rows(log, start, stop, SNAPSHOT_HELD_OUT)
+    loss_rows = start + thin(_loss_curves(log, start, stop), SNAPSHOT_POINTS)
+    held_out_rows = _held_out_rows(log, start, stop, SNAPSHOT_HELD_OUT)
     return _pack(
-        PackedKind.UPDATE, log, (start, stop), cloud, start + spread(stop - start, columns), held
+        PackedKind.UPDATE,
+        log,
+        (start, stop),
+        loss_rows,
+        start + spread(stop - start, columns),
+        held_out_rows,
     )
 
 
@@ -118,10 +123,12 @@ def delta(log: FrameLog, start: int, stop: int) -> bytes:
     one_point = 4 + sum(8 if t.seeds == 1 else 16 + 4 * t.seeds for t in log.tracks)
     room = (DELTA_BYTES - _HEAD.size - 4 - one_column) // one_point
     least = 6 if all(track.seeds == 1 for track in log.tracks) else 3
-    held = _held_out_rows(log, start, stop, max(1, min(DELTA_HELD_OUT, room // 3)))
-    most = max(least, min(DELTA_POINTS, room - len(held)))
-    cloud = start + thin(_loss_curves(log, start, stop), most)
-    return _pack(PackedKind.UPDATE, log, (start, stop), cloud, np.array([stop - 1]), held)
+    held_out_rows = _held_out_rows(log, start, stop, max(1, min(DELTA_HELD_OUT, room // 3)))
+    most = max(least, min(DELTA_POINTS, room - len(held_out_rows)))
+    loss_rows = start + thin(_loss_curves(log, start, stop), most)
+    return _pack(
+        PackedKind.UPDATE, log, (start, stop), loss_rows, np.array([stop - 1]), held_out_rows
+    )
 
 
 def _held_out_rows(log: FrameLog, start: int, stop: int, most: int) -> np.ndarray:

@@ -59,13 +59,13 @@ def made(
 ) -> engine.Training:
     """A training whose module lanes are recorded by `record`, or not at all."""
     training = engine.Training(experiment(**fields))
-    training._captured = record and GraphedSteps(training._alone, training.batches, record)
+    training._graphed = record and GraphedSteps(training._module_trainers, training.batches, record)
     return training
 
 
 def exact(training: engine.Training) -> engine.Training:
     """The same in float64, from the same first weights."""
-    for trainer in training._alone:
+    for trainer in training._module_trainers:
         trainer.net.double()
         vars(trainer).pop("optimiser", None)  # made anew of these weights
     single = training.batches.standardise
@@ -90,7 +90,7 @@ def test_a_recorded_step_gives_the_numbers_of_the_eager_one_to_nine_digits(
 ) -> None:
     eager, training = exact(made(**fields)), exact(made(same, **fields))
     expected, found = list(eager.frames()), list(training.frames())
-    assert training._captured is not None and training._captured.is_recorded
+    assert training._graphed is not None and training._graphed.is_recorded
     assert [frame.step for frame in found] == [frame.step for frame in expected]
     np.testing.assert_allclose(losses(found), losses(expected), rtol=1e-9)
     for ours, theirs in zip(found, expected, strict=True):
@@ -162,11 +162,11 @@ def test_a_recorded_step_asks_the_device_for_nothing_and_takes_nothing_from_the_
     feed.device = nowhere
     for name in ("images", "labels", "mean", "std"):
         setattr(feed, name, getattr(feed, name).to(nowhere))
-    for trainer in training._alone:
+    for trainer in training._module_trainers:
         trainer.net.to(nowhere)
         trainer.instruments = Instruments(trainer.net, trainer.instruments.wiring)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no such place
-    step = GraphedSteps(training._alone, feed, same)
+    step = GraphedSteps(training._module_trainers, feed, same)
     with Stays():
         step._tell(0)
         step._body()  # the first finds what readings are divided by
@@ -230,7 +230,7 @@ def test_a_recording_that_fails_leaves_the_same_steps_to_run_eagerly_and_says_wh
     assert training.engines == ["CUDA graph", "CUDA graph"]
     with pytest.warns(UserWarning, match="CUDA graph: operation not permitted"):
         found = losses(list(training.frames()))
-    assert training._captured is not None and not training._captured.is_recorded
+    assert training._graphed is not None and not training._graphed.is_recorded
     np.testing.assert_array_equal(found, expected)
     why = "operation not permitted when stream is capturing"
     assert training.engines == [f"modules (no CUDA graph: {why})"] * 2
@@ -247,7 +247,7 @@ def test_lanes_beside_stacked_ones_see_the_same_batches() -> None:
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 def test_a_net_that_diverges_in_a_recorded_step_keeps_its_weights(optimiser: str) -> None:
     training = made(same, lanes=[RESNET], optimiser=optimiser)
-    (trainer,), steps = training._alone, training.steps()
+    (trainer,), steps = training._module_trainers, training.steps()
     for _ in range(WARM_STEPS + 2):
         next(steps)
     with torch.no_grad():
@@ -278,7 +278,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA d
 def on_cuda(eager: bool = False, **fields: Any) -> tuple[list[Frame], engine.Training]:
     training = engine.Training(experiment(**({"device": "cuda", "steps": 20} | fields)))
     if eager:
-        training._captured = None
+        training._graphed = None
     return list(training.frames()), training
 
 
@@ -292,8 +292,8 @@ def test_a_cuda_graph_gives_the_numbers_of_the_eager_steps(
     lane: Lane, fields: dict[str, Any]
 ) -> None:
     frames, training = on_cuda(lanes=[lane], **fields)
-    assert training._captured is not None
-    assert training._captured.is_recorded, training._captured.failure
+    assert training._graphed is not None
+    assert training._graphed.is_recorded, training._graphed.failure
     expected, eager = on_cuda(eager=True, lanes=[lane], **fields)
     assert [frame.step for frame in frames] == [frame.step for frame in expected]
     np.testing.assert_allclose(losses(frames), losses(expected), rtol=2e-3)
@@ -332,7 +332,7 @@ def test_dropout_is_drawn_anew_in_every_replay() -> None:
     """Every batch is the whole set, and the weights hardly move: only dropout tells steps apart."""
     all_of_it: dict[str, Any] = {"data": "shapes", "subset": 2, "batch_size": 20, "lr": 1e-9}
     found, training = on_cuda(lanes=[DROPPING], **all_of_it)
-    assert training._captured is not None and training._captured.is_recorded
+    assert training._graphed is not None and training._graphed.is_recorded
     assert len(set(losses(found).ravel()[WARM_STEPS:])) > 10
     np.testing.assert_array_equal(losses(found), losses(on_cuda(lanes=[DROPPING], **all_of_it)[0]))
     eager, _ = on_cuda(eager=True, lanes=[DROPPING], **all_of_it)
@@ -346,7 +346,7 @@ def test_dropout_is_drawn_anew_in_every_replay() -> None:
 def test_bfloat16_is_recorded_too() -> None:
     fields: dict[str, Any] = {"precision": "bfloat16", "lanes": [RESNET, DENSENET]}
     found, training = on_cuda(**fields)
-    assert training._captured is not None and training._captured.is_recorded
+    assert training._graphed is not None and training._graphed.is_recorded
     np.testing.assert_array_equal(losses(found), losses(on_cuda(**fields)[0]))
     expected = losses(on_cuda(eager=True, **fields)[0])
     np.testing.assert_allclose(losses(found)[:5], expected[:5], rtol=0.02)
@@ -356,7 +356,7 @@ def test_bfloat16_is_recorded_too() -> None:
 @needs_cuda
 def test_held_out_looks_between_replays_leave_no_trace() -> None:
     looked, training = on_cuda(evaluate_every=5)
-    assert training._captured is not None and training._captured.is_recorded
+    assert training._graphed is not None and training._graphed.is_recorded
     np.testing.assert_array_equal(losses(looked), losses(on_cuda()[0]))
     assert looked[5].lanes[0].held_out_loss is not None
 
@@ -393,6 +393,6 @@ def test_what_cannot_be_recorded_runs_eagerly_on_cuda_and_says_why(
     monkeypatch.setattr(GraphedSteps, "_body", waits)
     with pytest.warns(UserWarning, match="CUDA graph"):
         frames, training = on_cuda()
-    assert training._captured is not None and training._captured.failure
+    assert training._graphed is not None and training._graphed.failure
     assert training.engines[0].startswith("modules (no CUDA graph")
     np.testing.assert_allclose(losses(frames), losses(expected), rtol=1e-5)

@@ -129,7 +129,9 @@ def test_engines_maps_and_evaluation_send_no_float64_to_a_device_without_it(
 def test_a_recorded_step_sends_no_float64_to_a_device_without_it(without_float64: None) -> None:
     with NoFloat64():
         training = engine.Training(experiment([*CONVOLUTIONAL, DENSE[3]]))
-        training._captured = GraphedSteps(training._alone, training.batches, lambda body: body)
+        training._graphed = GraphedSteps(
+            training._module_trainers, training.batches, lambda body: body
+        )
         frames = list(training.frames())
     assert len(frames) == 3 and finite(frames)
 

@@ -60,9 +60,11 @@ def _measuring(total: int) -> None:
         if shown.measured:
             queue.pop(0)
             st.rerun()
-        done = sum(scene_runs.of(key).measured for key in registry.scenes())
+        scenes_done = sum(scene_runs.of(key).measured for key in registry.scenes())
         state = lesson.progress(shown) if shown.waiting else "begins"
-        st.progress(done / total, text=f"{done} of {total}. {shown.scene.title}: {state}")
+        st.progress(
+            scenes_done / total, text=f"{scenes_done} of {total}. {shown.scene.title}: {state}"
+        )
         if st.button("Stop after this one", icon=":material/stop:", key="measure_stop"):
             queue.clear()
             st.rerun()

@@ -62,17 +62,17 @@ def found(room: Room, key: str) -> dict[str, Run]:
 
 def _bar(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
     """The scene's name and where we are in it; back, next, run, reset."""
-    scene, shown = place.scene, place.phases
+    scene, phases = place.scene, place.phases
     dots = "".join(
         f'<i title="{html.escape(phase.title)}"{" data-here" if i == place.phase else ""}></i>'
-        for i, phase in enumerate(shown)
+        for i, phase in enumerate(phases)
     )
-    here = shown[place.phase]
-    title = "The end of the lecture" if here.kind == "summary" else scene.title
+    phase_here = phases[place.phase]
+    title = "The end of the lecture" if phase_here.kind == "summary" else scene.title
     boxes = st.columns([4.4, 1.35, 1.35, 1.45, 1.35, 0.8], vertical_alignment="center")
     boxes[0].html(
         f'<div class="skip-place"><small>Scene {place.at + 1} of {len(place.scenes)} ·'
-        f" {html.escape(here.title)}</small><b>{html.escape(title)}</b>"
+        f" {html.escape(phase_here.title)}</small><b>{html.escape(title)}</b>"
         f"<span>{dots}</span></div>"
     )
     at_start = not (place.at or place.phase)
