@@ -58,7 +58,7 @@ def by_training(of: Experiment, engine: str) -> Reading | None:
     if engine == "captured":
         if training.stacks:
             return None
-        training._captured = GraphedSteps(training._alone, training.batches, lambda body: body)
+        training._graphed = GraphedSteps(training._module_trainers, training.batches, lambda body: body)
     elif not training.stacks or fused != (engine == "fused"):
         return None
     (frame,) = training.frames()

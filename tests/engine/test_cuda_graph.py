@@ -79,7 +79,7 @@ def losses(frames: list[Frame]) -> np.ndarray:
 
 
 def agree(ours: engine.Training, theirs: engine.Training, *, to: float) -> None:
-    for mine, other in zip(ours._alone, theirs._alone, strict=True):
+    for mine, other in zip(ours._module_trainers, theirs._module_trainers, strict=True):
         for name, value in mine.net.state_dict().items():
             torch.testing.assert_close(value, other.net.state_dict()[name], rtol=to, atol=to)
 
