@@ -58,7 +58,8 @@ def by_training(of: Experiment, engine: str) -> Reading | None:
     if engine == "captured":
         if training.stacks:
             return None
-        training._graphed = GraphedSteps(training._module_trainers, training.batches, lambda body: body)
+        alone, batches = training._module_trainers, training.batches
+        training._graphed = GraphedSteps(alone, batches, lambda body: body)
     elif not training.stacks or fused != (engine == "fused"):
         return None
     (frame,) = training.frames()
