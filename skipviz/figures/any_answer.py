@@ -6,7 +6,6 @@ where the answer names no depths), and all else a row of a table.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from skipviz.core.escapes import plotly
+from skipviz.core.strict_json import dumps
 from skipviz.figures import theme
 from skipviz.figures.layout import LAYER, above, laid_out, strokes
 
@@ -159,7 +159,7 @@ def _lines(
 
 
 def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else dumps(value, ensure_ascii=False)
     return plotly(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
 
 

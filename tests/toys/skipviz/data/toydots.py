@@ -30,7 +30,6 @@ DATASET = Dataset(
     classes=("left", "right"),
     train_size=TRAIN_SIZE,
     test_size=TEST_SIZE,
-    synthetic=True,
     origin="Computed from a fixed seed.",
     licence="MIT",
     load=load,
