@@ -81,6 +81,8 @@ def test_the_page_says_what_a_set_still_lacks() -> None:
     keep("hat", 1)
     assert collect_pictures.missing() == ""
     assert collect_pictures.left_out() == "With one picture alone, hat will be left out."
+    keep("*a* $x$", 1)
+    assert r"hat and \*a\* \$x\$ will be left out" in collect_pictures.left_out()
 
 
 def test_the_newest_picture_is_taken_back_whatever_its_class() -> None:

@@ -7,7 +7,7 @@ made into a data set is taken off.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path, PurePath
@@ -17,6 +17,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from skipviz.core.escapes import markdown
 from skipviz.core.knob import SpecError
 from skipviz.core.strict_json import dumps
 from skipviz.datafiles import pictures
@@ -176,13 +177,18 @@ def missing() -> str:
     short = [label for label in classes if label not in whole]
     if len(classes) < 2:
         return "A data set needs at least two classes: name another one and add pictures of it."
-    return f"Every class needs at least {LEAST} pictures: add to {' and '.join(short)}."
+    return f"Every class needs at least {LEAST} pictures: add to {_listed(short)}."
 
 
 def left_out() -> str:
     """Which classes a data set made now would not have, in one sentence; empty where none."""
     short = [label for label, of_class in by_class().items() if len(of_class) < LEAST]
-    return f"With one picture alone, {' and '.join(short)} will be left out." if short else ""
+    return f"With one picture alone, {_listed(short)} will be left out." if short else ""
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """Names of classes in a sentence that Streamlit reads as Markdown: as they were typed."""
+    return " and ".join(map(markdown, labels))
 
 
 def take_back() -> None:
