@@ -18,12 +18,12 @@ check:
 	$(BIN)/python tests/js/node.py
 	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile $(COVERAGE)
 
-# Two calls: a browser beside tests that compute would wait for a core.
+# Two calls: processes that share tests would take the cores that the browser needs.
 # It ends with a figure: how much of skipviz the tests without a browser execute in their own processes.
 test: COVERAGE = --cov=skipviz --cov-report=
 test: check
 	$(BIN)/python tests/browser/chromium.py
-	$(BIN)/python -m pytest tests/browser -n auto --dist loadfile
+	$(BIN)/python -m pytest tests/browser
 	@echo "Of skipviz, tests without a browser execute, in percent (coverage report -m: line by line):"
 	@$(BIN)/coverage report --format=total
 
