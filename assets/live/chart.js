@@ -46,6 +46,9 @@ export class Chart {
     this.zoomed = new Set();
     this.held = false;
     this.listens = false;
+    this.closed = false;
+    /** @type {Promise<unknown>} */
+    this.drawing = Promise.resolve(); // the newest drawing: Plotly ends it some moments later
     /** @type {unknown[] | null} */
     this.shows = null; // what stands on the screen, as whoever draws notes it
     this.onZoom = () => {};
@@ -63,11 +66,13 @@ export class Chart {
    * @param {Layout} layout
    */
   async draw(data, layout) {
-    if (this.held) return false;
+    if (this.held || this.closed) return false;
     for (const axis of this.zoomed) {
       if (layout[axis]) layout[axis].range = [...this.plot.layout[axis].range];
     }
-    await window.Plotly.react(this.plot, data, layout, this.config);
+    this.drawing = window.Plotly.react(this.plot, data, layout, this.config);
+    await this.drawing;
+    if (this.closed) return false;
     if (!this.listens) {
       this.listens = true;
       this.plot.on("plotly_relayout", (change) => this.note(change));
@@ -114,7 +119,9 @@ export class Chart {
   close() {
     removeEventListener("pointerup", this.release, true);
     removeEventListener("mouseup", this.release, true);
-    window.Plotly?.purge(this.plot);
+    this.closed = true; // a plot that is purged while it is drawn makes Plotly throw
+    const purge = () => window.Plotly?.purge(this.plot);
+    this.drawing.then(purge, purge);
   }
 }
 
