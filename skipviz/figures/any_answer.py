@@ -36,7 +36,7 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
     charts = [name for name, values in fields.items() if _shape(values)]
     charts = charts[:MOST_PANELS]
     rows = [
-        (plotly(name), lanes[lane][0], _text(each[0]))
+        (plotly(name), plotly(lanes[lane][0]), _text(each[0]))
         for name, values in fields.items()
         if name not in charts
         for lane, each in values.items()
@@ -51,6 +51,7 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
             _bars(made, fields[name], lanes, dark, at)
         else:
             _lines(made, fields[name], lanes, dark, at, depths)
+        made.update_yaxes(title_text=plotly(name.replace("_", " ")), **at)
     if rows:
         table = _table(rows, dark)
         made.add_trace(table, row=len(heights), col=1)
