@@ -19,6 +19,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from skipviz.server import manager
 from skipviz.stream.routes import routes
 from skipviz.ui import home, shell
+from skipviz.ui.clicks_once import ClicksOnce
 from skipviz.ui.vanished_viewers import Gone
 
 # With files in pages/, Streamlit answers the first deep link after a start with the bare page
@@ -31,7 +32,7 @@ ROUTES = routes(
 )
 
 
-MIDDLEWARE = [Middleware(Gone)]
+MIDDLEWARE = [Middleware(Gone), Middleware(ClicksOnce)]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _LARGE_BYTES = 64 * 2**10

@@ -107,3 +107,32 @@ def test_a_stopped_run_goes_on_and_slow_motion_is_kept_in_sight(server: Server, 
     expect(page.get_by_role("radio", name="full speed")).to_have_attribute("aria-checked", "true")
     press(page, "Stop")
     expect(live).to_have_attribute("data-state", "stopped")
+
+
+JAMMED_CLICK = """async (button) => {
+    const { port1, port2 } = new MessageChannel();
+    const clicked = new Promise((done) => (port1.onmessage = () => done(button.click())));
+    port2.postMessage(0);
+    const until = performance.now() + 1500; // the row's clock, which ticks each second, falls due
+    while (performance.now() < until);
+    await clicked;
+}"""
+"""A click on a page that is busy: the clock's tick comes before the click's own message."""
+
+
+def test_a_click_on_a_busy_page_counts_once(server: Server, page: Page) -> None:
+    open_page(page, server, f"lab?{NETS}&steps=1000000&lr=0.03")
+    press(page, "Train")
+    wait_for_step(page, 0)
+    press(page, "Pause")
+    step = paused_at(page)
+    for _ in range(5):
+        page.get_by_role("button", name="Step Shortcut").evaluate(JAMMED_CLICK)
+        settled(page)
+        step += 1
+        assert paused_at(page, step) == step
+    page.get_by_role("button", name="Resume").evaluate(JAMMED_CLICK)
+    settled(page)
+    wait_for_step(page, step + 20)
+    press(page, "Stop")
+    expect(page.locator(".sv-live")).to_have_attribute("data-state", "stopped")

@@ -14,13 +14,16 @@ from tests.browser.test_app import open_page, wait_for_step
 NETS = "lane=resnet:backbone=dense,depth=30,plain_twin=true&lane=resnet:backbone=dense,depth=30"
 
 
-def faded(page: Page) -> list[str]:
-    """The lines of the gradient chart that are drawn faded."""
-    lines: list[str] = page.evaluate(
-        "() => document.querySelector('[data-panel=profile] .js-plotly-plot').data"
-        ".map((trace) => trace.line?.color ?? '').filter((colour) => colour.startsWith('rgba'))"
+def lines_are_faded(page: Page, expected: bool) -> None:
+    """Waits until the gradient chart has lines and some of them (none) is drawn faded."""
+    page.wait_for_function(
+        """(expected) => {
+            const plot = document.querySelector('[data-panel=profile] .js-plotly-plot');
+            const colours = (plot?.data ?? []).flatMap((trace) => trace.line?.color ?? []);
+            return colours.length && colours.some((c) => c.startsWith('rgba')) === expected;
+        }""",
+        arg=expected,
     )
-    return lines
 
 
 def test_a_net_that_a_raised_rate_made_diverge_is_mourned_and_begun_anew_with_the_old_rate(
@@ -40,15 +43,15 @@ def test_a_net_that_a_raised_rate_made_diverge_is_mourned_and_begun_anew_with_th
         "() => document.querySelector('[data-panel=profile] .sv-reading').innerText"
         ".includes('(faded)')"
     )
-    assert faded(page)
+    lines_are_faded(page, True)
 
     first = page.url.partition("run=")[2].partition("&")[0]
     before = float((restart.text_content() or "").rpartition(" ")[2])
     restart.click()
     expect(page).to_have_url(re.compile(f"run=(?!{first})"))
-    wait_for_step(page, 5)
     expect(said).to_have_count(0)
-    assert not faded(page)
+    lines_are_faded(page, False)
+    wait_for_step(page, 5)
     store = Store(Path(server.runs))
     assert store.status(first)["state"] == "stopped"
     run = page.url.partition("run=")[2].partition("&")[0]
