@@ -15,11 +15,16 @@ from playwright.sync_api import Page, expect
 from tests.browser.serving import Server
 from tests.browser.test_app import settled
 
-CAMERA_SEES = """() => {
+PHOTO_TAKEN = """() => {
+    const button = document.querySelector("[data-testid=stCameraInputButton]");
     const video = document.querySelector("video");
+    if (button && !video) return !button.disabled; // its picture is there and sent
     video?.scrollIntoView({ block: "center" }); // a browser plays only what is in sight
-    return video?.currentTime > 0 && !video.paused;
+    if (video?.currentTime > 0 && !video.paused && !button.disabled) button.click();
+    return false;
 }"""
+"""Presses until there is a picture: Streamlit's camera begins anew when it has learnt its width, and
+a press meanwhile takes none."""
 
 
 def open_set(page: Page, server: Server, key: str) -> None:
@@ -202,9 +207,8 @@ def test_a_photograph_becomes_a_picture_of_its_class(server: Server, page: Page)
         add = page.get_by_role("button", name=f"Add to “{label}”")
         expect(add).to_be_disabled()
         for shot in (1, 2):
-            settled(page)  # a new camera for each picture; it needs a moment until it sees
-            page.wait_for_function(CAMERA_SEES)
-            page.get_by_role("button", name="Take Photo").click()
+            settled(page)  # a new camera for each picture
+            page.wait_for_function(PHOTO_TAKEN, polling=300)
             expect(page.get_by_role("button", name="Clear photo")).to_be_visible()
             expect(add).to_be_enabled()
             add.click()

@@ -217,6 +217,7 @@ def test_escape_closes_what_is_open_and_only_then_stops_the_run(server: Server, 
     page.keyboard.press("Control+Enter")
     running = page.locator(".sv-live")
     expect(running).to_have_attribute("data-state", "running")
+    settled(page)  # a page that is being drawn may close what is open
     for _, button, content in opened(page):
         button.click()
         expect(content).to_be_visible()
