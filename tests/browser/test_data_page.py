@@ -23,8 +23,8 @@ PHOTO_TAKEN = """() => {
     if (video?.currentTime > 0 && !video.paused && !button.disabled) button.click();
     return false;
 }"""
-"""Presses until there is a picture: Streamlit's camera begins anew when it has learnt its width, and
-a press meanwhile takes none."""
+"""Presses until there is a picture: Streamlit's camera begins anew when it has learnt its width,
+and a press meanwhile takes none."""
 
 
 def open_set(page: Page, server: Server, key: str) -> None:
