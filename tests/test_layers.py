@@ -240,7 +240,7 @@ import skipviz
 from skipviz import standalone
 from skipviz.cli import main
 from skipviz.core import experiment, registry
-rooms = "core ui store server stream graphs figures scenes probes data reference standalone"
+rooms = "core access ui store server stream graphs figures scenes probes data reference standalone"
 for room in rooms.split():
     home = importlib.import_module(f"skipviz.{room}")
     for item in pkgutil.walk_packages(home.__path__, home.__name__ + "."):

@@ -23,7 +23,6 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 from starlette.requests import Request
@@ -31,6 +30,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from skipviz.access.origins import same_host
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.protocol import BrowserRequest, TextKind, UnknownMessage
@@ -268,24 +268,3 @@ def missing(run_id: str) -> str:
     """The message to a viewer of a run that is not there."""
     sentence = f"There is no run {run_id[:40]} on this machine; its address may be cut or too old."
     return messages.text({"type": TextKind.MISSING, "message": sentence})
-
-
-def same_host(headers: Mapping[str, str]) -> bool:
-    """Does the page that opens a socket come from this server? (Others send no Origin.)
-
-    Streamlit checks its own socket alone; without this, any web page could read a local run.
-    """
-    origin = headers.get("origin")
-    if origin is None:
-        return True
-    try:
-        page = urlsplit(origin)
-        port = page.port or {"http": 80, "https": 443}.get(page.scheme)
-        for host in [headers.get("host", ""), *headers.get("x-forwarded-host", "").split(",")]:
-            here = urlsplit(f"//{host.strip()}")
-            # A proxy may hand on the host without its port; a port that is there must fit.
-            if here.hostname and here.hostname == page.hostname and here.port in (None, port):
-                return True
-    except ValueError:
-        pass
-    return False

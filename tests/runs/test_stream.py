@@ -13,13 +13,14 @@ import pytest
 from starlette.applications import Starlette
 from starlette.websockets import WebSocketDisconnect
 
+from skipviz.access.origins import same_host
 from skipviz.core.frame import Frame, LaneFrame
 from skipviz.core.protocol import PackedKind
 from skipviz.store.frame_log import FrameLog, schema, to_batch
 from skipviz.stream import broadcast as broadcasts
 from skipviz.stream import messages
 from skipviz.stream.broadcast import PULSE_S, RunBroadcast, Viewer
-from skipviz.stream.routes import Streams, routes, same_host
+from skipviz.stream.routes import Streams, routes
 from tests import unpacking
 from tests.synthetic import GrowingRun, track
 
