@@ -49,7 +49,8 @@ export class CellMap {
     this.tip = element("output", { class: "sv-tip", hidden: "" });
     this.vacant = element("p", { class: "sv-none", hidden: "" });
     this.stage = element("div", {
-      class: "sv-cells", tabindex: 0, role: "img", "data-map": name,
+      class: "sv-cells", tabindex: 0, role: "img", "aria-label": `${name}: no data yet`,
+      "data-map": name,
     }, ...this.layers, this.vacant, this.tip);
     this.box = element("figure", {}, this.heading, this.stage);
     this.image = document.createElement("canvas");

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.browser.conftest import WAIT_MS
 from tests.browser.serving import Server
@@ -85,6 +85,21 @@ def test_the_maps_change_while_the_net_trains(page: Page, server: Server) -> Non
     assert len(seen) == 3 and all(pictures(page)[name] != init[name] for name in init)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".sv-live[data-state=stopped]")).to_be_visible()
+
+
+def only_text(socket: WebSocketRoute) -> None:
+    """Hands on what the charts are told of a run, none of its bytes."""
+    server = socket.connect_to_server()
+    server.on_message(lambda message: socket.send(message) if isinstance(message, str) else None)
+
+
+def test_a_map_has_a_name_before_its_first_data(page: Page, server: Server) -> None:
+    page.route_web_socket(re.compile("/api/runs/.*/live"), only_text)
+    page.goto(f"{server.url}/gates")
+    maps = page.locator("[data-map]")
+    expect(maps.first).to_be_attached()
+    names = maps.evaluate_all("maps => maps.map((map) => map.ariaLabel ?? '')")
+    assert names and all(name.endswith(": no data yet") for name in names)
 
 
 def test_a_finished_run_is_replayed_by_slider_keys_and_button(shown: Page) -> None:
