@@ -6,12 +6,20 @@ frames, its assets and its pages all begin with that.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from skipviz.core import child_processes, places
 
 START_S = 90
 """The first start on a slow machine: Streamlit is imported, every page is looked at."""
+
+
+def _roles() -> dict[str, str]:
+    """Everything comes through the notebooks' proxy: nobody is the lecturer by being at this
+    machine (docs/security.md), and whoever passed the notebooks' own log-in may train."""
+    usual = {"SKIPVIZ_TRUST_LOCAL": "0", "SKIPVIZ_GUESTS": "run"}
+    return {name: os.environ.get(name) or value for name, value in usual.items()}
 
 
 def server() -> dict[str, Any]:
@@ -22,7 +30,7 @@ def server() -> dict[str, Any]:
         "command": child_processes.command(
             "-m", "skipviz", "serve", *options, "--base-path={base_url}skipviz"
         ),
-        "environment": child_processes.python_path(),
+        "environment": child_processes.python_path() | _roles(),
         "absolute_url": True,
         "timeout": START_S,
         "launcher_entry": {

@@ -22,6 +22,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["SKIPVIZ_CACHE"] = _FOLDER.name
     os.environ["SKIPVIZ_MIRROR"] = "http://127.0.0.1:9/"  # nothing answers there
     os.environ.pop("SKIPVIZ_DATA", None)
+    os.environ["SKIPVIZ_CONFIG"] = os.path.join(_FOLDER.name, "skipviz.toml")
+    open(os.environ["SKIPVIZ_CONFIG"], "w", encoding="utf-8").close()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -145,6 +145,7 @@ ORDERS = (
     ("data add there --title x --json", "data --json --title x add there"),
     ("bench --quick engine --cases a --json", "bench engine --cases a --quick --json"),
     ("data", "data list"),
+    ("key --revoke --json", "--json key --revoke"),
 )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
-"""The command line: serve, families, describe, train, scene, record, probe, runs, data, bench and
-doctor.
+"""The command line: serve, families, describe, train, scene, record, probe, runs, data, key, bench
+and doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from skipviz import __version__
+from skipviz.access import settings
 from skipviz.cli import console, scenes, train
 from skipviz.cli import data as datafiles
+from skipviz.cli import key as lecturers_key
 from skipviz.core import child_processes, packages, places, registry
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import architecture, full_settings, probe, refuse_idle
@@ -30,6 +32,7 @@ def serve(args: argparse.Namespace) -> int:
     """Opens the app in the browser and serves it until Ctrl+C; so does no command at all."""
     from skipviz.ui.serve import serve as run
 
+    settings.current()  # what is wrong there is said before anything starts
     return run(args)
 
 
@@ -180,7 +183,7 @@ def doctor(args: argparse.Namespace) -> int:
 
 def _declare_serve(command: argparse.ArgumentParser) -> None:
     command.set_defaults(call=serve)
-    command.add_argument("--address", help="listen here alone; 127.0.0.1: this machine alone")
+    command.add_argument("--address", help="listen here; 0.0.0.0: phones too (127.0.0.1)")
     command.add_argument("--port", type=int, help="listen on this port (8501, or the next free)")
     command.add_argument("--base-path", help="what stands before every path, behind a proxy")
     command.add_argument("--no-browser", action="store_true", help="open no browser")
@@ -222,6 +225,7 @@ def grammar() -> Grammar:
     )
     add("runs", runs)
     datafiles.declare(add("data", datafiles.data))
+    lecturers_key.declare(add("key", lecturers_key.key))
     one = add("bench", bench)
     one.add_argument("key", help="engine: training against a tutorial loop; live_page: the browser")
     one.add_argument("--cases", default="", help="only these rows, separated by commas")

@@ -1,5 +1,5 @@
-"""What the ASGI app needs beside Streamlit: routes that carry frames, a lifespan that owns
-workers."""
+"""What the ASGI app needs beside Streamlit: routes that carry frames, the doors, a lifespan that
+owns workers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from anyio import to_thread
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
+from skipviz.access import announce, login, settings
+from skipviz.access.doors import Doors
+from skipviz.core.knob import SpecError
 from skipviz.server import manager
 from skipviz.stream.routes import routes
 from skipviz.ui import home, shell
@@ -26,13 +29,19 @@ from skipviz.ui.vanished_viewers import Gone
 # file, without app.py's frame. The flag is private; a test follows a cold deep link to every page.
 PagesManager.uses_pages_directory = False
 
-ROUTES = routes(
-    lambda run_id: manager.current().find(run_id),
-    base=str(st.get_option("server.baseUrlPath") or ""),
-)
+try:
+    settings.current()
+except SpecError as error:
+    raise SystemExit(str(error)) from None
 
+BASE = str(st.get_option("server.baseUrlPath") or "")
 
-MIDDLEWARE = [Middleware(Gone), Middleware(ClicksOnce)]
+ROUTES = [
+    *routes(lambda run_id: manager.current().find(run_id), base=BASE),
+    *login.routes(base=BASE),
+]
+
+MIDDLEWARE = [Middleware(Doors, base=BASE), Middleware(Gone), Middleware(ClicksOnce)]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _LARGE_BYTES = 64 * 2**10
@@ -50,10 +59,19 @@ def _give_memory_back() -> None:
             mallopt(_M_TRIM_THRESHOLD, 2 * _LARGE_BYTES)
 
 
+def _announce() -> None:
+    """Prints the lecturer's address, where one is needed."""
+    address, port = st.get_option("server.address"), int(st.get_option("server.port"))
+    tls = bool(st.get_option("server.sslCertFile"))
+    sys.stdout.write(announce.at_start(str(address or ""), port, base=BASE, tls=tls))
+    sys.stdout.flush()
+
+
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Starts the workers, takes what start-up made off the garbage collector, ends the workers."""
     _give_memory_back()
+    _announce()
     home.picture()
     shell.pages()
     gc.collect()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-import socket
 from urllib.parse import urlsplit
 
 import segno
 import streamlit as st
 
+from skipviz.access.announce import network_address
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
 from skipviz.core.scene import Scene
@@ -77,21 +77,10 @@ def vote_address(room: Room) -> str:
     host = here.hostname or "localhost"
     listens = str(st.get_option("server.address") or "")
     if host in ("localhost", "127.0.0.1") and listens in ("", "0.0.0.0"):
-        host = _network_address() or host
+        host = network_address() or host
     path = here.path.rsplit("/", 1)[0]
     port = f":{here.port}" if here.port else ""
     return f"{here.scheme}://{host}{port}{path}/vote?room={room.id}"
-
-
-def _network_address() -> str | None:
-    """This machine's address in its network, found without sending anything."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return None
-        address: str = probe.getsockname()[0]
-        return address
 
 
 def ballot() -> None:

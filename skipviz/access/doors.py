@@ -1,0 +1,155 @@
+"""Every request and every socket passes here first.
+
+What a path and a method do stands in one table; what does not stand in it is refused to everybody.
+What changes something is taken from pages of this server alone. A socket whose lecturer logs out,
+is revoked or runs out of time is closed.
+
+Streamlit's own socket carries a page's wishes: they are asked one by one, where they act
+(`skipviz/ui/access.py`), of the connection that is noted here in a header of ours; what a browser
+says of itself under that name is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+
+from skipviz.access import settings, who
+from skipviz.access.origins import same_host
+from skipviz.access.roles import Action, Connection, Role, is_local, refusal
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+PEER = "skipviz-peer"
+"""The header in which Streamlit's session is told whose connection it is."""
+
+LOOK_S = 2.0
+"""So often a lecturer's socket is looked at."""
+
+STREAM = "_stcore/stream"
+OTHER_SITE = "Another site's page may not do this here; open it on this server."
+
+_READ = "GET HEAD OPTIONS"
+TABLE: tuple[tuple[str, str, Action], ...] = (
+    ("WEBSOCKET", r"_stcore/stream", Action.LOAD),
+    ("WEBSOCKET", r"api/runs/[^/]+/live", Action.WATCH),
+    ("WEBSOCKET", r"v/.+", Action.VOTE),
+    (_READ, r"api/runs/.+", Action.WATCH),
+    (_READ, r"media/.+", Action.WATCH),
+    (_READ, r"(v|v/.*|vote)", Action.VOTE),
+    ("POST", r"v/.+", Action.VOTE),
+    (_READ, r"lecturer", Action.LOG_IN),
+    ("POST", r"lecturer(/out)?", Action.LOG_IN),
+    ("OPTIONS", r"_stcore/upload_file/.+", Action.LOAD),
+    ("PUT DELETE", r"_stcore/upload_file/.+", Action.ADD_DATA),
+    (_READ, r"_stcore/(health|script-health-check|host-config|bidi-components/.+)", Action.LOAD),
+    (_READ, r"(healthz|metrics|_stcore/metrics)", Action.LOAD),
+    (_READ, r"(?!api/|_stcore/|media/|v/|lecturer/).*", Action.LOAD),
+)
+"""Methods, path below the server's base, action. The last line: the app's files, its pages' frames
+and whatever a browser asks by itself (an icon)."""
+
+
+def action_of(method: str, path: str) -> Action | None:
+    """What a request does; None where the table does not say it."""
+    for methods, pattern, action in TABLE:
+        if method in methods.split() and re.fullmatch(pattern, path, re.DOTALL):
+            return action
+    return None
+
+
+def connection_of(scope: Mapping[str, Any]) -> Connection:
+    """A connection as its ASGI scope says."""
+    client = scope.get("client")
+    headers = Headers(scope=dict(scope)).items()
+    return Connection(client[0] if client else None, tuple(headers))
+
+
+class Doors:
+    """ASGI middleware: who may pass, and where to.
+
+    base   what stands before every path (Streamlit's server.baseUrlPath)
+    """
+
+    def __init__(self, app: Any, base: str = "") -> None:
+        self.app = app
+        self.home = f"/{base.strip('/')}/".replace("//", "/")
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        connection = connection_of(scope)
+        method = scope.get("method", "WEBSOCKET")
+        path = str(scope["path"])
+        inside = path[len(self.home) :] if path.startswith(self.home) else path.lstrip("/")
+        action = action_of(method, inside)
+        sentence = _against(connection, method, inside, action)
+        if sentence:
+            await _refuse(scope, receive, send, sentence)
+            return
+        scope = {**scope, "headers": _noted(scope["headers"], connection)}
+        if scope["type"] == "websocket" and _by_cookie(connection):
+            receive = _while_logged_in(connection, receive, send)
+        await self.app(scope, receive, send)
+
+
+def _against(connection: Connection, method: str, path: str, action: Action | None) -> str:
+    """Why this is refused, in a sentence; empty where it is not."""
+    if action is None:
+        return "There is no such thing to be done here."
+    changes = method not in _READ.split() and path != STREAM  # Streamlit looks at its own's Origin
+    if changes and not same_host({key.lower(): value for key, value in connection.headers}):
+        return OTHER_SITE
+    if not who.permitted(action, connection):
+        text = str(refusal(action))
+        return f"{text[0].upper()}{text[1:]}."
+    return ""
+
+
+def _by_cookie(connection: Connection) -> bool:
+    """Is this a lecturer who can stop being one?"""
+    at_this_machine = settings.current().trust_local and is_local(connection)
+    return not at_this_machine and who.role(connection) is Role.LECTURER
+
+
+def _noted(headers: list[tuple[bytes, bytes]], connection: Connection) -> list[tuple[bytes, bytes]]:
+    ours = PEER.encode()
+    kept = [(name, value) for name, value in headers if name.lower() != ours]
+    return [*kept, (ours, (connection.peer or "").encode())]
+
+
+async def _refuse(scope: Message, receive: Receive, send: Send, sentence: str) -> None:
+    if scope["type"] == "websocket":
+        await receive()  # its "connect"
+        await send({"type": "websocket.close", "code": 1008, "reason": sentence[:120]})
+        return
+    answer = PlainTextResponse(sentence, 403, headers={"Cache-Control": "no-store"})
+    await answer(scope, receive, send)
+
+
+def _while_logged_in(connection: Connection, receive: Receive, send: Send) -> Receive:
+    """`receive` of a lecturer's socket; when its log-in has ended, the socket is closed."""
+    waiting: list[asyncio.Future[Message]] = []
+
+    async def heard() -> Message:
+        waiting.append(asyncio.ensure_future(receive()))
+        try:
+            while True:
+                done, _ = await asyncio.wait(waiting, timeout=LOOK_S)
+                if who.role(connection) is not Role.LECTURER:
+                    await send({"type": "websocket.close", "code": 1008, "reason": "logged out"})
+                    return {"type": "websocket.disconnect", "code": 1008}
+                if done:
+                    return waiting[0].result()
+        finally:
+            waiting.pop().cancel()
+
+    return heard

@@ -1,0 +1,161 @@
+"""The lecturer's door.
+
+GET   /lecturer?key=…   a key becomes a cookie, and the address is left by a redirect
+GET   /lecturer         who you are; the form for the pass phrase, where one is set; log out
+POST  /lecturer         passphrase=…
+POST  /lecturer/out     ends this browser's log-in
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from html import escape
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from skipviz.access import settings, who
+from skipviz.access.attempts import Attempts
+from skipviz.access.doors import connection_of
+from skipviz.access.keys import LOGIN_S
+from skipviz.access.roles import COOKIE, Role
+
+MOST_BYTES = 4096
+HEADERS = {
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+USED_KEY = (
+    "This key was used already, or is older than 15 minutes: `skipviz key`, on the server's"
+    " machine, prints a new one."
+)
+WRONG = "This is not the pass phrase: try again."
+TOO_OFTEN = "Too many wrong pass phrases: wait a minute, or use a key that `skipviz key` prints."
+LECTURER = "You are the lecturer on this server."
+GUEST = (
+    "You are a guest on this server. A lecturer opens the address with a key that the server"
+    " printed at its start; `skipviz key`, on the server's machine, prints a new one."
+)
+LOGGED_OUT = "You are logged out."
+
+
+def routes(base: str = "") -> list[BaseRoute]:
+    """The routes of the lecturer's door, under `base` (Streamlit's server.baseUrlPath)."""
+    return Login(f"/{base.strip('/')}".rstrip("/")).routes()
+
+
+class Login:
+    """The lecturer's door: keys, the pass phrase, log out.
+
+    home   what stands before every path, without a slash at its end
+    """
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+        self.attempts = Attempts()
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route(f"{self.home}/lecturer", self.page, methods=["GET"]),
+            Route(f"{self.home}/lecturer", self.with_passphrase, methods=["POST"]),
+            Route(f"{self.home}/lecturer/out", self.out, methods=["POST"]),
+        ]
+
+    async def page(self, request: Request) -> Response:
+        """A key is redeemed; without one, who you are. HEAD redeems nothing."""
+        key = request.query_params.get("key")
+        if key is None or request.method != "GET":
+            role = await asyncio.to_thread(who.role, connection_of(request.scope))
+            sentence = LECTURER if role is Role.LECTURER else GUEST
+            return self._answer(sentence, out=COOKIE in request.cookies)
+        cookie = await asyncio.to_thread(who.keys().redeem, key[:200])
+        if cookie is None:
+            return self._answer(USED_KEY, 403)
+        return self._welcome(request, cookie)
+
+    async def with_passphrase(self, request: Request) -> Response:
+        """Compared in constant time; after some failures an address waits, right or wrong."""
+        address = request.client.host if request.client else ""
+        said = parse_qs(await _body(request)).get("passphrase", [""])[0]
+        if not self.attempts.permitted(address):  # nothing is awaited until it is counted
+            return self._answer(TOO_OFTEN, 429)
+        passphrase = settings.current().passphrase
+        right = hmac.compare_digest(said.encode(), passphrase.encode())
+        if not (passphrase and right):
+            self.attempts.failed(address)
+            return self._answer(WRONG if passphrase else GUEST, 403)
+        return self._welcome(request, await asyncio.to_thread(who.keys().log_in))
+
+    async def out(self, request: Request) -> Response:
+        """Ends the log-in of this browser; its sockets are closed within seconds."""
+        for cookie in connection_of(request.scope).cookies(COOKIE):
+            await asyncio.to_thread(who.keys().log_out, cookie)
+        answer = self._answer(LOGGED_OUT)
+        answer.delete_cookie(COOKIE, path=self.home or "/", httponly=True, samesite="lax")
+        return answer
+
+    def _welcome(self, request: Request, cookie: str) -> Response:
+        answer = RedirectResponse(f"{self.home}/", 303, headers=HEADERS)
+        forwarded = request.headers.get("x-forwarded-proto", "")
+        answer.set_cookie(
+            COOKIE,
+            cookie,
+            max_age=LOGIN_S,
+            path=self.home or "/",
+            secure="https" in (request.url.scheme, forwarded.strip().lower()),
+            httponly=True,
+            samesite="lax",
+        )
+        return answer
+
+    def _answer(self, sentence: str, status: int = 200, *, out: bool = False) -> Response:
+        form = button = ""
+        if settings.current().passphrase:
+            form = (
+                f'<form method="post" action="{escape(self.home)}/lecturer"><label>Pass phrase'
+                ' <input type="password" name="passphrase" autocomplete="current-password"'
+                " required></label> <button>Log in</button></form>"
+            )
+        if out:
+            button = (
+                f'<form method="post" action="{escape(self.home)}/lecturer/out">'
+                "<button>Log out</button></form>"
+            )
+        body = _PAGE.format(sentence=_code(sentence), form=form, out=button, home=escape(self.home))
+        return HTMLResponse(body, status, headers=HEADERS)
+
+
+async def _body(request: Request) -> str:
+    """What was sent, at most `MOST_BYTES` of it; what is no text is empty."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            return ""
+    return body.decode("utf-8", "replace")
+
+
+def _code(sentence: str) -> str:
+    parts = escape(sentence).split("`")
+    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>skipviz: lecturer</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root {{ color-scheme: light dark; font: 1.25rem/1.5 system-ui, sans-serif; }}
+body {{ max-width: 38rem; margin: 12vh auto; padding: 0 1.25rem; }}
+form {{ margin: 1.5rem 0; display: flex; gap: 0.75rem; flex-wrap: wrap; align-items: end; }}
+input, button {{ font: inherit; padding: 0.5rem 0.8rem; }}
+</style></head>
+<body><main><h1>Lecturer</h1><p>{sentence}</p>{form}{out}
+<p><a href="{home}/">To the app</a></p></main></body></html>
+"""

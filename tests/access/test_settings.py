@@ -1,0 +1,74 @@
+"""Settings: where they are looked for, what goes before what, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from skipviz.access import settings
+from skipviz.access.roles import Guests
+from skipviz.access.settings import Settings, load
+from skipviz.core.knob import SpecError
+
+
+def _file(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "skipviz.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_anything_guests_watch_and_this_machine_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings.platformdirs, "user_config_path", lambda *_: tmp_path / "user")
+    assert load({}) == Settings(guests=Guests.WATCH, trust_local=True, passphrase="")
+
+
+def test_the_working_directory_goes_before_the_user_s_folder_and_the_environment_before_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings.platformdirs, "user_config_path", lambda *_: tmp_path / "user")
+    _file(tmp_path / "user", 'guests = "nothing"\ntrust_local = false')
+    assert load({}) == Settings(Guests.NOTHING, trust_local=False)
+    _file(tmp_path, 'guests = "run"\npassphrase = "ein Satz, den man tippt"')
+    assert load({}) == Settings(Guests.RUN, True, "ein Satz, den man tippt")
+    given = {"SKIPVIZ_GUESTS": "watch", "SKIPVIZ_TRUST_LOCAL": "no", "SKIPVIZ_PASSPHRASE": "x" * 12}
+    assert load(given) == Settings(Guests.WATCH, False, "x" * 12)
+    named = _file(tmp_path / "named", "trust_local = false")
+    assert load({"SKIPVIZ_CONFIG": str(named)}) == Settings(trust_local=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('guest = "run"', "there is no setting 'guest'; there is guests, trust_local, passphrase"),
+        ('guests = "all"', "guests: 'all' must be one of nothing, watch, run"),
+        ("guests = 3", "guests: 3 must be one of"),
+        ('trust_local = "perhaps"', "trust_local: 'perhaps' must be true or false"),
+        ("trust_local = 1.5", "must be true or false"),
+        ('passphrase = "short"', "passphrase: must be a text of at least 12 characters"),
+        ("passphrase = 123456789012", "must be a text"),
+        ("guests = ", "cannot be read"),
+        ("[server]\nport = 1", "there is no setting 'server'"),
+    ],
+)
+def test_what_is_wrong_is_refused_in_one_sentence(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        load({"SKIPVIZ_CONFIG": str(_file(tmp_path, text))})
+    assert why in str(refused.value) and "\n" not in str(refused.value)
+    assert "short" not in str(refused.value)
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="there is no file"):
+        load({"SKIPVIZ_CONFIG": str(tmp_path / "none.toml")})
+    with pytest.raises(SpecError, match="SKIPVIZ_GUESTS: 'some' must be one of"):
+        load({"SKIPVIZ_GUESTS": "some"})
+
+
+def test_a_pass_phrase_is_not_in_what_settings_print() -> None:
+    assert "secret" not in repr(Settings(passphrase="a secret sentence"))
