@@ -100,7 +100,7 @@ def preset_row(now: State) -> None:
 def fields(now: State) -> tuple[dict[str, Any], list[DeltaGenerator]]:
     """Data set and training fields in one row, and the three boxes at its end for the buttons."""
     key, start = f"lab_{now.generation}", now.start
-    boxes = st.columns([2, 1.4, 1.4, 1.3, 1.2, 1.2, 2.3, 1.5, 0.9], vertical_alignment="bottom")
+    boxes = st.columns([1.8, 1.4, 1.4, 1.3, 1.2, 1.2, 2.3, 1.8, 0.9], vertical_alignment="bottom")
     sets = registry.datasets()
     values: dict[str, Any] = {
         "data": boxes[0].selectbox(
