@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skipviz.core import protocol
+from skipviz.core import phone_protocol, protocol
 from skipviz.core.frame import Frame, LaneFrame
 from skipviz.core.protocol import TextKind
 from skipviz.store.frame_log import FrameLog, LaneAxes, schema, to_batch
@@ -168,9 +168,9 @@ def test_what_the_server_says_has_the_types_that_the_browser_reads(
     assert "tracks" in complaints(program, tmp_path, lacking)
 
 
-def properties(name: str) -> set[str]:
-    """The fields of a type in messages.js."""
-    words = text(MODULES["messages"])
+def properties(name: str, module: str = "messages") -> set[str]:
+    """The fields of a type in a module."""
+    words = text(MODULES[module])
     block = next(b for b in words.split("/**") if f"@typedef {{object}} {name}\n" in b)
     return set(re.findall(r"@property \{.*?\} \[?(\w+)", block.partition("*/")[0]))
 
@@ -185,6 +185,17 @@ def test_both_sides_name_the_same_kinds_and_fields() -> None:
     assert properties("Status") == protocol.Status.__annotations__.keys() - {"worker"}
     requests = re.findall(r"this\.send\({ (\w+)", text(MODULES["connection"]))
     assert set(requests) == {kind.value for kind in protocol.RequestKind}
+
+
+def test_a_room_and_its_phones_name_the_same_fields() -> None:
+    for message in (phone_protocol.RoomState, phone_protocol.OwnVote, phone_protocol.Refusal):
+        assert properties(message.__name__, "ballot") == message.__annotations__.keys()
+    kinds = set(re.findall(r'@property \{"(\w+)"\} type', text(MODULES["ballot"])))
+    assert kinds == {kind.value for kind in phone_protocol.PhoneKind}
+    said = re.findall(r"JSON.stringify\(\{([^}]*)\}", text(MODULES["line"]))
+    fields = [set(re.findall(r"(?:^|,) *(\w+)", each)) for each in said]
+    wishes = (phone_protocol.Vote, phone_protocol.Look)
+    assert fields == [set(wish.__dataclass_fields__) for wish in wishes]
 
 
 def test_what_npm_installs_is_pinned_to_the_last_digit_and_to_no_server() -> None:

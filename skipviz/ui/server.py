@@ -20,6 +20,7 @@ from skipviz.access import announce, login, settings
 from skipviz.access.doors import Doors
 from skipviz.core.knob import SpecError
 from skipviz.server import manager
+from skipviz.stream import phones
 from skipviz.stream.routes import routes
 from skipviz.ui import home, shell
 from skipviz.ui.clicks_once import ClicksOnce
@@ -38,6 +39,7 @@ BASE = str(st.get_option("server.baseUrlPath") or "")
 
 ROUTES = [
     *routes(lambda run_id: manager.current().find(run_id), base=BASE),
+    *phones.routes(lambda: manager.current().store.root, base=BASE),
     *login.routes(base=BASE),
 ]
 

@@ -21,15 +21,13 @@ START = "start"
 @dataclass(frozen=True)
 class PageFile:
     """One file of pages/<n>_<chapter>/: its docstring's first line is the title, a line
-    "icon: name" its Material icon; a line "hidden" keeps it out of the menus, not from its
-    address."""
+    "icon: name" its Material icon."""
 
     path: Path
     slug: str
     title: str
     icon: str
     chapter: str
-    hidden: bool
 
     @property
     def menu(self) -> str:
@@ -46,8 +44,7 @@ def pages() -> tuple[PageFile, ...]:
         lines = (ast.get_docstring(tree) or path.stem).splitlines()
         icon = next((line[5:].strip() for line in lines if line.startswith("icon:")), "article")
         slug, chapter = path.stem.partition("_")[2], path.parent.name.partition("_")[2]
-        hidden = "hidden" in lines
-        entries.append(PageFile(path, slug, lines[0].rstrip("."), icon, chapter, hidden))
+        entries.append(PageFile(path, slug, lines[0].rstrip("."), icon, chapter))
     return tuple(entries)
 
 
@@ -65,7 +62,6 @@ def navigate() -> None:
             icon=f":material/{page.icon}:",
             url_path=None if i == 0 else page.slug,
             default=i == 0,
-            visibility="hidden" if page.hidden else "visible",
         )
         menus.setdefault(page.menu, []).append(entry)
     st.navigation(menus, position="top").run()

@@ -11,7 +11,7 @@ from skipviz.core import registry
 from skipviz.core.knob import SpecError
 from skipviz.core.scene import Scene
 from skipviz.server import manager
-from skipviz.store.rooms import Room, word
+from skipviz.store.rooms import Room, rooms_of, word
 from skipviz.ui import keys
 from skipviz.ui.notes import complain
 
@@ -123,11 +123,11 @@ def to_address(place: Place) -> None:
 
 def room_of(place: Place) -> Room:
     """The lecture's room; a new one where the address names none that can be."""
-    root = manager.current().store.root
+    rooms = rooms_of(manager.current().store.root)
     try:
-        return Room(root, place.room)
+        return rooms.room(place.room)
     except SpecError:
-        return Room(root, word())
+        return rooms.room(word())
 
 
 def contents() -> None:

@@ -1,4 +1,4 @@
-"""The room's prediction: bars on the projector, choices on each phone."""
+"""The room's prediction on the wall: how many have answered, and what; how to vote by phone."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import segno
 import streamlit as st
 
 from skipviz.access.announce import network_address
-from skipviz.core import registry
-from skipviz.core.knob import SpecError
 from skipviz.core.scene import Scene
-from skipviz.server import manager
-from skipviz.store.rooms import Room, word
-from skipviz.ui.notes import complain
-from skipviz.ui.run.training import charts
+from skipviz.store.rooms import Room
+
+_SHOW = "votes_shown_{}_{}"
+"""The key of the switch that shows a room's votes on a scene."""
 
 
 def question(key: str, scene: Scene, room: Room) -> None:
-    """The question with its choices, the votes so far, and how to vote."""
+    """The question with its choices, how many have answered, and how to vote. While the vote is
+    open what was voted is hidden, so that nobody votes with the most; the lecturer may show it."""
     left, right = st.columns([7, 2.4], gap="large")
     with left:
         st.html(f'<p class="skip-question">{html.escape(scene.question)}</p>')
@@ -40,9 +39,21 @@ def question(key: str, scene: Scene, room: Room) -> None:
 
 def _bars(key: str, scene: Scene, room: Room) -> None:
     counts = room.counts(key, len(scene.choices))
-    st.html(bars(scene.choices, counts))
+    is_hidden = room.is_open and not st.session_state.get(_SHOW.format(room.id, key), False)
+    st.html(unvoted(scene.choices) if is_hidden else bars(scene.choices, counts))
     total = sum(counts)
-    st.caption(f"{total} vote{'' if total == 1 else 's'}" if total else "No vote yet: predict!")
+    st.html(f'<p class="skip-answered"><b>{total}</b> answered</p>')
+    if room.is_open:
+        st.toggle("Show the votes while people vote", key=_SHOW.format(room.id, key))
+
+
+def unvoted(choices: tuple[str, ...]) -> str:
+    """Each choice as a row, without votes."""
+    rows = (
+        f"<div><b>{chr(65 + i)}</b><span>{html.escape(choice)}</span></div>"
+        for i, choice in enumerate(choices)
+    )
+    return f'<div class="skip-choices">{"".join(rows)}</div>'
 
 
 def bars(choices: tuple[str, ...], counts: list[int], right: int | None = None) -> str:
@@ -63,7 +74,10 @@ def _how_to_vote(room: Room) -> None:
     address = vote_address(room)
     picture = segno.make(address, error="m").svg_data_uri(scale=5, border=2, light="white")
     st.html(f'<img class="skip-code" alt="QR code of {html.escape(address)}" src="{picture}">')
-    st.caption(f"Vote on your phone: {address}")
+    st.html(
+        f'<p class="skip-address">{html.escape(address.partition("://")[2].rpartition("/")[0])}/'
+        f"<b>{room.code}</b></p>"
+    )
     if (urlsplit(address).hostname or "") in ("localhost", "127.0.0.1"):
         st.caption(
             "This server listens on this machine alone. To let phones in, start it with"
@@ -80,56 +94,4 @@ def vote_address(room: Room) -> str:
         host = network_address() or host
     path = here.path.rsplit("/", 1)[0]
     port = f":{here.port}" if here.port else ""
-    return f"{here.scheme}://{host}{port}{path}/vote?room={room.id}"
-
-
-def ballot() -> None:
-    """A phone's page: the question that the room is asked now, and what came of it."""
-    room_in_address = st.query_params.get("room", "")
-    if not room_in_address:
-        st.info("Open the address, or the QR code, that the lecturer shows: it names the room.")
-        return
-    try:
-        room = Room(manager.current().store.root, room_in_address)
-        if not room.exists:
-            raise SpecError("room: there is no such room; its address may be cut, or it is over")
-    except SpecError as error:
-        complain(error)
-        return
-    if "me" not in st.query_params:
-        st.query_params["me"] = word()
-    st.fragment(_ballot, run_every=1.5)(room, st.query_params["me"])
-
-
-def _ballot(room: Room, me: str) -> None:
-    scene: Scene | None = registry.scenes().get(room.scene)
-    if scene is None:
-        st.info("The lecture has not begun yet; this page follows it by itself.")
-        return
-    st.markdown(f"### {scene.question}")
-    mine = room.voted(room.scene, me)
-    if room.is_open:
-        for i, choice in enumerate(scene.choices):
-            chosen = st.button(
-                choice,
-                key=f"ballot_{room.scene}_{i}",
-                type="primary" if mine == i else "secondary",
-                icon=":material/check:" if mine == i else None,
-                width="stretch",
-            )
-            if chosen:
-                try:
-                    room.vote(room.scene, me, i, len(scene.choices))
-                except SpecError as error:
-                    complain(error)
-                    return
-                st.rerun(scope="fragment")
-        st.caption("You may change your mind until the lecturer runs it." if mine is not None
-                   else "Choose one. No name is kept.")  # fmt: skip
-        return
-    st.html(bars(scene.choices, room.counts(room.scene, len(scene.choices))))
-    sentence = "You did not vote." if mine is None else f"Your prediction: {scene.choices[mine]}."
-    st.caption(f"The vote is closed. {sentence}")
-    main = manager.current().find(room.runs(room.scene).get("main", ""))
-    if main is not None:
-        charts(main, key=f"ballot_{main.id}", panels=("header", "loss"))
+    return f"{here.scheme}://{host}{port}{path}/v/{room.code}"

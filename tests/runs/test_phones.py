@@ -1,0 +1,353 @@
+"""The phones of a room: their page, their votes, what they are told, and who is slowed down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+
+from skipviz.core import registry
+from skipviz.core.phone_protocol import MOST_BYTES, Look, Vote, from_phone
+from skipviz.core.protocol import UnknownMessage
+from skipviz.store.rooms import Room, Rooms, rooms_of, word
+from skipviz.stream import phone_page, phones, room_broadcast
+from skipviz.stream.phones import COOKIE, Phones
+from skipviz.stream.room_broadcast import RoomBroadcast, state
+from skipviz.stream.throttle import MOST_ADDRESSES, Throttle
+
+with warnings.catch_warnings():
+    # Which HTTP library stands behind it is the same to these tests; the older one warns.
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+SCENE, OTHER = sorted(registry.scenes())[:2]
+BALLOT = f"{SCENE}.0"
+HERE = {"Origin": "http://testserver"}
+ELSEWHERE = {"Origin": "http://elsewhere.example"}
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    made = rooms_of(tmp_path).room(word())
+    made.show(SCENE, True)
+    return made
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> Phones:
+    return Phones(lambda: tmp_path)
+
+
+@pytest.fixture
+def client(hall: Phones) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=hall.routes())) as made:
+        yield made
+
+
+@pytest.fixture
+def phone(hall: Phones, client: TestClient, room: Room) -> Callable[[], dict[str, str]]:
+    """Makes phones: the headers of one that has opened the page."""
+
+    def opened() -> dict[str, str]:
+        client.cookies.clear()
+        cookie = client.get(f"/v/{room.code}").cookies[COOKIE]
+        client.cookies.clear()
+        return {"Cookie": f"{COOKIE}={cookie}", **HERE}
+
+    return opened
+
+
+def test_the_page_is_small_its_own_and_gives_a_cookie(client: TestClient, room: Room) -> None:
+    answer = client.get(f"/v/{room.code.lower()}")
+    assert answer.status_code == 200 and answer.headers["referrer-policy"] == "no-referrer"
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "script-src 'self';" in policy
+    assert "unsafe" not in policy and "connect-src 'self' ws://testserver" in policy
+    given = answer.headers["set-cookie"]
+    assert "HttpOnly" in given and "SameSite=lax" in given and "Path=/v;" in given
+    assert "Secure" not in given and "set-cookie" not in client.get(f"/v/{room.code}").headers
+    assert not re.search(r"<script(?![^>]* src=)|<style|\bon\w+=|https?://|style=", answer.text)
+    sizes = [len(answer.content)]
+    for address in re.findall(r'"(files/[^"]+)"', answer.text):
+        part = client.get(f"/v/{address}")
+        assert part.status_code == 200 and "immutable" in part.headers["cache-control"]
+        assert part.headers["content-encoding"] == "gzip"
+    sizes = [len(body) for body in phone_page.files().packed.values()]
+    assert len(sizes) == 6 and sum(sizes) <= 40 * 1024
+    assert client.get("/v/files/old/phone.js").headers["cache-control"] == "no-store"
+    assert client.get("/v/files/old/voters.key").status_code == 404
+
+
+def test_a_cookie_is_secure_where_the_page_came_by_https(hall: Phones, room: Room) -> None:
+    with TestClient(Starlette(routes=hall.routes()), base_url="https://testserver") as client:
+        assert "Secure" in client.get(f"/v/{room.code}").headers["set-cookie"]
+
+
+def test_a_wrong_code_is_one_sentence_by_every_way(client: TestClient, room: Room) -> None:
+    page = client.get("/v/<b>wrong")
+    assert page.status_code == 404 and f"<h1>{phones.NO_ROOM}</h1>" in page.text
+    assert "set-cookie" not in page.headers
+    for answer in (
+        client.get("/v/BBBBBB/state"),
+        client.post("/v/BBBBBB/vote", headers=HERE, content="{}"),
+    ):
+        assert answer.status_code == 404
+        assert answer.json() == [{"type": "refusal", "message": phones.NO_ROOM, "final": True}]
+    with client.websocket_connect("/v/BBBBBB/live") as socket:
+        assert socket.receive_json()["message"] == phones.NO_ROOM
+
+
+def test_guessing_is_slowed_down_and_a_right_code_is_not(
+    hall: Phones, client: TestClient, room: Room
+) -> None:
+    hall.wrong_codes = Throttle(per_s=0.001, burst=3)
+    statuses = [client.get("/v/BBBBB" + letter).status_code for letter in "BCDFG"]
+    assert statuses == [404, 404, 404, 429, 429]
+    assert client.get(f"/v/{room.code}").status_code == 200
+    assert client.get(f"/v/{room.code}/state").status_code == 200
+
+
+def test_more_new_voters_than_a_hall_holds_are_told_to_come_again(
+    hall: Phones, client: TestClient, room: Room
+) -> None:
+    hall.new_voters = Throttle(per_s=0.001, burst=1)
+    assert client.get(f"/v/{room.code}").status_code == 200
+    assert client.get(f"/v/{room.code}").status_code == 200, "it has its cookie"
+    client.cookies.clear()
+    refused = client.get(f"/v/{room.code}")
+    assert refused.status_code == 429 and phones.TOO_MANY_PHONES in refused.text
+
+
+def test_a_code_that_is_typed_leads_to_its_page(client: TestClient) -> None:
+    assert "Type the code" in client.get("/v").text
+    for typed, where in (("kqt rpm", "/v/KQTRPM"), ("../x", ""), ("//elsewhere.example", "")):
+        answer = client.get("/v/", params={"code": typed}, follow_redirects=False)
+        assert answer.headers.get("location", "") == where
+
+
+def told(socket: Any, kind: str) -> dict[str, Any]:
+    """The next message to a phone, which must be of this kind."""
+    message: dict[str, Any] = socket.receive_json()
+    assert message["type"] == kind, message
+    return message
+
+
+def test_a_vote_is_acknowledged_when_it_is_kept_and_is_told_to_that_phone_alone(
+    client: TestClient, room: Room, phone: Callable[[], dict[str, str]], tmp_path: Path
+) -> None:
+    mine, other = phone(), phone()
+    with (
+        client.websocket_connect(f"/v/{room.code}/live", headers=mine) as socket,
+        client.websocket_connect(f"/v/{room.code}/live", headers=other) as second,
+    ):
+        first = told(socket, "room")
+        assert (first["phase"], first["ballot"], first["counts"]) == ("open", BALLOT, None)
+        assert first["choices"] == list(registry.scenes()[SCENE].choices)
+        assert told(socket, "vote")["choice"] is None
+        assert told(second, "room") == first and told(second, "vote")["choice"] is None
+        socket.send_json({"ballot": BALLOT, "choice": 1})
+        assert told(socket, "vote") == {"type": "vote", "ballot": BALLOT, "choice": 1}
+        assert Rooms(tmp_path).room(room.id).counts(SCENE, 2) == [0, 1], "it is in the file"
+        room.show(SCENE, False)
+        for each, choice in ((socket, 1), (second, None)):
+            closed = told(each, "room")  # the vote itself was no news to anybody
+            assert closed["phase"] == "closed" and sum(closed["counts"]) == 1
+            assert told(each, "vote")["choice"] == choice
+        second.send_json({"ballot": BALLOT, "choice": 0})
+        assert "closed" in told(second, "refusal")["message"]
+        second.send_json({"number": 0})
+        assert told(second, "vote")["choice"] is None
+    with client.websocket_connect(f"/v/{room.code}/live", headers=mine) as socket:
+        assert told(socket, "room") == closed and told(socket, "vote")["choice"] == 1
+
+
+NO_VOTES = (
+    "",
+    "[]",
+    "{" * 99,
+    "9" * 600,
+    '{"get": 1}',
+    '{"choice": 1}',
+    '{"ballot": 1, "choice": 0}',
+    '{"ballot": "x", "choice": true}',
+)
+
+
+@pytest.mark.parametrize("said", NO_VOTES)
+def test_what_is_no_vote_is_answered_with_a_sentence_and_changes_nothing(
+    said: str, client: TestClient, room: Room, phone: Callable[[], dict[str, str]]
+) -> None:
+    with pytest.raises(UnknownMessage):
+        from_phone(said)
+    mine, before = phone(), room.version
+    assert client.post(f"/v/{room.code}/vote", headers=mine, content=said).status_code == 400
+    with client.websocket_connect(f"/v/{room.code}/live", headers=mine) as socket:
+        told(socket, "room"), told(socket, "vote")
+        socket.send_text(said)
+        assert "no vote" in told(socket, "refusal")["message"]
+        socket.send_json({"ballot": BALLOT, "choice": 99})
+        assert "not one of the choices" in told(socket, "refusal")["message"]
+    assert room.version == before
+
+
+def test_what_a_phone_may_say_is_understood() -> None:
+    assert from_phone('{"ballot": "x.0", "choice": 2}') == Vote("x.0", 2)
+    assert from_phone(b'{"number": 12}') == Look(12)
+    assert len('{"ballot": "", "choice": 100}') + 22 + max(map(len, registry.scenes())) < MOST_BYTES
+
+
+def test_where_sockets_are_barred_a_phone_asks_and_votes_by_http(
+    client: TestClient, room: Room, phone: Callable[[], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(phones, "LONG_POLL_S", 0.01)
+    mine = phone()
+    news, own = client.get(f"/v/{room.code}/state", headers=mine).json()
+    assert (news["phase"], own["choice"]) == ("open", None)
+    body = json.dumps({"ballot": BALLOT, "choice": 0})
+    answer = client.post(f"/v/{room.code}/vote", headers=mine, content=body)
+    assert answer.json() == [{"type": "vote", "ballot": BALLOT, "choice": 0}]
+    held = f"/v/{room.code}/state?after={news['number']}"
+    assert client.get(held, headers=mine).json() == answer.json(), "nothing is new but the vote"
+    room.show(OTHER, True)
+    assert client.get(held, headers=mine).json()[0]["ballot"] == f"{OTHER}.0"
+
+
+def test_another_sites_page_neither_votes_nor_listens(
+    client: TestClient, room: Room, phone: Callable[[], dict[str, str]]
+) -> None:
+    theirs = phone() | ELSEWHERE
+    body = json.dumps({"ballot": BALLOT, "choice": 0})
+    assert client.post(f"/v/{room.code}/vote", headers=theirs, content=body).status_code == 403
+    with pytest.raises(phones.WebSocketDisconnect):
+        with client.websocket_connect(f"/v/{room.code}/live", headers=theirs) as socket:
+            socket.receive_json()
+    assert room.counts(SCENE, 2) == [0, 0]
+
+
+@pytest.mark.parametrize("cookie", ["", "AbcDef123-_x", "AbcDef123-_xYZ00.0123456789abcdef012345"])
+def test_a_phone_whose_cookie_we_did_not_give_cannot_vote(
+    cookie: str, client: TestClient, room: Room
+) -> None:
+    forged = {"Cookie": f"{COOKIE}={cookie}", **HERE}
+    body = json.dumps({"ballot": BALLOT, "choice": 0})
+    answer = client.post(f"/v/{room.code}/vote", headers=forged, content=body)
+    assert answer.status_code == 403 and answer.json()[0]["message"] == phones.NO_COOKIE
+    with client.websocket_connect(f"/v/{room.code}/live", headers=forged) as socket:
+        told(socket, "room")
+        assert told(socket, "refusal")["final"] is True
+        socket.send_text(body)
+        assert told(socket, "refusal")["message"] == phones.NO_COOKIE
+    assert room.counts(SCENE, 2) == [0, 0]
+
+
+def test_a_disk_that_is_full_is_told_and_the_phone_stays_connected(
+    client: TestClient, room: Room, phone: Callable[[], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def full() -> None:
+        raise OSError("no space left")
+
+    with client.websocket_connect(f"/v/{room.code}/live", headers=phone()) as socket:
+        told(socket, "room"), told(socket, "vote")
+        with monkeypatch.context() as patched:
+            patched.setattr(room, "save", full)
+            socket.send_json({"ballot": BALLOT, "choice": 1})
+            assert "disk" in told(socket, "refusal")["message"]
+        socket.send_json({"ballot": BALLOT, "choice": 1})
+        assert told(socket, "vote")["choice"] == 1
+    assert room.saved == room.version
+
+
+def run_async(scenario: Callable[[], Any]) -> None:
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+class SlowSocket:
+    """A phone that takes one message, and the next only when it is let."""
+
+    def __init__(self) -> None:
+        self.taken: list[dict[str, Any]] = []
+        self.takes, self.gone, self.waits = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def send_text(self, message: str) -> None:
+        self.waits.set()
+        await self.takes.wait()
+        self.taken.append(json.loads(message))
+
+    async def receive(self) -> dict[str, str]:
+        await self.gone.wait()
+        return {"type": "websocket.disconnect"}
+
+
+def test_a_slow_phone_gets_the_newest_state_only_and_holds_nobody_up(room: Room) -> None:
+    async def scenario() -> None:
+        broadcast, slow, fast = RoomBroadcast(room), SlowSocket(), SlowSocket()
+        fast.takes.set()
+        async with broadcast.followed():
+            serving = [
+                asyncio.create_task(phones._serve(socket, broadcast, word()))  # type: ignore[arg-type]
+                for socket in (slow, fast)
+            ]
+            await slow.waits.wait()
+            for turn in range(1, 21):
+                await asyncio.to_thread(room.show, (SCENE, OTHER)[turn % 2], True)
+                while not fast.taken or fast.taken[-1]["ballot"] != room.ballot:
+                    await asyncio.sleep(0)
+            slow.takes.set()
+            while not slow.taken or slow.taken[-1]["ballot"] != room.ballot:
+                await asyncio.sleep(0)
+            assert len([m for m in slow.taken if m["type"] == "room"]) <= 2
+            assert broadcast.encoded == 21, "once a change, for all phones"
+            for socket in (slow, fast):
+                socket.gone.set()
+            await asyncio.gather(*serving)
+        assert room.listeners == set()
+
+    run_async(scenario)
+
+
+def test_votes_of_one_moment_are_written_together(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves = []
+    save = room.save
+    monkeypatch.setattr(room, "save", lambda: (saves.append(1), save()))
+    monkeypatch.setattr(room_broadcast, "GATHERED_S", 0.2)
+
+    async def scenario() -> None:
+        broadcast = RoomBroadcast(room)
+        votes = [broadcast.vote(Vote(BALLOT, 1), word()) for _ in range(300)]
+        await asyncio.gather(*votes)
+
+    run_async(scenario)
+    assert room.counts(SCENE, 2) == [0, 300] and room.saved == room.version
+    assert len(saves) < 5
+
+
+def test_equal_states_have_equal_numbers_after_a_restart_too(room: Room, tmp_path: Path) -> None:
+    assert state(Rooms(tmp_path).room(room.id)) == state(room)
+    before = state(room)["number"]
+    room.show(SCENE, False)
+    assert state(room)["number"] != before < 2**53
+
+
+def test_a_throttle_lets_a_burst_through_then_so_many_a_second() -> None:
+    now = 0.0
+    throttle = Throttle(per_s=2, burst=3, clock=lambda: now)
+    assert [throttle.count("a", 1.0) for _ in range(7)] == [0, 0, 0, 0.5, 1.0, None, None]
+    assert throttle.count("b", 1.0) == 0, "another address has its own"
+    now = 1.0
+    assert throttle.count("a", 1.0) == 0.5, "what was refused does not count"
+    now = 100.0
+    assert [throttle.count("a", 1.0) for _ in range(4)] == [0, 0, 0, 0.5]
+    for i in range(MOST_ADDRESSES + 5):
+        throttle.count(str(i), 1.0)
+    assert len(throttle._next_free) == MOST_ADDRESSES
