@@ -61,6 +61,8 @@ export function isOurs(event, name) {
   if (!(target instanceof Element)) return true;
   if (isTypedInto(target)) return name.startsWith("Mod+");
   if (!MOVING.has(name)) return true;
+  // A switch that was clicked has no use for these; one that was come to by keys is left alone.
+  if (target.matches("[type=checkbox]") && target === byPointer) return buttonOf(name) !== null;
   if (target.closest(MOVED)) return false;
   const control = target.closest(PRESSED);
   return name !== "Enter" || !control || (control === byPointer && buttonOf(name) !== null);

@@ -26,6 +26,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from skipviz.access.origins import same_host
 from skipviz.core.knob import SpecError
 from skipviz.core.phone_protocol import MOST_BYTES, PhoneKind, Refusal, Vote, from_phone
 from skipviz.core.protocol import UnknownMessage
@@ -33,7 +34,6 @@ from skipviz.store.rooms import Room, rooms_of
 from skipviz.store.voters import voters_of
 from skipviz.stream import phone_page
 from skipviz.stream.room_broadcast import RoomBroadcast, text
-from skipviz.stream.routes import same_host
 from skipviz.stream.throttle import Throttle
 
 COOKIE = "skipviz_voter"

@@ -34,14 +34,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(runs: Path, *options: str, **environment: str) -> Iterator[Server]:
-    """Starts the app as a user of a checkout does; `runs` is the folder of its runs."""
-    port = free_port()
+def serving(
+    runs: Path, *options: str, port: int = 0, base: str = "", **environment: str
+) -> Iterator[Server]:
+    """Starts the app as a user of a checkout does; `runs` is the folder of its runs, `base` stands
+    before every path."""
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true"]
+    command += [f"--server.baseUrlPath={base}"] if base else []
+    health = f"{base}/_stcore/health".lstrip("/")
     everything = os.environ | {"SKIPVIZ_RUNS": str(runs)} | environment
-    with running([*command, *options], port, runs, cwd=ROOT, env=everything) as server:
-        yield server
+    with running(
+        [*command, *options], port, runs, health=health, cwd=ROOT, env=everything
+    ) as server:
+        yield Server(f"{server.url}/{base}".rstrip("/"), server.process, runs)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from skipviz.core import registry
 from skipviz.ui.lecture.lecture import phases
 from tests.browser.serving import Server
 from tests.browser.test_app import settled
+from tests.browser.test_phones import choice, voted
 
 QUICK = sorted(registry.scenes(), key=lambda key: registry.scenes()[key].seconds)[:2]
 
@@ -97,20 +98,24 @@ def _the_room_is_told_how_it_did(page: Page) -> None:
 
 
 def _vote_from_a_phone(page: Page, server: Server, new_page: Callable[..., Page]) -> None:
-    """A second browser votes for the second choice; the projector shows it."""
-    room = re.search(r"room=([\w-]+)", page.url)
-    assert room
-    phone = new_page(viewport={"width": 390, "height": 800})
-    phone.goto(f"{server.url}/vote?room={room[1]}")
-    settled(phone)
+    """A phone votes for the second choice; the wall says how many have answered, and what only
+    when the lecturer wants it."""
     scene = registry.scenes()[QUICK[0]]
-    phone.get_by_role("button", name=scene.choices[0]).click()
-    settled(phone)
+    code = page.locator(".skip-address b").inner_text()
+    phone = new_page(viewport={"width": 390, "height": 800})
+    phone.goto(f"{server.url}/v/{code}")
+    voted(phone, scene.choices[0])
     phone.reload()  # a phone that comes back has one vote, and may change it
-    settled(phone)
-    phone.get_by_role("button", name=scene.choices[1]).click()
+    expect(choice(phone, scene.choices[0])).to_have_attribute("aria-pressed", "true")
+    voted(phone, scene.choices[1])
+    expect(page.locator(".skip-answered b")).to_have_text("1")
+    expect(page.locator(".skip-choices em")).to_have_count(0)
+    page.get_by_text("Show the votes").click()
     expect(page.locator(".skip-choices em").nth(1)).to_have_text("1")
     expect(page.locator(".skip-choices em").nth(0)).to_have_text("0")
+    page.get_by_text("Show the votes").click()
+    expect(page.locator(".skip-choices em")).to_have_count(0)
+    settled(page)
 
 
 def _votes_are_kept_without_names(server: Server) -> None:
@@ -122,8 +127,6 @@ def _votes_are_kept_without_names(server: Server) -> None:
     assert sum(kept[0]["counts"]) == 1
 
 
-def test_a_room_that_is_not_there_gets_one_sentence(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/vote?room=nonsense_room")
-    expect(page.get_by_text("There is no such room")).to_be_visible()
+def test_a_lecture_of_no_scene_gets_one_sentence(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/lecture?scenes=nonsense&at=1")
     expect(page.get_by_text("There is no such scene")).to_be_visible()
