@@ -108,8 +108,10 @@ from streamlit.testing.v1 import AppTest
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.figures import theme
 from skipviz.server import manager
-from skipviz.ui import shell
+from skipviz.access.roles import Connection
+from skipviz.ui import access, shell
 
+access.connection = lambda: Connection("127.0.0.1", (("host", "localhost"),))
 (menu,) = [page.menu for page in shell.pages() if page.slug == "toypage"]
 own = AppTest.from_file("pages/3_explore/99_toypage.py", default_timeout=300).run()
 assert own.title[0].value == "Toy page" and not own.exception

@@ -25,12 +25,16 @@ from skipviz.access.roles import COOKIE, Role
 
 MOST_BYTES = 4096
 HEADERS = {
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
+
+_UNSAID = {"Referrer-Policy": "no-referrer"}
+"""Whoever is led on from a key's address does not say where he came from. A form's page must: with
+`no-referrer` a browser sends "Origin: null"."""
 
 USED_KEY = (
     "This key was used already, or is older than 15 minutes: `skipviz key`, on the server's"
@@ -102,7 +106,7 @@ class Login:
         return answer
 
     def _welcome(self, request: Request, cookie: str) -> Response:
-        answer = RedirectResponse(f"{self.home}/", 303, headers=HEADERS)
+        answer = RedirectResponse(f"{self.home}/", 303, headers=HEADERS | _UNSAID)
         forwarded = request.headers.get("x-forwarded-proto", "")
         answer.set_cookie(
             COOKIE,

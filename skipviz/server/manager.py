@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from skipviz.core import packages
@@ -179,14 +180,12 @@ class Manager:
 
         Answered by an idle worker (there is one more than may train) and kept with the run.
         """
-        declared = probe(key)
-        options = declared.options(options)
-        run = self.find(run_id)
-        if run is None or run.folder is None:
-            raise SpecError(f"run {show(run_id)}: there is no such stored run")
-        answer_kept = answers.kept(run.folder, key, options, seed_index)
+        answer_kept = self.kept_answer(run_id, key, options, seed_index)
         if answer_kept is not None:
             return answer_kept
+        declared = probe(key)
+        options = declared.options(options)
+        run, folder = self._stored(run_id)
         if self.store.is_recorded(run_id):
             raise SpecError(f"probe {show(key)}: a recording has no weights; train its scene")
         absent = missing(run.experiment.data)
@@ -195,15 +194,23 @@ class Manager:
         packages.check(f"probe {show(key)}")
         with self._lock:
             self._jobs_so_far += 1
-            job = Job(Measure(self._jobs_so_far, str(run.folder), key, options, seed_index))
+            job = Job(Measure(self._jobs_so_far, str(folder), key, options, seed_index))
         self.dispatcher.measure(job)
         if not job.done.wait(WAIT_S):
             raise SpecError(f"probe {show(key)}: no worker answered within {WAIT_S:g} s")
         value = job.answer.value
         if value is None:
             raise SpecError(job.answer.error)
-        answers.keep(run.folder, key, declared, options, seed_index, value)
+        answers.keep(folder, key, declared, options, seed_index, value)
         return value
+
+    def kept_answer(
+        self, run_id: str, key: str, options: dict[str, Any], seed_index: int = 0
+    ) -> dict[str, Any] | None:
+        """What a probe said of a run before, with these weights; None where it was not asked.
+        SpecError where it cannot be asked."""
+        checked_options = probe(key).options(options)
+        return answers.kept(self._stored(run_id)[1], key, checked_options, seed_index)
 
     def recent(self, most: int) -> list[dict[str, Any]]:
         """The newest stored runs: id, experiment, state, step. What cannot be read is left out."""
@@ -244,6 +251,12 @@ class Manager:
         if run is None:
             raise SpecError(f"run {show(run_id)}: there is no such run on this machine")
         return run
+
+    def _stored(self, run_id: str) -> tuple[Run, Path]:
+        run = self.find(run_id)
+        if run is None or run.folder is None:
+            raise SpecError(f"run {show(run_id)}: there is no such stored run")
+        return run, run.folder
 
     def _has_room(self) -> None:
         if self.dispatcher.waiting >= QUEUE:

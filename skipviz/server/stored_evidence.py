@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from skipviz.core.knob import SpecError
 from skipviz.core.scene import Ask, Scene
-from skipviz.server.manager import Manager
+from skipviz.server.run import Run
 from skipviz.store.evidence import Gathered
 
 
-def of_stored(scene: Scene, ids: Mapping[str, str], manager: Manager) -> Gathered:
+class Asked(Protocol):
+    """Who finds stored runs and has them measured: the manager, or a guard before it."""
+
+    def find(self, run_id: str) -> Run | None: ...
+
+    def measure(
+        self, run_id: str, key: str, options: dict[str, Any], seed_index: int = 0
+    ) -> dict[str, Any]: ...
+
+
+def of_stored(scene: Scene, ids: Mapping[str, str], manager: Asked) -> Gathered:
     """The evidence of stored runs, `ids` by the name of the run; those that are not there yet are
     left out. Answers wait for a worker and are kept with the run."""
     by_name = {name: manager.find(run_id) for name, run_id in ids.items()}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from skipviz.access.roles import Action, refusal
 from skipviz.core import glossary, packages
 from skipviz.datafiles.availability import missing
+from skipviz.ui import access
 
 
 def complain(error: Exception) -> None:
@@ -23,17 +25,33 @@ def absent(data: str) -> bool:
     return bool(sentence)
 
 
+def only_the_lecturer(before: str, action: Action) -> None:
+    """Says to a guest what he sees, or why he does not, and who may do it."""
+    st.info(f"{before}: {refusal(action)}.", icon=":material/visibility:")
+
+
+def watches() -> bool:
+    """Does this page's visitor watch only?"""
+    return not access.may(Action.TRAIN)
+
+
 def untrainable() -> str:
-    """Why nothing can be trained on this server and what to do about it, as Markdown; empty where
-    something can."""
-    sentence = packages.untrainable()
+    """Why nothing can be trained on this server by this visitor and what to do about it, as
+    Markdown; empty where something can."""
+    sentence = packages.untrainable() or (str(refusal(Action.TRAIN)) if watches() else "")
     return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
 
 
 def no_training() -> bool:
     """Says why nothing can be trained here, and what can be seen all the same; whether so."""
     lacking = untrainable()
-    if lacking:
+    if lacking and watches():
+        st.info(
+            "You watch here: runs that the lecturer starts stand behind **Runs**, and the lessons"
+            f" show what was trained. {lacking}",
+            icon=":material/visibility:",
+        )
+    elif lacking:
         text = f"{lacking} Recordings play without it: in the [Lecture](lecture) and the lessons."
         st.info(text, icon=":material/memory:")
     return bool(lacking)

@@ -10,8 +10,11 @@ from typing import Any
 
 import streamlit as st
 
+from skipviz.access.roles import Action, refusal
 from skipviz.core import places
-from skipviz.ui import keys
+from skipviz.core.knob import SpecError
+from skipviz.ui import access, keys
+from skipviz.ui.notes import complain
 
 HERE = places.shipped()
 START = "start"
@@ -54,6 +57,7 @@ def navigate() -> None:
     st.logo(str(HERE / "assets/wordmark.svg"), size="large")
     st.html(HERE / "assets/style.css")
     keys.listen()
+    watches = access.may(Action.WATCH)
     menus: dict[str, list[Any]] = {}
     for i, page in enumerate(pages()):
         entry = st.Page(
@@ -64,4 +68,16 @@ def navigate() -> None:
             default=i == 0,
         )
         menus.setdefault(page.menu, []).append(entry)
-    st.navigation(menus, position="top").run()
+    chosen = st.navigation(menus, position="top")
+    if watches:
+        try:
+            chosen.run()
+        except SpecError as error:  # a right that was lost between two looks
+            complain(error)
+    else:
+        st.title("This server is for a lecture's room")
+        st.info(
+            "Vote by the QR code, or the address, that the lecturer shows. Otherwise"
+            f" {refusal(Action.WATCH)}.",
+            icon=":material/how_to_vote:",
+        )

@@ -143,6 +143,7 @@ def test_a_key_becomes_a_cookie_once_and_leaves_the_address() -> None:
     again = _client(FAR).get(f"/lecturer?key={key}")
     assert again.status_code == 403 and "used already" in again.text
     assert "set-cookie" not in again.headers and key not in again.text
+    assert client.get("/lecturer").headers["referrer-policy"] == "same-origin"  # its form's Origin
     client.post("/lecturer/out", headers={"origin": HERE})
     assert client.put("/_stcore/upload_file/s/f").status_code == 403
 

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import streamlit as st
 
+from skipviz.access.roles import Action
 from skipviz.core import places, registry
 from skipviz.core.knob import SpecError
-from skipviz.datafiles import archives, background_jobs, pictures
+from skipviz.datafiles import archives, pictures
 from skipviz.datafiles.background_jobs import BackgroundJob
-from skipviz.ui.data import collect_pictures, contents
+from skipviz.ui import access
+from skipviz.ui.data import collect_pictures, contents, jobs
 from skipviz.ui.data.page import under_way
-from skipviz.ui.notes import complain
+from skipviz.ui.notes import complain, only_the_lecturer
 
 SIZES = {"As it is (pictures: 32×32)": 0, "16×16": 16, "28×28": 28, "32×32": 32, "64×64": 64}
 MOST_MB = 100
@@ -24,6 +26,9 @@ ARCHIVE = "An archive or .npz"
 
 def form() -> str | None:
     """The form; the key of a set that has just been made."""
+    if not access.may(Action.ADD_DATA):
+        only_the_lecturer("Your own pictures can be a data set here", Action.ADD_DATA)
+        return None
     key = _outcome()
     _announce()
     st.markdown(
@@ -139,6 +144,7 @@ def _start(
 ) -> None:
     """Writes what was given into a folder of its own and has it checked in another process; `found`
     is taken off the gathered pictures when it is a data set."""
+    access.require(Action.ADD_DATA)
     folder = places.cache() / "incoming" / secrets.token_hex(16)
     try:
         with places.disk_errors(places.cache()):
@@ -151,7 +157,7 @@ def _start(
     words = ("add", str(folder / f"upload{ending}"))
     stretch = st.session_state.get("own_stretch", 1.0)
     options = (f"--title={title or 'My pictures'}", f"--side={side}", f"--stretch={stretch}")
-    if background_jobs.start(*words, options=options, clear=folder) is None:
+    if jobs.start(*words, options=options, clear=folder) is None:
         shutil.rmtree(folder, ignore_errors=True)
         complain(SpecError("three data sets are being read already; try again in a moment"))
         return
@@ -174,7 +180,7 @@ def _announce() -> None:
 
 def _busy() -> bool:
     """Is one of this session's sets being made?"""
-    job = background_jobs.find(*st.session_state.get("own_errand", ()))
+    job = jobs.find(*st.session_state.get("own_errand", ()))
     return job is not None and job.state == "running"
 
 
@@ -182,7 +188,7 @@ def _outcome() -> str | None:
     """How the last one went: its progress, what was left out and why, and the key that came of
     it, once."""
     words: tuple[str, ...] = st.session_state.get("own_errand", ())
-    job = background_jobs.find(*words)
+    job = jobs.find(*words)
     if job is None:
         return None
     if job.state == "running":

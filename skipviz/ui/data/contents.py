@@ -9,8 +9,9 @@ import numpy as np
 import streamlit as st
 
 from skipviz.core.declarations import Dataset
-from skipviz.datafiles import background_jobs, cache, statistics
+from skipviz.datafiles import cache, statistics
 from skipviz.figures import samples
+from skipviz.ui.data import jobs
 from skipviz.ui.data.augmentation_preview import LEAST_SIDE, preview
 from skipviz.ui.theme import is_dark
 
@@ -22,7 +23,7 @@ _RANGE = 2.5
 @st.fragment(run_every=1.0)
 def _fitting(key: str) -> None:
     """Waits for the linear model of a set that is shown already."""
-    job = background_jobs.find("prepare", key) or background_jobs.find("get", key)
+    job = jobs.find("prepare", key) or jobs.find("get", key)
     if cache.linear(key) is not None or job is None or job.state != "running":
         st.rerun(scope="app")
     st.caption("A linear model is being fitted …")
@@ -32,7 +33,7 @@ def yardstick(key: str, declared: Dataset) -> None:
     """The error of a linear model: what a net must beat to be worth its depth."""
     result = cache.linear(key)
     if result is None:
-        job = background_jobs.find("prepare", key)
+        job = jobs.find("prepare", key)
         if job is not None and job.state == "running":
             _fitting(key)
         return

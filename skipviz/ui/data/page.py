@@ -7,14 +7,16 @@ from typing import Any
 
 import streamlit as st
 
+from skipviz.access.roles import Action
 from skipviz.core import knob, packages, places, registry, user_datasets
 from skipviz.core.declarations import Dataset
 from skipviz.core.escapes import markdown
 from skipviz.core.knob import SpecError
-from skipviz.datafiles import availability, background_jobs, cache, find
+from skipviz.datafiles import availability, cache, find
 from skipviz.datafiles.background_jobs import BackgroundJob
-from skipviz.ui.data import contents
-from skipviz.ui.notes import complain
+from skipviz.ui import access
+from skipviz.ui.data import contents, jobs
+from skipviz.ui.notes import complain, only_the_lecturer
 
 
 def choose() -> str:
@@ -110,13 +112,16 @@ def facts(declared: Dataset) -> None:
 def offer(key: str, declared: Dataset) -> None:
     """The one click that downloads a set, its size beforehand, and what to do without a network."""
     assert declared.files is not None
-    job = background_jobs.find("get", key)
+    job = jobs.find("get", key)
     if job is not None and job.state == "running":
         under_way("get", key)
         return
     lacking = packages.untrainable(f"reading {declared.title}")
     if lacking:
         st.info(lacking, icon=":material/memory:")
+        return
+    if not jobs.may("get"):
+        only_the_lecturer(f"{markdown(declared.title)} is not on this machine yet", Action.GET_DATA)
         return
     size = places.megabytes(declared.files.size)
     try:
@@ -131,7 +136,7 @@ def offer(key: str, declared: Dataset) -> None:
         icon=":material/cloud_download:",
     )
     if st.button(f"Download {size}", type="primary", icon=":material/download:", key="data_get"):
-        if background_jobs.start("get", key) is None:
+        if jobs.start("get", key) is None:
             complain(
                 RuntimeError("three data sets are being fetched already; wait for one of them")
             )
@@ -147,15 +152,20 @@ def prepare(key: str) -> bool:
     ready = cache.about(key) is not None
     if ready and (cache.linear(key) is not None or packages.untrainable()):
         return True
-    job = background_jobs.find("prepare", key)
+    job = jobs.find("prepare", key)
+    if not jobs.may("prepare") and (job is None or job.state != "running"):
+        if not ready:
+            title = markdown(registry.datasets()[key].title)
+            only_the_lecturer(f"{title} has not been read on this machine yet", Action.READ_DATA)
+        return ready
     if job is not None and job.state == "failed":
         complain(SpecError(job.error))
         if st.button("Try again", key="data_again"):
-            background_jobs.start("prepare", key)
+            jobs.start("prepare", key)
             st.rerun()
         return ready
     if job is None or job.state == "done":
-        background_jobs.start("prepare", key)
+        jobs.start("prepare", key)
     if not ready:
         under_way("prepare", key)
     return ready
@@ -164,15 +174,17 @@ def prepare(key: str) -> bool:
 @st.fragment(run_every=0.5)
 def under_way(*words: str) -> None:
     """Progress of an job; the whole page runs again when there is something to show."""
-    job = background_jobs.find(*words)
+    job = jobs.find(*words)
     if job is None or job.state != "running":
         st.rerun(scope="app")
     if words[0] == "prepare" and cache.about(words[1]) is not None:
         st.rerun(scope="app")
     share, text = _how_far(job)
     st.progress(share, text)
-    if job.total and st.button("Stop", icon=":material/stop:", key="data_stop"):
-        job.stop()
+    if not (job.total and jobs.may(words[0])):
+        return
+    if st.button("Stop", icon=":material/stop:", key="data_stop"):
+        jobs.stop(job)
 
 
 def _how_far(job: BackgroundJob) -> tuple[float, str]:
@@ -199,9 +211,8 @@ def taken(about: dict[str, Any]) -> None:
 
 def remove(key: str) -> None:
     """Removes a set that was added in this session."""
-    if key in st.session_state.get("own_added", set()) and st.button(
-        "Remove this data set", icon=":material/delete:", key="data_remove"
-    ):
-        user_datasets.remove(key)
+    own = key in st.session_state.get("own_added", set()) and access.may(Action.REMOVE_DATA)
+    if own and st.button("Remove this data set", icon=":material/delete:", key="data_remove"):
+        jobs.remove(key)
         st.session_state.pop("set", None)
         st.rerun()

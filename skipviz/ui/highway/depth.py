@@ -15,9 +15,9 @@ from skipviz.core.highway_sweeps import BIASES, DATA, DEPTHS, HIGHWAY_TRIES
 from skipviz.core.registry import dataset, probe
 from skipviz.datafiles.availability import missing
 from skipviz.figures import sweeps as figures
-from skipviz.server import manager
 from skipviz.server.run import Run
 from skipviz.server.sweep import Sweep, best, final_losses
+from skipviz.ui import manager
 from skipviz.ui.highway import gate_bias
 from skipviz.ui.run.sweeps import section
 from skipviz.ui.theme import is_dark

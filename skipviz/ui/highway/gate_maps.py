@@ -8,8 +8,8 @@ import streamlit as st
 
 from skipviz.core.registry import dataset, probe
 from skipviz.figures.answers import gates as gates_figure
-from skipviz.server import manager
 from skipviz.server.run import Run
+from skipviz.ui import manager
 from skipviz.ui.highway.sections import gated_lane
 from skipviz.ui.pictures import picture
 from skipviz.ui.theme import is_dark

@@ -11,8 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
-from skipviz.server import manager
 from skipviz.server.run import Run
+from skipviz.ui import manager
 from skipviz.ui.highway.sections import gated_lane, plain_lane
 from skipviz.ui.notes import absent, complain, marked
 

@@ -16,8 +16,8 @@ from skipviz.core.placing import kind
 from skipviz.core.presets import PRESETS
 from skipviz.core.registry import viewed
 from skipviz.datafiles.availability import missing
-from skipviz.server import manager
 from skipviz.store.lane_axes import labels
+from skipviz.ui import manager
 from skipviz.ui.knobs import knob_widget
 from skipviz.ui.lab import lanes
 from skipviz.ui.notes import complain
@@ -87,7 +87,7 @@ def preset_row(now: State) -> None:
         st.rerun()
     if chosen:
         preset = PRESETS[chosen]
-        on_gpu = any(device["key"] != "cpu" for device in manager.current().dispatcher.devices())
+        on_gpu = any(device["key"] != "cpu" for device in manager.current().devices())
         small = preset.small is not None and not on_gpu
         now.load(preset.small if small and preset.small else preset.experiment, now.seen)
         st.session_state.lab_note = preset.shows + (f" {preset.scaled}" if small else "")
@@ -140,7 +140,7 @@ def _rarer(start: Experiment, steps: int, key: str) -> dict[str, Any]:
         for i, name in enumerate(ADVANCED):
             with columns[i % 2]:
                 values[name] = knob_widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
-        st.caption(f"Device auto {manager.current().dispatcher.placing().sentence(kind(start))}.")
+        st.caption(f"Device auto {manager.current().placing().sentence(kind(start))}.")
     return values
 
 

@@ -18,7 +18,7 @@ from skipviz.core.knob import SpecError
 from skipviz.store.lane_axes import labels
 from skipviz.ui.lecture import findings, scene_runs
 from skipviz.ui.lecture.scene_runs import Performance
-from skipviz.ui.notes import complain, no_training, untrainable, words
+from skipviz.ui.notes import complain, no_training, untrainable, watches, words
 from skipviz.ui.run.training import charts
 from skipviz.ui.shell import PageFile, pages
 from skipviz.ui.theme import is_dark
@@ -101,6 +101,8 @@ def run_button(shown: Performance) -> None:
     """Run, or run again; everybody who presses it meanwhile waits for the same runs. Who presses
     the Run of a page that has not heard yet that somebody's runs are over is shown these: the two
     are two widgets, and a click on one that is gone does nothing."""
+    if watches():
+        return
     label, kind = ("Run again", "again") if shown.measured else ("Run", "run")
     pressed = st.button(
         f"{label} · about {shown.scene.seconds:.0f} s",

@@ -11,7 +11,7 @@ from skipviz.core.knob import SpecError
 from skipviz.ui.learn import lesson
 from skipviz.ui.lecture import findings, scene_runs
 from skipviz.ui.lecture.scene_runs import Performance
-from skipviz.ui.notes import complain, untrainable
+from skipviz.ui.notes import complain, untrainable, watches
 
 _QUEUE = "misconceptions_to_measure"
 
@@ -40,6 +40,8 @@ def _all(shown: list[Performance]) -> None:
         f"{len(shown) - len(left)} of {len(shown)} sentences are measured on this machine."
         " The others can be, one after another, while this page stays open."
     )
+    if watches():
+        return
     minutes = max(1, round(sum(each.scene.seconds for each in left) / 60))
     if button.button(f"Measure the other {len(left)} · about {minutes} min", type="primary",
                      icon=":material/play_arrow:", key="measure_all", width="stretch",

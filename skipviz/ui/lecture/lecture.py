@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skipviz.access.roles import Action
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
 from skipviz.core.scene import Scene
-from skipviz.server import manager
 from skipviz.store.rooms import Room, rooms_of, word
-from skipviz.ui import keys
-from skipviz.ui.notes import complain
+from skipviz.ui import access, keys, manager
+from skipviz.ui.notes import complain, only_the_lecturer
 
 SEEDS = 3
 
@@ -122,7 +122,9 @@ def to_address(place: Place) -> None:
 
 
 def room_of(place: Place) -> Room:
-    """The lecture's room; a new one where the address names none that can be."""
+    """The lecture's room, which whoever holds it may change; a new one where the address names none
+    that can be. SpecError for a guest: a room in a lecture's address gives no rights."""
+    access.require(Action.LECTURE)
     rooms = rooms_of(manager.current().store.root)
     try:
         return rooms.room(place.room)
@@ -138,6 +140,10 @@ def contents() -> None:
         "Each scene asks a question, lets the room predict, trains real nets, and says what this"
         " run showed, in numbers, and what it did not."
     )
+    if not access.may(Action.LECTURE):
+        only_the_lecturer("You may read here what is asked", Action.LECTURE)
+        _cards(None)
+        return
     left, middle, right = st.columns([7, 1.4, 1.6], vertical_alignment="bottom")
     scenes, seeds = _picked(place, left, middle)
     place = replace(place, scenes=scenes, seeds=seeds, playing=False)
@@ -153,12 +159,19 @@ def contents() -> None:
         f"{len(place.scenes)} scenes; training takes about {max(1, round(took / 60))} min in all on"
         " two cores with three seeds. The address of this page is the lecture: share it."
     )
+    _cards(seeds)
+
+
+def _cards(seeds: int | None) -> None:
+    """Each scene as a card; with the number of seeds that Play takes, where it may be played."""
     columns = st.columns(2, gap="large")
-    for i, (key, scene) in enumerate(known.items()):
+    for i, (key, scene) in enumerate(registry.scenes().items()):
         with columns[i % 2].container(border=True):
             st.markdown(f"**{i + 1} · {scene.title}**  \n{scene.question}")
             foot = st.columns([3, 1.3], vertical_alignment="center")
             foot[0].caption(f"about {scene.seconds:.0f} s · " + scene.sources[0][0])
+            if seeds is None:
+                continue
             if foot[1].button("Play", key=f"play_{key}", icon=":material/play_arrow:"):
                 alone = Place((key,), seeds=seeds, room=word(), playing=True)
                 to_address(alone)

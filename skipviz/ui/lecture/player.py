@@ -6,12 +6,13 @@ import html
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import quote
 
 import streamlit as st
 
+from skipviz.access.roles import Action
 from skipviz.core.knob import SpecError
 from skipviz.core.scene import Figure, Scene
-from skipviz.server import manager
 from skipviz.server.run import Run
 from skipviz.server.stored_evidence import of_stored
 from skipviz.store import recordings
@@ -19,17 +20,20 @@ from skipviz.store.evidence import Gathered, with_seeds
 from skipviz.store.lane_axes import labels
 from skipviz.store.rooms import Room
 from skipviz.store.store import write_json
-from skipviz.ui import keys
+from skipviz.ui import access, keys, manager
 from skipviz.ui.lecture import findings, replay, summary, votes
 from skipviz.ui.lecture.lecture import Phase, Place, room_of, to_address
 from skipviz.ui.lecture.worksheet import worksheet
-from skipviz.ui.notes import complain, untrainable
+from skipviz.ui.notes import complain, only_the_lecturer, untrainable
 from skipviz.ui.run.training import charts
 from skipviz.ui.theme import is_dark
 
 
 def play(place: Place) -> None:
-    """The page of a lecture at one place."""
+    """The page of a lecture at one place; a guest's changes nothing."""
+    if not access.may(Action.LECTURE):
+        _look(place)
+        return
     room = room_of(place)
     place = replace(place, room=room.id)
     scene, phase = place.scene, place.phases[place.phase]
@@ -51,6 +55,13 @@ def play(place: Place) -> None:
         summary.summary(place, room)
     else:
         _sources(scene)
+
+
+def _look(place: Place) -> None:
+    """What a guest sees of a lecture: the question, and where to vote."""
+    st.html(f'<p class="skip-question">{html.escape(place.scene.question)}</p>')
+    vote = f" [Vote here](vote?room={quote(place.room)})." if place.room else ""
+    only_the_lecturer(f"You look on.{vote} Nothing changes by this page", Action.LECTURE)
 
 
 def found(room: Room, key: str) -> dict[str, Run]:

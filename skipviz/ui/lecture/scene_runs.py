@@ -15,11 +15,11 @@ from skipviz.core import registry
 from skipviz.core.knob import SpecError, show
 from skipviz.core.scene import Scene
 from skipviz.figures.charts import draw
-from skipviz.server import manager
 from skipviz.server.run import Run
 from skipviz.server.stored_evidence import of_stored
 from skipviz.store import recordings
 from skipviz.store.store import Store
+from skipviz.ui import manager
 from skipviz.ui.lecture import findings
 
 KEPT = 96

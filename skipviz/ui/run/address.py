@@ -6,8 +6,8 @@ import streamlit as st
 
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
-from skipviz.server import manager
 from skipviz.server.run import Run
+from skipviz.ui import manager
 from skipviz.ui.notes import absent, complain
 
 

@@ -16,11 +16,10 @@ from skipviz.core.fields import FIELDS
 from skipviz.core.knob import SpecError
 from skipviz.core.placing import alike
 from skipviz.core.protocol import Status
-from skipviz.server import manager
 from skipviz.server.orders import accident, goes_on
 from skipviz.server.run import Run
 from skipviz.store.lane_axes import labels
-from skipviz.ui import keys
+from skipviz.ui import access, keys, manager
 from skipviz.ui.notes import complain, untrainable
 
 EVERY_S = 1.0
@@ -37,6 +36,8 @@ def controls(run: Run | None, experiment: Experiment | None, key: str) -> None:
     if run is None:
         if experiment is not None and experiment.changes:
             _changes(_a_row(), experiment, experiment, key)
+        return
+    if not access.may_control(run.id):
         return
     mine = run.id in steered() | st.session_state.get("mine", set())
     every = EVERY_S if mine and not run.ended else None

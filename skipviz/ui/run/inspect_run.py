@@ -8,19 +8,22 @@ from typing import Any
 
 import streamlit as st
 
+from skipviz.access.roles import Action
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import dataset, probe
 from skipviz.figures import inside as figures
 from skipviz.figures import theme
-from skipviz.server import manager
 from skipviz.server.run import Run
 from skipviz.store.lane_axes import LaneAxes, lane_axes
+from skipviz.ui import access, manager
 from skipviz.ui.draw import draw
-from skipviz.ui.notes import complain, untrainable
+from skipviz.ui.notes import complain, only_the_lecturer, untrainable
 from skipviz.ui.pictures import picture
 from skipviz.ui.run.any_probe import any_probe
 from skipviz.ui.theme import is_dark
+
+BEFORE = "What was measured before is shown in the other views"
 
 
 def inside(run: Run) -> None:
@@ -43,6 +46,9 @@ def inside(run: Run) -> None:
                 or "Measured on the newest saved weights: they are saved every few seconds and when"
                 " the run ends."
             )
+            return
+        if chosen in (MORE, "classify") and not access.may(Action.MEASURE):
+            only_the_lecturer(BEFORE, Action.MEASURE)
             return
         if chosen == MORE:
             any_probe(run, [key for key in registry.probes() if key not in VIEWS])

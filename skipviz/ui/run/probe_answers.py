@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from skipviz.core.knob import SpecError
-from skipviz.server import manager
 from skipviz.server.run import Run
+from skipviz.ui import manager
 from skipviz.ui.notes import complain
 
 

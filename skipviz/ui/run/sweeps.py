@@ -8,15 +8,14 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skipviz.access.roles import Action
 from skipviz.core import highway_sweeps
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
-from skipviz.server import manager
-from skipviz.server import sweep as sweeps
 from skipviz.server.run import Run
 from skipviz.server.sweep import Sweep
-from skipviz.ui import keys
-from skipviz.ui.notes import complain, press, untrainable
+from skipviz.ui import access, keys, manager
+from skipviz.ui.notes import complain, only_the_lecturer, press, untrainable
 
 REFRESH_S = 0.7
 
@@ -29,12 +28,15 @@ def section(
 ) -> None:
     """Two buttons in their boxes, progress and the chart of the sweep that the address names, if
     it is of this kind."""
-    owner = sweeps.of(manager.current())
+    owner = manager.current().sweeps
     planned = highway_sweeps.experiments(kind, options)
     shown = owner.find(st.query_params.get("sweep", ""))
     if shown is not None and shown.kind != kind:
         shown = None
     left, right = boxes
+    if not access.may(Action.SWEEP):
+        _look(shown, draw)
+        return
     begin = left.button(
         f"Run {count(planned)} nets", type="primary", icon=":material/play_arrow:", width="stretch",
         key=f"sweep_start_{kind}", shortcut=keys.TRAIN,
@@ -63,6 +65,14 @@ def section(
     _follow(shown, draw)
 
 
+def _look(shown: Sweep | None, draw: Draw) -> None:
+    """What a guest sees of a sweep."""
+    if shown is None:
+        only_the_lecturer("A sweep's chart stands here while it runs", Action.SWEEP)
+    else:
+        _follow(shown, draw)
+
+
 def count(experiments: Mapping[str, Experiment]) -> int:
     """How many nets these train."""
     return sum(len(each.lanes) * each.seeds for each in experiments.values())
@@ -70,7 +80,7 @@ def count(experiments: Mapping[str, Experiment]) -> int:
 
 def _follow(shown: Sweep, draw: Draw) -> None:
     """The chart; it looks for new results by itself until the sweep is over."""
-    owner = sweeps.of(manager.current())
+    owner = manager.current().sweeps
     over = owner.ended(shown)
 
     @st.fragment(run_every=None if over else REFRESH_S, key=f"sweep_{shown.id}_{over}")

@@ -15,11 +15,10 @@ from skipviz.core.knob import SpecError
 from skipviz.core.placing import KINDS, Placing
 from skipviz.core.registry import dataset
 from skipviz.figures import theme
-from skipviz.server import manager
 from skipviz.server.run import Run
 from skipviz.store.lane_axes import families, labels
-from skipviz.ui import keys
-from skipviz.ui.notes import complain, no_training, untrainable, words
+from skipviz.ui import access, keys, manager
+from skipviz.ui.notes import complain, no_training, untrainable, watches, words
 from skipviz.ui.run.control import steered
 from skipviz.ui.run.copy_link import copy_link
 from skipviz.ui.run.live import live
@@ -72,8 +71,10 @@ def buttons(
 
     Train replaces a run that this browser started itself; somebody else's run goes on.
     """
-    owner = manager.current()
     left, right, last = boxes
+    if watches():
+        copy_link(last, f"{key}_copy_link")
+        return run
     train = left.button(
         "Train",
         key=f"{key}_train",
@@ -90,23 +91,31 @@ def buttons(
         icon=":material/stop:",
         shortcut=keys.STOP,
         width="stretch",
-        disabled=(run is None or run.ended) and not train,
+        disabled=(run is None or run.ended or not access.may_control(run.id)) and not train,
     )
     copy_link(last, f"{key}_copy_link")
     if stop and run is not None:
-        owner.stop(run.id)
-        steered().add(run.id)
+        _stop(run)
     if train and experiment is not None:
         run = _start(experiment, run) or run
     return run
 
 
+def _stop(run: Run) -> None:
+    try:
+        manager.current().stop(run.id)
+    except SpecError as error:
+        complain(error)
+        return
+    steered().add(run.id)
+
+
 def _start(experiment: Experiment, previous: Run | None) -> Run | None:
     owner = manager.current()
     mine: set[str] = st.session_state.setdefault("mine", set())
-    if previous is not None and previous.id in mine:
-        owner.stop(previous.id)
     try:
+        if previous is not None and previous.id in mine:
+            owner.stop(previous.id)
         run_id = owner.submit(experiment)
     except SpecError as error:
         complain(error)
@@ -163,14 +172,14 @@ def recent_runs(most: int = 10) -> None:
 
 def device_line() -> None:
     """Which devices there are, and how much memory is free on each."""
-    dispatcher = manager.current().dispatcher
-    if dispatcher.trouble:
-        st.error(dispatcher.trouble[:1].upper() + dispatcher.trouble[1:])
+    owner = manager.current()
+    if owner.trouble:
+        st.error(owner.trouble[:1].upper() + owner.trouble[1:])
     lacking = packages.missing()
     if lacking:
         st.caption(f"Trains nothing: {' and '.join(lacking)} not installed.")
         return
-    devices = dispatcher.devices()
+    devices = owner.devices()
     if not devices:
         st.caption("A worker is warming up; runs that you start now begin in a few seconds.")
         return
@@ -179,7 +188,7 @@ def device_line() -> None:
         f" {device['free'] / 2**30:.1f} of {device['memory'] / 2**30:.1f} GB free"
         for device in devices
     )
-    st.caption("Trains on: " + "; ".join(sentence) + f". {placed(dispatcher.placing())}")
+    st.caption("Trains on: " + "; ".join(sentence) + f". {placed(owner.placing())}")
 
 
 def placed(placing: Placing) -> str:

@@ -1,0 +1,60 @@
+"""Who looks at this page, and what he may do: asked on the server wherever something acts.
+
+A widget's message can be forged, so that hiding a button guards nothing: `require` stands where the
+act is (`ui/manager.py`, `ui/data/jobs.py`, `ui/lecture/lecture.py`); `may` only keeps dead buttons
+off the page.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from skipviz.access import who
+from skipviz.access.doors import PEER
+from skipviz.access.roles import Action, Connection, refusal
+
+_KEPT = "access_connection"
+
+
+def connection() -> Connection | None:
+    """The connection of this page's browser, as the doors noted it; where it is just gone, what it
+    was; None of what never came through the doors."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return None
+    headers = st.context.headers
+    pairs = tuple((name, value) for name in headers for value in headers.get_all(name))
+    peers = [value for name, value in pairs if name.lower() == PEER]
+    if len(peers) == 1:
+        st.session_state[_KEPT] = Connection(peers[0] or None, pairs)
+    kept: Connection | None = st.session_state.get(_KEPT)
+    return kept
+
+
+def may(action: Action) -> bool:
+    """May whoever looks at this page do this, now?"""
+    return who.permitted(action, connection())
+
+
+def require(action: Action) -> None:
+    """SpecError, in a sentence that says what to do, where he may not."""
+    if not may(action):
+        raise refusal(action)
+
+
+def begun() -> set[str]:
+    """The runs that this page's session began: a guest's own. No message from a browser reaches
+    this set."""
+    run_ids: set[str] = st.session_state.setdefault("access_begun", set())
+    return run_ids
+
+
+def may_control(run_id: str) -> bool:
+    """May he steer, stop or resume this run, now?"""
+    return may(Action.CONTROL_ANY) or (run_id in begun() and may(Action.CONTROL_OWN))
+
+
+def require_control(run_id: str) -> None:
+    """SpecError where he may not steer, stop or resume this run."""
+    if not may_control(run_id):
+        raise refusal(Action.CONTROL_ANY)

@@ -1,0 +1,148 @@
+"""The server's manager as pages have it: whoever acts through it is asked whether he may.
+
+Pages have no other (`tests/access/test_guarded.py`), so that none can forget to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from skipviz.access.roles import Action
+from skipviz.core.experiment import Experiment
+from skipviz.core.knob import SpecError
+from skipviz.core.placing import Placing
+from skipviz.core.protocol import Device
+from skipviz.server import manager, sweep
+from skipviz.server.manager import Manager
+from skipviz.server.run import Run
+from skipviz.server.sweep import Sweep
+from skipviz.store.store import Store
+from skipviz.ui import access
+
+MOST_OF_A_GUEST = 4
+"""So many runs of one guest's page wait or train at a time: the largest scene has four."""
+
+
+class Guarded:
+    """What pages may ask of the manager. What acts raises SpecError where this page's visitor may
+    not do it."""
+
+    def __init__(self, owner: Manager) -> None:
+        self._owner = owner
+        self.sweeps = GuardedSweeps(sweep.of(owner))
+
+    # --- what only looks
+
+    @property
+    def store(self) -> Store:
+        return self._owner.store
+
+    @property
+    def trouble(self) -> str:
+        """Why no worker trains; empty where one does."""
+        return self._owner.dispatcher.trouble
+
+    def devices(self) -> list[Device]:
+        """Which devices there are, with their memory in bytes."""
+        return self._owner.dispatcher.devices()
+
+    def placing(self) -> Placing:
+        """Where device `auto` trains which nets."""
+        return self._owner.dispatcher.placing()
+
+    def find(self, run_id: str) -> Run | None:
+        return self._owner.find(run_id)
+
+    def finished(self, experiment: Experiment) -> Run | None:
+        return self._owner.finished(experiment)
+
+    def under_way(self, experiment: Experiment) -> Run | None:
+        return self._owner.under_way(experiment)
+
+    def recent(self, most: int) -> list[dict[str, Any]]:
+        return self._owner.recent(most)
+
+    # --- what acts
+
+    def submit(self, experiment: Experiment) -> str:
+        access.require(Action.TRAIN)
+        self._has_room()
+        run_id = self._owner.submit(experiment)
+        access.begun().add(run_id)
+        return run_id
+
+    def join(self, experiment: Experiment) -> str:
+        access.require(Action.TRAIN)
+        run = self._owner.under_way(experiment)
+        return run.id if run is not None else self.submit(experiment)
+
+    def shared(self, experiment: Experiment) -> str:
+        access.require(Action.PREVIEW)
+        return self._owner.shared(experiment)
+
+    def stop(self, run_id: str) -> None:
+        access.require_control(run_id)
+        self._owner.stop(run_id)
+
+    def control(self, run_id: str, action: str, **values: Any) -> None:
+        access.require_control(run_id)
+        self._owner.control(run_id, action, **values)
+
+    def resume(self, run_id: str) -> None:
+        access.require_control(run_id)
+        self._has_room()
+        self._owner.resume(run_id)
+
+    def measure(
+        self, run_id: str, key: str, options: dict[str, Any], seed_index: int = 0
+    ) -> dict[str, Any]:
+        """What was measured before, anybody may see who may look."""
+        if access.may(Action.MEASURE):
+            return self._owner.measure(run_id, key, options, seed_index)
+        answer = self._owner.kept_answer(run_id, key, options, seed_index)
+        if answer is None:
+            access.require(Action.MEASURE)
+        assert answer is not None
+        return answer
+
+    def _has_room(self) -> None:
+        """SpecError where a guest's runs under way are as many as a guest may have."""
+        if access.may(Action.CONTROL_ANY):
+            return
+        runs = (self._owner.find(run_id) for run_id in access.begun())
+        if sum(run is not None and not run.ended for run in runs) >= MOST_OF_A_GUEST:
+            raise SpecError(
+                f"queue: {MOST_OF_A_GUEST} of your runs are under way; stop one, or wait for it"
+            )
+
+
+class GuardedSweeps:
+    """The sweeps of the server as pages have them."""
+
+    def __init__(self, owner: sweep.Sweeps) -> None:
+        self._owner = owner
+
+    def find(self, sweep_id: str) -> Sweep | None:
+        return self._owner.find(sweep_id)
+
+    def run(self, shown: Sweep, name: str) -> Run | None:
+        return self._owner.run(shown, name)
+
+    def ended(self, shown: Sweep) -> bool:
+        return self._owner.ended(shown)
+
+    def start(
+        self, kind: str, options: Mapping[str, Any], experiments: Mapping[str, Experiment]
+    ) -> Sweep:
+        access.require(Action.SWEEP)
+        return self._owner.start(kind, options, experiments)
+
+    def stop(self, shown: Sweep) -> None:
+        access.require(Action.SWEEP)
+        self._owner.stop(shown)
+
+
+def current() -> Guarded:
+    """The server's manager, guarded."""
+    return Guarded(manager.current())

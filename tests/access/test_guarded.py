@@ -1,0 +1,305 @@
+"""Pages act through the guards alone, and the guards refuse, whatever a browser sends."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skipviz.access.roles import Action, Connection
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
+from skipviz.datafiles import background_jobs
+from skipviz.server import manager as servers_manager
+from skipviz.server.manager import Manager
+from skipviz.server.run import Run
+from skipviz.store.store import Store
+from skipviz.ui import access, manager
+from skipviz.ui.data import jobs
+from tests.access.conftest import Set
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("skipviz/ui/**/*.py"), *ROOT.glob("pages/**/*.py"), ROOT / "app.py"])
+GUARDS = {
+    "skipviz/ui/manager.py": "the guard itself",
+    "skipviz/ui/data/jobs.py": "the guard itself",
+    "skipviz/ui/server.py": "finds runs for the routes, and ends the workers: no visitor's wish",
+    "skipviz/ui/home.py": "one run of the server's own, the same whoever looks",
+}
+ACTING_MODULES = (
+    "skipviz.server.manager", "skipviz.server.dispatcher", "skipviz.server.process",
+    "skipviz.datafiles.background_jobs", "skipviz.datafiles.adding", "skipviz.datafiles.fetch",
+    "skipviz.worker", "subprocess", "shutil.copy",
+)  # fmt: skip
+HARMLESS = {"skipviz.datafiles.background_jobs.BackgroundJob"}
+"""A name for types."""
+ACTING_CALLS = {
+    "sweeps.of", "sweep.of", "user_datasets.remove", "user_datasets.add", "job.stop",
+    "store.create", "run.begin_again", "run.save_status",
+}  # fmt: skip
+
+LOCAL = Connection("127.0.0.1", (("host", "localhost"),))
+FAR = Connection("192.168.1.9", (("host", "192.168.1.4"),))
+EXPERIMENT = Experiment(
+    lanes=[Lane(family="plain", knobs={"backbone": "dense", "depth": 4})], data="digits", steps=20
+)
+
+
+def _wrong(text: str) -> list[str]:
+    """What a page's source does past the guards."""
+    wrong = []
+    for node in ast.walk(ast.parse(text)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        wrong += [n for n in names if n.startswith(ACTING_MODULES) and n not in HARMLESS]
+        if isinstance(node, ast.Call):
+            call = ".".join(ast.unparse(node.func).split(".")[-2:])
+            wrong += [call] * (call in ACTING_CALLS)
+    return wrong
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_page_acts_past_the_guards(path: Path) -> None:
+    if path.relative_to(ROOT).as_posix() not in GUARDS:
+        assert not _wrong(path.read_text(encoding="utf-8"))
+
+
+def test_the_guards_are_where_they_are_said_to_be_and_the_reader_sees_what_they_do() -> None:
+    for name in GUARDS:
+        assert _wrong((ROOT / name).read_text(encoding="utf-8")), name
+    hidden = "def f():\n    from skipviz.server import manager\n    manager.current().submit(e)\n"
+    assert _wrong(hidden) == ["skipviz.server.manager"]
+    assert _wrong("owner.store.create(a, b)\nsweeps.of(m)") == ["store.create", "sweeps.of"]
+
+
+def test_a_lecture_s_room_is_had_in_one_place_and_by_the_phones() -> None:
+    makers = {}
+    for path in PAGES:
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                calls = [ast.unparse(n.func) for n in ast.walk(function) if isinstance(n, ast.Call)]
+                if {"Room", "rooms_of"} & {call.split(".")[-1] for call in calls}:
+                    makers[f"{path.stem}.{function.name}"] = calls
+    assert set(makers) <= {"lecture.room_of", "votes.ballot", "server.lifespan"}
+    assert "access.require" in makers["lecture.room_of"]
+
+
+# --- The guards, with a real manager whose workers were not started
+
+
+@pytest.fixture
+def owner(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
+    one = Manager(Store(folder))
+    monkeypatch.setattr(servers_manager, "_current", one)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def as_who(monkeypatch: pytest.MonkeyPatch) -> Callable[[Connection | None], None]:
+    """Whose connection the page has from now on."""
+
+    def become(connection: Connection | None) -> None:
+        monkeypatch.setattr(access, "connection", lambda: connection)
+
+    return become
+
+
+def _state(owner: Manager) -> tuple[object, ...]:
+    """All that acting would change."""
+    runs = [(run_id, owner.store.status(run_id)) for run_id in owner.store.runs()]
+    return runs, len(owner._runs), list(background_jobs._jobs), owner.dispatcher.waiting
+
+
+ACTS: dict[str, Callable[[str], object]] = {
+    "submit": lambda run_id: manager.current().submit(EXPERIMENT),
+    "join": lambda run_id: manager.current().join(EXPERIMENT.with_(steps=30)),
+    "shared": lambda run_id: manager.current().shared(EXPERIMENT.with_(steps=1)),
+    "stop": lambda run_id: manager.current().stop(run_id),
+    "pause": lambda run_id: manager.current().control(run_id, "pause"),
+    "lr": lambda run_id: manager.current().control(run_id, "lr", value=1.0),
+    "resume": lambda run_id: manager.current().resume(run_id),
+    "measure": lambda run_id: manager.current().measure(run_id, "predictions", {}),
+    "sweep": lambda run_id: manager.current().sweeps.start("bias", {}, {"a": EXPERIMENT}),
+    "get": lambda run_id: jobs.start("get", "mnist"),
+    "prepare": lambda run_id: jobs.start("prepare", "digits"),
+    "add": lambda run_id: jobs.start("add", "upload.zip"),
+    "remove": lambda run_id: jobs.remove("digits"),
+}
+
+
+@pytest.mark.parametrize("connection", [FAR, None], ids=["guest", "nobody"])
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_a_guest_who_watches_is_refused_and_nothing_changes(
+    owner: Manager, as_who: Callable[..., None], act: Callable[[str], object],
+    connection: Connection | None, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(access, "begun", lambda: {run_id})
+    run_id = owner.submit(EXPERIMENT)
+    as_who(connection)
+    before = _state(owner)
+    with pytest.raises(SpecError, match="only the lecturer may"):
+        act(run_id)
+    assert _state(owner) == before
+
+
+def test_the_lecturer_may_and_a_guest_who_may_run_has_his_own_runs_alone(
+    owner: Manager, as_who: Callable[..., None], set_to: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: set[str] = set()
+    monkeypatch.setattr(access, "begun", lambda: begun)
+    as_who(LOCAL)
+    lecturers = manager.current().submit(EXPERIMENT)
+    begun.clear()
+    set_to(guests="run")
+    as_who(FAR)
+    own = [manager.current().submit(EXPERIMENT) for _ in range(manager.MOST_OF_A_GUEST)]
+    with pytest.raises(SpecError, match="of your runs are under way"):
+        manager.current().submit(EXPERIMENT)
+    for act in ("stop", "pause", "resume", "sweep", "get", "add", "remove"):
+        with pytest.raises(SpecError, match="only the lecturer may"):
+            ACTS[act](lecturers)
+    manager.current().control(own[0], "pause")
+    assert _run(owner, own[0]).status()["paused"]
+    assert not _run(owner, lecturers).status().get("paused")
+    manager.current().stop(own[0])
+    as_who(LOCAL)
+    manager.current().stop(lecturers)
+    manager.current().stop(own[1])
+    assert all(_run(owner, run_id).ended for run_id in (own[0], own[1], lecturers))
+
+
+def _run(owner: Manager, run_id: str) -> Run:
+    run = owner.find(run_id)
+    assert run is not None
+    return run
+
+
+# --- Forged messages: a page that had the buttons sends a click when it may not any more
+
+
+@pytest.mark.parametrize(
+    ("file", "label", "query"),
+    [
+        ("2_show/01_plain_vs_residual.py", "Train", {}),
+        ("3_explore/01_lab.py", "Train", {}),
+        ("2_show/04_highway_depth.py", "Run ", {"view": "fixed"}),
+        ("1_start/02_lecture.py", "Run", {"at": "1", "room": "KQTRPMKQ", "scenes": "degradation"}),
+    ],
+)
+def test_a_forged_click_does_nothing(
+    owner: Manager, as_who: Callable[..., None], file: str, label: str, query: dict[str, str]
+) -> None:
+    as_who(LOCAL)
+    page = AppTest.from_file(str(ROOT / "pages" / file), default_timeout=120)
+    page.query_params.update(query)
+    page.run()
+    assert not page.exception
+    button = next(each for each in page.button if each.label.startswith(label))
+    stored = owner.store.runs()
+    room = _room_file(owner)
+    as_who(FAR)
+    button.click().run()
+    assert not page.exception and owner.store.runs() == stored == []
+    assert _room_file(owner) == room
+    assert not any(each.label == button.label for each in page.button)
+    assert any("nly the lecturer may" in each.value for each in [*page.info, *page.error])
+
+
+def _lesson() -> None:
+    from skipviz.ui.learn import lesson
+    from skipviz.ui.lecture import scene_runs
+
+    lesson.run_button(scene_runs.of("degradation"))
+
+
+def _row() -> None:
+    import streamlit as st
+
+    from skipviz.ui import manager
+    from skipviz.ui.run.control import controls
+
+    run = manager.current().find(st.query_params["run"])
+    assert run is not None
+    controls(run, run.experiment, "row")
+
+
+@pytest.mark.parametrize("label", ["Pause", "Step", "× 10"])
+def test_a_forged_word_to_a_run_under_way_does_nothing(
+    owner: Manager, as_who: Callable[..., None], label: str
+) -> None:
+    as_who(LOCAL)
+    run_id = owner.submit(EXPERIMENT)
+    page = AppTest.from_function(_row, default_timeout=120)
+    page.query_params["run"] = run_id
+    page.run()
+    before = _run(owner, run_id).status()
+    as_who(FAR)
+    next(each for each in page.button if each.label == label).click().run()
+    assert not page.exception and not page.button
+    assert _run(owner, run_id).status() == before
+    as_who(LOCAL)
+    page.run()
+    next(each for each in page.button if each.label == label).click().run()
+    assert _run(owner, run_id).status() != before
+
+
+def test_a_forged_run_of_a_lesson_s_scene_does_nothing(
+    owner: Manager, as_who: Callable[..., None]
+) -> None:
+    as_who(LOCAL)
+    page = AppTest.from_function(_lesson, default_timeout=120).run()
+    as_who(FAR)
+    page.button[0].click().run()
+    assert not page.exception and not page.button and not owner.store.runs()
+
+
+def test_where_guests_may_do_nothing_a_page_says_how_to_vote(
+    owner: Manager, as_who: Callable[..., None], set_to: Set
+) -> None:
+    set_to(guests="nothing")
+    as_who(FAR)
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    assert not page.exception and not page.button
+    assert page.title[0].value == "This server is for a lecture's room"
+    as_who(LOCAL)
+    assert page.run().title[0].value.startswith("What happens to a gradient")
+
+
+def _room_file(owner: Manager) -> list[str]:
+    folder = owner.store.root / "rooms"
+    return sorted(path.read_text(encoding="utf-8") for path in folder.glob("*.json"))
+
+
+def test_opening_a_lecture_in_a_room_as_a_guest_changes_nothing_and_leads_to_the_vote(
+    owner: Manager, as_who: Callable[..., None]
+) -> None:
+    (owner.store.root / "rooms").mkdir(parents=True)
+    kept = owner.store.root / "rooms" / "KQTRPMKQ.json"
+    kept.write_text('{"scene": "lesion", "open": true}', encoding="utf-8")
+    before = _room_file(owner)
+    as_who(FAR)
+    page = AppTest.from_file(str(ROOT / "pages/1_start/02_lecture.py"), default_timeout=120)
+    page.query_params.update({"at": "2", "room": kept.stem, "scenes": "degradation,stripes"})
+    page.run()
+    assert not page.exception and not page.button
+    assert f"vote?room={kept.stem}" in page.info[0].value
+    assert _room_file(owner) == before
+
+
+def test_pages_ask_the_connection_that_the_doors_noted() -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from skipviz.ui import access
+
+        st.code(str(access.connection()))
+
+    assert AppTest.from_function(script).run().code[0].value == "None"
+    assert not access.may(Action.TRAIN)  # outside a page: nobody
