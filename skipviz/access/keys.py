@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import os
 import secrets
 import time
@@ -24,6 +23,7 @@ from typing import Any
 from filelock import FileLock
 
 from skipviz.core import atomic_files
+from skipviz.core.strict_json import dumps
 
 NAME = "lecturer.json"
 KEY_S = 15 * 60
@@ -123,7 +123,7 @@ class Keys:
         try:
             handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(handle, "w", encoding="utf-8") as file:
-                json.dump(value, file)
+                file.write(dumps(value))
             atomic_files.replace(half, self.path)
         finally:
             with suppress(OSError):
