@@ -223,6 +223,7 @@ def test_escape_closes_what_is_open_and_only_then_stops_the_run(server: Server, 
         expect(content).to_be_visible()
         page.keyboard.press("Escape")
         expect(content).to_have_count(0)
+        settled(page)  # the focus goes back to the button, away from what is opened at once
     page.get_by_test_id("stTooltipHoverTarget").first.hover()
     bubble = page.get_by_role("tooltip")
     expect(bubble).to_be_visible()
