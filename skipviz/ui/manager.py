@@ -74,8 +74,13 @@ class Guarded:
 
     def join(self, experiment: Experiment) -> str:
         access.require(Action.TRAIN)
-        run = self._owner.under_way(experiment)
-        return run.id if run is not None else self.submit(experiment)
+        is_new = self._owner.under_way(experiment) is None
+        if is_new:
+            self._has_room()
+        run_id = self._owner.join(experiment)  # at once: of two who press together one begins it
+        if is_new:
+            access.begun().add(run_id)
+        return run_id
 
     def shared(self, experiment: Experiment) -> str:
         access.require(Action.PREVIEW)
