@@ -218,8 +218,10 @@ def test_escape_closes_what_is_open_and_only_then_stops_the_run(server: Server, 
     running = page.locator(".sv-live")
     expect(running).to_have_attribute("data-state", "running")
     settled(page)  # a page that is being drawn may close what is open
-    for _, button, content in opened(page):
+    for name, button, content in opened(page):
         button.click()
+        if name == "list":
+            button.press("ArrowDown")  # opens it where the click found the page still busy
         expect(content).to_be_visible()
         page.keyboard.press("Escape")
         expect(content).to_have_count(0)
