@@ -248,11 +248,11 @@ def _lost(wall: Wall, crowd: list[Phone]) -> int:
     was told of: by number, for each choice of each scene."""
     wrong = 0
     for scene in wall.scenes:
-        kept = list(wall.file.get("votes", {}).get(scene, {}).values())
-        told = [phone.counted.get(f"{scene}.0") for phone in crowd]
+        choices_kept = list(wall.file.get("votes", {}).get(scene, {}).values())
+        acknowledged = [phone.counted.get(f"{scene}.0") for phone in crowd]
         for choice in range(len(registry.scenes()[scene].choices)):
-            wrong += abs(kept.count(choice) - told.count(choice))
-        wrong += told.count(None)
+            wrong += abs(choices_kept.count(choice) - acknowledged.count(choice))
+        wrong += acknowledged.count(None)
     return wrong
 
 

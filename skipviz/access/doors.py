@@ -13,19 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skipviz.access import settings, who
 from skipviz.access.origins import same_host
 from skipviz.access.roles import Action, Connection, Role, is_local, refusal
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 PEER = "skipviz-peer"
 """The header in which Streamlit's session is told whose connection it is."""
@@ -78,11 +75,11 @@ class Doors:
     base   what stands before every path (Streamlit's server.baseUrlPath)
     """
 
-    def __init__(self, app: Any, base: str = "") -> None:
+    def __init__(self, app: ASGIApp, base: str = "") -> None:
         self.app = app
         self.home = f"/{base.strip('/')}/".replace("//", "/")
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -126,7 +123,7 @@ def _noted(headers: list[tuple[bytes, bytes]], connection: Connection) -> list[t
     return [*kept, (ours, (connection.peer or "").encode())]
 
 
-async def _refuse(scope: Message, receive: Receive, send: Send, sentence: str) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, sentence: str) -> None:
     if scope["type"] == "websocket":
         await receive()  # its "connect"
         await send({"type": "websocket.close", "code": 1008, "reason": sentence[:120]})
@@ -137,19 +134,18 @@ async def _refuse(scope: Message, receive: Receive, send: Send, sentence: str) -
 
 def _while_logged_in(connection: Connection, receive: Receive, send: Send) -> Receive:
     """`receive` of a lecturer's socket; when its log-in has ended, the socket is closed."""
-    waiting: list[asyncio.Future[Message]] = []
 
     async def heard() -> Message:
-        waiting.append(asyncio.ensure_future(receive()))
+        waiting = asyncio.ensure_future(receive())
         try:
             while True:
-                done, _ = await asyncio.wait(waiting, timeout=LOOK_S)
+                done, _ = await asyncio.wait([waiting], timeout=LOOK_S)
                 if who.role(connection) is not Role.LECTURER:
                     await send({"type": "websocket.close", "code": 1008, "reason": "logged out"})
                     return {"type": "websocket.disconnect", "code": 1008}
                 if done:
-                    return waiting[0].result()
+                    return waiting.result()
         finally:
-            waiting.pop().cancel()
+            waiting.cancel()
 
     return heard

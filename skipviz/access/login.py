@@ -87,11 +87,11 @@ class Login:
     async def with_passphrase(self, request: Request) -> Response:
         """Compared in constant time; after some failures an address waits, right or wrong."""
         address = request.client.host if request.client else ""
-        said = parse_qs(await _body(request)).get("passphrase", [""])[0]
+        typed = parse_qs(await _body(request)).get("passphrase", [""])[0]
         if not self.attempts.permitted(address):  # nothing is awaited until it is counted
             return self._answer(TOO_OFTEN, 429)
         passphrase = settings.current().passphrase
-        right = hmac.compare_digest(said.encode(), passphrase.encode())
+        right = hmac.compare_digest(typed.encode(), passphrase.encode())
         if not (passphrase and right):
             self.attempts.failed(address)
             return self._answer(WRONG if passphrase else GUEST, 403)

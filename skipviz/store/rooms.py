@@ -222,8 +222,8 @@ class Rooms:
         """The room of an id, where there is one."""
         if not _WORD.fullmatch(room_id):
             return None
-        known = room_id in self._rooms or (self._folder / f"{room_id}.json").is_file()
-        room = self.room(room_id) if known else None
+        is_known = room_id in self._rooms or (self._folder / f"{room_id}.json").is_file()
+        room = self.room(room_id) if is_known else None
         return room if room is not None and room.exists else None
 
     def of_code(self, code: str) -> Room | None:

@@ -93,14 +93,14 @@ class RoomBroadcast:
         """Takes a vote; it is in the room's file when this returns. SpecError, OSError."""
         scene: Scene | None = registry.scenes().get(self.room.scene)
         self.room.vote(vote.ballot, voter, vote.choice, len(scene.choices) if scene else 0)
-        taken = self.own_vote(voter)
+        own_vote = self.own_vote(voter)
         version = self.room.version
         while self.room.saved < version:
             async with self._saving:
                 if self.room.saved < version:
                     await asyncio.sleep(GATHERED_S)
                     await asyncio.to_thread(self.room.save)
-        return taken
+        return own_vote
 
     def _changed(self) -> None:
         """Called by whichever thread changed the room; many changes are one look."""

@@ -8,15 +8,9 @@ what belongs to the button twice: pause and go on, two steps for one, two phases
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
 from google.protobuf.message import DecodeError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 _CLICKS = ("trigger_value", "string_trigger_value", "json_trigger_value", "chat_input_value")
 """The kinds of a widget's state that stand for an act, not for a value."""
@@ -25,10 +19,10 @@ _CLICKS = ("trigger_value", "string_trigger_value", "json_trigger_value", "chat_
 class ClicksOnce:
     """ASGI middleware: takes out of a clock's message the clicks that follow in their own."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
             await self.app(scope, receive, send)
             return
@@ -52,9 +46,9 @@ def without_clicks(data: bytes) -> bytes:
     if not message.rerun_script.is_auto_rerun:
         return data
     states = message.rerun_script.widget_states.widgets
-    kept = [state for state in states if state.WhichOneof("value") not in _CLICKS]
-    if len(kept) == len(states):
+    values = [state for state in states if state.WhichOneof("value") not in _CLICKS]
+    if len(values) == len(states):
         return data
     del states[:]
-    states.extend(kept)
+    states.extend(values)
     return message.SerializeToString()
