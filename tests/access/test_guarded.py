@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -115,6 +116,31 @@ def _state(owner: Manager) -> tuple[object, ...]:
     """All that acting would change."""
     runs = [(run_id, owner.store.status(run_id)) for run_id in owner.store.runs()]
     return runs, len(owner._runs), list(background_jobs._jobs), owner.dispatcher.waiting
+
+
+def test_two_who_ask_for_the_same_run_at_once_share_it(
+    owner: Manager, as_who: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_who(LOCAL)
+    under_way, both_look, first_looks = owner.under_way, threading.Barrier(2), iter((1, 1))
+
+    def seen_by_both(experiment: Experiment) -> Run | None:
+        run = under_way(experiment)
+        if next(first_looks, 0):
+            both_look.wait(60)
+        return run
+
+    monkeypatch.setattr(owner, "under_way", seen_by_both)
+    run_ids: list[str] = []
+    asking = [
+        threading.Thread(target=lambda: run_ids.append(manager.current().join(EXPERIMENT)))
+        for _ in range(2)
+    ]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join(60)
+    assert len(run_ids) == 2 and owner.store.runs() == [run_ids[0]] == [run_ids[1]]
 
 
 ACTS: dict[str, Callable[[str], object]] = {
