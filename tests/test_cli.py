@@ -132,7 +132,8 @@ def test_bench_names_the_benchmarks_and_the_rows_that_there_are(
     assert len(wrong) == 1 and wrong[0].startswith("case 'pair-dense-21': must be one of pair-")
     assert main(["bench", "hall", "--cases", "phones-3"]) == 2
     wrong = capfd.readouterr().err.strip().splitlines()
-    assert wrong == ["case 'phones-3': must be one of phones-300, burst-500"]
+    assert len(wrong) == 1
+    assert wrong[0].startswith("case 'phones-3': must be one of phones-300, burst-500")
 
 
 ORDERS = (

@@ -152,17 +152,19 @@ def bench(args: argparse.Namespace) -> int:
     """Runs a benchmark and compares it with its goals; status 1 where one is missed."""
     packages.check("a benchmark")
     home = places.shipped() / "benchmarks"
-    folders = [
-        path.stem
+    programs = {
+        path.stem: path
         for path in sorted(home.glob("*.py"))
         if "__main__" in path.read_text(encoding="utf-8")
-    ]
-    if args.key not in folders:
-        there = f"must be one of {', '.join(folders)}" if folders else f"there is no folder {home}"
+    }
+    programs |= {path.parent.name: path for path in sorted(home.glob("*/__main__.py"))}
+    if args.key not in programs:
+        names = ", ".join(sorted(programs))
+        there = f"must be one of {names}" if names else f"there is no folder {home}"
         raise SpecError(f"bench '{args.key}': {there}")
     words = [word for word in ("--json", "--quick") if getattr(args, word[2:])]
     words += ["--cases", args.cases] if args.cases else []
-    words = child_processes.command(str(home / f"{args.key}.py"), *words)
+    words = child_processes.command(str(programs[args.key]), *words)
     return subprocess.run(words, env=child_processes.environment()).returncode
 
 
