@@ -38,10 +38,13 @@ def clip(weights: Tensors, most: float) -> None:
 
 class Sgd:
     """v ← m·v + g, w ← w − lr·v; Nesterov: w ← w − lr·(g + m·v) (Sutskever et al. 2013, section 2,
-    in the form that PyTorch uses)."""
+    in the form that PyTorch uses).
+
+    lr   one for all weights, or, where there is a single tensor of them, a tensor of its shape
+    """
 
     def __init__(
-        self, weights: Tensors, lr: float, weight_decay: float, momentum: float, *,
+        self, weights: Tensors, lr: float | torch.Tensor, weight_decay: float, momentum: float, *,
         nesterov: bool = False,
     ) -> None:  # fmt: skip
         self.weights, self.lr, self.weight_decay = weights, lr, weight_decay
@@ -53,10 +56,16 @@ class Sgd:
         grads = gradients(self.weights, self.weight_decay)
         torch._foreach_mul_(self.velocity, self.momentum)
         torch._foreach_add_(self.velocity, grads)
-        if self.nesterov:
-            torch._foreach_add_(self.weights, grads, alpha=-self.lr)
         ahead = self.momentum if self.nesterov else 1.0
-        torch._foreach_add_(self.weights, self.velocity, alpha=-self.lr * ahead)
+        if self.nesterov:
+            self._descend(grads, 1.0)
+        self._descend(self.velocity, ahead)
+
+    def _descend(self, along: Tensors, share: float) -> None:
+        if isinstance(self.lr, torch.Tensor):
+            self.weights[0].addcmul_(along[0], self.lr, value=-share)
+        else:
+            torch._foreach_add_(self.weights, along, alpha=-self.lr * share)
 
     @torch.no_grad()
     def update(self, lr: torch.Tensor, taken: torch.Tensor, ended: torch.Tensor) -> None:

@@ -164,6 +164,16 @@ class Stack:
 
     # --- one step
 
+    def pace(self, rates: Sequence[float]) -> None:
+        """From the next update on each net has a learning rate of its own (SGD alone)."""
+        if len(set(rates)) == 1:
+            self.optimiser.lr = rates[0]
+            return
+        of_nets, whole = torch.tensor(rates, **self.like), torch.empty_like(self.flat)
+        for part in _parts(whole, self.sizes):
+            part.copy_(of_nets[:, None, None])
+        self.optimiser.lr = whole
+
     @torch.no_grad()
     def learn(self, x: Tensor, y: Tensor, measure: bool) -> tuple[np.ndarray, list[np.ndarray]]:
         """One update on x (N, B, F), y (N, B): whether each net's loss is finite (N,), and, where

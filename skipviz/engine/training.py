@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -28,11 +27,12 @@ from skipviz.engine import device as devices
 from skipviz.engine.batches import Batches
 from skipviz.engine.device_choice import placed
 from skipviz.engine.evaluate import Evaluator
-from skipviz.engine.fused.stack import FusedStack, claims, learn_together
+from skipviz.engine.fused.stack import FusedStack, learn_together
+from skipviz.engine.grouping import grouped, stack_of
 from skipviz.engine.maps import DenseForward, Maps
 from skipviz.engine.net_trainer import NetTrainer, dropout_seed
 from skipviz.engine.pending import PendingFrame
-from skipviz.engine.stacked import Stack, StackShape, shape_of
+from skipviz.engine.stacked import Stack, shape_of
 from skipviz.engine.thread_pool import NetThreads, draws
 
 
@@ -305,27 +305,21 @@ def stacks(
     """The trainers that can be trained together, in stacks, fused where the kernel is there and
     claims them; left out: those of the module engine.
 
-    A chain without shortcuts stands in the stack of a residual one of its shape: a plain twin
-    beside its source. Apple's GPU is left to the modules.
+    Apple's GPU is left to the modules.
     """
-    groups: dict[StackShape, list[tuple[NetTrainer, StackShape]]] = {}
-    for lane, trainers in zip(experiment.lanes, lanes, strict=True):
-        shape = shape_of(lane, experiment) if device.type != "mps" else None
-        if shape is not None:
-            groups.setdefault(shape, []).extend((trainer, shape) for trainer in trainers)
-    for shape in [shape for shape in groups if max(shape.skips) < 0]:
-        hosts = [other for other in groups if replace(other, skips=shape.skips) == shape != other]
-        if hosts:
-            groups[hosts[0]] += groups.pop(shape)
+    members = [
+        (trainer, shape)
+        for lane, trainers in zip(experiment.lanes, lanes, strict=True)
+        if device.type != "mps" and (shape := shape_of(lane, experiment)) is not None
+        for trainer in trainers
+    ]
     made_stacks = []
-    for members in groups.values():
-        trainers = [trainer for trainer, _ in members]
+    for numbers in grouped([shape for _, shape in members]):
+        trainers = [members[number][0] for number in numbers]
         nets = [trainer.net for trainer in trainers]
         wirings = [trainer.instruments.wiring for trainer in trainers]
-        shapes = [shape for _, shape in members]
-        fusible = shapes[0].fixed is None and claims(experiment, shapes[0], device)
-        kind = FusedStack if fusible else Stack
-        made_stacks.append((kind(experiment, nets, wirings, shapes), trainers))
+        shapes = [members[number][1] for number in numbers]
+        made_stacks.append((stack_of(experiment, nets, wirings, shapes, device), trainers))
     return made_stacks
 
 

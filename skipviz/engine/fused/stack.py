@@ -54,6 +54,7 @@ class FusedStack:
         self.optimiser: Any = optimiser(experiment, [])
         assert isinstance(self.optimiser, Sgd)
         self.dead: set[int] = set()
+        self._rates: list[float] | None = None
         self.batch = experiment.batch_size
         self.per = 2 if self.shape.gated else 1
         n, s, w = len(nets), self.kernel.padded(self.shape.width), self.shape.width
@@ -123,6 +124,10 @@ class FusedStack:
 
     # --- one step
 
+    def pace(self, rates: Sequence[float]) -> None:
+        """From the next update on each net has a learning rate of its own."""
+        self._rates = list(rates)
+
     def learn(self, x: Batches, y: Batches, measure: bool) -> Learnt:
         """One update on x (N, B, F), y (N, B), or as many tensors (B, F) and (B,): whether each
         net's loss is finite (N,), and, where measured, each net's loss, error and instruments'
@@ -138,7 +143,8 @@ class FusedStack:
             if labels.dtype != torch.int64 or not labels.is_contiguous():
                 raise ValueError("labels: must be int64, one after the other")
             net.x, net.x_stride, net.y = images.data_ptr(), images.stride(0), labels.data_ptr()
-            net.measure, net.dead, net.lr = measure, i in self.dead, self.optimiser.lr
+            net.measure, net.dead = measure, i in self.dead
+            net.lr = self._rates[i] if self._rates else self.optimiser.lr
 
     def _end(self, measure: bool) -> Learnt:
         finite = np.array([bool(net.finite) for net in self.structs])
