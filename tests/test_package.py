@@ -44,7 +44,7 @@ def _imported() -> set[str]:
                 modules.add(str(node.module).split(".")[0])
     foreign = modules - sys.stdlib_module_names - {"skipviz"}
     homes = packages_distributions()
-    return {homes[module][0].lower() for module in foreign}
+    return {homes[module][0].lower().replace("_", "-") for module in foreign}
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:

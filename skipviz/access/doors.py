@@ -23,6 +23,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from skipviz.access import settings, who
 from skipviz.access.origins import same_host
 from skipviz.access.roles import Action, Connection, Role, is_local, refusal
+from skipviz.core import events
+from skipviz.core.events import Event
 
 PEER = "skipviz-peer"
 """The header in which Streamlit's session is told whose connection it is."""
@@ -47,7 +49,8 @@ TABLE: tuple[tuple[str, str, Action], ...] = (
     ("OPTIONS", r"_stcore/upload_file/.+", Action.LOAD),
     ("PUT DELETE", r"_stcore/upload_file/.+", Action.ADD_DATA),
     (_READ, r"_stcore/(health|script-health-check|host-config|bidi-components/.+)", Action.LOAD),
-    (_READ, r"(healthz|metrics|_stcore/metrics)", Action.LOAD),
+    (_READ, r"healthz", Action.CHECK_HEALTH),
+    (_READ, r"(metrics|_stcore/metrics)", Action.READ_METRICS),
     (_READ, r"(?!api/|_stcore/|media/|v/|lecturer/).*", Action.LOAD),
 )
 """Methods, path below the server's base, action. The last line: the app's files, its pages' frames
@@ -90,6 +93,8 @@ class Doors:
         action = action_of(method, inside)
         sentence = _against(connection, method, inside, action)
         if sentence:
+            what = action.name.lower() if action else "unknown"
+            events.tell(Event.REFUSED, outcome=scope["type"], action=what)
             await _refuse(scope, receive, send, sentence)
             return
         scope = {**scope, "headers": _noted(scope["headers"], connection)}

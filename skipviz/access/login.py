@@ -22,6 +22,8 @@ from skipviz.access.attempts import Attempts
 from skipviz.access.doors import connection_of
 from skipviz.access.keys import LOGIN_S
 from skipviz.access.roles import COOKIE, Role
+from skipviz.core import events
+from skipviz.core.events import Event
 
 MOST_BYTES = 4096
 HEADERS = {
@@ -81,7 +83,9 @@ class Login:
             return self._answer(sentence, out=COOKIE in request.cookies)
         cookie = await asyncio.to_thread(who.keys().redeem, key[:200])
         if cookie is None:
+            events.tell(Event.LOGIN, outcome="wrong key")
             return self._answer(USED_KEY, 403)
+        events.tell(Event.LOGIN, outcome="key")
         return self._welcome(request, cookie)
 
     async def with_passphrase(self, request: Request) -> Response:
@@ -89,18 +93,22 @@ class Login:
         address = request.client.host if request.client else ""
         typed = parse_qs(await _body(request)).get("passphrase", [""])[0]
         if not self.attempts.permitted(address):  # nothing is awaited until it is counted
+            events.tell(Event.LOGIN, outcome="too often")
             return self._answer(TOO_OFTEN, 429)
         passphrase = settings.current().passphrase
         right = hmac.compare_digest(typed.encode(), passphrase.encode())
         if not (passphrase and right):
             self.attempts.failed(address)
+            events.tell(Event.LOGIN, outcome="wrong pass phrase")
             return self._answer(WRONG if passphrase else GUEST, 403)
+        events.tell(Event.LOGIN, outcome="pass phrase")
         return self._welcome(request, await asyncio.to_thread(who.keys().log_in))
 
     async def out(self, request: Request) -> Response:
         """Ends the log-in of this browser; its sockets are closed within seconds."""
         for cookie in connection_of(request.scope).cookies(COOKIE):
             await asyncio.to_thread(who.keys().log_out, cookie)
+        events.tell(Event.LOGIN, outcome="out")
         answer = self._answer(LOGGED_OUT)
         answer.delete_cookie(COOKIE, path=self.home or "/", httponly=True, samesite="lax")
         return answer

@@ -48,6 +48,7 @@ class Action(Enum):
     VOTE = ("vote in a room", Guests.NOTHING)
     LOG_IN = ("log in as the lecturer, and out again", Guests.NOTHING)
     LOAD = ("load the app's own files", Guests.NOTHING)
+    CHECK_HEALTH = ("ask whether the server is well", Guests.NOTHING)
     WATCH = ("look at pages, runs and recordings", Guests.WATCH)
     TRAIN = ("train nets", Guests.RUN)
     PREVIEW = ("have nets measured at init", Guests.RUN)
@@ -60,6 +61,7 @@ class Action(Enum):
     GET_DATA = ("download data sets", None)
     ADD_DATA = ("upload pictures and make data sets of them", None)
     REMOVE_DATA = ("delete data sets", None)
+    READ_METRICS = ("read the server's figures", None)
 
     @property
     def words(self) -> str:

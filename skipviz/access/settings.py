@@ -4,18 +4,24 @@
 what guests may watch     SKIPVIZ_GUESTS         guests = "watch" | "run" | "nothing"
 trust loopback  true      SKIPVIZ_TRUST_LOCAL    trust_local = true | false
 pass phrase     none      SKIPVIZ_PASSPHRASE     passphrase = "twelve characters at least"
+/metrics        false     SKIPVIZ_METRICS        metrics = true | false
+its token       none      SKIPVIZ_METRICS_TOKEN  metrics_token = "twelve characters at least"
+log             text      SKIPVIZ_LOG            log = "text" | "json"
 
 The file is the one that SKIPVIZ_CONFIG names; else skipviz.toml in the working directory; else the
-one in the user's folder for configurations.
+one in the user's folder for configurations. What is changed in it counts from the next question on,
+`log` from the next start.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +34,16 @@ NAME = "skipviz.toml"
 LEAST_CHARACTERS = 12
 """A pass phrase is typed by people and may be guessed at from the network."""
 
+_log = logging.getLogger(__name__)
+
+
+class LogForm(StrEnum):
+    """How the server's log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 _YES_NO = {"1": True, "true": True, "yes": True, "on": True,
            "0": False, "false": False, "no": False, "off": False}  # fmt: skip
 
@@ -36,14 +52,20 @@ _YES_NO = {"1": True, "true": True, "yes": True, "on": True,
 class Settings:
     """The settings of one server.
 
-    guests        what guests may do
-    trust_local   whether loopback without a proxy is the lecturer
-    passphrase    what a lecturer may log in with; empty: with a key alone
+    guests          what guests may do
+    trust_local     whether loopback without a proxy is the lecturer
+    passphrase      what a lecturer may log in with; empty: with a key alone
+    metrics         whether there is a page of figures for Prometheus
+    metrics_token   with what others than the lecturer may read it; empty: nobody else
+    log             how the log is written
     """
 
     guests: Guests = Guests.WATCH
     trust_local: bool = True
     passphrase: str = field(default="", repr=False)
+    metrics: bool = False
+    metrics_token: str = field(default="", repr=False)
+    log: LogForm = LogForm.TEXT
 
 
 def candidates(environment: Mapping[str, str]) -> list[Path]:
@@ -83,33 +105,94 @@ def _file(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     return {name: (value, f"{path}, {name}") for name, value in values.items()}
 
 
-def _guests(value: Any, where: str) -> Guests:
-    if not isinstance(value, str) or value not in list(Guests):
-        raise SpecError(f"{where}: {show(value)} must be one of {', '.join(Guests)}")
-    return Guests(value)
+def _one_of(choices: type[StrEnum]) -> Callable[[Any, str], StrEnum]:
+    def check(value: Any, where: str) -> StrEnum:
+        if not isinstance(value, str) or value not in list(choices):
+            raise SpecError(f"{where}: {show(value)} must be one of {', '.join(choices)}")
+        return choices(value)
+
+    return check
 
 
-def _trust_local(value: Any, where: str) -> bool:
+def _truth(value: Any, where: str) -> bool:
     answer = value if isinstance(value, bool) else _YES_NO.get(str(value).lower())
     if answer is None:
         raise SpecError(f"{where}: {show(value)} must be true or false")
     return answer
 
 
-def _passphrase(value: Any, where: str) -> str:
+def _secret(value: Any, where: str) -> str:
     if not isinstance(value, str) or len(value) < LEAST_CHARACTERS:
         raise SpecError(f"{where}: must be a text of at least {LEAST_CHARACTERS} characters")
     return value
 
 
 _CHECKS: dict[str, Callable[[Any, str], Any]] = {
-    "guests": _guests,
-    "trust_local": _trust_local,
-    "passphrase": _passphrase,
+    "guests": _one_of(Guests),
+    "trust_local": _truth,
+    "passphrase": _secret,
+    "metrics": _truth,
+    "metrics_token": _secret,
+    "log": _one_of(LogForm),
 }
 
 
-@cache
+class _Current:
+    """The settings as they were read last, and what they were read from."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        self._settings: Settings | None = None
+        self._source: tuple[tuple[int, int] | None, ...] = ()
+        self._paths: list[Path] = []
+
+    def get(self) -> Settings:
+        with self._lock:
+            if self._settings is None:
+                self._paths = candidates(os.environ)
+            source = tuple(map(_stamp, self._paths))
+            if self._settings is None or source != self._source:
+                self._read(
+                    is_gone=any(self._source) and not any(each and each[1] for each in source)
+                )
+                self._source = source
+            assert self._settings is not None
+            return self._settings
+
+    def _read(self, *, is_gone: bool) -> None:
+        """A file that is gone or empty may be just being written: were it taken at its word, this
+        machine would be trusted for a moment."""
+        try:
+            if is_gone:
+                raise SpecError(f"{NAME}: is gone, or empty")
+            self._settings = load(os.environ)
+        except SpecError as error:
+            if self._settings is None:
+                raise
+            _log.warning("%s: what was set before still counts", error)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        of = path.stat()
+    except OSError:
+        return None
+    return of.st_mtime_ns, of.st_size
+
+
+_current = _Current()
+
+
 def current() -> Settings:
-    """The settings of this process, read once. SpecError."""
-    return load(os.environ)
+    """The settings of this process, as the environment of its start and the file say now. A file
+    that was changed for the worse counts no more than its log line. SpecError at the first
+    reading."""
+    return _current.get()
+
+
+def forget() -> None:
+    """Reads all of it again the next time, where the file is looked for included."""
+    _current.forget()

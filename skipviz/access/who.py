@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from skipviz.access import settings
 from skipviz.access.keys import Keys
 from skipviz.access.roles import Action, Connection, Role, role_of
@@ -20,5 +22,15 @@ def role(connection: Connection | None) -> Role:
 
 
 def permitted(action: Action, connection: Connection | None) -> bool:
-    """Whether whoever is behind this connection may do this, now."""
+    """Whether whoever is behind this connection may do this, now. The server's figures may also be
+    read by a program that has their token."""
+    if action is Action.READ_METRICS and connection is not None and _has_token(connection):
+        return True
     return action.permitted(role(connection), settings.current().guests)
+
+
+def _has_token(connection: Connection) -> bool:
+    token = settings.current().metrics_token
+    expected = f"Bearer {token}".encode()
+    said = [value.encode("utf-8", "replace") for value in connection.all("authorization")]
+    return bool(token) and len(said) == 1 and hmac.compare_digest(said[0], expected)

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import psutil
 
-from skipviz.core import packages
+from skipviz.core import events, packages
+from skipviz.core.events import Event
 from skipviz.core.knob import SpecError, show
 from skipviz.core.placing import Placing
 from skipviz.core.protocol import (
@@ -64,10 +65,15 @@ class Dispatcher:
                 self.workers.append(Worker(self._heard, self._lost))
 
     def close(self, patience_s: float = 5.0) -> None:
-        """Lets every worker save and go; kills what has not gone in time."""
+        """Lets every worker save and go; kills what has not gone in time. What waits is broken off,
+        and goes on when somebody resumes it."""
         with self._lock:
             self._closing = True
-            workers = list(self.workers)
+            workers, waiting = list(self.workers), list(self._queue)
+            self._queue.clear()
+        for run in waiting:
+            if run.folder is not None:
+                run.save_status(state="interrupted", message="the server ended before it began")
         for worker in workers:
             worker.close()
         until = time.monotonic() + patience_s
@@ -193,6 +199,7 @@ class Dispatcher:
         match report:
             case Hello():
                 self.trouble = ""
+                events.tell(Event.WORKER, outcome="warm")
                 self._dispatch()
             case Answer() if worker.job is not None:
                 job, worker.job = worker.job, None
@@ -219,6 +226,7 @@ class Dispatcher:
     def _lost(self, worker: Worker) -> None:
         """A worker's process is gone: its run is interrupted (or stopped, if that is why), and
         another takes its place."""
+        events.tell(Event.WORKER, outcome="ended" if self._closing else "lost")
         with self._lock:
             if worker in self.workers:
                 self.workers.remove(worker)
@@ -226,6 +234,8 @@ class Dispatcher:
             worker.run = worker.job = None
         if job is not None:
             job.end(Answer(job.order.job, error="probe: the worker was lost; try again"))
+        if run is not None:
+            run.hear_last_words()
         if run is not None and not run.ended:
             step = run.status().get("step", 0)
             why = "stopped" if run.stopping else "its worker was lost"

@@ -6,12 +6,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
-from typing import Unpack
+from typing import Unpack, cast
 
+from skipviz.core import events
+from skipviz.core.events import Event
 from skipviz.core.experiment import Change, Experiment
 from skipviz.core.protocol import ENDED, SetValue, Status, Steer
 from skipviz.store.frame_log import FrameLog
-from skipviz.store.store import this_process, write_json
+from skipviz.store.store import read_json, this_process, write_json
+
+STATUS = "status.json"
 
 
 class Run:
@@ -86,9 +90,11 @@ class Run:
 
     def save_status(self, **status: Unpack[Status]) -> None:
         """Changes the status, in the run's folder too where it is stored."""
+        before = self.status()["state"]
         self.update(**status)
+        self._tell(before if status.get("state") != "queued" else "")
         if self.folder is not None:
-            write_json(self.folder / "status.json", {**self.status(), "worker": this_process()})
+            write_json(self.folder / STATUS, {**self.status(), "worker": this_process()})
 
     def update_from_worker(self, status: Status) -> None:
         """Takes what the worker says; a learning rate that was changed is the experiment's."""
@@ -96,7 +102,23 @@ class Run:
             changes = tuple(Change(**change) for change in status["changes"])
             if changes != self.experiment.changes:
                 self.experiment = self.experiment.with_(changes=changes)
+        before = self.status()["state"]
         self.update(**status)
+        self._tell(before)
+
+    def hear_last_words(self) -> None:
+        """A worker that was left by its server writes how its run ended into the run's folder
+        alone."""
+        written = cast(Status, {} if self.folder is None else read_json(self.folder / STATUS))
+        written.pop("worker", None)
+        if written.get("state") in ENDED:
+            self.update_from_worker(written)
+
+    def _tell(self, before: str) -> None:
+        """A stored run that is in another state than `before` is told of."""
+        now = self.status()
+        if self.folder is not None and now["state"] != before:
+            events.tell(Event.RUN, outcome=now["state"], run=self.id, step=now.get("step", 0))
 
     def begin_again(self) -> None:
         """The run goes on in another worker, which repeats what came after its checkpoint."""

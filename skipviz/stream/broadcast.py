@@ -2,21 +2,24 @@
 
 A `RunBroadcast` looks at its run at most ten times a second, the first time at once. Viewers that
 keep up therefore all need the very same bytes, which are made once; one that is slow finds more
-news when it looks again, in one message of bounded size. There are no queues.
+news when it looks again, in one message of bounded size. There are no queues, and what was packed
+for one viewer is kept no longer than another may ask for it (`packed.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Protocol
 
 from skipviz.core.protocol import BrowserRequest, ShowSample, Status, TextKind
 from skipviz.store.frame_log import FrameLog
 from skipviz.stream import messages
+from skipviz.stream.packed import Packed
 
 PULSE_S = 0.1
 QUIET_S = 0.5
@@ -28,7 +31,12 @@ MAPS_S = 1.0
 _AT_ONCE = ("state", "message", "paused", "pace", "lr", "changes")
 """What is sent without delay; while a run is paused everything is, for nothing may follow."""
 
-_KEPT = 64
+FIRST_S = 1.0
+"""Whoever comes within so long after another gets the same first message, and what is newer as the
+others get it: a class that opens a page costs one packing a second."""
+
+
+_names = itertools.count()
 
 
 class LiveRun(Protocol):
@@ -55,20 +63,23 @@ class RunBroadcast:
     tick          how often it has looked at its run
     n             the frames that the run had then
     map_n         those whose maps may be sent
-    encoded       how many packed messages were made, each for all viewers
+    packed        the messages that its viewers share
+    over          whether the server leaves: nobody waits any more
     """
 
-    def __init__(self, run: LiveRun) -> None:
+    def __init__(self, run: LiveRun, packed: Packed | None = None) -> None:
         self.run = run
         self.viewers = 0
-        self.encoded = 0
+        self.over = False
         self.tick = 0
         self.n = self.map_n = 0
         self.status: Status = {}
         self._quiet_until = self._maps_until = 0.0
         self._news = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
-        self._packed: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
+        self.packed = Packed() if packed is None else packed
+        self._name = next(_names)
+        self._first_n, self._first_until = 0, 0.0
         self.look()
 
     @asynccontextmanager
@@ -104,24 +115,33 @@ class RunBroadcast:
             self.map_n = self.n
             self._maps_until = now + MAPS_S
         self.tick += 1
+        self._wake()
+
+    def leave(self) -> None:
+        """The server leaves: whoever waits is answered now."""
+        self.over = True
+        self._wake()
+
+    def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
     async def after(self, tick: int) -> int:
         """Waits until there was another look after `tick`; its number."""
-        while self.tick <= tick:
+        while self.tick <= tick and not self.over:
             await self._news.wait()
         return self.tick
 
+    def first_n(self) -> int:
+        """How many frames the first message of a viewer brings that comes now."""
+        now = time.monotonic()
+        if now >= self._first_until or self._first_n > self.n:
+            self._first_n, self._first_until = self.n, now + FIRST_S
+        return self._first_n
+
     def packed_once(self, key: tuple[Any, ...], pack: Callable[[], bytes]) -> bytes:
         """The bytes of `key`, packed once for all viewers."""
-        if key not in self._packed:
-            self._packed[key] = pack()
-            self.encoded += 1
-            if len(self._packed) > _KEPT:
-                self._packed.popitem(last=False)
-        self._packed.move_to_end(key)
-        return self._packed[key]
+        return self.packed.once((self._name, *key), pack)
 
 
 class Viewer:
@@ -163,17 +183,26 @@ class Viewer:
         elif self._sent_status != status:
             self._sent_status = status
             news.append(messages.text({"type": TextKind.STATUS, "status": status}))
-        if broadcast.n > self.held:
-            news.append(self._update(log, self.held, broadcast.n))
-            self.held, self.fresh = broadcast.n, False
-        return news + self._maps(log)
+        return [*news, *self._updates(log), *self._maps(log)]
 
-    def _update(self, log: FrameLog, start: int, stop: int) -> bytes:
-        if self.fresh:
-            key: tuple[Any, ...] = ("snapshot", start, stop, self.columns)
-            return self.broadcast.packed_once(key, lambda: messages.snapshot(log, *key[1:]))
-        key = ("delta", start, stop)
-        return self.broadcast.packed_once(key, lambda: messages.delta(log, start, stop))
+    def _updates(self, log: FrameLog) -> list[bytes]:
+        """At most two messages: all that a screen can show, then what came since."""
+        broadcast, updates = self.broadcast, list[bytes]()
+        if self.fresh and broadcast.n > self.held:
+            key = ("snapshot", self.held, self._first_stop(), self.columns)
+            updates.append(broadcast.packed_once(key, lambda: messages.snapshot(log, *key[1:])))
+            self.held, self.fresh = key[2], False
+        if broadcast.n > self.held:
+            rows = (self.held, broadcast.n)
+            pack = partial(messages.delta, log, *rows)
+            updates.append(broadcast.packed_once(("delta", *rows), pack))
+            self.held = broadcast.n
+        return updates
+
+    def _first_stop(self) -> int:
+        """Where the first message ends: where the others' did, unless all of that is held."""
+        first_n = self.broadcast.first_n()
+        return first_n if first_n > self.held else self.broadcast.n
 
     def _maps(self, log: FrameLog) -> list[str | bytes]:
         maps: list[str | bytes] = []

@@ -70,6 +70,7 @@ class Phones:
         self.broadcasts: dict[str, RoomBroadcast] = {}
         self.new_voters = Throttle(per_s=200, burst=2000)
         self.wrong_codes = Throttle(per_s=1, burst=60)
+        self._is_leaving = False
 
     def routes(self) -> list[BaseRoute]:
         here = f"{self.home}/v"
@@ -184,7 +185,14 @@ class Phones:
             del self.broadcasts[idle]
         if room.id not in self.broadcasts:
             self.broadcasts[room.id] = RoomBroadcast(room)
+            self.broadcasts[room.id].over = self._is_leaving
         return self.broadcasts[room.id]
+
+    def leave(self) -> None:
+        """The server leaves: whoever waits for news is answered now."""
+        self._is_leaving = True
+        for broadcast in self.broadcasts.values():
+            broadcast.leave()
 
     async def _room(self, connection: HTTPConnection) -> tuple[Room | None, str, int]:
         """The room of the code in an address; else a sentence and a status, slowed down where
@@ -212,7 +220,7 @@ async def _serve(socket: WebSocket, broadcast: RoomBroadcast, voter: str | None)
     async def send_news() -> None:
         number = 0
         try:
-            while True:
+            while not broadcast.over:
                 number = await broadcast.after(number)
                 await send(broadcast.text, _own(broadcast, voter))
         except _GONE:

@@ -52,6 +52,7 @@ class RoomBroadcast:
     phones    how many follow it
     number    that of the state that they are sent
     encoded   how often a state was made into text, each for all of them
+    over      whether the server leaves: nobody waits any more
     """
 
     def __init__(self, room: Room) -> None:
@@ -62,6 +63,7 @@ class RoomBroadcast:
         self._loop = asyncio.get_running_loop()
         self._is_due = False
         self._saving = asyncio.Lock()
+        self.over = False
         self._look()
 
     @asynccontextmanager
@@ -80,9 +82,14 @@ class RoomBroadcast:
 
     async def after(self, number: int) -> int:
         """Waits until the state is another one than that of `number`; its number."""
-        while self.number == number:
+        while self.number == number and not self.over:
             await self._news.wait()
         return self.number
+
+    def leave(self) -> None:
+        """The server leaves: whoever waits is answered now."""
+        self.over = True
+        self._wake()
 
     def own_vote(self, voter: str) -> OwnVote:
         """What the server holds of one phone's vote."""
@@ -115,5 +122,8 @@ class RoomBroadcast:
         if now["number"] != self.number:
             self.number, self.text = now["number"], text(now)
             self.encoded += 1
-            news, self._news = self._news, asyncio.Event()
-            news.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()

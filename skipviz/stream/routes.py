@@ -37,6 +37,7 @@ from skipviz.core.protocol import BrowserRequest, TextKind, UnknownMessage
 from skipviz.datafiles import class_samples
 from skipviz.stream import assets, messages
 from skipviz.stream.broadcast import LiveRun, RunBroadcast, Viewer
+from skipviz.stream.packed import Packed
 
 Find = Callable[[str], LiveRun | None]
 
@@ -46,21 +47,25 @@ _log = logging.getLogger(__name__)
 
 
 def routes(find: Find, *, base: str = "") -> list[BaseRoute]:
-    """All routes of the live charts, under `base` (Streamlit's server.baseUrlPath).
-
-    `find` gives the run of an id, or None; it is called on the event loop and must not linger.
-    """
-    return Streams(find).routes(base) + assets.routes(base)
+    """All routes of the live charts, under `base`; `find` as in `Streams`."""
+    return Streams(find).routes(base)
 
 
 class Streams:
-    """The broadcasts of all runs that somebody watches."""
+    """The broadcasts of all runs that somebody watches.
+
+    find     the run of an id, or None; it is called on the event loop and must not linger
+    packed   the messages that their viewers share
+    """
 
     def __init__(self, find: Find) -> None:
         self.find = find
         self.broadcasts: dict[str, RunBroadcast] = {}
+        self.packed = Packed()
+        self._is_leaving = False
 
     def routes(self, base: str = "") -> list[BaseRoute]:
+        """All routes of the live charts, under `base` (Streamlit's server.baseUrlPath)."""
         home = f"/{base.strip('/')}".rstrip("/") + "/api/runs/{run_id}"
         return [
             WebSocketRoute(f"{home}/live", self.live),
@@ -70,6 +75,7 @@ class Streams:
             Route(f"{home}/columns", self.profiles),
             Route(f"{home}/maps", self.maps),
             Route(f"{home}/samples", self.samples),
+            *assets.routes(base),
         ]
 
     def broadcast(self, run_id: str) -> RunBroadcast | None:
@@ -81,8 +87,15 @@ class Streams:
             return None
         broadcast = self.broadcasts.get(run_id)
         if broadcast is None or broadcast.run is not run:
-            broadcast = self.broadcasts[run_id] = RunBroadcast(run)
+            broadcast = self.broadcasts[run_id] = RunBroadcast(run, self.packed)
+            broadcast.over = self._is_leaving
         return broadcast
+
+    def leave(self) -> None:
+        """The server leaves: whoever waits for news is answered now."""
+        self._is_leaving = True
+        for broadcast in self.broadcasts.values():
+            broadcast.leave()
 
     async def live(self, socket: WebSocket) -> None:
         """One viewer's socket, until it goes away."""
@@ -195,7 +208,7 @@ async def _serve(socket: WebSocket, viewer: Viewer) -> None:
     async def send_news() -> None:
         tick = 0
         try:
-            while True:
+            while not viewer.broadcast.over:
                 tick = await viewer.broadcast.after(tick)
                 await send(viewer.news())
         except _GONE:

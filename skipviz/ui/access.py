@@ -13,6 +13,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from skipviz.access import who
 from skipviz.access.doors import PEER
 from skipviz.access.roles import Action, Connection, refusal
+from skipviz.core import events
+from skipviz.core.events import Event
+from skipviz.core.knob import SpecError
 
 _KEPT = "access_connection"
 
@@ -39,7 +42,7 @@ def may(action: Action) -> bool:
 def require(action: Action) -> None:
     """SpecError, in a sentence that says what to do, where he may not."""
     if not may(action):
-        raise refusal(action)
+        raise _refused(action)
 
 
 def begun() -> set[str]:
@@ -57,4 +60,9 @@ def may_control(run_id: str) -> bool:
 def require_control(run_id: str) -> None:
     """SpecError where he may not steer, stop or resume this run."""
     if not may_control(run_id):
-        raise refusal(Action.CONTROL_ANY)
+        raise _refused(Action.CONTROL_ANY)
+
+
+def _refused(action: Action) -> SpecError:
+    events.tell(Event.REFUSED, outcome="page", action=action.name.lower())
+    return refusal(action)

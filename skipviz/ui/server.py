@@ -18,10 +18,14 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from skipviz.access import announce, login, settings
 from skipviz.access.doors import Doors
+from skipviz.core import events
+from skipviz.core.events import Event
 from skipviz.core.knob import SpecError
+from skipviz.operate import health, logs, metrics
+from skipviz.operate.leaving import leaving
 from skipviz.server import manager
-from skipviz.stream import phones
-from skipviz.stream.routes import routes
+from skipviz.stream.phones import Phones
+from skipviz.stream.routes import Streams
 from skipviz.ui import home, shell
 from skipviz.ui.clicks_once import ClicksOnce
 from skipviz.ui.vanished_viewers import Gone
@@ -37,10 +41,16 @@ except SpecError as error:
 
 BASE = str(st.get_option("server.baseUrlPath") or "")
 
+STREAMS = Streams(lambda run_id: manager.current().find(run_id))
+PHONES = Phones(lambda: manager.current().store.root, BASE)
+FIGURES = metrics.Figures(lambda: manager.current().dispatcher, STREAMS, PHONES)
+
 ROUTES = [
-    *routes(lambda run_id: manager.current().find(run_id), base=BASE),
-    *phones.routes(lambda: manager.current().store.root, base=BASE),
+    *STREAMS.routes(BASE),
+    *PHONES.routes(),
     *login.routes(base=BASE),
+    *health.routes(lambda: manager.current().dispatcher, base=BASE),
+    *metrics.routes(FIGURES, base=BASE),
 ]
 
 MIDDLEWARE = [Middleware(Doors, base=BASE), Middleware(Gone), Middleware(ClicksOnce)]
@@ -69,16 +79,28 @@ def _announce() -> None:
     sys.stdout.flush()
 
 
+def _leave() -> None:
+    """Whoever waits is answered now, and comes back when another server is there."""
+    events.tell(Event.SERVER, outcome="leaves")
+    STREAMS.leave()
+    PHONES.leave()
+
+
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Starts the workers, takes what start-up made off the garbage collector, ends the workers."""
+    if settings.current().log is settings.LogForm.JSON:
+        logs.write_json_lines()
     _give_memory_back()
     _announce()
     home.picture()
     shell.pages()
     gc.collect()
     gc.freeze()
+    events.tell(Event.SERVER, outcome="started")
     try:
-        yield
+        with leaving(_leave):
+            yield
     finally:
         await to_thread.run_sync(manager.close)
+        events.tell(Event.SERVER, outcome="ended")

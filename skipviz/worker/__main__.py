@@ -2,7 +2,8 @@
 
 Started by the web process with `python -m skipviz.worker`. Orders come on standard input, reports
 go to standard output (`skipviz.server.pipe`). The end of standard input means
-that the server is gone: the worker writes a checkpoint, marks its run interrupted and ends.
+that the server is gone: the worker writes a checkpoint, marks its run interrupted and ends. Signals
+that ask it to end it leaves to the server.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class Orders:
 def main() -> None:
     """Keeps standard output for messages alone: whatever a library prints goes to standard
     error."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # told to all of a service's processes at once
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(NICE)
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

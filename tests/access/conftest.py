@@ -16,9 +16,9 @@ Set = Callable[..., None]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of runs, in which the keys lie too."""
     monkeypatch.setenv("SKIPVIZ_RUNS", str(tmp_path / "runs"))
-    settings.current.cache_clear()
+    settings.forget()
     yield tmp_path / "runs"
-    settings.current.cache_clear()
+    settings.forget()
 
 
 @pytest.fixture
@@ -28,6 +28,6 @@ def set_to(monkeypatch: pytest.MonkeyPatch) -> Set:
     def change(**values: str) -> None:
         for name, value in values.items():
             monkeypatch.setenv(f"SKIPVIZ_{name.upper()}", value)
-        settings.current.cache_clear()
+        settings.forget()
 
     return change

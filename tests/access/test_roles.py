@@ -115,10 +115,16 @@ def test_the_setting_for_guests_is_a_ladder() -> None:
         for guests in Guests
     }
     assert of[Guests.NOTHING] < of[Guests.WATCH] < of[Guests.RUN] < set(Action)
-    assert of[Guests.NOTHING] == {Action.VOTE, Action.LOG_IN, Action.LOAD}
+    assert of[Guests.NOTHING] == {
+        Action.VOTE,
+        Action.LOG_IN,
+        Action.LOAD,
+        Action.CHECK_HEALTH,
+    }
     assert of[Guests.WATCH] - of[Guests.NOTHING] == {Action.WATCH}
     assert not of[Guests.RUN] & {Action.LECTURE, Action.CONTROL_ANY, Action.SWEEP, Action.GET_DATA,
-                                 Action.ADD_DATA, Action.REMOVE_DATA}  # fmt: skip
+                                 Action.ADD_DATA, Action.REMOVE_DATA,
+                                 Action.READ_METRICS}  # fmt: skip
     for action in Action:
         assert all(action.permitted(Role.LECTURER, guests) for guests in Guests)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from skipviz.access import settings
-from skipviz.access.roles import Guests
+from skipviz.access import settings, who
+from skipviz.access.roles import COOKIE, Connection, Guests, Role
 from skipviz.access.settings import Settings, load
 from skipviz.core.knob import SpecError
 
@@ -72,3 +72,36 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
 
 def test_a_pass_phrase_is_not_in_what_settings_print() -> None:
     assert "secret" not in repr(Settings(passphrase="a secret sentence"))
+
+
+def test_a_changed_file_counts_without_a_restart_and_a_broken_one_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = _file(tmp_path, 'passphrase = "the first sentence"')
+    monkeypatch.setenv("SKIPVIZ_CONFIG", str(path))
+    settings.forget()
+    assert settings.current().passphrase == "the first sentence"
+    _file(tmp_path, 'passphrase = "another sentence"\nguests = "nothing"')
+    assert settings.current() == Settings(Guests.NOTHING, True, "another sentence")
+    _file(tmp_path, 'guests = "everything"')
+    assert [settings.current().guests for _ in range(3)] == [Guests.NOTHING] * 3
+    assert len(caplog.records) == 1 and "must be one of nothing" in caplog.text
+    _file(tmp_path, "")
+    assert settings.current().guests is Guests.NOTHING
+    path.unlink()
+    assert settings.current().guests is Guests.NOTHING
+    _file(tmp_path, 'guests = "run"')
+    assert settings.current() == Settings(Guests.RUN)
+
+
+def test_a_changed_pass_phrase_ends_every_log_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _file(tmp_path, 'passphrase = "the first sentence"')
+    monkeypatch.setenv("SKIPVIZ_CONFIG", str(path))
+    settings.forget()
+    cookie = who.keys().log_in()
+    lecturer = Connection("192.168.1.9", (("cookie", f"{COOKIE}={cookie}"),))
+    assert who.role(lecturer) is Role.LECTURER
+    _file(tmp_path, 'passphrase = "the second sentence"')
+    assert who.role(lecturer) is Role.GUEST

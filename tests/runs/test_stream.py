@@ -6,12 +6,12 @@ import asyncio
 import json
 import warnings
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from starlette.applications import Starlette
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from skipviz.access.origins import same_host
 from skipviz.core.frame import Frame, LaneFrame
@@ -20,7 +20,8 @@ from skipviz.store.frame_log import FrameLog, schema, to_batch
 from skipviz.stream import broadcast as broadcasts
 from skipviz.stream import messages
 from skipviz.stream.broadcast import PULSE_S, RunBroadcast, Viewer
-from skipviz.stream.routes import Streams, routes
+from skipviz.stream.packed import KEPT_BYTES, KEPT_S, Packed
+from skipviz.stream.routes import Streams, _serve, routes
 from tests import unpacking
 from tests.synthetic import GrowingRun, track
 
@@ -225,12 +226,12 @@ def test_fifty_viewers_cost_one_encoding() -> None:
         broadcast = RunBroadcast(run)
         viewers = [Viewer(broadcast) for _ in range(50)]
         first = [viewer.news() for viewer in viewers]
-        assert broadcast.encoded == 1 and all(news == first[0] for news in first)
+        assert broadcast.packed.encoded == 1 and all(news == first[0] for news in first)
         for n in range(11, 31):
             run.grow(n)
             broadcast.look()
             assert len({viewer.news()[-1] for viewer in viewers}) == 1
-        assert broadcast.encoded == 21
+        assert broadcast.packed.encoded == 21
 
     run_async(scenario)
 
@@ -311,6 +312,119 @@ def test_a_broadcast_looks_at_once_and_then_not_before_the_next_pulse(
 
     turn = asyncio.sleep
     monkeypatch.setattr(broadcasts.asyncio, "sleep", pulse)
+    run_async(scenario)
+
+
+def test_who_comes_within_a_second_gets_the_others_first_message_and_what_is_newer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(broadcasts.time, "monotonic", lambda: now)
+    run = pair(100)
+    broadcast = RunBroadcast(run)
+    first = updates(run, Viewer(broadcast).news())
+    run.grow(150)
+    broadcast.look()
+    second = Viewer(broadcast)
+    seen = updates(run, second.news())
+    assert [(m["from"], m["to"]) for m in first] == [(0, 100)]
+    assert [(m["from"], m["to"]) for m in seen] == [(0, 100), (100, 150)]
+    assert broadcast.packed.encoded == 2 and second.held == 150 and not second.fresh
+    back = updates(run, Viewer(broadcast, held=120).news())
+    assert [(m["from"], m["to"]) for m in back] == [(120, 150)]
+    now += broadcasts.FIRST_S
+    late = updates(run, Viewer(broadcast).news())
+    assert [(m["from"], m["to"]) for m in late] == [(0, 150)]
+
+
+def test_three_hundred_pages_do_not_keep_three_hundred_first_messages() -> None:
+    now = 100.0
+    packed = Packed(lambda: now)
+    runs = {str(i): pair(400) for i in range(12)}
+    streams = Streams(runs.get)
+    streams.packed = packed
+    viewers, largest = [], 0
+    for i in range(300):
+        broadcast = streams.broadcast(str(i % 12))
+        assert broadcast is not None
+        broadcast.viewers = 1
+        viewer = Viewer(broadcast, columns=100 - i // 12)
+        (first,) = [m for m in viewer.news() if isinstance(m, bytes)]
+        viewers.append(viewer)
+        largest = max(largest, packed.nbytes)
+    assert packed.encoded == 300 and 300 * len(first) > 2 * KEPT_BYTES >= largest
+    now += KEPT_S
+    packed.let_go()
+    assert packed.nbytes == 0 and not packed._kept
+
+
+def test_bytes_that_are_larger_than_all_that_is_kept_are_not_kept() -> None:
+    packed = Packed()
+    assert len(packed.once("large", lambda: bytes(KEPT_BYTES + 1))) == KEPT_BYTES + 1
+    assert packed.once("small", lambda: b"x") == packed.once("small", lambda: b"y") == b"x"
+    assert packed.nbytes == 1 and packed.encoded == 2
+
+
+class SlowSocket:
+    """A browser's socket whose other side takes nothing until it is let."""
+
+    def __init__(self, is_slow: bool) -> None:
+        self.client_state = WebSocketState.CONNECTED
+        self.messages: list[str | bytes] = []
+        self.takes, self.is_gone = asyncio.Event(), asyncio.Event()
+        if not is_slow:
+            self.takes.set()
+
+    async def send(self, message: str | bytes) -> None:
+        await self.takes.wait()
+        self.messages.append(message)
+
+    send_text = send_bytes = send
+
+    async def receive(self) -> dict[str, str]:
+        await self.is_gone.wait()
+        return {"type": "websocket.disconnect"}
+
+
+def test_a_slow_viewer_is_served_less_often_and_holds_nobody_up() -> None:
+    async def scenario() -> None:
+        run = pair(1)
+        broadcast = RunBroadcast(run)
+        slow, quick = SlowSocket(True), SlowSocket(False)
+        served = [
+            asyncio.create_task(_serve(cast(WebSocket, socket), Viewer(broadcast)))
+            for socket in (slow, quick)
+        ]
+        for n in range(2, 60):
+            run.grow(n)
+            broadcast.look()
+            while not quick.messages or updates(run, quick.messages)[-1]["to"] != n:
+                await asyncio.sleep(0)
+        assert not slow.messages
+        slow.takes.set()
+        while not updates(run, slow.messages) or updates(run, slow.messages)[-1]["to"] != 59:
+            await asyncio.sleep(0)
+        assert len(updates(run, quick.messages)) == 58 and len(updates(run, slow.messages)) == 2
+        for socket in (slow, quick):
+            socket.is_gone.set()
+        await asyncio.gather(*served)
+
+    run_async(scenario)
+
+
+def test_a_server_that_leaves_answers_whoever_waits() -> None:
+    async def scenario() -> None:
+        streams = Streams({"pair": pair(3)}.get)
+        broadcast = streams.broadcast("pair")
+        assert broadcast is not None
+        async with broadcast.watched():
+            waiting = asyncio.create_task(broadcast.after(broadcast.tick))
+            await asyncio.sleep(0)
+            streams.leave()
+            assert await waiting == broadcast.tick
+        later = streams.broadcast("pair")
+        assert later is not None and await later.after(later.tick) == later.tick
+
     run_async(scenario)
 
 

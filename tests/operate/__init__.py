@@ -1,0 +1,1 @@
+"""Tests of what whoever operates a server needs."""

@@ -1,0 +1,119 @@
+"""A page of the app as its browser sees it, over Streamlit's own socket, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.sync.client import ClientConnection, connect
+
+PATIENCE_S = 120.0
+
+
+class StreamlitPage:
+    """One session.
+
+    elements   what the page draws, by kind: protobuf messages, in the order of their coming
+    session_id   as Streamlit names it
+    """
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self.elements: list[tuple[str, Any]] = []
+        self.exceptions: list[str] = []
+        self.session_id = ""
+        self._states: dict[str, WidgetState] = {}
+        self._page, self._query = "", ""
+
+    def open(self, page: str, query: str = "") -> StreamlitPage:
+        """Goes to a page, "" for the first; returns when it has been drawn."""
+        self._page, self._query = page, query
+        self._states.clear()
+        return self._rerun()
+
+    def press(self, label: str) -> StreamlitPage:
+        """Presses the button whose label has this word."""
+        button_id = self.button(label)
+        if button_id is None:
+            raise LookupError(f"no button {label} on {self._page}: {sorted(self.labels())}")
+        return self.forge(WidgetState(id=button_id, trigger_value=True))
+
+    def forge(self, *states: WidgetState) -> StreamlitPage:
+        """Sends states of widgets, there or not."""
+        return self._rerun(states)
+
+    def button(self, word: str) -> str | None:
+        """The id of the button whose label has this word; None where there is none."""
+        return next((id for label, id in self.labels().items() if word in label.split()), None)
+
+    def labels(self) -> Mapping[str, str]:
+        """The ids of all buttons by their labels."""
+        return {each.label: each.id for kind, each in self.elements if kind == "button"}
+
+    def texts(self) -> Sequence[str]:
+        """All that is written on the page: text, Markdown, HTML, alerts."""
+        return [
+            str(getattr(each, "body", "") or getattr(each, "label", ""))
+            for _, each in self.elements
+        ]
+
+    def _rerun(self, triggers: Sequence[WidgetState] = ()) -> StreamlitPage:
+        wish = BackMsg()
+        wish.rerun_script.query_string = self._query
+        wish.rerun_script.page_name = self._page
+        wish.rerun_script.widget_states.widgets.extend([*self._states.values(), *triggers])
+        self.elements.clear()
+        self.exceptions.clear()
+        self._socket.send(wish.SerializeToString())
+        while not self._hear():
+            pass
+        return self
+
+    def _hear(self) -> bool:
+        """Takes one message; True where the script has come to its end."""
+        message = ForwardMsg()
+        message.ParseFromString(self._socket.recv(PATIENCE_S, decode=False))
+        kind = message.WhichOneof("type")
+        if kind == "new_session":
+            self.session_id = message.new_session.initialize.session_id
+        elif kind == "page_info_changed":
+            self._query = message.page_info_changed.query_string
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            element = message.delta.new_element
+            name = element.WhichOneof("type")
+            self.elements.append((name, getattr(element, name)))
+            if name == "exception":
+                self.exceptions.append(element.exception.message)
+        return kind == "script_finished" and message.script_finished in (
+            ForwardMsg.FINISHED_SUCCESSFULLY,
+            ForwardMsg.FINISHED_WITH_COMPILE_ERROR,
+        )
+
+    @property
+    def query(self) -> str:
+        """What stands in the page's address after its question mark."""
+        return self._query
+
+
+@contextmanager
+def streamlit_page(url: str, **headers: str) -> Iterator[StreamlitPage]:
+    """A session of the server at `url`; `headers` go before those of a page of this server, with
+    underscores for hyphens."""
+    parts = urlsplit(url)
+    origin = headers.pop("Origin", f"{parts.scheme}://{headers.get('Host', parts.netloc)}")
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
+    with connect(
+        address,
+        subprotocols=["streamlit"],  # type: ignore[list-item]
+        max_size=None,
+        origin=origin,  # type: ignore[arg-type]
+        additional_headers=more,
+        open_timeout=PATIENCE_S,
+    ) as socket:
+        yield StreamlitPage(socket)
