@@ -12,7 +12,7 @@ from skipviz.core.experiment import Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import architecture, full_settings
 from skipviz.ui.architecture import anatomy, comparison, net_form
-from skipviz.ui.architecture.page import opponent, wired
+from skipviz.ui.architecture.page import opponent, wiring_of
 from skipviz.ui.architecture.zoom import Zoom, nearest_zoom
 
 LANES = [
@@ -28,7 +28,7 @@ every_lane = pytest.mark.parametrize("lane", LANES, ids=Lane.text)
 
 @every_lane
 def test_every_click_leads_to_a_place_that_can_be_drawn_and_back(lane: Lane) -> None:
-    wiring = wired(lane)
+    wiring = wiring_of(lane)
     for path, words in Zoom(wiring).targets().values():
         near = Zoom(wiring, path)
         assert words.startswith("Open ") and near.dot(dark=False).source
@@ -39,15 +39,15 @@ def test_every_click_leads_to_a_place_that_can_be_drawn_and_back(lane: Lane) -> 
 
 @every_lane
 def test_what_can_be_clicked_is_in_the_graph_and_covers_every_unit(lane: Lane) -> None:
-    drawn = graphs.drawing(wired(lane))
+    drawn = graphs.drawing(wiring_of(lane))
     names = {node.id for node in drawn.nodes} | {f"cluster_{key}" for key, _, _ in drawn.clusters}
-    targets = Zoom(wired(lane)).targets()
+    targets = Zoom(wiring_of(lane)).targets()
     assert set(targets) <= names
     assert {node.id for node in drawn.nodes if node.kind == "unit"} <= set(targets)
 
 
 def test_a_place_that_another_net_lacks_is_the_whole_net_or_one_sentence() -> None:
-    wiring = wired(Lane(family="resnet"))
+    wiring = wiring_of(Lane(family="resnet"))
     assert nearest_zoom(wiring, "stage9").at == ""
     with pytest.raises(SpecError, match="'stage9': ResNet-20 has no such stage or unit"):
         Zoom(wiring, "stage9")
@@ -55,7 +55,7 @@ def test_a_place_that_another_net_lacks_is_the_whole_net_or_one_sentence() -> No
 
 @every_lane
 def test_the_shape_table_adds_up_to_the_net(lane: Lane) -> None:
-    wiring = wired(lane)
+    wiring = wiring_of(lane)
     rows, total = anatomy.layer_rows(wiring), wiring.describe()
     assert sum(row["All: parameters"] for row in rows) == total["parameters"]
     assert sum(row["All: multiply-adds"] for row in rows) == total["multiply_adds"]
@@ -64,7 +64,7 @@ def test_the_shape_table_adds_up_to_the_net(lane: Lane) -> None:
 
 @every_lane
 def test_the_code_of_every_unit_is_a_class_that_can_be_read(lane: Lane) -> None:
-    for code in {unit.body.code for unit in wired(lane).units if unit.body.code}:
+    for code in {unit.body.code for unit in wiring_of(lane).units if unit.body.code}:
         tree = ast.parse(anatomy.source_of(code))
         assert isinstance(tree.body[0], ast.ClassDef)
         assert tree.body[0].name == code.partition(":")[2]
@@ -78,12 +78,12 @@ def test_the_formula_of_a_plain_twin_is_the_plain_nets() -> None:
 @every_lane
 def test_there_is_a_net_to_begin_a_comparison_with(lane: Lane) -> None:
     other = opponent(lane)
-    said = comparison.sentences(wired(lane), wired(other))
+    said = comparison.sentences(wiring_of(lane), wiring_of(other))
     assert other != lane and all(text.endswith(".") for text in said)
 
 
 def test_the_words_on_plain_against_resnet_name_exactly_the_shortcuts() -> None:
-    said = comparison.sentences(wired(Lane(family="resnet")), wired(Lane(family="plain")))
+    said = comparison.sentences(wiring_of(Lane(family="resnet")), wiring_of(Lane(family="plain")))
     assert said == [
         "Both have **20** weighted layers on the main path.",
         "Only **ResNet-20** has 9 additions; its shortcuts: 7 identity, 2 zero-padded.",
@@ -116,4 +116,4 @@ def test_a_ready_net_is_the_preset_of_its_name(family: str) -> None:
     for preset in architecture(family).presets:
         lane = net_form.ready(family, preset)
         expected = architecture(family).wiring(full_settings(family, {"preset": preset}))
-        assert wired(lane) == expected
+        assert wiring_of(lane) == expected

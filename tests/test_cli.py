@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from skipviz import build, train
-from skipviz.cli.main import grammar, main, parsed
+from skipviz.cli.main import grammar, main, parse
 from skipviz.core import registry
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
@@ -155,7 +155,7 @@ ORDERS = (
 
 @pytest.mark.parametrize(("words", "ordered"), ORDERS)
 def test_words_stand_in_any_order_behind_their_command(words: str, ordered: str) -> None:
-    assert vars(parsed(words.split())) == vars(parsed(ordered.split()))
+    assert vars(parse(words.split())) == vars(parse(ordered.split()))
 
 
 def test_every_command_with_words_of_its_own_is_tried_in_another_order() -> None:

@@ -15,7 +15,7 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.store.rooms import rooms_of
 from skipviz.store.store import Store
 from skipviz.stream import phones
-from skipviz.ui.architecture.page import wired
+from skipviz.ui.architecture.page import wiring_of
 from skipviz.ui.architecture.zoom import Zoom
 from skipviz.ui.highway.depth import VIEWS
 from skipviz.ui.shell import pages
@@ -80,7 +80,7 @@ def test_a_net_in_an_address_is_found_at_its_place(address: str) -> None:
         for text in query.get(name, []):
             assert Lane.from_text(text).text() == text
     at = query.get("at", [""])[0]
-    assert Zoom(wired(Lane.from_text(query["lane"][0])), at).at == at
+    assert Zoom(wiring_of(Lane.from_text(query["lane"][0])), at).at == at
 
 
 @pytest.mark.parametrize("address", _of("lecture"))

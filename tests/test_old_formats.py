@@ -120,7 +120,7 @@ def test_a_browser_is_sent_an_old_run_as_it_was(
 @pytest.mark.parametrize("name", [name for name in make.RUNS if name != "first"])
 def test_the_weights_of_an_old_run_answer_as_they_did(name: str, store: Store) -> None:
     expected = _expected(FIXTURES / "runs" / name)["predictions"]
-    answer = load(store.folder(RUN_IDS[name])).asked(probe("predictions"), {"pictures": 2})
+    answer = load(store.folder(RUN_IDS[name])).ask(probe("predictions"), {"pictures": 2})
     assert answer["step"] == expected["step"] and answer["labels"] == expected["labels"]
     for lane, old in zip(answer["lanes"], expected["lanes"], strict=True):
         assert lane["confusion"] == old["confusion"] and lane["predicted"] == old["predicted"]

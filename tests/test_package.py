@@ -13,7 +13,7 @@ import pytest
 
 import skipviz
 from skipviz import jupyter
-from skipviz.cli.main import main, parsed
+from skipviz.cli.main import main, parse
 from skipviz.core import child_processes, places
 from skipviz.core.knob import SpecError
 
@@ -157,7 +157,7 @@ def test_the_version_is_told_and_help_is_not_the_server(capsys: pytest.CaptureFi
 def test_jupyter_starts_it_below_its_own_path() -> None:
     asked = jupyter.server()
     words = [word.format(port=7, base_url="/user/ada/") for word in asked["command"]]
-    arguments = parsed(words[words.index("serve") :])
+    arguments = parse(words[words.index("serve") :])
     assert (arguments.port, arguments.base_path, arguments.no_browser) == (
         7,
         "/user/ada/skipviz",

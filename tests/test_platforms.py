@@ -56,7 +56,7 @@ run = store.new_id()
 store.create(run, asked)
 assert store.experiment(run) == asked and store.runs() == [run]
 assert len(list(skipviz.train(asked))) == 2
-assert cache.kept("digits") and device.cores() >= 1
+assert cache.is_cached("digits") and device.cores() >= 1
 for words in (["families"], ["runs"], ["data"], ["scene"]):
     assert main(words) == 0, words
 """

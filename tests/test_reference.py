@@ -143,10 +143,10 @@ def test_the_sheet_has_a_line_for_every_published_figure() -> None:
 
 def test_words_and_family_choose_rows() -> None:
     wanted = page.Wanted(page.COUNTS, "resnext", "torchvision 101")
-    (table,) = page.chosen(wanted)
+    (table,) = page.matching_tables(wanted)
     assert [row.model for row in table.rows] == ["resnext101_32x8d", "resnext101_64x4d"]
-    assert not page.chosen(page.Wanted(page.COUNTS, None, "no such net"))
-    others = page.chosen(page.Wanted(page.COUNTS, page.OTHERS, ""))
+    assert not page.matching_tables(page.Wanted(page.COUNTS, None, "no such net"))
+    others = page.matching_tables(page.Wanted(page.COUNTS, page.OTHERS, ""))
     assert {row.family for table in others for row in table.rows} == {""}
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
-from skipviz.core.schedule import base, changed, merged, rate
+from skipviz.core.schedule import base, merged, rate, with_lr_change
 
 PLAIN = Experiment(lanes=[Lane(family="plain")], lr=0.1)
 
 
 def test_a_change_holds_from_its_step_to_the_next_one() -> None:
-    made = changed(changed(PLAIN, 120, 0.01), 300, 0.5)
+    made = with_lr_change(with_lr_change(PLAIN, 120, 0.01), 300, 0.5)
     assert [base(made, step) for step in (0, 119, 120, 299, 300, 10**6)] == [
         0.1, 0.1, 0.01, 0.01, 0.5, 0.5,
     ]  # fmt: skip
@@ -22,18 +22,18 @@ def test_a_change_holds_from_its_step_to_the_next_one() -> None:
 
 
 def test_a_change_at_the_same_step_replaces_and_one_before_another_is_put_in_order() -> None:
-    made = changed(changed(changed(PLAIN, 9, 0.2), 9, 0.3), 4, 0.05)
+    made = with_lr_change(with_lr_change(with_lr_change(PLAIN, 9, 0.2), 9, 0.3), 4, 0.05)
     assert [change.text() for change in made.changes] == ["4:lr=0.05", "9:lr=0.3"]
 
 
 def test_what_two_know_of_one_run_is_put_together() -> None:
-    one, two = changed(PLAIN, 4, 0.2), changed(changed(PLAIN, 4, 0.3), 8, 0.4)
+    one, two = with_lr_change(PLAIN, 4, 0.2), with_lr_change(with_lr_change(PLAIN, 4, 0.3), 8, 0.4)
     assert [change.text() for change in merged(one, two).changes] == ["4:lr=0.2", "8:lr=0.4"]
 
 
 def test_what_is_no_learning_rate_is_refused() -> None:
     with pytest.raises(SpecError, match="^lr -1: must be a number from 0 to 100"):
-        changed(PLAIN, 3, -1)
+        with_lr_change(PLAIN, 3, -1)
 
 
 def rates(**fields: Any) -> list[float]:
@@ -75,5 +75,5 @@ def test_the_warm_up_is_linear_and_reaches_the_rate_at_its_last_step() -> None:
 
 
 def test_a_schedule_goes_on_from_a_rate_set_by_hand() -> None:
-    made = changed(PLAIN.with_(schedule="step", steps=8), 5, 0.5)
+    made = with_lr_change(PLAIN.with_(schedule="step", steps=8), 5, 0.5)
     assert [rate(made, step) for step in (3, 4, 5, 6)] == pytest.approx([0.1, 0.01, 0.05, 0.005])

@@ -7,7 +7,7 @@ import streamlit as st
 
 from skipviz.core.placing import alike
 from skipviz.ui.highway import routing
-from skipviz.ui.notes import absent, marked, press
+from skipviz.ui.notes import absent, name_with_mark, press
 from skipviz.ui.run import address
 from skipviz.ui.run.probe_answers import when_ended
 from skipviz.ui.run.training import buttons, charts, foot
@@ -22,15 +22,15 @@ run = address.run_in_address()
 recipes = routing.recipes()
 box, *boxes = st.columns([5, 1.4, 1.2, 1], vertical_alignment="bottom")
 spelled = run.experiment if run else address.experiment_in_address(next(iter(recipes.values())))
-known = [*recipes.values()]
-if spelled not in known:
+recipe_list = [*recipes.values()]
+if spelled not in recipe_list:
     recipes["the run in the address" if run else "the experiment in the address"] = spelled
 name = box.selectbox(
     "What is trained, three seeds each",
     list(recipes),
     index=list(recipes.values()).index(spelled),
     key="routing_recipe",
-    format_func=lambda name: marked(name, recipes[name].data),
+    format_func=lambda name: name_with_mark(name, recipes[name].data),
     help="⤓: the data set is not on this machine yet; the Data page gets it.",
 )
 experiment = recipes[name]

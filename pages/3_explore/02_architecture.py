@@ -15,11 +15,11 @@ state = page.state()
 lanes = page.choose(state)
 
 if lanes is not None:
-    drawn, told = st.columns([7, 5], gap="large")
+    graph_box, facts_box = st.columns([7, 5], gap="large")
     if len(lanes) == 1:
-        with drawn:
+        with graph_box:
             zoom = page.show_net(state, lanes[0])
-        with told:
+        with facts_box:
             page.compare_button(state, lanes)
             counts(lanes[0], zoom.wiring.name, None)
             anatomy.show_formula(lanes[0])
@@ -38,9 +38,9 @@ if lanes is not None:
             with module:
                 anatomy.show_standalone(lanes[0])
     else:
-        with drawn:
+        with graph_box:
             page.show_difference(lanes[0], lanes[1])
-        with told:
+        with facts_box:
             page.compare_button(state, lanes)
-            comparison.show_differences(*map(page.wired, lanes))
+            comparison.show_differences(*map(page.wiring_of, lanes))
     page.write_address(state, lanes)

@@ -33,7 +33,7 @@ if wanted.view == reference.DEPTH:
     )
     st.html(reference.sources_of_depth(dark))
 else:
-    tables = reference.chosen(wanted)
+    tables = reference.matching_tables(wanted)
     text, button = st.columns([5, 1.3], vertical_alignment="center")
     if wanted.view == reference.COUNTS:
         text.markdown(

@@ -124,8 +124,8 @@ def _by_cookie(connection: Connection) -> bool:
 
 def _noted(headers: list[tuple[bytes, bytes]], connection: Connection) -> list[tuple[bytes, bytes]]:
     ours = PEER.encode()
-    kept = [(name, value) for name, value in headers if name.lower() != ours]
-    return [*kept, (ours, (connection.peer or "").encode())]
+    other_headers = [(name, value) for name, value in headers if name.lower() != ours]
+    return [*other_headers, (ours, (connection.peer or "").encode())]
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, sentence: str) -> None:

@@ -82,12 +82,12 @@ def describe(args: argparse.Namespace) -> int:
         return 0
     print(declared.name(settings))
     for name, value in counts.items():
-        shown = f"{value:,}" if isinstance(value, int) else value
-        print(f"  {name.replace('_', ' '):28} {shown}")
+        value_text = f"{value:,}" if isinstance(value, int) else value
+        print(f"  {name.replace('_', ' '):28} {value_text}")
     return 0
 
 
-def measured(args: argparse.Namespace) -> int:
+def run_probe(args: argparse.Namespace) -> int:
     """Measures a stored run with a probe, here."""
     store = Store()
     declared = probe(args.probe)
@@ -100,7 +100,7 @@ def measured(args: argparse.Namespace) -> int:
     packages.check(f"probe {args.probe}")
     from skipviz.engine.trained import load
 
-    value = load(store.folder(args.run), args.seed_index).asked(declared, options)
+    value = load(store.folder(args.run), args.seed_index).ask(declared, options)
     if args.json:
         question = {
             "probe": args.probe,
@@ -218,7 +218,7 @@ def grammar() -> Grammar:
     one.add_argument("experiment", metavar="EXPERIMENT.json|SCENE")
     scenes.declare(add("scene", scenes.scene))
     scenes.declare_record(add("record", scenes.record))
-    one = add("probe", measured)
+    one = add("probe", run_probe)
     one.add_argument("probe", help="predictions, histograms, …")
     one.add_argument("run", help="a run's id: see runs")
     one.add_argument("options", nargs="*", metavar="option=value")
@@ -236,7 +236,7 @@ def grammar() -> Grammar:
     return top, commands.choices
 
 
-def parsed(words: Sequence[str]) -> argparse.Namespace:
+def parse(words: Sequence[str]) -> argparse.Namespace:
     """The words of a command line, in any order behind their command; options may stand before it
     too. No command is `serve`."""
     top, commands = grammar()
@@ -252,7 +252,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; bad input ends with status 2 and one sentence on standard error."""
     console.legible()
-    args = parsed(sys.argv[1:] if words is None else words)
+    args = parse(sys.argv[1:] if words is None else words)
     try:
         status: int = args.call(args)
     except SpecError as error:

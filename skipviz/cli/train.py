@@ -29,7 +29,7 @@ def train(args: argparse.Namespace) -> int:
     from skipviz import engine
     from skipviz.engine import calibration
 
-    experiment = calibration.calibrate().placed(experiment)
+    experiment = calibration.calibrate().with_device(experiment)
     losses: list[list[np.ndarray]] = [[] for _ in experiment.lanes]  # of each lane: T times (S,)
     diverged: list[int | None] = [None] * len(losses)
     steps: list[int] = []

@@ -169,13 +169,13 @@ def full_settings_of(
 
     SpecError where a value is wrong by itself or beside the others.
     """
-    given_knobs = parsed(declared, family, knobs)
+    given_knobs = parse_knobs(declared, family, knobs)
     settings = {**declared.defaults(given_knobs), **given_knobs}
     declared.check(settings)
     return {knob.name: settings[knob.name] for knob in declared.knobs}
 
 
-def parsed(declared: Architecture, family: str, knobs: Any) -> dict[str, Any]:
+def parse_knobs(declared: Architecture, family: str, knobs: Any) -> dict[str, Any]:
     """The given knobs alone, read and in the declaration's order, or SpecError."""
     if not isinstance(knobs, Mapping):
         raise SpecError(f"knobs {show(knobs)}: must be names with values, such as depth=20")

@@ -18,10 +18,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from skipviz.core import strict_json
-from skipviz.core.declarations import Dataset, listed, parsed
+from skipviz.core.declarations import Dataset, listed, parse_knobs
 from skipviz.core.fields import FIELDS
 from skipviz.core.knob import Knob, SpecError, plain, show
-from skipviz.core.registry import architecture, dataset, full_settings, idle_knobs, viewed
+from skipviz.core.registry import architecture, dataset, dataset_view, full_settings, idle_knobs
 
 
 def _sentence(error: ValidationError, fields: Iterable[str]) -> str:
@@ -65,7 +65,7 @@ class Lane(_Value):
     @classmethod
     def _of_the_family(cls, value: Any, info: Any) -> Any:
         family = info.data.get("family")
-        return parsed(architecture(family), family, value) if family else {}
+        return parse_knobs(architecture(family), family, value) if family else {}
 
     @model_validator(mode="after")
     def _knobs_fit_together(self) -> Lane:
@@ -80,7 +80,7 @@ class Lane(_Value):
         (an experiment's own view of it, `Experiment.dataset`, or a key)."""
         if data is None:
             return full_settings(self.family, self.knobs)
-        of = viewed(data, 1, 0) if isinstance(data, str) else data
+        of = dataset_view(data, 1, 0) if isinstance(data, str) else data
         shape = {"input_shape": of.input_shape, "num_classes": of.num_classes}
         for name, value in shape.items():
             if name in self.knobs and self.knobs[name] != value:
@@ -256,7 +256,7 @@ class Experiment(_Value):
     @cached_property
     def dataset(self) -> Dataset:
         """The data set as this experiment sees it: with the pooled shape and the subset's size."""
-        return viewed(self.data, self.pool, self.subset)
+        return dataset_view(self.data, self.pool, self.subset)
 
     def with_(self, **changes: Any) -> Experiment:
         """The same experiment with some fields changed, validated again."""

@@ -73,7 +73,7 @@ def bias(options: Mapping[str, Any]) -> dict[str, Experiment]:
     }
 
 
-def fixed(options: Mapping[str, Any]) -> dict[str, Experiment]:
+def fixed_gates(options: Mapping[str, Any]) -> dict[str, Experiment]:
     """20 gated layers whose T is fixed, lanes coupled and uncoupled."""
     knobs = {"backbone": "dense", "depth": 21}
     experiments = {}
@@ -97,7 +97,7 @@ def _short(lane: Lane, lr: float, options: Mapping[str, Any]) -> Experiment:
 KINDS: dict[str, Callable[[Mapping[str, Any]], dict[str, Experiment]]] = {
     "figure1": figure1,
     "bias": bias,
-    "fixed": fixed,
+    "fixed": fixed_gates,
 }
 
 

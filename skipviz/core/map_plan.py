@@ -83,12 +83,12 @@ def pictures(experiment: Experiment) -> list[Picture | None]:
     for lane, wiring in zip(experiment.lanes, wirings, strict=True):
         gates = {gate.unit: gate.path for gate in wiring.gates}
         plain = lane.family == "plain" or bool(lane.knobs.get("plain_twin"))
-        shown = gates if gates else gated if plain else ()
+        pictured_units = gates if gates else gated if plain else ()
         sizes = {unit.path: unit.body.output_shape[0] for unit in wiring.units}
         units = tuple(
             Place(point.path, point.depth, sizes[point.path], gates.get(point.path, ""))
             for point in wiring.points
-            if point.path in shown
+            if point.path in pictured_units
         )
         if not units:
             plans.append(None)

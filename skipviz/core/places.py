@@ -72,8 +72,8 @@ def cache() -> Path:
 
 def folders() -> list[Path]:
     """Every folder that is searched for data files: SKIPVIZ_DATA, then `data` in the cache."""
-    given = os.environ.get("SKIPVIZ_DATA", "").split(os.pathsep)
-    return [Path(each).expanduser() for each in given if each] + [cache() / "data"]
+    data_folders = os.environ.get("SKIPVIZ_DATA", "").split(os.pathsep)
+    return [Path(each).expanduser() for each in data_folders if each] + [cache() / "data"]
 
 
 def writable() -> Path:

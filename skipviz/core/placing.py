@@ -91,7 +91,7 @@ class Placing:
         fast = f"{times:.0f}×" if times >= 3 else f"{times:.1f}×"
         return f"trains on {NAMES[chosen]}: {fast} as fast as {NAMES[other]} on {NETS[kind]}"
 
-    def placed(self, experiment: Experiment) -> Experiment:
+    def with_device(self, experiment: Experiment) -> Experiment:
         """The experiment with `auto` replaced by its device; one chosen by hand stays."""
         if experiment.device != "auto":
             return experiment

@@ -88,7 +88,7 @@ def dataset(key: Any) -> Dataset:
     raise SpecError(f"data {show(key)}: must be one of {listed(datasets())}")
 
 
-def viewed(key: str, pool: int, subset: int) -> Dataset:
+def dataset_view(key: str, pool: int, subset: int) -> Dataset:
     """A data set as an experiment sees it: its sides divided by `pool`, at most `subset` training
     images of each class (0: all)."""
     of = dataset(key)

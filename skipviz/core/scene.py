@@ -207,15 +207,15 @@ def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
     """Measures an expectation; a number that is not one keeps no bound."""
     measured = tuple(float(value) for value in expectation.measure(evidence))
     low, high = expectation.at_least, expectation.at_most
-    judged = measured if expectation.over == "every" else (float(np.median(measured)),)
+    values_to_judge = measured if expectation.over == "every" else (float(np.median(measured)),)
     met = all(
         (low is None or value >= low) and (high is None or value <= high) and not np.isnan(value)
-        for value in judged
+        for value in values_to_judge
     )
-    return Verdict(expectation.text, measured, wanted(expectation), expectation.unit, met)
+    return Verdict(expectation.text, measured, bounds_in_words(expectation), expectation.unit, met)
 
 
-def wanted(expectation: Expectation) -> str:
+def bounds_in_words(expectation: Expectation) -> str:
     """The bounds in words: "at least 10 × (median)"."""
     bounds = (("at least", expectation.at_least), ("at most", expectation.at_most))
     parts = [f"{word} {bound:g}" for word, bound in bounds if bound is not None]

@@ -38,7 +38,7 @@ def _over_budget(experiment: Experiment, step: int) -> float:
     return 1.0
 
 
-def changed(experiment: Experiment, step: int, lr: float) -> Experiment:
+def with_lr_change(experiment: Experiment, step: int, lr: float) -> Experiment:
     """The experiment with a change of the base learning rate at a step; what was changed at the
     same step is replaced. SpecError where `lr` is no learning rate."""
     return _with(experiment, [*experiment.changes, Change(step=step, lr=lr)])

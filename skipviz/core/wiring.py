@@ -170,12 +170,12 @@ class Body:
     @cached_property
     def reach(self) -> tuple[int, int]:
         """How far one output value sees beyond one input value, in input values; and the stride."""
-        seen = {INPUT: (0, 1)}
+        reaches = {INPUT: (0, 1)}
         for op in self.ops:
-            before = [seen[source] for source in self.sources(op.name)] or [(0, 1)]
+            before = [reaches[source] for source in self.sources(op.name)] or [(0, 1)]
             grown, jump = max(before)
-            seen[op.name] = grown + (op.kernel - 1) * jump, jump * op.stride
-        return seen[self.ops[-1].name] if self.ops else (0, 1)
+            reaches[op.name] = grown + (op.kernel - 1) * jump, jump * op.stride
+        return reaches[self.ops[-1].name] if self.ops else (0, 1)
 
     @cached_property
     def memory(self) -> tuple[bool, int, bool]:

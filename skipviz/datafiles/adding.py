@@ -222,10 +222,10 @@ def _usable(pictures_given: Given, tell: Tell) -> Given:
             f"{len(usable_rows)} classes with two pictures or more, must be 2 to {MOST_CLASSES}"
         )
     called = [pictures_given.classes[number] for number in usable_rows]
-    shown = names.distinct(called)
+    shown_names = names.distinct(called)
     numbered = [
         text
-        for name, text in zip(called, shown, strict=True)
+        for name, text in zip(called, shown_names, strict=True)
         if text[-1:] == ")" and text not in (name, names.printable(name))
     ]
     notes = []
@@ -235,7 +235,7 @@ def _usable(pictures_given: Given, tell: Tell) -> Given:
     labels = np.searchsorted(usable_rows, pictures_given.labels[rows]).astype(np.int64)
     notes = [*pictures_given.notes, *notes]
     return Given(
-        pictures_given.images[rows], labels, pictures_given.held[rows], tuple(shown), notes
+        pictures_given.images[rows], labels, pictures_given.held[rows], tuple(shown_names), notes
     )
 
 

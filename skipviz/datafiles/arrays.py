@@ -87,8 +87,8 @@ def _pairs(file: str, there: dict[str, str]) -> dict[str, tuple[str, str]]:
         if all(pair):
             pairs[part] = (pair[0][0], pair[1][0])
         elif part == "train":
-            shown = listed(show(name) for name in list(there)[:8]) or "no arrays"
-            raise SpecError(f"{file}: must hold the arrays images and labels, has {shown}")
+            names_in_file = listed(show(name) for name in list(there)[:8]) or "no arrays"
+            raise SpecError(f"{file}: must hold the arrays images and labels, has {names_in_file}")
         elif any(pair):
             [alone] = pair[0] or pair[1]
             lacking = usual[0][0] if pair[1] else usual[1][0]

@@ -16,7 +16,7 @@ def missing(key: str) -> str:
     if declared.gone:
         return declared.gone
     files = declared.files
-    if files is None or find(files) is not None or cache.kept(key):
+    if files is None or find(files) is not None or cache.is_cached(key):
         return ""
     return absence(key, files)
 

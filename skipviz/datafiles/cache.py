@@ -66,7 +66,7 @@ def _whole(key: str, declared: Dataset) -> Arrays:
     return mapped(key) or loaded
 
 
-def kept(key: str) -> bool:
+def is_cached(key: str) -> bool:
     """Are the arrays in the cache, so that nothing has to be read or downloaded?"""
     return entry(key, dataset(key)) is not None
 

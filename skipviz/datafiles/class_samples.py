@@ -29,7 +29,9 @@ def first_row_of_each_class(labels: np.ndarray, most: int) -> np.ndarray:
     return rows.astype(np.int64)
 
 
-def shown(experiment: Experiment, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sample_of_each_class(
+    experiment: Experiment, most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Those rows (K,) of the training split that the experiment trains on, their labels (K,), and
     their images uint8 (K, C, H, W), pooled as the nets see them. SpecError where the set is not in
     the cache: reading it is a worker's business."""

@@ -63,16 +63,16 @@ def distinct(names: Iterable[str], names_taken: Collection[str] = ()) -> list[st
     cleaned = [printable(name) or "no name" for name in names]
     first = {text: place for place, text in reversed([*enumerate(cleaned)])}
     gone = set(names_taken)
-    shown: list[str] = []
+    shown_names: list[str] = []
     for place, text in enumerate(cleaned):
         number, candidate = 1, text
         while candidate in gone or first.get(candidate, place) != place:
             number += 1
             end = f" ({number})"
             candidate = text[: LONGEST - len(end)].rstrip() + end
-        shown.append(candidate)
+        shown_names.append(candidate)
         gone.add(candidate)
-    return shown
+    return shown_names
 
 
 def natural(text: str) -> tuple[list[tuple[int, int, str]], str]:

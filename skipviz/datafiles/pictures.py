@@ -125,13 +125,13 @@ def _deep(picture: Image.Image, opened: Image.Image, bits: int, stretch: float) 
     clear = None
     if isinstance(key, int) and picture.mode != "F":
         clear = np.asarray(picture) == key
-    seen = values if clear is None else values[~clear]
+    visible_values = values if clear is None else values[~clear]
     stretched = np.clip(values * stretch, 0, 1)
     if clear is not None:
         stretched[clear] = 1
     image = Image.fromarray(np.rint(stretched * 255).astype(np.uint8))
     hidden = clear is not None and bool(clear.any())
-    return Decoded(image, hidden, float(seen.max(initial=0)))
+    return Decoded(image, hidden, float(visible_values.max(initial=0)))
 
 
 def _shallow(picture: Image.Image, grey: bool, bits: int, stretch: float) -> Decoded:

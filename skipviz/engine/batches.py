@@ -120,8 +120,8 @@ class Batches:
         """Standardised images (n, C, H, W) float32 of the given rows."""
         if isinstance(rows, slice):
             return self.standardise(self.images[rows])
-        chosen = self.images.flatten(1).index_select(0, rows)  # five times as fast as [rows]
-        return self.standardise(chosen.unflatten(1, self.images.shape[1:]))
+        flat_images = self.images.flatten(1).index_select(0, rows)  # five times as fast as [rows]
+        return self.standardise(flat_images.unflatten(1, self.images.shape[1:]))
 
     def standardise(self, images: torch.Tensor) -> torch.Tensor:
         """Any uint8 images (n, C, H, W) as the nets see them, float32 on the device."""

@@ -20,7 +20,7 @@ import filelock
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.placing import KINDS, Placing
 from skipviz.engine import device as devices
-from skipviz.engine.device_choice import keep, kept, path
+from skipviz.engine.device_choice import keep, path, stored_placing
 from skipviz.engine.training import Training
 
 BUDGET_S = 3.0
@@ -51,12 +51,12 @@ def calibrate(
     if len(here) < 2:
         return Placing(here)
     with _alone():
-        earlier = kept(here)
+        earlier = stored_placing(here)
         if earlier is not None and not (again and earlier.why):
             return earlier
-        measured = _measured(measure or seconds, here)
-        keep(measured)
-    return measured
+        placing = _measured(measure or seconds, here)
+        keep(placing)
+    return placing
 
 
 def seconds(kind: str, device: str, until: float) -> float:

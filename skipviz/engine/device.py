@@ -33,7 +33,7 @@ def available() -> list[Device]:
 
 def pick(wanted: str) -> torch.device:
     """The torch device of a name; SpecError where it is not there. What `auto` means is decided by
-    `calibration.placed`."""
+    `device_choice.with_device`."""
     keys = [device["key"] for device in available()]
     if wanted not in keys:
         raise SpecError(f"device '{wanted}': not found here; there is {', '.join(['auto', *keys])}")

@@ -32,12 +32,12 @@ def placing() -> Placing:
     here = tuple(each["key"] for each in devices.available())
     if len(here) < 2:
         return Placing(here)
-    return kept(here) or Placing(here)
+    return stored_placing(here) or Placing(here)
 
 
-def placed(experiment: Experiment) -> Experiment:
+def with_device(experiment: Experiment) -> Experiment:
     """The experiment with its device in place of `auto`."""
-    return placing().placed(experiment) if experiment.device == "auto" else experiment
+    return placing().with_device(experiment) if experiment.device == "auto" else experiment
 
 
 def key(here: tuple[str, ...]) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def path() -> Path:
     return places.cache() / "devices.json"
 
 
-def kept(here: tuple[str, ...]) -> Placing | None:
+def stored_placing(here: tuple[str, ...]) -> Placing | None:
     """What was measured with these devices, None where it was not."""
     try:
         value = json.loads(path().read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from skipviz.engine import ablation
 from skipviz.engine.exact_sums import on_host
-from skipviz.engine.hooks import seen, to_json
+from skipviz.engine.hooks import capture_outputs, to_json
 from skipviz.engine.trained import Trained
 
 TOLERANCE = 0.1
@@ -45,7 +45,7 @@ def passes(
     stand: (B, F) or (B, C, H, W)."""
     net, wiring = trained.nets[lane], trained.wirings[lane]
     gates, points = [g.path for g in wiring.gates], [p.path for p in wiring.points]
-    with seen(net, gates + points) as out:
+    with capture_outputs(net, gates + points) as out:
         for images, part in ablation.parts(trained, lane, rows):
             net(images)
             yield part, [out[path] for path in gates], [out[path] for path in points]

@@ -17,7 +17,7 @@ from skipviz.engine.trained import Trained
 
 
 @contextmanager
-def seen(net: nn.Module, paths: Iterable[str]) -> Iterator[dict[str, Tensor]]:
+def capture_outputs(net: nn.Module, paths: Iterable[str]) -> Iterator[dict[str, Tensor]]:
     """What the modules at `paths` put out while this lasts, by path; the newest pass replaces the
     one before."""
     outputs: dict[str, Tensor] = {}

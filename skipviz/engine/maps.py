@@ -102,8 +102,8 @@ class Maps:
             fixed = torch.from_numpy(first_row_of_each_class(labels.cpu().numpy(), picture.samples))
             most = min(picture.averaged, len(labels))
             averaged = torch.from_numpy(spread(len(labels), most))
-            chosen = torch.cat([fixed, averaged]).to(labels.device)
-            self._images[key] = self.batches.pictures(chosen)
+            rows = torch.cat([fixed, averaged]).to(labels.device)
+            self._images[key] = self.batches.pictures(rows)
         return self._images[key]
 
 
@@ -152,10 +152,10 @@ def _looking(net: nn.Module, parts: dict[str, list[Tensor]]) -> Iterator[None]:
     """Collects what the modules at some paths put out."""
 
     def keep(path: str) -> Any:
-        def kept(module: nn.Module, args: Any, out: Tensor) -> None:
+        def keep_output(module: nn.Module, args: Any, out: Tensor) -> None:
             parts[path].append(out.flatten(2).mean(2) if out.dim() > 2 else out)
 
-        return kept
+        return keep_output
 
     hooks = [net.get_submodule(path).register_forward_hook(keep(path)) for path in parts]
     was_training = net.training

@@ -17,7 +17,7 @@ from skipviz.core.knob import SpecError
 from skipviz.core.wiring import Wiring
 from skipviz.engine import device as devices
 from skipviz.engine.batches import Batches
-from skipviz.engine.device_choice import placed
+from skipviz.engine.device_choice import with_device
 from skipviz.engine.evaluate import Evaluator
 from skipviz.engine.nets import make_net
 
@@ -65,7 +65,7 @@ class Trained:
         weight: torch.Tensor = tensor.detach()
         return weight
 
-    def asked(self, declared: Probe, options: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, declared: Probe, options: Mapping[str, Any]) -> dict[str, Any]:
         """What a probe measures on these nets. SpecError.
 
         Dense nets on one thread: two that share small products wait for each other wherever a core
@@ -90,7 +90,7 @@ def load(folder: Path, seed_index: int = 0) -> Trained:
     """The newest checkpoint of a stored run, one seed of it; SpecError where there is none that can
     be read."""
     experiment = Experiment.from_json((folder / "experiment.json").read_bytes())
-    device = devices.pick(placed(experiment).device)
+    device = devices.pick(with_device(experiment).device)
     path = folder / "checkpoint.pt"
     if not path.is_file():
         raise SpecError(
@@ -100,10 +100,10 @@ def load(folder: Path, seed_index: int = 0) -> Trained:
         saved = torch.load(path, map_location=device, weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as error:
         raise SpecError(f"run: its saved weights cannot be read ({type(error).__name__})") from None
-    return restored(experiment, saved, Batches(experiment, device), seed_index)
+    return restore(experiment, saved, Batches(experiment, device), seed_index)
 
 
-def restored(
+def restore(
     experiment: Experiment, saved: dict[str, Any], batches: Batches, seed_index: int
 ) -> Trained:
     """One seed's nets from the state of a training (`Training.state()`, or a checkpoint)."""

@@ -21,11 +21,11 @@ from skipviz.core.experiment import Experiment
 from skipviz.core.frame import Frame
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import refuse_idle
-from skipviz.core.schedule import changed, merged, rate
+from skipviz.core.schedule import merged, rate, with_lr_change
 from skipviz.engine import cuda_graph
 from skipviz.engine import device as devices
 from skipviz.engine.batches import Batches
-from skipviz.engine.device_choice import placed
+from skipviz.engine.device_choice import with_device
 from skipviz.engine.evaluate import Evaluator
 from skipviz.engine.fused.stack import FusedStack, learn_together
 from skipviz.engine.grouping import grouped, stack_of
@@ -49,7 +49,7 @@ class Training:
     """
 
     def __init__(self, experiment: Experiment) -> None:
-        self.experiment = experiment = placed(experiment)
+        self.experiment = experiment = with_device(experiment)
         self.device = devices.pick(experiment.device)
         if experiment.precision == "bfloat16" and not devices.bfloat16(self.device):
             raise SpecError(
@@ -106,7 +106,7 @@ class Training:
         replaced. `experiment` carries every change, so that a fresh run of it gives the same
         frames. SpecError where `lr` is no learning rate.
         """
-        self.experiment = changed(self.experiment, self.step, lr)
+        self.experiment = with_lr_change(self.experiment, self.step, lr)
 
     def _pace(self, lr: float) -> None:
         """Sets the learning rate of every net's next update."""
@@ -208,8 +208,12 @@ class Training:
             stack.write()
         scores = []
         for trainers in self.lanes:
-            seen = np.array([self._evaluator.evaluate(trainer.net) for trainer in trainers])
-            loss, error = seen.T if self.experiment.seeds > 1 else seen[0].tolist()
+            scores_of_seeds = np.array(
+                [self._evaluator.evaluate(trainer.net) for trainer in trainers]
+            )
+            loss, error = (
+                scores_of_seeds.T if self.experiment.seeds > 1 else scores_of_seeds[0].tolist()
+            )
             scores.append({"held_out_loss": loss, "held_out_error": error})
         return scores
 

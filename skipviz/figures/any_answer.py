@@ -72,12 +72,12 @@ def _grid(charts: Sequence[str], table_px: int) -> tuple[go.Figure, list[int]]:
     if table_px:
         specs.append([{"type": "table", "colspan": 2}, None])
         heights.append(table_px)
-    made = make_subplots(
+    chart = make_subplots(
         rows=len(specs), cols=2, specs=specs, row_heights=heights,
         subplot_titles=[plotly(name.replace("_", " ")) for name in charts],
         horizontal_spacing=0.09, vertical_spacing=0.12 / max(1, len(specs) - 1),
     )  # fmt: skip
-    return made, heights
+    return chart, heights
 
 
 def _fields(answers: Sequence[dict[str, Any]], lanes: int) -> dict[str, Values]:

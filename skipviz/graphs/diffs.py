@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
+from typing import Any
 
 from skipviz.core.wiring import INPUT, JOINS, Op, Stage, Unit, Wiring
 from skipviz.graphs.columns import in_columns
@@ -212,7 +213,7 @@ def _through(ends: tuple[str, str], others: dict[tuple[str, str], Link]) -> bool
 def diff_drawing(a: Wiring, b: Wiring) -> Drawing:
     """Both nets as one drawing."""
     title = f"dashed: only {a.name}; coloured: only {b.name}; grey: both; bold: changed"
-    drawing, seen = Drawing(title=title), set()
+    drawing, drawn_chunks = Drawing(title=title), set[tuple[Any, bool]]()
     start = drawing.add(Node("input", f"input {shape_text(b.input_shape)}", "end"))
     ends = {"a": start, "b": start}
     stages = {key: {stage.key: stage for stage in w.stages} for key, w in (("a", a), ("b", b))}
@@ -221,12 +222,12 @@ def diff_drawing(a: Wiring, b: Wiring) -> Drawing:
         one, two = stages["a"].get(key), stages["b"].get(key)
         for i, chunk in enumerate(_chunks(one, two)):
             first, prefix = len(drawing.nodes), f"{key}.{i}"
-            again = (chunk.pattern, chunk.times > 1) in seen or (chunk.pattern, True) in seen
+            again = {(chunk.pattern, chunk.times > 1), (chunk.pattern, True)} & drawn_chunks
             if again:
                 _draw_box(drawing, prefix, chunk, ends)
             else:
                 _draw_full(drawing, prefix, chunk, ends)
-            seen.add((chunk.pattern, chunk.times > 1))
+            drawn_chunks.add((chunk.pattern, chunk.times > 1))
             inside = [node.id for node in drawing.nodes[first:]]
             stage = two or one
             times = f", {chunk.times} times" if chunk.times > 1 and not again else ""

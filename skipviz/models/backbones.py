@@ -108,8 +108,8 @@ def initialise(net: nn.Module, init: str) -> None:
     The main path is drawn before shortcuts and gates, so that a net and its plain twin start with
     the same weights when they start from the same random state.
     """
-    named = list(net.named_modules())
-    for _, module in sorted(named, key=lambda pair: _is_extra(pair[0])):
+    modules = list(net.named_modules())
+    for _, module in sorted(modules, key=lambda pair: _is_extra(pair[0])):
         if isinstance(module, (nn.Conv2d, nn.Linear)) and init in _INITS:
             _INITS[init](module.weight)
             if module.bias is not None:

@@ -38,15 +38,15 @@ def measure(trained: Trained, lane: int, layers: str, alone: bool, samples: int)
     """
     from skipviz.engine import ablation
 
-    chosen = range(len(trained.nets)) if lane < 0 else [lane]
+    lane_numbers = range(len(trained.nets)) if lane < 0 else [lane]
     if lane >= len(trained.nets):
         raise SpecError(f"lane {lane}: this run has lanes 0 to {len(trained.nets) - 1}")
     depths = _depths(layers)
     lanes = []
-    for i in chosen:
+    for i in lane_numbers:
         units = ablation.lesions(trained.wirings[i])
         several = [unit for unit in units if any(depth in unit.layers for depth in depths)]
-        if depths and not several and len(chosen) == 1:
+        if depths and not several and len(lane_numbers) == 1:
             raise SpecError(f"layers '{layers}': no unit that can be taken out holds one of them")
         passes = max(1, len(units) / 2)
         rows = ablation.evenly_spaced_rows(

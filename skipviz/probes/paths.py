@@ -82,12 +82,12 @@ def _chain(trained: Trained, lane: int, samples: int) -> tuple[list[tuple[Any, A
     the samples' labels."""
     import torch
 
-    from skipviz.engine.hooks import on_batch_statistics, sample_batch, seen
+    from skipviz.engine.hooks import capture_outputs, on_batch_statistics, sample_batch
 
     net, wiring = on_batch_statistics(trained.nets[lane]), trained.wirings[lane]
     paths = [unit.path for unit in wiring.units]
     x, labels = sample_batch(trained, samples)
-    with torch.no_grad(), seen(net, paths) as outputs:
+    with torch.no_grad(), capture_outputs(net, paths) as outputs:
         net(x)
     chain = [
         (net.get_submodule(unit.path), unit.body, outputs[before].detach())

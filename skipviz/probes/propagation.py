@@ -29,11 +29,11 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     from torch import nn
 
     from skipviz.engine.exact_sums import norms, on_host
-    from skipviz.engine.hooks import on_batch_statistics, sample_batch, seen, to_json
+    from skipviz.engine.hooks import capture_outputs, on_batch_statistics, sample_batch, to_json
 
     net, points = on_batch_statistics(trained.nets[lane]), trained.wirings[lane].points
     x, y = sample_batch(trained, samples)
-    with seen(net, [point.path for point in points]) as outputs:
+    with capture_outputs(net, [point.path for point in points]) as outputs:
         loss = nn.functional.cross_entropy(net(x), y)
     signals = [outputs[point.path] for point in points]
     grads = torch.autograd.grad(loss, signals)

@@ -33,9 +33,9 @@ def measure(trained: Trained, lane: int, when: str, classes: str) -> dict[str, A
     lane = which[0] if lane < 0 else lane
     state = trained.at_init() if when == "init" else trained
     rows, deviations, depths = _deviations(state, lane)
-    shown = _shown(classes, deviations, trained.experiment.dataset.num_classes)
+    classes_shown = _shown(classes, deviations, trained.experiment.dataset.num_classes)
     head = {"step": state.step, "lane": lane, "samples": rows, "shuffles": SHUFFLES}
-    return head | {"shown": shown} | _said(deviations, shown, depths)
+    return head | {"shown": classes_shown} | _said(deviations, classes_shown, depths)
 
 
 def _deviations(trained: Trained, lane: int) -> tuple[int, list[Any], list[int]]:

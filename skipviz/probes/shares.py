@@ -29,14 +29,14 @@ def _lane(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     import torch
     from torch import nn
 
-    from skipviz.engine.hooks import on_batch_statistics, sample_batch, seen, to_json
+    from skipviz.engine.hooks import capture_outputs, on_batch_statistics, sample_batch, to_json
     from skipviz.engine.two_ways import has_two_ways
 
     net, wiring = on_batch_statistics(trained.nets[lane]), trained.wirings[lane]
     points = list(wiring.points)
     x, y = sample_batch(trained, samples)
     paths = [unit.path for unit in wiring.units if unit.body.kind != "head"]
-    with seen(net, paths) as outputs:
+    with capture_outputs(net, paths) as outputs:
         loss = nn.functional.cross_entropy(net(x), y)
     before = dict(zip(paths[1:], paths, strict=False))
     rows = [point for point in points if has_two_ways(wiring.body(point.path))]

@@ -80,10 +80,11 @@ class Manager:
         experiment."""
         key = experiment.to_json()
         with self._lock:
-            known = self._runs.get(self._shared.get(key, ""))
-            if known is not None and known.status()["state"] not in ("failed", "interrupted"):
-                self._runs.move_to_end(known.id)
-                return known.id
+            shared_run = self._runs.get(self._shared.get(key, ""))
+            broken = ("failed", "interrupted")
+            if shared_run is not None and shared_run.status()["state"] not in broken:
+                self._runs.move_to_end(shared_run.id)
+                return shared_run.id
             self._fits(experiment)
             run = Run(self.store.new_id(), experiment, None)
             self._shared[key] = run.id
@@ -210,7 +211,7 @@ class Manager:
         """What a probe said of a run before, with these weights; None where it was not asked.
         SpecError where it cannot be asked."""
         checked_options = probe(key).options(options)
-        return answers.kept(self._stored(run_id)[1], key, checked_options, seed_index)
+        return answers.stored_answer(self._stored(run_id)[1], key, checked_options, seed_index)
 
     def recent(self, most: int) -> list[dict[str, Any]]:
         """The newest stored runs: id, experiment, state, step. What cannot be read is left out."""
@@ -266,7 +267,7 @@ class Manager:
         """The experiment with the device that `auto` means here; while no worker is warm as it is:
         the worker that trains it decides."""
         dispatcher = self.dispatcher
-        return dispatcher.placing().placed(experiment) if dispatcher.ready else experiment
+        return dispatcher.placing().with_device(experiment) if dispatcher.ready else experiment
 
     def _fits(self, experiment: Experiment) -> None:
         packages.check()

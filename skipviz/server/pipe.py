@@ -131,14 +131,14 @@ def _order(kind: bytes, payload: bytes) -> Order:
 
 def _report(kind: bytes, payload: bytes) -> Report:
     try:
-        known = PipeKind(kind)
+        pipe_kind = PipeKind(kind)
     except ValueError:
         raise UnknownMessage(f"a message of the unknown kind {kind!r}") from None
-    if known is PipeKind.FRAMES:
+    if pipe_kind is PipeKind.FRAMES:
         return Frames(payload)
     value = _object(payload)
     try:
-        match known:
+        match pipe_kind:
             case PipeKind.HELLO:
                 return Hello(**value)
             case PipeKind.ANSWER:

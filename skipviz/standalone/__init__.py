@@ -18,7 +18,7 @@ from skipviz.core.experiment import Lane
 from skipviz.core.registry import architecture
 from skipviz.core.wiring import Wiring
 from skipviz.models.plans import NetPlan
-from skipviz.standalone.layers import ZERO_PAD, named
+from skipviz.standalone.layers import ZERO_PAD, named_layers
 from skipviz.standalone.stages import stage_lines
 from skipviz.standalone.units import Unit, UnitClass, class_lines, classes
 
@@ -79,9 +79,9 @@ def _net_lines(
         "",
         "    def __init__(self) -> None:",
         "        super().__init__()",
-        *named("self.stem", plan.stem, indent=8),
+        *named_layers("self.stem", plan.stem, indent=8),
         *stage_lines(units, unit_classes, wiring, len(plan.stages)),
-        *named("self.head", plan.head, indent=8),
+        *named_layers("self.head", plan.head, indent=8),
         "",
         "    def forward(self, x: Tensor) -> Tensor:",
         "        return self.head(self.stages(self.stem(x)))",

@@ -87,7 +87,9 @@ def call(step: Step, names: Names | None = None) -> str:
     return _CALLS[step.kind](step, literals(step) if names is None else names)
 
 
-def named(target: str, chain: Chain, indent: int, names: list[Names] | None = None) -> list[str]:
+def named_layers(
+    target: str, chain: Chain, indent: int, names: list[Names] | None = None
+) -> list[str]:
     """The lines of `target = named(conv1=…, norm1=…)`; `return named(…)` if target is "return"."""
     pad = " " * indent
     sign = " " if target == "return" else " = "

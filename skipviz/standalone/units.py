@@ -16,7 +16,7 @@ from skipviz.core.wiring import WEIGHTS, Body, Op
 from skipviz.models.plans import UnitPlan
 from skipviz.models.steps import Chain, Step
 from skipviz.standalone.forward import forward_lines
-from skipviz.standalone.layers import Names, named, numbers
+from skipviz.standalone.layers import Names, named_layers, numbers
 
 _SHORTCUTS = {"zero_pad": "zero-pads x", "conv": "projects x by a 1×1 convolution"}
 _CHANNELS = ("inputs", "outputs")
@@ -213,14 +213,14 @@ def class_lines(unit_class: UnitClass) -> list[str]:
         (_, chain) = unit.chains[0]
         head = [f"def {unit_class.name}({typed}) -> nn.Sequential:"]
         head.append(f'    """{" → ".join(_words(chain))}."""')
-        return head + named("return", chain, indent=4, names=_names(unit_class, "", chain))
+        return head + named_layers("return", chain, indent=4, names=_names(unit_class, "", chain))
     parameters = f", {typed}" if typed else ""
     lines = [f"class {unit_class.name}(nn.Module):", f"    {_docstring(unit)}", ""]
     lines += [f"    def __init__(self{parameters}) -> None:", "        super().__init__()"]
     for attribute, chain in unit.chains:
         if chain[0].kind != "constant":
             names = _names(unit_class, attribute, chain)
-            lines += named(f"self.{attribute}", chain, indent=8, names=names)
+            lines += named_layers(f"self.{attribute}", chain, indent=8, names=names)
     if unit.scale == "rezero":
         lines.append("        self.scale = nn.Parameter(torch.zeros(()))")
     lines += _biases(unit)

@@ -23,7 +23,9 @@ def place(folder: Path, key: str, options: dict[str, Any], seed_index: int) -> P
     return folder / "probes" / f"{key}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
 
 
-def kept(folder: Path, key: str, options: dict[str, Any], seed_index: int) -> dict[str, Any] | None:
+def stored_answer(
+    folder: Path, key: str, options: dict[str, Any], seed_index: int
+) -> dict[str, Any] | None:
     """The answer that was kept, or None."""
     return numbers(read_json(place(folder, key, options, seed_index))) or None
 

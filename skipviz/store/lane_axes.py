@@ -29,9 +29,9 @@ def families(experiment: Experiment) -> list[str]:
 def lane_axes(experiment: Experiment) -> list[LaneAxes]:
     """One Track for each lane, read from its wiring."""
     axes = []
-    named = zip(experiment.lanes, labels(experiment), families(experiment), strict=True)
+    lanes_and_names = zip(experiment.lanes, labels(experiment), families(experiment), strict=True)
     plans = pictures(experiment)
-    for (lane, label, family), picture in zip(named, plans, strict=True):
+    for (lane, label, family), picture in zip(lanes_and_names, plans, strict=True):
         wiring = lane.wiring(experiment.dataset)
         axes.append(
             LaneAxes(

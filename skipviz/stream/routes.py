@@ -248,7 +248,7 @@ async def _requests(socket: WebSocket) -> AsyncIterator[BrowserRequest]:
 
 
 def _samples(experiment: Experiment, count: int) -> dict[str, Any]:
-    rows, labels, images = class_samples.shown(experiment, count)
+    rows, labels, images = class_samples.sample_of_each_class(experiment, count)
     names = experiment.dataset.classes
     return {
         "rows": rows.tolist(),

@@ -123,10 +123,10 @@ def draw_many(label: str, seen: int, key: str) -> list[tuple[int, str, bytes]]:
     that stood on the button, and a grey PNG. Nothing can be added while `label` is empty."""
     data = {"channels": 1, "height": SIDE, "width": SIDE, "pen": 16, "label": label, "seen": seen}
     result = _component(key=key, data=data, on_drawn_change=lambda: None)
-    return added(result.get("drawn"), seen)
+    return new_pictures(result.get("drawn"), seen)
 
 
-def added(sent: Any, seen: int) -> list[tuple[int, str, bytes]]:
+def new_pictures(sent: Any, seen: int) -> list[tuple[int, str, bytes]]:
     """What the browser told, read as `draw_many` gives it; what is no drawing is passed over."""
     drawings = []
     for entry in sent if isinstance(sent, list) else []:

@@ -63,7 +63,7 @@ def press(text: str) -> None:
         st.info(text, icon=":material/play_arrow:")
 
 
-def marked(name: str, data: str) -> str:
+def name_with_mark(name: str, data: str) -> str:
     """A name that ends with ⤓ where its data set is not here."""
     return name + (" ⤓" if missing(data) else "")
 

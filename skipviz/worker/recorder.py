@@ -21,7 +21,7 @@ from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
 from skipviz.core.scene import Scene, Verdict, judge
 from skipviz.engine import device as devices
-from skipviz.engine.device_choice import placed
+from skipviz.engine.device_choice import with_device
 from skipviz.store import answers, recordings
 from skipviz.store.compact import compacted
 from skipviz.store.evidence import Gathered, with_seeds
@@ -84,10 +84,10 @@ def _files(folder: Path) -> list[Path]:
 def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None:
     """The folder of one run. Maps are kept where the scene shows them."""
     experiment, log = evidence.experiment(name), evidence.log(name)
-    shown = {panel for figure in scene.figures if figure.run == name for panel in figure.panels}
+    panels = {panel for figure in scene.figures if figure.run == name for panel in figure.panels}
     folder.mkdir(parents=True)
     (folder / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
-    (folder / "frames.arrow").write_bytes(compacted(log, maps="gates" in shown))
+    (folder / "frames.arrow").write_bytes(compacted(log, maps="gates" in panels))
     seconds, steps = float(log.column("time_s")[-1]), log.last_step + 1
     about = _machine(experiment) | {"seconds": round(seconds, 2)}
     status = {
@@ -96,7 +96,7 @@ def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None
         "step": steps,
         "steps": experiment.steps,
         "steps_per_s": round(steps / max(seconds, 1e-3), 1),
-        "device": placed(experiment).device,
+        "device": with_device(experiment).device,
         "recorded": about["recorded"][:10],
     }
     write_json(folder / "status.json", status)
@@ -106,7 +106,7 @@ def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None
 def _machine(experiment: Experiment) -> dict[str, Any]:
     """Versions, hardware and time; `processor` is what these nets were trained on."""
     facts = machine()
-    kind = placed(experiment).device
+    kind = with_device(experiment).device
     name = next(each["name"] for each in facts["devices"] if each["key"] == kind)
     when = datetime.now(UTC).isoformat(timespec="seconds")
     return facts | {"processor": _processor() or name if kind == "cpu" else name, "recorded": when}

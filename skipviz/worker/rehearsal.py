@@ -18,7 +18,7 @@ from skipviz.core.registry import probe
 from skipviz.core.scene import Ask, Scene, Verdict, judge
 from skipviz.datafiles.availability import missing
 from skipviz.engine import calibration
-from skipviz.engine.trained import restored
+from skipviz.engine.trained import restore
 from skipviz.server import capacity
 from skipviz.store.evidence import Gathered
 from skipviz.store.frame_log import FrameLog, Writer, schema
@@ -107,8 +107,8 @@ def rehearse(
     def answer(ask: Ask, seed_index: int) -> dict[str, Any]:
         declared = probe(ask.probe)
         training = trainings[ask.run]
-        nets = restored(training.experiment, states[ask.run], training.batches, seed_index)
-        return nets.asked(declared, ask.options)
+        nets = restore(training.experiment, states[ask.run], training.batches, seed_index)
+        return nets.ask(declared, ask.options)
 
     evidence = Gathered(logs, experiments, scene.asks, answer)
     for ask in scene.asks:

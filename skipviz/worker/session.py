@@ -322,7 +322,7 @@ def answer(order: Measure) -> Answer:
     try:
         declared = probe(order.probe)
         trained = load(Path(order.folder), order.seed_index)
-        return Answer(order.job, trained.asked(declared, order.options))
+        return Answer(order.job, trained.ask(declared, order.options))
     except SpecError as error:
         sentence = str(error)
     except (torch.OutOfMemoryError, MemoryError):

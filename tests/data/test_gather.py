@@ -17,7 +17,7 @@ from skipviz.core.registry import dataset
 from skipviz.datafiles import adding, cache
 from skipviz.ui.data import collect_pictures
 from skipviz.ui.data.collect_pictures import Gathered
-from skipviz.ui.draw import SIDE, added
+from skipviz.ui.draw import SIDE, new_pictures
 
 
 @pytest.fixture(autouse=True)
@@ -32,13 +32,13 @@ def plane(value: int = 255) -> str:
 
 
 def keep(label: str, count: int) -> None:
-    for number, _, data in added([[n, label, plane(n)] for n in range(1, count + 1)], 0):
+    for number, _, data in new_pictures([[n, label, plane(n)] for n in range(1, count + 1)], 0):
         collect_pictures.gathered().append(Gathered(label, f"drawing-{number}.png", data, "x"))
 
 
 def test_a_drawing_becomes_a_grey_picture_of_its_pixels() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE), dtype=np.uint8)
-    [(number, label, data)] = added([[1, "cup", pixels.tobytes().hex()]], 0)
+    [(number, label, data)] = new_pictures([[1, "cup", pixels.tobytes().hex()]], 0)
     assert (number, label) == (1, "cup")
     image = Image.open(io.BytesIO(data))
     assert image.mode == "L"
@@ -47,8 +47,8 @@ def test_a_drawing_becomes_a_grey_picture_of_its_pixels() -> None:
 
 def test_a_drawing_that_was_seen_is_not_added_again_and_a_later_one_is() -> None:
     told = [[n, "cup", plane()] for n in (3, 4, 5)]
-    assert [number for number, _, _ in added(told, 4)] == [5]
-    assert added(told, 5) == []
+    assert [number for number, _, _ in new_pictures(told, 4)] == [5]
+    assert new_pictures(told, 5) == []
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_drawing_that_was_seen_is_not_added_again_and_a_later_one_is() -> None
     ],
 )
 def test_what_is_no_drawing_is_passed_over(told: Any) -> None:
-    assert added(told, 0) == []
+    assert new_pictures(told, 0) == []
 
 
 def test_the_page_says_what_a_set_still_lacks() -> None:

@@ -85,9 +85,9 @@ def test_the_faster_device_is_chosen_for_each_kind_and_the_sentence_says_by_how_
     }  # fmt: skip
     assert found.sentence("thin").startswith("trains on the CPU: 4× as fast as the GPU on dense")
     assert found.sentence("wide").startswith("trains on the GPU: 1.5× as fast as the CPU on dense")
-    assert found.placed(Experiment(lanes=[THIN])).device == "cpu"
-    assert found.placed(Experiment(lanes=[CONV])).device == "cuda"
-    assert found.placed(Experiment(lanes=[THIN], device="cuda")).device == "cuda"
+    assert found.with_device(Experiment(lanes=[THIN])).device == "cpu"
+    assert found.with_device(Experiment(lanes=[CONV])).device == "cuda"
+    assert found.with_device(Experiment(lanes=[THIN], device="cuda")).device == "cuda"
 
 
 def test_it_is_measured_once_and_anew_where_torch_driver_or_hardware_changed(
@@ -180,13 +180,13 @@ def test_the_real_measurement_times_real_steps_and_gives_the_threads_back() -> N
 def test_a_training_says_which_device_auto_was(tmp_path: Path) -> None:
     training = engine.Training(Experiment(lanes=[THIN], steps=2))
     assert training.experiment.device == training.device.type != "auto"
-    stored = Placing(("cuda", "cpu")).placed(Experiment(lanes=[CONV]))
+    stored = Placing(("cuda", "cpu")).with_device(Experiment(lanes=[CONV]))
     assert alike(stored, Experiment(lanes=[CONV])) and stored.device == "cuda"
     assert not alike(stored, Experiment(lanes=[CONV], device="cpu"))
     assert not alike(stored, Experiment(lanes=[CONV], seed=1)) and not alike(stored, None)
     old = Store(tmp_path).create(Store.new_id(), Experiment(lanes=[THIN], steps=2))  # says auto
     kept = Experiment.from_json((old / "experiment.json").read_bytes())
-    assert device_choice.placed(kept).device == training.experiment.device
+    assert device_choice.with_device(kept).device == training.experiment.device
 
 
 @pytest.mark.gpu

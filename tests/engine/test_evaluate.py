@@ -15,7 +15,7 @@ from skipviz.core.registry import probe
 from skipviz.engine.batches import Batches
 from skipviz.engine.evaluate import MOST_HELD_OUT, STATISTICS_BATCHES, Evaluator
 from skipviz.engine.nets import make_net
-from skipviz.engine.trained import restored
+from skipviz.engine.trained import restore
 from tests.engine.test_training import flat
 
 DENSE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 6})
@@ -103,7 +103,7 @@ def test_what_is_measured_afterwards_has_the_statistics_of_the_last_weights() ->
     )
     list(training.frames())
     now = Evaluator(training.batches).evaluate(training.lanes[0][0].net)
-    trained = restored(training.experiment, training.state(), training.batches, 0)
+    trained = restore(training.experiment, training.state(), training.batches, 0)
     found = probe("predictions").measure(trained, pictures=1)["lanes"][0]
     assert found["error"] == pytest.approx(now[1])
 

@@ -25,7 +25,7 @@ from skipviz.engine.batches import Batches
 from skipviz.engine.cuda_graph import GraphedSteps
 from skipviz.engine.fused.stack import FusedStack
 from skipviz.engine.stacked import Stack
-from skipviz.engine.trained import Trained, restored
+from skipviz.engine.trained import Trained, restore
 
 SIZES = [1e-43, 1e-38, 3.5e-21, 1e-19, 1e-17, 1e-14, 1.0, 1e15, 1e18, 1e30]
 
@@ -142,7 +142,7 @@ def trained() -> Trained:
     of = experiment([DENSE[1], DENSE[0], CONVOLUTIONAL[1]], steps=20)
     training = engine.Training(of)
     list(training.frames())
-    return restored(of, training.state(), Batches(of, training.device), 0)
+    return restore(of, training.state(), Batches(of, training.device), 0)
 
 
 OPTIONS: dict[str, dict[str, Any]] = {

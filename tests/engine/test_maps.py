@@ -12,7 +12,7 @@ import torch
 from skipviz import engine
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.map_plan import MAPS_PER_RUN, every, pictures
-from skipviz.datafiles.class_samples import shown
+from skipviz.datafiles.class_samples import sample_of_each_class
 from skipviz.engine.maps import Maps
 
 DENSE = {"backbone": "dense", "depth": 6, "width": 12}
@@ -57,7 +57,7 @@ def test_recorded_maps_are_what_the_module_computes_after_some_training() -> Non
     again.state()  # gives the modules their weights
     net, batches, picture = again.lanes[0][0].net, again.batches, again._maps.pictures[0]
     assert picture is not None and again.step == 6
-    rows = shown(again.experiment, picture.samples)[0]
+    rows = sample_of_each_class(again.experiment, picture.samples)[0]
     gates, outputs = seen_by_hooks(net, batches.pictures(torch.from_numpy(rows)))
     lane = with_maps[-1].lanes[0]
     assert lane.gate_map is not None and lane.gate_map.shape == (10, 5, 12)
@@ -174,7 +174,7 @@ def test_gates_that_are_fixed_are_drawn_as_they_are_where_a_stack_trains_them() 
         pass
     again.state()
     net: Any = again.lanes[0][0].net
-    rows = shown(again.experiment, 10)[0]
+    rows = sample_of_each_class(again.experiment, 10)[0]
     with torch.no_grad():
         x = net.stem(again.batches.pictures(torch.from_numpy(rows)))
         for row, unit in enumerate(net.stages[0]):

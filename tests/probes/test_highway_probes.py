@@ -14,7 +14,7 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
 from skipviz.engine import ablation, gate_stats
-from skipviz.engine.trained import Trained, restored
+from skipviz.engine.trained import Trained, restore
 from skipviz.engine.training import Training
 from skipviz.models.highway.net import HighwayUnit
 
@@ -41,7 +41,7 @@ def learned() -> Trained:
     training = Training(experiment)
     for _ in training.frames():
         pass
-    return restored(experiment, training.state(), training.batches, 0)
+    return restore(experiment, training.state(), training.batches, 0)
 
 
 def gates_at(trained: Trained, value: float) -> Trained:
@@ -126,7 +126,7 @@ def test_convolutional_gates_are_averaged_over_space_and_shown_as_maps() -> None
     lane = Lane(family="highway", knobs={"backbone": "cifar", "depth": 10})
     experiment = Experiment(lanes=[lane], steps=1, subset=20, device="cpu")
     training = Training(experiment)
-    trained = restored(experiment, training.state(), training.batches, 0)
+    trained = restore(experiment, training.state(), training.batches, 0)
     value = ask("gates", trained, maps=3)
     assert [len(row) for row in value["mean"]] == [16, 16, 32, 32, 64, 64]
     assert [torch.tensor(each).shape for each in value["maps"]] == [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from skipviz.core.experiment import Experiment, Lane
-from skipviz.engine.trained import restored
+from skipviz.engine.trained import restore
 from skipviz.engine.training import Training
 from skipviz.figures.answers import of
 from skipviz.probes.identity_insertion import NOISE, PROBE
@@ -28,7 +28,7 @@ def answer() -> dict[str, Any]:
     training = Training(EXPERIMENT)
     for _ in training.frames():
         pass
-    trained = restored(EXPERIMENT, training.state(), training.batches, 0)
+    trained = restore(EXPERIMENT, training.state(), training.batches, 0)
     before = {name: value.clone() for name, value in trained.nets[0].state_dict().items()}
     measured = PROBE.measure(trained, **PROBE.options({"insert": 4, "steps": 40}))
     after = trained.nets[0].state_dict()

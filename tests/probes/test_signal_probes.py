@@ -14,7 +14,7 @@ from torch import nn
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.registry import probe
 from skipviz.engine.hooks import on_batch_statistics, sample_batch
-from skipviz.engine.trained import Trained, restored
+from skipviz.engine.trained import Trained, restore
 from skipviz.engine.training import Training
 from skipviz.figures import answers
 from skipviz.probes import landscape, paths, shattering
@@ -28,7 +28,7 @@ def nets(*lanes: Lane, steps: int = 3) -> Trained:
     training = Training(Experiment(lanes=lanes, steps=steps, lr=0.05, device="cpu"))
     for _ in training.frames():
         pass
-    return restored(training.experiment, training.state(), training.batches, 0)
+    return restore(training.experiment, training.state(), training.batches, 0)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ LANES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def tried(kernel: Kernel, family: str, knobs: dict[str, Any]) -> bool:
+def gives_the_stacked_readings(kernel: Kernel, family: str, knobs: dict[str, Any]) -> bool:
     """Do three steps on random inputs give the readings of the stacked engine?"""
     lane = Lane(family=family, knobs={"backbone": "dense", **knobs})
     experiment = Experiment(lanes=[lane], lr=0.01, batch_size=19, device="cpu")
@@ -47,5 +47,5 @@ def tried(kernel: Kernel, family: str, knobs: dict[str, Any]) -> bool:
 if __name__ == "__main__":
     built = Kernel(ctypes.CDLL(sys.argv[1]))
     for family, knobs in LANES:
-        if not tried(built, family, knobs):
+        if not gives_the_stacked_readings(built, family, knobs):
             sys.exit(f"a {family} net does not get the stacked engine's numbers")

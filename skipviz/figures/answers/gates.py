@@ -21,16 +21,16 @@ _PANELS = (
 def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], dark: bool) -> Any:
     """Four heat maps, layers × cells, of the first seed."""
     answer = answers[0]
-    shown = [panel for panel in _PANELS if answer[panel[0]]]
+    panels = [panel for panel in _PANELS if answer[panel[0]]]
     chart = make_subplots(
         rows=1,
-        cols=len(shown),
+        cols=len(panels),
         shared_yaxes=True,
-        subplot_titles=[title for _, title, _, _ in shown],
+        subplot_titles=[title for _, title, _, _ in panels],
         horizontal_spacing=0.07,
     )
-    wide = (1 - 0.07 * (len(shown) - 1)) / len(shown)
-    for place, (name, title, scale, limits) in enumerate(shown):
+    wide = (1 - 0.07 * (len(panels) - 1)) / len(panels)
+    for place, (name, title, scale, limits) in enumerate(panels):
         top = max(abs(v) for row in answer[name] for v in row if v is not None)
         if name == "sample_output":
             limits = (-top, top)

@@ -15,17 +15,19 @@ from skipviz.figures.layout import above, laid_out
 
 def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], dark: bool) -> Any:
     """For each lane that has paths: grey how many of each length, coloured how much gradient."""
-    shown = [i for i in range(len(lanes)) if answers[0]["lanes"][i]["units"]]
-    if not shown:
+    lanes_with_paths = [i for i in range(len(lanes)) if answers[0]["lanes"][i]["units"]]
+    if not lanes_with_paths:
         return laid_out(
             go.Figure().add_annotation(text="No lane of this run has skips that add up.",
                                        showarrow=False),
             dark=dark,
         )  # fmt: skip
-    titles = [lanes[i][0] for i in shown]
-    chart = make_subplots(rows=1, cols=len(shown), subplot_titles=titles, horizontal_spacing=0.07)
+    titles = [lanes[i][0] for i in lanes_with_paths]
+    chart = make_subplots(
+        rows=1, cols=len(lanes_with_paths), subplot_titles=titles, horizontal_spacing=0.07
+    )
     grey = theme.theme(dark).quiet
-    for place, i in enumerate(shown, start=1):
+    for place, i in enumerate(lanes_with_paths, start=1):
         entries = [answer["lanes"][i] for answer in answers]
         mean = np.median([entry["gradient"] for entry in entries], axis=0)
         bars = (

@@ -50,9 +50,9 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
 def _ticks(names: Sequence[str]) -> dict[str, list[str]]:
     """Short words for an axis: units by their numbers, at most a dozen of them."""
     every = max(1, len(names) // 6)
-    shown = [name for i, name in enumerate(names) if not name.startswith("unit ") or i % every == 0]
+    ticks = [name for i, name in enumerate(names) if not name.startswith("unit ") or i % every == 0]
     short = {"input": "in", "classifier": "out"}
     return {
-        "tickvals": shown,
-        "ticktext": [short.get(name, name.removeprefix("unit ")) for name in shown],
+        "tickvals": ticks,
+        "ticktext": [short.get(name, name.removeprefix("unit ")) for name in ticks],
     }

@@ -24,9 +24,9 @@ def figure(
     """Maps (layers × cells) of up to eleven classes of the first seed, and the shuffled labels'
     first, which stands for all of them: `names` are those of the classes."""
     answer = answers[0]
-    shown = answer["shown"][: 2 * COLUMNS - 1]
-    maps = answer["maps"][: len(shown)]
-    titles = [f"class {plotly(names[k]) if names else k}" for k in shown]
+    class_numbers = answer["shown"][: 2 * COLUMNS - 1]
+    maps = answer["maps"][: len(class_numbers)]
+    titles = [f"class {plotly(names[k]) if names else k}" for k in class_numbers]
     return multiples(
         [*maps, answer["null"][0]],
         [*titles, "shuffled labels"],

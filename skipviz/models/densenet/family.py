@@ -24,8 +24,8 @@ _PRESETS: dict[str, dict[str, Any]] = {
 
 
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    chosen = _PRESETS.get(given.get("preset", "none"), {})
-    settings = {**chosen, **given}
+    preset_settings = _PRESETS.get(given.get("preset", "none"), {})
+    settings = {**preset_settings, **given}
     on = settings.get("backbone", "cifar")
     usual = {"cifar": 40, "imagenet": 121, "uniform": plans.uniform_depth(1)}.get(on, 20)
     depth = settings.get("depth", usual)
@@ -42,7 +42,7 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
         "bottleneck": bottleneck,
         "compression": 0.5 if grows and bottleneck else 1.0,
         "stem_width": plans.UNIFORM_CHANNELS if on == "uniform" else stem,
-        **chosen,
+        **preset_settings,
     }
 
 

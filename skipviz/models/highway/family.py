@@ -21,8 +21,8 @@ _PRESETS: dict[str, dict[str, Any]] = {
 
 
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    chosen = _PRESETS.get(given.get("preset", "none"), {})
-    settings = {**chosen, **given}
+    preset_settings = _PRESETS.get(given.get("preset", "none"), {})
+    settings = {**preset_settings, **given}
     on = settings.get("backbone", "dense")
     depth = settings.get("depth", {"dense": 20, "uniform": plans.uniform_depth(1)}.get(on, 19))
     mnist = on == "fitnet" and depth == 10
@@ -39,7 +39,7 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
         "gate": "learned",
         "carry": "coupled",
         "dropout": on == "fitnet",
-        **chosen,
+        **preset_settings,
     }
 
 

@@ -19,14 +19,14 @@ _PRESETS: dict[str, dict[str, Any]] = {"units25": {"backbone": "uniform"}}
 
 
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    chosen = _PRESETS.get(given.get("preset", "none"), {})
-    on = {**chosen, **given}.get("backbone", "cifar")
+    preset_settings = _PRESETS.get(given.get("preset", "none"), {})
+    on = {**preset_settings, **given}.get("backbone", "cifar")
     return {
         **knobs.common(on),
         "drop_rate": 0.0,
         "depth": {"imagenet": 18, "uniform": plans.uniform_depth(1)}.get(on, 20),
         "base_channels": 64 if on == "imagenet" else 16,
-        **chosen,
+        **preset_settings,
     }
 
 

@@ -29,8 +29,8 @@ _PRESETS: dict[str, dict[str, Any]] = {
 
 
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    chosen = _PRESETS.get(given.get("preset", "none"), {})
-    settings = {**chosen, **given}
+    preset_settings = _PRESETS.get(given.get("preset", "none"), {})
+    settings = {**preset_settings, **given}
     on = settings.get("backbone", "cifar")
     usual = {"imagenet": 50, "uniform": plans.uniform_depth(2)}.get(on, 20)
     depth = settings.get("depth", usual)
@@ -47,7 +47,7 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
         "stride_in": "3x3",
         "branch_layers": 2,
         "branch_scale": "one",
-        **chosen,
+        **preset_settings,
     }
 
 

@@ -53,9 +53,9 @@ def graph(
     """
 
     def clicked() -> None:
-        chosen = st.session_state[f"{key}_bar"].clicked
-        if chosen in (targets or {}) and on_click is not None:
-            on_click(chosen)
+        target = st.session_state[f"{key}_bar"].clicked
+        if target in (targets or {}) and on_click is not None:
+            on_click(target)
 
     with st.container(key=f"{key}_chart"):
         st.graphviz_chart(dot, width="stretch", height="stretch", alt=alt)

@@ -103,7 +103,7 @@ def net_form(lane: Lane, key: str, wide: bool) -> tuple[Lane | None, Lane | None
 def _ready_nets(family: str, key: str, box: DeltaGenerator) -> Lane | None:
     """The nets that the papers name, by their names."""
     presets = list(architecture(family).presets)
-    chosen = box.selectbox(
+    preset = box.selectbox(
         "Ready nets",
         presets,
         index=None,
@@ -112,7 +112,7 @@ def _ready_nets(family: str, key: str, box: DeltaGenerator) -> Lane | None:
         placeholder="from the papers" if presets else "none in this family",
         disabled=not presets,
     )
-    return None if chosen is None else ready(family, chosen)
+    return None if preset is None else ready(family, preset)
 
 
 def _knobs(
@@ -134,12 +134,18 @@ def _knobs(
     wanted: Knobs = {**lane_knobs, "backbone": on}
     depth, key = wanted.pop("depth", None), f"{key}_{on}"
     depth = st.session_state.get(f"{key}_last", depth or full_settings(family, wanted)["depth"])
-    shown = [k for k in table.values() if not k.backbones or on in k.backbones]
-    shown = [k for k in shown if k.name not in (*lanes.FIRST, "preset") and not k.hidden]
+    visible_knobs = [k for k in table.values() if not k.backbones or on in k.backbones]
+    visible_knobs = [
+        k for k in visible_knobs if k.name not in (*lanes.FIRST, "preset") and not k.hidden
+    ]
     with boxes[1].popover("Knobs", icon=":material/tune:", width="stretch"):
         for first in (True, False):  # switches first: defaults of the others depend on them
             wanted |= _chosen(
-                family, wanted, depth, [k for k in shown if (k.kind == "bool") == first], key
+                family,
+                wanted,
+                depth,
+                [k for k in visible_knobs if (k.kind == "bool") == first],
+                key,
             )
     wanted["depth"] = _depth(table["depth"], depths(family, wanted), depth, key)
     st.session_state[f"{key}_last"] = wanted["depth"]

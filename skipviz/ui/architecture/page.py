@@ -38,7 +38,7 @@ class State:
 
 
 @lru_cache(maxsize=64)
-def wired(lane: Lane) -> Wiring:
+def wiring_of(lane: Lane) -> Wiring:
     """The net's wiring: one for all who look at the same net."""
     wiring: Wiring = lane.wiring()
     return wiring
@@ -67,7 +67,7 @@ def _from_address() -> State:
         if len(lanes) > 2 or ("with" in query and "lane" not in query):
             raise SpecError("a page shows one lane, and one that it is compared with")
         first = lanes or [DEFAULT]
-        return State(first, at=Zoom(wired(first[0]), query.get("at", [""])[-1]).at)
+        return State(first, at=Zoom(wiring_of(first[0]), query.get("at", [""])[-1]).at)
     except SpecError as error:
         return State(note=f"this page's address cannot be read: {error}; here is the default")
 
@@ -107,16 +107,16 @@ def choose(now: State) -> list[Lane] | None:
         now.note = ""
     compared = len(now.lanes) > 1
     columns = st.columns(2, gap="large") if compared else [st.container()]
-    chosen = []
+    lanes_or_none = []
     for i, lane in enumerate(now.lanes):
         with columns[i]:
             chosen_lane, ready = net_form(lane, f"{PAGE}_{now.generation}_{i}", wide=not compared)
         if ready is not None:
             now.load([ready if j == i else each for j, each in enumerate(now.lanes)])
             st.rerun()
-        chosen.append(chosen_lane)
-    lanes = [lane for lane in chosen if lane is not None]
-    return lanes if len(lanes) == len(chosen) else None
+        lanes_or_none.append(chosen_lane)
+    lanes = [lane for lane in lanes_or_none if lane is not None]
+    return lanes if len(lanes) == len(lanes_or_none) else None
 
 
 def compare_button(now: State, chosen: list[Lane]) -> None:
@@ -145,7 +145,7 @@ def breadcrumbs(now: State, zoom: Zoom) -> None:
 
 def show_net(now: State, lane: Lane) -> Zoom:
     """The graph of one net at the chosen zoom."""
-    zoom = nearest_zoom(wired(lane), now.at)
+    zoom = nearest_zoom(wiring_of(lane), now.at)
     now.at = zoom.at
     breadcrumbs(now, zoom)
     targets = zoom.targets()
@@ -169,8 +169,8 @@ def _legend(a: Lane, b: Lane) -> str:
     dark = is_dark()
     other = theme.colour(b.family if b.family != a.family else "", dark)
     marks = (
-        (f"only {wired(a).name}", theme.colour(a.family, dark), "solid"),
-        (f"only {wired(b).name}", other, "dashed"),
+        (f"only {wiring_of(a).name}", theme.colour(a.family, dark), "solid"),
+        (f"only {wiring_of(b).name}", other, "dashed"),
         ("both", theme.theme(dark).line, "solid"),
     )
     return "".join(
@@ -181,7 +181,7 @@ def _legend(a: Lane, b: Lane) -> str:
 
 def show_difference(a: Lane, b: Lane) -> None:
     """Both nets in one graph: what only one of them has is marked."""
-    one, two = wired(a), wired(b)
+    one, two = wiring_of(a), wiring_of(b)
     st.html(_legend(a, b))
     graph(
         graphs.diff(two, one, dark=is_dark()),

@@ -73,8 +73,8 @@ def _go_on(label: str) -> None:
 
 
 def _drawn(label: str) -> None:
-    seen = st.session_state.setdefault("own_seen", 0)
-    news = draw_many(label, seen, key="own_canvas")
+    newest_number = st.session_state.setdefault("own_seen", 0)
+    news = draw_many(label, newest_number, key="own_canvas")
     for number, name, data in news:
         st.session_state.own_seen = number
         _keep(printable(name), [("drawing.png", data)])

@@ -106,14 +106,14 @@ def _shown(
     images: np.ndarray, labels: np.ndarray, label: int, most: int, about: dict[str, Any], view: str
 ) -> np.ndarray:
     """The first training images of a class as values from 0 to 1."""
-    chosen = np.asarray(images[np.flatnonzero(labels == label)[:most]], dtype=np.float64)
+    class_images = np.asarray(images[np.flatnonzero(labels == label)[:most]], dtype=np.float64)
     histogram = np.array(about["histogram"])
     if view == STORED:
         top = np.flatnonzero(histogram.sum(axis=0)).max()
-        return chosen / max(1, top)
+        return class_images / max(1, top)
     mean, deviation = (part[:, None, None] for part in statistics.moments(histogram))
-    seen: np.ndarray = (chosen - mean) / np.where(deviation == 0, 1, deviation)
-    return seen / (2 * _RANGE) + 0.5
+    standardised: np.ndarray = (class_images - mean) / np.where(deviation == 0, 1, deviation)
+    return standardised / (2 * _RANGE) + 0.5
 
 
 def _row(name: str, about: dict[str, Any], label: int, images: np.ndarray) -> str:

@@ -32,7 +32,7 @@ def choose() -> str:
             complain(
                 SpecError(f"data {knob.show(key_in_address)}: there is no such set on this server")
             )
-    chosen = st.pills(
+    set_key = st.pills(
         "Data set",
         list(sets),
         required=True,
@@ -42,8 +42,8 @@ def choose() -> str:
         key="set",
         label_visibility="collapsed",
     )
-    st.query_params["set"] = str(chosen)
-    return str(chosen)
+    st.query_params["set"] = str(set_key)
+    return str(set_key)
 
 
 def show_next(key: str | None = None) -> None:
@@ -52,9 +52,9 @@ def show_next(key: str | None = None) -> None:
     if key is not None:
         st.session_state.data_next = key
         st.rerun()
-    chosen = st.session_state.pop("data_next", None)
-    if chosen in registry.datasets():
-        st.session_state["set"] = chosen
+    set_key = st.session_state.pop("data_next", None)
+    if set_key in registry.datasets():
+        st.session_state["set"] = set_key
 
 
 def show(key: str) -> None:
@@ -72,7 +72,7 @@ def show(key: str) -> None:
     if not ready or about is None:
         return
     with left:
-        taken(about)
+        show_notes(about)
         contents.yardstick(key, declared)
         contents.train(key, declared)
         remove(key)
@@ -201,7 +201,7 @@ def _how_far(job: BackgroundJob) -> tuple[float, str]:
     return 0.0, "Reading the files and comparing checksums, once …"
 
 
-def taken(about: dict[str, Any]) -> None:
+def show_notes(about: dict[str, Any]) -> None:
     """What was understood of one's own pictures, and what was done to them."""
     notes = about.get("notes")
     if isinstance(notes, list) and notes:

@@ -27,7 +27,7 @@ def views() -> None:
     """One section at a time; which one stands in the address."""
     names = list(VIEWS)
     view_in_address = st.query_params.get("view", names[0])
-    chosen = st.segmented_control(
+    view_name = st.segmented_control(
         "What to look at",
         names,
         default=view_in_address if view_in_address in names else names[0],
@@ -36,9 +36,9 @@ def views() -> None:
         label_visibility="collapsed",
         required=True,
     )
-    if chosen and chosen != view_in_address:
-        st.query_params["view"] = chosen
-    VIEWS[chosen or names[0]][1]()
+    if view_name and view_name != view_in_address:
+        st.query_params["view"] = view_name
+    VIEWS[view_name or names[0]][1]()
 
 
 # --- sweeps
@@ -52,11 +52,11 @@ def _row() -> list[DeltaGenerator]:
 def _data(key: str) -> str:
     """Which data set the nets of a sweep learn; those that are here."""
     here = [name for name, fields in DATA.items() if not missing(str(fields["data"]))]
-    chosen = st.segmented_control(
+    data_key = st.segmented_control(
         "Data", here, default=here[0], key=key, required=True,
         format_func=lambda name: {"digits": "digits", "mnist": "MNIST at 14×14"}[name],
     )  # fmt: skip
-    return str(chosen or here[0])
+    return str(data_key or here[0])
 
 
 def _chance(sweep: Sweep) -> float:
@@ -239,14 +239,14 @@ def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
 def _best_gate(lines: Sequence[tuple[str, str, Mapping[float, Sequence[float]]]]) -> None:
     """Is the half-open gate the worst, and which one is the best where the carry gate is 1?"""
     coupled, uncoupled = ({t: _median(at[t]) for t in sorted(at)} for _, _, at in lines)
-    shown = ", ".join(
+    loss_texts = ", ".join(
         f"{_loss(coupled[t])} at T = {t:g}" for t in (min(coupled), 0.5, max(coupled))
     )
     worst, lowest = max(coupled, key=coupled.__getitem__), min(uncoupled, key=uncoupled.__getitem__)
     half = "the worst of all" if worst == 0.5 else f"not the worst, which is T = {worst:g}"
     st.markdown(
-        f"Median loss, coupled: {shown}: the half-open gate is **{half}**. Uncoupled, the lowest is"
-        f" {_loss(uncoupled[lowest])} at **T = {lowest:g}**."
+        f"Median loss, coupled: {loss_texts}: the half-open gate is **{half}**. Uncoupled, the"
+        f" lowest is {_loss(uncoupled[lowest])} at **T = {lowest:g}**."
     )
 
 

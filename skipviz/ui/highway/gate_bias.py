@@ -38,8 +38,8 @@ def lesson() -> None:
     layers = gradient.shape[1] - 1
     predicted = layers * math.log10(1 - open_share)
     with np.errstate(divide="ignore"):
-        measured = np.log10(gradient[:, 0]) - np.log10(gradient[:, -1])
-    decades = " · ".join(_signed(v) if np.isfinite(v) else "−∞" for v in measured)
+        measured_decades = np.log10(gradient[:, 0]) - np.log10(gradient[:, -1])
+    decades = " · ".join(_signed(v) if np.isfinite(v) else "−∞" for v in measured_decades)
     st.markdown(
         f"Each gate starts at T = σ({_signed(bias)}) = **{open_share:.3f}** and carries the rest."
         f" Over {layers} gated layers that is {layers} · log₁₀(1 − σ(b_T)) ="

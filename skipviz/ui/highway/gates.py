@@ -14,7 +14,7 @@ from skipviz.core.knob import SpecError
 from skipviz.server.run import Run
 from skipviz.ui import manager
 from skipviz.ui.highway.sections import gated_lane, plain_lane
-from skipviz.ui.notes import absent, complain, marked
+from skipviz.ui.notes import absent, complain, name_with_mark
 
 SEEDS = (1, 3, 5)
 OWN = "as in the address"
@@ -83,7 +83,7 @@ def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment |
         names,
         index=names.index(begins),
         key="gates_recipe",
-        format_func=lambda name: marked(name, _data(name, start)),
+        format_func=lambda name: name_with_mark(name, _data(name, start)),
         help="Measured starts. ⤓: the data set is not on this machine yet; the Data page gets it.",
     )
     base = start if name == begins else _made(name, start)

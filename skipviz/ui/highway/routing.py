@@ -89,7 +89,7 @@ def recipes() -> dict[str, Experiment]:
 def views(run: Run) -> None:
     """The sections, one at a time."""
     names = [name for name, (fits, _) in VIEWS.items() if fits(run)]
-    chosen = st.segmented_control(
+    view_name = st.segmented_control(
         "What to look at",
         names,
         default="Lesions" if len(run.experiment.lanes) > 1 else names[0],
@@ -97,8 +97,8 @@ def views(run: Run) -> None:
         label_visibility="collapsed",
         required=True,
     )
-    if chosen:
-        VIEWS[chosen][1](run)
+    if view_name:
+        VIEWS[view_name][1](run)
 
 
 def _turn(run: Run, key: str) -> int:
@@ -106,11 +106,11 @@ def _turn(run: Run, key: str) -> int:
     first, count = run.experiment.seed, run.experiment.seeds
     if count == 1:
         return 0
-    chosen = st.segmented_control(
+    seed_index = st.segmented_control(
         "Seed", range(count), default=0, key=key, format_func=lambda i: f"{first + i}",
         required=True,
     )  # fmt: skip
-    return int(chosen or 0)
+    return int(seed_index or 0)
 
 
 def _routing(run: Run) -> None:
@@ -170,9 +170,9 @@ def _lesions(run: Run) -> None:
     lanes = list(zip(labels(run.experiment), families(run.experiment), strict=True))
     key, chart = f"lesion_layers_{run.id}", f"lesion_chart_{run.id}"
     layers = sorted({layer for lane in lesions[0]["lanes"] for layer in lane["depth"]})
-    chosen = sorted(st.session_state.get(key, []))
+    layers_to_remove = sorted(st.session_state.get(key, []))
     st.plotly_chart(
-        lesion_figure.figure(lesions, lanes, is_dark(), chosen),
+        lesion_figure.figure(lesions, lanes, is_dark(), layers_to_remove),
         theme=None,
         key=chart,
         on_select=lambda: _clicked(chart, key, layers),
@@ -186,8 +186,8 @@ def _lesions(run: Run) -> None:
         placeholder="none: each layer alone",
     )
     several = None
-    if chosen:
-        layers_said = ",".join(map(str, chosen))
+    if layers_to_remove:
+        layers_said = ",".join(map(str, layers_to_remove))
         several = answers(run, "lesion", layers=layers_said, alone=False, samples=SAMPLES)
     _summary(lesions, several, [label for label, _ in lanes])
 

@@ -110,13 +110,13 @@ def seeds(values: Sequence[float | None], how: str) -> str:
     """
     percent = how.endswith("%")
     digits = how if not percent else f"{how[:-1]}f" if how != "%" else ".0f"
-    shown = [
+    number_texts = [
         "–" if v is None else format(100 * v if percent else v, digits).replace("-", "−")
         for v in values
     ]
-    if set(shown) <= {"–"}:
+    if set(number_texts) <= {"–"}:
         return "–"
-    return " · ".join(shown) + (" %" if percent else "")
+    return " · ".join(number_texts) + (" %" if percent else "")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -14,7 +14,7 @@ from skipviz.core.fields import FIELDS
 from skipviz.core.knob import SpecError
 from skipviz.core.placing import kind
 from skipviz.core.presets import PRESETS
-from skipviz.core.registry import viewed
+from skipviz.core.registry import dataset_view
 from skipviz.datafiles.availability import missing
 from skipviz.store.lane_axes import labels
 from skipviz.ui import manager
@@ -75,7 +75,7 @@ def state(of_run: Experiment | None) -> State:
 def preset_row(now: State) -> None:
     """Presets by lecture topic, and Undo."""
     left, right = st.columns([6, 1], vertical_alignment="bottom")
-    chosen = left.pills(
+    preset_key = left.pills(
         "Begin with",
         list(PRESETS),
         format_func=lambda key: PRESETS[key].title,
@@ -85,8 +85,8 @@ def preset_row(now: State) -> None:
     if right.button("Undo", icon=":material/undo:", disabled=not now.undone, width="stretch"):
         now.load(now.undone.pop())
         st.rerun()
-    if chosen:
-        preset = PRESETS[chosen]
+    if preset_key:
+        preset = PRESETS[preset_key]
         on_gpu = any(device["key"] != "cpu" for device in manager.current().devices())
         small = preset.small is not None and not on_gpu
         now.load(preset.small if small and preset.small else preset.experiment, now.seen)
@@ -150,8 +150,8 @@ def _evaluation(every: int, steps: int, key: str) -> int:
     label = "Held-out curve"
     if not st.toggle(label, value=every > 0, key=f"{key}_evaluated", help=knob.help):
         return 0
-    chosen = knob_widget(knob, every or max(1, steps // EVALUATIONS), f"{key}_{knob.name}")
-    return max(1, int(chosen))
+    interval = knob_widget(knob, every or max(1, steps // EVALUATIONS), f"{key}_{knob.name}")
+    return max(1, int(interval))
 
 
 def form(now: State, fields: dict[str, Any]) -> Experiment | None:
@@ -162,7 +162,7 @@ def form(now: State, fields: dict[str, Any]) -> Experiment | None:
     columns = [column for row in rows for column in row]
     chosen: list[Lane | None] = []
     try:
-        data = viewed(*(fields[name] for name in ("data", "pool", "subset")))
+        data = dataset_view(*(fields[name] for name in ("data", "pool", "subset")))
     except SpecError as error:
         complain(error)
         return None

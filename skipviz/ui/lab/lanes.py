@@ -52,14 +52,14 @@ def _backbone(
     knob: Knob, family: str, lane_knobs: dict[str, Any], key: str, box: DeltaGenerator
 ) -> dict[str, Any]:
     """The backbone: what the other knobs and their defaults depend on."""
-    chosen = box.selectbox(
+    backbone = box.selectbox(
         knob.label,
         knob.choices,
         index=knob.choices.index(full_settings(family, lane_knobs)["backbone"]),
         key=f"{key}_backbone",
         help=knob.help,
     )
-    return {"backbone": chosen}
+    return {"backbone": backbone}
 
 
 def _knobs(

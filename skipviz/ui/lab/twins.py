@@ -56,8 +56,8 @@ def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment:
     )
     with steps_box:
         steps = knob_widget(FIELDS["steps"], start.steps, "twins_steps")
-    chosen = {"depth": int(depth), "activation": activation, "init": init}
-    knobs = {name: value for name, value in chosen.items() if settings[name] != value}
+    twin_settings = {"depth": int(depth), "activation": activation, "init": init}
+    knobs = {name: value for name, value in twin_settings.items() if settings[name] != value}
     return start.with_(lanes=pair({**start.lanes[1].knobs, **knobs}), steps=steps)
 
 

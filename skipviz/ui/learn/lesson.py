@@ -67,22 +67,22 @@ def _lessons(file: str) -> tuple[int, list[PageFile]]:
 def scene(key: str, figures: Sequence[int] = (0,)) -> None:
     """A scene in the page: its question, its run, these of its figures, and what they showed."""
     try:
-        shown = scene_runs.of(key)
+        performance = scene_runs.of(key)
     except SpecError as error:
         complain(error)
         return
     with st.container(border=True, key=f"scene_{key}"):
-        _head(shown)
-        if shown.waiting:
-            follow(shown)
-        elif shown.complete:
+        _head(performance)
+        if performance.waiting:
+            follow(performance)
+        elif performance.complete:
             try:
-                _figures(shown, figures)
-                _numbers(shown)
+                _figures(performance, figures)
+                _numbers(performance)
             except SpecError as error:
                 complain(error)
         else:
-            _empty(shown)
+            _empty(performance)
 
 
 def _head(shown: Performance) -> None:

@@ -19,9 +19,9 @@ _QUEUE = "misconceptions_to_measure"
 def table() -> None:
     """A button that measures what is missing, and a row for each scene: sentence, verdict, numbers,
     sources."""
-    shown = [scene_runs.of(key) for key in registry.scenes()]
-    _all(shown)
-    for number, performance in enumerate(shown, 1):
+    performances = [scene_runs.of(key) for key in registry.scenes()]
+    _all(performances)
+    for number, performance in enumerate(performances, 1):
         _row(number, performance)
 
 
@@ -58,21 +58,22 @@ def _measuring(total: int) -> None:
     def following() -> None:
         if not queue:
             st.rerun()
-        shown = scene_runs.of(queue[0])
-        if shown.measured:
+        performance = scene_runs.of(queue[0])
+        if performance.measured:
             queue.pop(0)
             st.rerun()
         scenes_done = sum(scene_runs.of(key).measured for key in registry.scenes())
-        state = lesson.progress(shown) if shown.waiting else "begins"
+        state = lesson.progress(performance) if performance.waiting else "begins"
         st.progress(
-            scenes_done / total, text=f"{scenes_done} of {total}. {shown.scene.title}: {state}"
+            scenes_done / total,
+            text=f"{scenes_done} of {total}. {performance.scene.title}: {state}",
         )
         if st.button("Stop after this one", icon=":material/stop:", key="measure_stop"):
             queue.clear()
             st.rerun()
-        if not shown.waiting:
+        if not performance.waiting:
             try:
-                scene_runs.begin(shown.key)
+                scene_runs.begin(performance.key)
             except SpecError as error:
                 queue.pop(0)
                 complain(error)

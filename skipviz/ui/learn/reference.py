@@ -80,7 +80,7 @@ def _fits(row: Row, table: Table, wanted: Wanted) -> bool:
     return all(word in text for word in wanted.words.casefold().split())
 
 
-def chosen(wanted: Wanted) -> tuple[Table, ...]:
+def matching_tables(wanted: Wanted) -> tuple[Table, ...]:
     """The tables with the rows that the controls ask for; empty tables are left out."""
     rows_shown = (
         replace(table, rows=tuple(row for row in table.rows if _fits(row, table, wanted)))
@@ -173,8 +173,8 @@ def _is_built(table: Table) -> bool:
 def _heads(table: Table, view: str) -> list[str]:
     if view != RESULTS:
         return _Columns.of(table).heads()
-    measured = [f"{escape(c.dataset)}<br>{escape(c.metric)}" for c in table.columns]
-    return ["Net", *measured, *["parameters<br>(ours)"] * _is_built(table)]
+    result_heads = [f"{escape(c.dataset)}<br>{escape(c.metric)}" for c in table.columns]
+    return ["Net", *result_heads, *["parameters<br>(ours)"] * _is_built(table)]
 
 
 def _cells(row: Row, table: Table, view: str, dark: bool) -> list[str]:

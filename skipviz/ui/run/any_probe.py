@@ -23,7 +23,7 @@ COLUMNS = 4
 
 def any_probe(run: Run, keys: Sequence[str]) -> None:
     """One of these probes: chosen, asked when Measure is pressed, drawn, with its caveat."""
-    chosen = st.selectbox(
+    probe_key = st.selectbox(
         "Measurement",
         keys,
         index=None,
@@ -31,22 +31,22 @@ def any_probe(run: Run, keys: Sequence[str]) -> None:
         key="inside_probe",
         placeholder="Choose what to measure",
     )
-    if chosen is None:
+    if probe_key is None:
         return
-    declared = probe(chosen)
+    declared = probe(probe_key)
     st.markdown(f"**{declared.question}** {declared.cost}")
-    asked = _options(run, chosen, declared)
-    if asked is None:
+    options = _options(run, probe_key, declared)
+    if options is None:
         return
     try:
-        said = answers(run, chosen, **asked)
+        said = answers(run, probe_key, **options)
     except SpecError as error:
         complain(error)
         return
     experiment = run.experiment
     lanes = list(zip(labels(experiment), families(experiment), strict=True))
-    figure = figures.of(chosen)(said, lanes, is_dark())
-    st.plotly_chart(figure, theme=None, key=f"inside_{chosen}")
+    figure = figures.of(probe_key)(said, lanes, is_dark())
+    st.plotly_chart(figure, theme=None, key=f"inside_{probe_key}")
     st.caption(f"{declared.definition} *Caveat:* {declared.caveat}")
 
 
@@ -60,10 +60,10 @@ def _options(run: Run, key: str, declared: Probe) -> dict[str, Any] | None:
             with boxes[place % COLUMNS]:
                 chosen[knob.name] = _option(knob, f"inside_{key}_{knob.name}", names)
         pressed = st.form_submit_button("Measure", icon=":material/straighten:")
-    kept = f"inside_asked_{run.id}_{key}"
+    options_key = f"inside_asked_{run.id}_{key}"
     if pressed:
-        st.session_state[kept] = chosen
-    asked: dict[str, Any] | None = st.session_state.get(kept)
+        st.session_state[options_key] = chosen
+    asked: dict[str, Any] | None = st.session_state.get(options_key)
     return asked
 
 

@@ -167,10 +167,10 @@ def _fresh(name: str, value: float) -> str:
     slow browser goes on sending what its widget showed before; that is no wish, and `_ask_value`
     knows it by its key.
     """
-    seen = f"{name}_seen"
+    last_value_key = f"{name}_seen"
     st.session_state.setdefault(f"{name}_turn", 0)
-    if st.session_state.get(seen) != value:
-        st.session_state[seen] = value
+    if st.session_state.get(last_value_key) != value:
+        st.session_state[last_value_key] = value
         if st.session_state.get(_now(name), value) != value:
             st.session_state[f"{name}_turn"] += 1
     return _now(name)

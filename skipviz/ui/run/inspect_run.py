@@ -33,32 +33,32 @@ def inside(run: Run) -> None:
     with st.container(border=True):
         st.markdown("#### Look inside this run")
         views = {key: registry.probes()[key].title for key in VIEWS} | {MORE: "More measurements"}
-        chosen = st.segmented_control(
+        view_key = st.segmented_control(
             "Look inside",
             list(views),
             format_func=views.__getitem__,
             key="inside_view",
             label_visibility="collapsed",
         )
-        if not chosen:
+        if not view_key:
             st.caption(
                 untrainable()
                 or "Measured on the newest saved weights: they are saved every few seconds and when"
                 " the run ends."
             )
             return
-        if chosen in (MORE, "classify") and not access.may(Action.MEASURE):
+        if view_key in (MORE, "classify") and not access.may(Action.MEASURE):
             only_the_lecturer(BEFORE, Action.MEASURE)
             return
-        if chosen == MORE:
+        if view_key == MORE:
             any_probe(run, [key for key in registry.probes() if key not in VIEWS])
             return
         try:
-            VIEWS[chosen](run, lane_axes(run.experiment))
+            VIEWS[view_key](run, lane_axes(run.experiment))
         except SpecError as error:
             complain(error)
             return
-        st.caption(f"{probe(chosen).definition} *Caveat:* {probe(chosen).caveat}")
+        st.caption(f"{probe(view_key).definition} *Caveat:* {probe(view_key).caveat}")
 
 
 def _ask(run: Run, key: str, **options: Any) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _lane(lanes: list[LaneAxes], key: str) -> int:
     """Which lane is looked into."""
     if len(lanes) == 1:
         return 0
-    chosen = st.radio(
+    lane = st.radio(
         "Lane",
         range(len(lanes)),
         format_func=lambda i: lanes[i].label,
@@ -78,7 +78,7 @@ def _lane(lanes: list[LaneAxes], key: str) -> int:
         horizontal=True,
         label_visibility="collapsed",
     )
-    return int(chosen or 0)
+    return int(lane or 0)
 
 
 def _predictions(run: Run, lanes: list[LaneAxes]) -> None:
@@ -181,7 +181,7 @@ def _histograms(run: Run, lanes: list[LaneAxes]) -> None:
 
 def _classify(run: Run, lanes: list[LaneAxes]) -> None:
     """Draw a picture, and see what every lane takes it for."""
-    shown = dataset(run.experiment.data)
+    data_set = dataset(run.experiment.data)
     shape = run.experiment.dataset.input_shape
     left, right = st.columns([1, 3])
     with left:
@@ -195,7 +195,7 @@ def _classify(run: Run, lanes: list[LaneAxes]) -> None:
         for track, lane in zip(lanes, answer["lanes"], strict=True)
     ]
     right.plotly_chart(
-        figures.probabilities(bars, shown.classes, is_dark()), theme=None, key="inside_bars"
+        figures.probabilities(bars, data_set.classes, is_dark()), theme=None, key="inside_bars"
     )
 
 

@@ -30,39 +30,39 @@ def section(
     it is of this kind."""
     owner = manager.current().sweeps
     planned = highway_sweeps.experiments(kind, options)
-    shown = owner.find(st.query_params.get("sweep", ""))
-    if shown is not None and shown.kind != kind:
-        shown = None
+    sweep = owner.find(st.query_params.get("sweep", ""))
+    if sweep is not None and sweep.kind != kind:
+        sweep = None
     left, right = boxes
     if not access.may(Action.SWEEP):
-        _look(shown, draw)
+        _look(sweep, draw)
         return
     begin = left.button(
         f"Run {count(planned)} nets", type="primary", icon=":material/play_arrow:", width="stretch",
         key=f"sweep_start_{kind}", shortcut=keys.TRAIN,
         disabled=bool(untrainable()), help=untrainable() or None,
     )  # fmt: skip
-    busy = shown is not None and not owner.ended(shown)
+    busy = sweep is not None and not owner.ended(sweep)
     stop = right.button(
         "Stop", icon=":material/stop:", width="stretch", key=f"sweep_stop_{kind}",
         disabled=not busy, shortcut=keys.STOP,
     )  # fmt: skip
-    if stop and shown is not None:
-        owner.stop(shown)
+    if stop and sweep is not None:
+        owner.stop(sweep)
     if begin:
-        if busy and shown is not None:
-            owner.stop(shown)
+        if busy and sweep is not None:
+            owner.stop(sweep)
         try:
-            shown = owner.start(kind, options, planned)
+            sweep = owner.start(kind, options, planned)
         except SpecError as error:
             complain(error)
             return
-        st.query_params["sweep"] = shown.id
+        st.query_params["sweep"] = sweep.id
         st.rerun()
-    if shown is None:
+    if sweep is None:
         press("Ordinary runs, three seeds each, the cheapest first: the chart fills in.")
         return
-    _follow(shown, draw)
+    _follow(sweep, draw)
 
 
 def _look(shown: Sweep | None, draw: Draw) -> None:

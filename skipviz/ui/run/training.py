@@ -188,10 +188,10 @@ def device_line() -> None:
         f" {device['free'] / 2**30:.1f} of {device['memory'] / 2**30:.1f} GB free"
         for device in devices
     )
-    st.caption("Trains on: " + "; ".join(sentence) + f". {placed(owner.placing())}")
+    st.caption("Trains on: " + "; ".join(sentence) + f". {placing_sentence(owner.placing())}")
 
 
-def placed(placing: Placing) -> str:
+def placing_sentence(placing: Placing) -> str:
     """Where `auto` trains which nets, and why, in a sentence."""
     if len(placing.devices) < 2:
         return f"Device auto {placing.sentence('thin')}."
