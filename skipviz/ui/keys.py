@@ -19,17 +19,10 @@ TRAIN, STOP, PAUSE, STEP = "Mod+Enter", "Escape", "P", "N"
 SHORTCUTS = (RUN, BACK, NEXT, RESET, REPLAY, TRAIN, STOP, STEP)
 """Every key of a button, as `st.button(shortcut=…)` names it."""
 
-_JS = """
-export default function ({ data }) {
-  const home = homeOf(data.base);
-  import(home + data.script).then((keys) => keys.listen(data.shortcuts, data.drawing));
-}
-"""
-
 _component = st.components.v2.component(
     "skipviz.keys",
     html="<span></span>",
-    js=served.HOME_JS + _JS.strip(),
+    js=served.text("home.js") + served.text("keys.js"),
     isolate_styles=False,
 )
 

@@ -1,23 +1,19 @@
 """Where a component in the browser finds what this server serves, whatever stands before it.
 
 Streamlit sends a component's text again with every mount, so ours only fetch their module by its
-address (`runs.assets`).
+address (`stream.assets`).
 """
 
 from __future__ import annotations
 
 import streamlit as st
 
-HOME_JS = """
-function homeOf(base) {
-  const script = document.querySelector('script[src*="static/js/"]');
-  const near = new URL("./", document.baseURI).pathname;
-  const path = base ? `/${base}/` :
-    script ? new URL(script.src).pathname.replace(/static\\/js\\/.*$/, "") : near;
-  return new URL(path, location.origin).href;
-}
-"""
-"""homeOf(base): the address of the app, with a slash at the end."""
+from skipviz.core import places
+
+
+def text(name: str) -> str:
+    """The text of a file of `assets/components/`."""
+    return (places.shipped() / "assets" / "components" / name).read_text(encoding="utf-8")
 
 
 def base() -> str:

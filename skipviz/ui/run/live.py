@@ -31,26 +31,11 @@ _THEME = {
 _STYLE = " ".join(f"--sv-{ours}: var(--st-{theirs});" for ours, theirs in _THEME.items())
 _HTML = f'<div class="sv-live" data-state="loading" style="{_STYLE}"></div>'
 
-# Streamlit sends this text again with every mount, so it only fetches the real module by its
-# address. `go` is remembered for each place on the page: it is what an unmount must undo.
-_JS = """
-const going = new WeakMap();
-export default function ({ parentElement, data }) {
-  const home = homeOf(data.base);
-  const root = parentElement.querySelector(".sv-live");
-  const transport = new URLSearchParams(location.search).get("transport");
-  const settings = { home, transport, ...data.settings };
-  const go = (going.get(parentElement) ?? Promise.resolve())
-    .then(() => import(home + data.script))
-    .then(({ mount }) => mount(root, settings))
-    .catch((error) => { root.textContent = `The live charts could not be loaded: ${error}`; });
-  going.set(parentElement, go);
-  return () => going.get(parentElement).then((unmount) => unmount && unmount());
-}
-"""
-
 _component = st.components.v2.component(
-    "skipviz.live", html=_HTML, js=served.HOME_JS + _JS.strip(), isolate_styles=False
+    "skipviz.live",
+    html=_HTML,
+    js=served.text("home.js") + served.text("live.js"),
+    isolate_styles=False,
 )
 
 
