@@ -62,7 +62,12 @@ export class Follower {
 
   /** @param {string | ArrayBuffer} message */
   onMessage(message) {
-    if (typeof message === "string") { this.onText(JSON.parse(message)); return; }
+    if (typeof message === "string") {
+      const parsed = parseText(message);
+      if (parsed) this.onText(parsed);
+      else console.warn(UNKNOWN, message.slice(0, 100));
+      return;
+    }
     if (!this.history) return;
     const unpacked = decode(message, this.history.tracks);
     if (unpacked) this.onBinary(unpacked);
@@ -186,4 +191,16 @@ export class Follower {
     this.link?.close();
     clearTimeout(this.patience);
   }
+}
+
+/**
+ * A message as an object; null for text that is none.
+ * @param {string} text
+ * @returns {TextMessage | null}
+ */
+function parseText(text) {
+  try {
+    const value = JSON.parse(text);
+    return value && typeof value === "object" ? value : null;
+  } catch { return null; }
 }

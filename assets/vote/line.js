@@ -43,7 +43,11 @@ export class Line {
     if (this.closed) return;
     const turn = this.turn += 1;
     const socket = this.socket = new WebSocket(`${this.home.replace(/^http/, "ws")}/live`);
-    socket.onmessage = ({ data }) => { if (turn === this.turn) this.heard([JSON.parse(data)]); };
+    socket.onmessage = ({ data }) => {
+      if (turn !== this.turn) return;
+      const message = parseText(data);
+      if (message) this.heard([message]);
+    };
     socket.onclose = () => { if (turn === this.turn) this.fails(); };
     this.expect();
   }
@@ -164,4 +168,16 @@ export class Line {
 /** @param {number} ms */
 function pause(ms) {
   return new Promise((done) => { setTimeout(done, ms); });
+}
+
+/**
+ * A message; null for text that is none: nothing was heard then, and silence ends the line.
+ * @param {string} text
+ * @returns {PhoneMessage | null}
+ */
+function parseText(text) {
+  try {
+    const value = JSON.parse(text);
+    return value && typeof value === "object" ? value : null;
+  } catch { return null; }
 }

@@ -22,7 +22,7 @@ SHORTCUTS = (RUN, BACK, NEXT, RESET, REPLAY, TRAIN, STOP, STEP)
 _component = st.components.v2.component(
     "skipviz.keys",
     html="<span></span>",
-    js=served.text("home.js") + served.text("keys.js"),
+    js=served.text("home.js") + served.text("mount_keys.js"),
     isolate_styles=False,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import pytest
@@ -57,3 +58,11 @@ def test_charts_beyond_the_most_stand_in_the_table() -> None:
     assert len(_of("bar", figure)) == any_answer.MOST_PANELS
     (table,) = _of("table", figure)
     assert len(table.cells["values"][0]) == 3 * 2
+
+
+def test_axes_and_panels_bear_a_fields_name_as_it_is_written() -> None:
+    figure = any_answer.figure([{"lanes": [{"a<b>c": 1.5, "$x$ of y": [1.0, 2.0]}]}], LANES, False)
+    titles = [axis.title.text for axis in (figure.layout.yaxis, figure.layout.yaxis2)]
+    assert titles == [note.text for note in figure.layout.annotations]
+    assert [html.unescape(title) for title in titles] == ["a<b>c", "$x$ of y"]
+    assert not any("<" in title or title.startswith("$") for title in titles)

@@ -107,6 +107,7 @@ test("a message of an unknown kind is named in the console and changes nothing",
   listener.message(JSON.stringify({ type: "weather", message: "rain" }));
   listener.message(new Uint8Array([77, 1, 2, 3]).buffer);
   listener.message(new ArrayBuffer(0));
+  for (const nothing of ["", "<html>", "null", "7"]) listener.message(nothing);
   assert.deepEqual([follower.status, listener.held(), changed.length], before);
-  assert.equal(warn.mock.callCount(), 3);
+  assert.equal(warn.mock.callCount(), 7);
 });

@@ -34,7 +34,7 @@ _HTML = f'<div class="sv-live" data-state="loading" style="{_STYLE}"></div>'
 _component = st.components.v2.component(
     "skipviz.live",
     html=_HTML,
-    js=served.text("home.js") + served.text("live.js"),
+    js=served.text("home.js") + served.text("mount_live.js"),
     isolate_styles=False,
 )
 
