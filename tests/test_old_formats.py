@@ -22,6 +22,7 @@ from skipviz.core import registry
 from skipviz.core.registry import probe
 from skipviz.engine.trained import load
 from skipviz.server.manager import Manager
+from skipviz.server.sweep import Sweeps
 from skipviz.store import recordings
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import Store
@@ -64,10 +65,10 @@ def browser(store: Store) -> Iterator[TestClient]:
 
 
 def test_what_is_kept_of_every_old_format_is_small() -> None:
-    kept = {path.name for path in (FIXTURES / "runs").iterdir()}
-    recorded = {path.name for path in (FIXTURES / "recordings").iterdir()}
-    assert kept == set(make.RUNS) and recorded == set(make.RECORDINGS)
-    for folder in [*(FIXTURES / "runs").iterdir(), *(FIXTURES / "recordings").iterdir()]:
+    kinds = {"runs": make.RUNS, "recordings": make.RECORDINGS, "sweeps": make.SWEEPS}
+    for kind, names in kinds.items():
+        assert {path.name for path in (FIXTURES / kind).iterdir()} == set(names), kind
+    for folder in [each for kind in kinds for each in (FIXTURES / kind).iterdir()]:
         files = [path for path in folder.rglob("*") if path.is_file()]
         assert sum(path.stat().st_size for path in files) <= MOST_BYTES, folder.name
 
@@ -191,3 +192,26 @@ def _same_maps(newest: tuple[int, dict[str, np.ndarray]] | None, lane: dict[str,
 def _numbers(value: Any) -> list[float]:
     """A frame's loss or error, one number for each seed, from JSON that spells NaN out."""
     return [float(number) for number in (value if isinstance(value, list) else [value])]
+
+
+@pytest.mark.parametrize("name", make.SWEEPS)
+def test_a_sweep_of_an_old_server_is_found_with_its_runs_and_is_not_begun_again(
+    name: str, tmp_path: Path
+) -> None:
+    expected = _expected(FIXTURES / "sweeps" / name)
+    manager = Manager(Store(tmp_path), running=1)
+    path = tmp_path / "sweeps" / f"{expected['id']}.json"
+    path.parent.mkdir()
+    shutil.copy(FIXTURES / "sweeps" / name / "sweep.json", path)
+    sweeps = Sweeps(manager)
+    sweep = sweeps.find(expected["id"])
+    assert sweep is not None and sweeps.ended(sweep)
+    assert {key: getattr(sweep, key) for key in ("kind", "options", "runs")} == {
+        key: expected[key] for key in ("kind", "options", "runs")
+    }
+    experiments = [(key, json.loads(each.to_json())) for key, each in sweep.experiments.items()]
+    for (key, fields), (key_then, fields_then) in zip(
+        experiments, expected["experiments"], strict=True
+    ):
+        assert key == key_then and fields_then.items() <= fields.items()
+    manager.close()
