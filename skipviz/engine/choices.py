@@ -26,7 +26,7 @@ from skipviz.core.schedule import rate
 from skipviz.core.wiring import Wiring
 from skipviz.engine import device as devices
 from skipviz.engine.batches import Batches
-from skipviz.engine.device_choice import placed
+from skipviz.engine.device_choice import with_device
 from skipviz.engine.fused.stack import FusedStack, learn_together
 from skipviz.engine.grouping import grouped, stack_of
 from skipviz.engine.nets import make_net
@@ -71,7 +71,7 @@ class Choices:
     from the others in more than a learning rate and its lanes."""
 
     def __init__(self, experiments: Sequence[Experiment]) -> None:
-        self.experiments = [placed(experiment) for experiment in experiments]
+        self.experiments = [with_device(experiment) for experiment in experiments]
         self.first = first = self.experiments[0]
         for experiment in self.experiments:
             _check(experiment, first)
@@ -167,7 +167,7 @@ class Choices:
             batches = {seed: self.batches.batch(step, seed) for seed in seeds}
             tasks = []
             for stack, members in stacks:
-                stack.pace([rate(self.experiments[net.choice], step) for net in members])
+                stack.set_rates([rate(self.experiments[net.choice], step) for net in members])
                 x = [batches[net.seed][0].flatten(1) for net in members]
                 y = [batches[net.seed][1] for net in members]
                 tasks.append((stack, x, y))

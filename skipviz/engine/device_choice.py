@@ -1,7 +1,7 @@
 """Which device `auto` means here: what `calibration` measured, as it lies in the user's cache.
 
     placing()            what is known here; measures nothing
-    placed(experiment)   the experiment with the device that `auto` means here
+    with_device(experiment)   the experiment with the device that `auto` means here
 
 <cache>/devices.json   {"key": torch, driver, hardware; "placing": ...}; what was measured under
                        another key is not known

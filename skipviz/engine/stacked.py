@@ -164,7 +164,7 @@ class Stack:
 
     # --- one step
 
-    def pace(self, rates: Sequence[float]) -> None:
+    def set_rates(self, rates: Sequence[float]) -> None:
         """From the next update on each net has a learning rate of its own (SGD alone)."""
         if len(set(rates)) == 1:
             self.optimiser.lr = rates[0]

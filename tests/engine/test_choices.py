@@ -105,7 +105,7 @@ def test_each_net_of_a_stack_moves_by_its_own_learning_rate(optimiser: str) -> N
     def stack(count: int, *paces: float) -> Stack:
         nets = [make_net(of.lanes[0], of.dataset, 0).double() for _ in range(count)]
         made = Stack(of, nets, wirings[:count], [s for s in shapes if s][:count])
-        made.pace(paces)
+        made.set_rates(paces)
         for x, y in zip(batches, truths, strict=True):
             made.learn(x.expand(count, -1, -1), y.expand(count, -1), measure=False)
         return made

@@ -124,7 +124,7 @@ class FusedStack:
 
     # --- one step
 
-    def pace(self, rates: Sequence[float]) -> None:
+    def set_rates(self, rates: Sequence[float]) -> None:
         """From the next update on each net has a learning rate of its own."""
         self._rates = list(rates)
 
