@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from skipviz.core.atomic_files import replace
+from skipviz.store.frame_table import next_batch
 
 
 def rewrite(path: Path, of: pa.Schema, before: int | None = None) -> float:
@@ -24,7 +25,7 @@ def rewrite(path: Path, of: pa.Schema, before: int | None = None) -> float:
         messages = pa.ipc.MessageReader.open_stream(source)
         old_schema = pa.ipc.read_schema(messages.read_next_message())
         to.write(of.serialize())
-        while (batch := _next(messages, old_schema)) is not None:
+        while (batch := next_batch(messages, old_schema)) is not None:
             steps = batch.column("step").to_numpy()
             count = len(steps) if before is None else int(np.searchsorted(steps, before))
             if count:
@@ -32,11 +33,3 @@ def rewrite(path: Path, of: pa.Schema, before: int | None = None) -> float:
                 last = float(batch.column("time_s")[count - 1].as_py())
     replace(half, path)
     return last
-
-
-def _next(messages: pa.ipc.MessageReader, of: pa.Schema) -> pa.RecordBatch | None:
-    """The next whole batch; None at the end, or where the last one is a half."""
-    try:
-        return pa.ipc.read_record_batch(messages.read_next_message(), of)
-    except (StopIteration, EOFError, OSError, pa.ArrowInvalid):
-        return None

@@ -1,0 +1,1 @@
+"""What leaves the program as a file, and comes back: frames, whole runs, scripts, drawings."""
