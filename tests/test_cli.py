@@ -144,6 +144,8 @@ ORDERS = (
     ("scene lesion --seeds 2 stripes --json", "scene lesion stripes --seeds 2 --json"),
     ("record --seeds 2 lesion --json stripes", "record lesion stripes --seeds 2 --json"),
     ("probe paths --turn 1 RUN --json a=3", "probe paths RUN a=3 --turn 1 --json"),
+    ("export --to csv RUN out.csv --json", "export RUN out.csv --json --to csv"),
+    ("import --json RUN.zip", "import RUN.zip --json"),
     ("data --json get mnist", "data get mnist --json"),
     ("data add --title x there --side 16", "data add there --title x --side 16"),
     ("data add there --title x --json", "data --json --title x add there"),

@@ -49,13 +49,16 @@ def _imported() -> set[str]:
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     base = _names(PROJECT["dependencies"])
-    training = _names(PROJECT["optional-dependencies"]["train"])
-    assert base | training == _imported()
-    assert training == TRAINING and not base & TRAINING
+    training, export = (
+        _names(PROJECT["optional-dependencies"][extra]) for extra in ("train", "export")
+    )
+    assert base | training | export == _imported()
+    assert training == TRAINING and not base & (TRAINING | export)
 
 
 def test_requirements_txt_and_the_package_ask_for_the_same() -> None:
-    declared = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["train"]
+    extras = PROJECT["optional-dependencies"]
+    declared = PROJECT["dependencies"] + extras["train"] + extras["export"]
     assert sorted(_required()) == sorted(declared)
 
 

@@ -1,5 +1,5 @@
-"""The command line: serve, families, describe, train, scene, record, probe, runs, data, key, bench
-and doctor.
+"""The command line: serve, families, describe, train, scene, record, probe, runs, export, import,
+data, key, bench and doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -17,6 +17,7 @@ from skipviz import __version__
 from skipviz.access import settings
 from skipviz.cli import console, scenes, train
 from skipviz.cli import data as datafiles
+from skipviz.cli import export as exports
 from skipviz.cli import key as lecturers_key
 from skipviz.core import child_processes, packages, places, registry
 from skipviz.core.knob import SpecError
@@ -226,6 +227,7 @@ def grammar() -> Grammar:
         "--seed-index", "--turn", type=int, default=0, help="which of the run's seeds, from 0"
     )
     add("runs", runs)
+    exports.declare(add("export", exports.export), add("import", exports.import_))
     datafiles.declare(add("data", datafiles.data))
     lecturers_key.declare(add("key", lecturers_key.key))
     one = add("bench", bench)

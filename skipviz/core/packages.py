@@ -15,10 +15,10 @@ from skipviz.core.places import installed
 NEEDED = ("torch", "torchvision")
 
 
-def how() -> str:
+def how(extra: str = "train") -> str:
     """What to run so that all packages are there: in a checkout its list of them."""
     return (
-        'run `pip install "skipviz[train]"`'
+        f'run `pip install "skipviz[{extra}]"`'
         if installed()
         else "run `pip install -r requirements.txt`"
     )
@@ -51,3 +51,9 @@ def check(what: str = "training") -> None:
     sentence = untrainable(what)
     if sentence:
         raise SpecError(sentence)
+
+
+def check_extra(what: str, package: str, extra: str = "export") -> None:
+    """SpecError where a package that only `what` needs is not here."""
+    if not _there(package):
+        raise SpecError(f"{what} needs {package}, which is not installed here: {how(extra)}")

@@ -63,7 +63,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except FileNotFoundError:
         raise SpecError(f"run {show(path.name)}: there is no such file") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise SpecError(
             f"run {show(path.name)}: is not a whole zip archive as `skipviz export` writes it"
         ) from error

@@ -22,7 +22,7 @@ from skipviz.standalone.layers import ZERO_PAD, named_layers
 from skipviz.standalone.stages import stage_lines
 from skipviz.standalone.units import Unit, UnitClass, class_lines, classes
 
-__all__ = ["filename", "module"]
+__all__ = ["body", "filename", "module"]
 
 _IMPORTS = """from __future__ import annotations
 
@@ -41,19 +41,27 @@ def named(**layers: nn.Module) -> nn.Sequential:
 
 def module(lane: Lane) -> str:
     """The text of a module with the class `Net`: the net of `lane`, without skipviz."""
+    wiring: Wiring = architecture(lane.family).wiring(lane.settings())
+    family = importlib.import_module(f"skipviz.models.{lane.family}.family")
+    shared, own = body(lane)
+    text = "\n".join([_header(lane, wiring, str(family.__doc__)), _IMPORTS, *shared, *own])
+    return text if "torch." in text.partition("import torch\n")[2] else _without_torch(text)
+
+
+def body(lane: Lane) -> tuple[list[str], list[str]]:
+    """The pieces of a net's text below its imports: what is the same for every net, and its own
+    classes, of which the last is `Net`."""
     settings, declared = lane.settings(), architecture(lane.family)
     plan: NetPlan = declared.plan(settings)
     wiring: Wiring = declared.wiring(settings)
-    family = importlib.import_module(f"skipviz.models.{lane.family}.family")
     units = _units(plan, wiring)
     unit_classes = classes(units)
-    parts = [_header(lane, wiring, str(family.__doc__)), _IMPORTS, _NAMED]
+    shared = [_NAMED]
     if any(step.kind == "zero_pad" for unit in units for _, chain in unit.chains for step in chain):
-        parts.append(ZERO_PAD)
-    parts += ["\n" + "\n".join(class_lines(each)) + "\n" for each in unit_classes]
-    parts.append("\n" + "\n".join(_net_lines(plan, wiring, units, unit_classes)) + "\n")
-    text = "\n".join(parts)
-    return text if "torch." in text.partition("import torch\n")[2] else _without_torch(text)
+        shared.append(ZERO_PAD)
+    own = ["\n" + "\n".join(class_lines(each)) + "\n" for each in unit_classes]
+    own.append("\n" + "\n".join(_net_lines(plan, wiring, units, unit_classes)) + "\n")
+    return shared, own
 
 
 def _units(plan: NetPlan, wiring: Wiring) -> list[Unit]:
