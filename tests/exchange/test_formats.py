@@ -169,7 +169,9 @@ def test_without_tensorboardx_the_command_says_what_to_do(
 
 def test_a_notebook_is_one(store: Store, tmp_path: Path) -> None:
     (path,) = write(stored(store, RUN), "notebook", tmp_path / "run.ipynb")
-    nbformat.validate(nbformat.read(path, as_version=4))
+    read = nbformat.read(path, as_version=4)
+    nbformat.validate(read)
+    assert [cell.cell_type for cell in read.cells].count("code") == 6
 
 
 def test_an_unknown_format_is_refused_before_anything_is_written(
