@@ -1,27 +1,30 @@
 # The two commands are `make run` and `make test`; each sets up what it needs the first time.
-# `make check` is all of `make test` but the browser; `make test-long` is what takes long and is left
-# out of both: long fuzzing, many random nets, planted faults.
+# `make check` is for every change: no browser, and no test that is marked slow. `make test` is all;
+# `make test-long` is what takes long and is left out of both: long fuzzing, many random nets,
+# planted faults.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run check test test-long bench wheelhouse clean
+.PHONY: run lint check test test-long bench wheelhouse clean
 
 run:
 	@$(PYTHON) tools/environment.py requirements.txt
 	@exec $(BIN)/streamlit run app.py
 
-check:
+lint:
 	@$(PYTHON) tools/environment.py requirements-dev.txt
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tests/js/node.py
-	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile $(COVERAGE)
+
+check: lint
+	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile -m "not slow and not long"
 
 # Two calls: processes that share tests would take the cores that the browser needs.
 # It ends with a figure: how much of skipviz the tests without a browser execute in their own processes.
-test: COVERAGE = --cov=skipviz --cov-report=
-test: check
+test: lint
+	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile --cov=skipviz --cov-report=
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest tests/browser
 	@echo "Of skipviz, tests without a browser execute, in percent (coverage report -m: line by line):"

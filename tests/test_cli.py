@@ -79,6 +79,7 @@ def test_an_experiment_too_large_for_the_machine_says_so(
     assert "GB of memory" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_every_skip_family_at_depth_20_learns_the_digits_and_the_plain_net_does_not_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +104,7 @@ def test_the_module_runs_as_a_command() -> None:
     assert done.returncode == 2 and "depth 3" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_this_machine_in_order(capsys: pytest.CaptureFixture[str]) -> None:
     findings = {f["what"]: f for f in answer(capsys, "doctor")["findings"]}
     assert findings["Torch pair"]["good"] and findings["Devices"]["good"]
@@ -122,6 +124,7 @@ def test_every_command_that_the_readme_names_exists() -> None:
         assert (root / path).is_file()
 
 
+@pytest.mark.slow
 def test_bench_names_the_benchmarks_and_the_rows_that_there_are(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

@@ -85,6 +85,7 @@ def test_every_command_prints_on_every_code_page(
     assert "√" in everything or "sqrt" in everything
 
 
+@pytest.mark.slow
 def test_nothing_that_we_print_turns_into_a_question_mark() -> None:
     for path in [*ROOT.glob("skipviz/**/*.py"), *ROOT.glob("benchmarks/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -63,6 +63,7 @@ def _asked(environment: Any) -> list[str]:
     return notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []
 
 
+@pytest.mark.slow
 def test_a_second_call_installs_nothing(environment: Any, tmp_path: Path) -> None:
     wanted = _requirements(tmp_path)
     environment.provide(wanted)
@@ -71,12 +72,14 @@ def test_a_second_call_installs_nothing(environment: Any, tmp_path: Path) -> Non
     assert str(wanted) in _asked(environment)[0]
 
 
+@pytest.mark.slow
 def test_a_changed_requirement_is_installed(environment: Any, tmp_path: Path) -> None:
     environment.provide(_requirements(tmp_path))
     environment.provide(_requirements(tmp_path, text="pip>1\n"))
     assert len(_asked(environment)) == 2
 
 
+@pytest.mark.slow
 def test_a_change_in_an_included_file_counts(environment: Any, tmp_path: Path) -> None:
     developers = _requirements(tmp_path, "requirements-dev.txt", "-r requirements.txt\n")
     _requirements(tmp_path)
@@ -85,12 +88,14 @@ def test_a_change_in_an_included_file_counts(environment: Any, tmp_path: Path) -
     assert not environment.has(developers)
 
 
+@pytest.mark.slow
 def test_after_the_test_tools_the_app_needs_no_more(environment: Any, tmp_path: Path) -> None:
     wanted = _requirements(tmp_path)
     environment.provide(_requirements(tmp_path, "requirements-dev.txt", "-r requirements.txt\n"))
     assert environment.has(wanted)
 
 
+@pytest.mark.slow
 def test_an_environment_left_without_pip_is_made_anew(environment: Any, tmp_path: Path) -> None:
     for pip in environment.home.rglob("site-packages/pip"):
         shutil.rmtree(pip)
@@ -98,6 +103,7 @@ def test_an_environment_left_without_pip_is_made_anew(environment: Any, tmp_path
     assert environment.runs("-m", "pip", "--version")
 
 
+@pytest.mark.slow
 def test_an_environment_whose_python_is_gone_is_made_anew(environment: Any) -> None:
     os.remove(environment.python)
     os.symlink("/nowhere/python3", environment.python)
@@ -105,6 +111,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(environment: Any) -> N
     assert environment.runs("-c", "")
 
 
+@pytest.mark.slow
 def test_an_installation_that_was_cut_short_is_started_again(
     environment: Any, tmp_path: Path
 ) -> None:
@@ -115,6 +122,7 @@ def test_an_installation_that_was_cut_short_is_started_again(
     assert not environment.has(wanted)
 
 
+@pytest.mark.slow
 def test_packages_that_do_not_import_are_installed_again(
     environment: Any, tool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +148,7 @@ def test_packages_that_never_work_are_named_in_one_sentence(
     assert not environment.has(wanted)
 
 
+@pytest.mark.slow
 def test_where_uv_fails_pip_does_it(
     environment: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,6 +89,7 @@ print(json.dumps(said))
 """
 
 
+@pytest.mark.slow
 def test_the_command_line_lists_describes_trains_and_performs_the_toys(copy: Path) -> None:
     said: dict[str, Any] = json.loads(python(copy, "-c", COMMANDS))
     assert all(status == 0 for status, _ in said.values())
@@ -154,6 +155,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_the_pages_offer_the_toys_and_the_lab_asks_the_toy_probe(copy: Path) -> None:
     found: dict[str, Any] = json.loads(python(copy, "-c", PAGES).splitlines()[-1])
     assert found["menu"] == "Explore"
@@ -176,6 +178,7 @@ CONTRACTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_contract_tests_hold_for_the_toys(copy: Path) -> None:
     files = sorted({f"tests/{file}" for each in CONTRACTS.values() for file in each})
     here = "a_folder_with_one_declaration or holds_its_one_constant or begins_with_its_formula"

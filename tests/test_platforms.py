@@ -70,6 +70,7 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_everything_loads_and_trains_without_what_only_posix_has(tmp_path: Path) -> None:
     done = run_python(ELSEWHERE, SKIPVIZ_RUNS=str(tmp_path), SKIPVIZ_CACHE=str(tmp_path / "c"))
     assert done.returncode == 0, done.stderr
@@ -107,6 +108,7 @@ print(len(shown), len(pages))
 """
 
 
+@pytest.mark.slow
 def test_assets_tables_recordings_and_pages_are_read_in_a_locale_of_pure_ascii(
     tmp_path: Path,
 ) -> None:
@@ -154,6 +156,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_runs_cache_and_data_lie_in_a_long_folder_with_blanks_and_umlauts(tmp_path: Path) -> None:
     deep = tmp_path / LONG / LONG / LONG
     assert len(str(deep)) > 260

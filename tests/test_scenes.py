@@ -141,6 +141,7 @@ def test_scenes_stand_in_an_order_of_their_own() -> None:
     assert len(set(orders)) == len(orders)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", SCENES)
 def test_a_scene_can_be_performed_drawn_and_told_whatever_came_of_it(key: str) -> None:
     scene = SCENES[key]

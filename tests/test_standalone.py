@@ -147,6 +147,7 @@ def test_highway_gates_start_as_ours_do() -> None:
     assert set(unit.carry_gate.linear1.bias.tolist()) == {3.0}
 
 
+@pytest.mark.slow
 def test_the_file_runs_in_a_python_that_knows_no_skipviz(tmp_path: Path) -> None:
     lane = Lane(family="resnext", knobs={"depth": 11, "cardinality": 2, "base_width": 4})
     (tmp_path / standalone.filename(lane)).write_text(standalone.module(lane), encoding="utf-8")

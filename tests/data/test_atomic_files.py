@@ -77,6 +77,7 @@ def test_the_stand_in_refuses_what_is_open_and_what_is_mapped(
     assert (tmp_path / "a.npy").read_bytes() == b"b"
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a_run_that_goes_on_and_is_steered_replaces_its_own_files(
     windows: None, tmp_path: Path
@@ -93,6 +94,7 @@ def test_a_run_that_goes_on_and_is_steered_replaces_its_own_files(
     assert log.n == 3 and again.experiment.changes
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a_set_whose_pictures_are_mapped_is_not_half_removed(
     windows: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

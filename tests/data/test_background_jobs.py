@@ -32,6 +32,7 @@ def ended(
     return job
 
 
+@pytest.mark.slow
 def test_an_errand_is_shared_and_ends_with_the_arrays_and_the_linear_model_in_the_cache() -> None:
     first = background_jobs.start("prepare", "spirals")
     assert (

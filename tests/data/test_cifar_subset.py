@@ -38,6 +38,7 @@ def photographs() -> tuple[np.ndarray, np.ndarray]:
     return tiles.reshape(-1, 32, 32, 3)[:500], labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", NETS)
 def test_a_net_of_the_papers_takes_its_first_steps_on_photographs(
     family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -112,6 +112,7 @@ def test_digits_are_all_1797_scans_with_17_grey_levels() -> None:
     assert np.unique(train).tolist() == list(range(17))
 
 
+@pytest.mark.slow
 def test_the_shipped_digits_are_bit_for_bit_those_of_scikit_learn_and_so_is_the_split() -> None:
     sklearn = pytest.importorskip("sklearn.datasets")
     from sklearn.model_selection import train_test_split
@@ -184,6 +185,7 @@ def test_another_seed_draws_other_pictures_of_the_same_kind() -> None:
     assert abs(one.mean() - two.mean()) < 20
 
 
+@pytest.mark.slow
 def test_a_linear_model_reads_less_than_60_percent_of_the_shapes() -> None:
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
@@ -219,6 +221,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_a_small_convolutional_net_reads_twice_as_many_after_150_steps() -> None:
     import torch

@@ -168,6 +168,7 @@ def test_a_cache_that_cannot_be_written_costs_a_measurement_and_nothing_else(
     assert calibration.calibrate(pretend(asked, **USUAL), TWO).choice("wide") == "cuda"
 
 
+@pytest.mark.slow
 def test_the_real_measurement_times_real_steps_and_gives_the_threads_back() -> None:
     before = torch.get_num_threads()
     for each in KINDS:

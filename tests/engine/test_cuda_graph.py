@@ -84,6 +84,7 @@ def agree(ours: engine.Training, theirs: engine.Training, *, to: float) -> None:
             torch.testing.assert_close(value, other.net.state_dict()[name], rtol=to, atol=to)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", WAYS, ids=str)
 def test_a_recorded_step_gives_the_numbers_of_the_eager_one_to_nine_digits(
     fields: dict[str, Any],
@@ -101,6 +102,7 @@ def test_a_recorded_step_gives_the_numbers_of_the_eager_one_to_nine_digits(
     agree(training, eager, to=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lane", [PLAIN, RESNET, DENSENET, HIGHWAY], ids=lambda lane: lane.family)
 def test_every_family_is_recorded_with_a_learning_rate_that_changes(lane: Lane) -> None:
     fields = {"lanes": [lane], "schedule": "cosine"}
@@ -150,6 +152,7 @@ class Stays(TorchDispatchMode):
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", WAYS, ids=str)
 def test_a_recorded_step_asks_the_device_for_nothing_and_takes_nothing_from_the_host(
     fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -207,6 +210,7 @@ def test_who_wants_to_see_is_shown_all_steps_that_were_made() -> None:
     assert [frame.step for frames in steps for frame in frames] == [4, 5, 6, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", [{}, {"optimiser": "adam", "lr": 2.0**-10}], ids=str)
 def test_a_recorded_run_goes_on_where_its_checkpoint_was_made(fields: dict[str, Any]) -> None:
     whole = list(made(same, **fields).frames())

@@ -28,6 +28,7 @@ def run(*lanes: Lane, **fields: Any) -> list[Frame]:
     return list(engine.train(Experiment(lanes=lanes, **fields)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lanes", [(DENSE, NORMED), (CONV,)], ids=["dense", "convolutional"])
 def test_curves_with_and_without_evaluation_are_identical(lanes: tuple[Lane, ...]) -> None:
     fields = {"steps": 6, "batch_size": 16}

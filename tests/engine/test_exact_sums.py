@@ -126,6 +126,7 @@ def test_engines_maps_and_evaluation_send_no_float64_to_a_device_without_it(
     assert frames[0].lanes[1].gate_map is not None and frames[0].lanes[3].gate_map is not None
 
 
+@pytest.mark.slow
 def test_a_recorded_step_sends_no_float64_to_a_device_without_it(without_float64: None) -> None:
     with NoFloat64():
         training = engine.Training(experiment([*CONVOLUTIONAL, DENSE[3]]))
@@ -154,6 +155,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """Of what would take long under a mode that looks at every operation, little."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", list(registry.probes()))
 def test_a_probe_sends_no_float64_to_a_device_without_it_and_answers_as_ever(
     key: str, trained: Trained, without_float64: None

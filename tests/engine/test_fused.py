@@ -317,6 +317,7 @@ BROKEN = "echo 'error: licence expired' >&2; exit 1"
 needs_sh = pytest.mark.skipif(sys.platform == "win32", reason="not built on Windows")
 
 
+@pytest.mark.slow
 @needs_sh
 @pytest.mark.parametrize(
     ("script", "reason"),
@@ -342,6 +343,7 @@ def test_a_compiler_that_does_not_work_is_told_and_leaves_no_library(
     assert not list((tmp_path / "cache").glob("fused/*.so"))
 
 
+@pytest.mark.slow
 @needs_sh
 def test_without_a_working_compiler_training_goes_on_and_the_reason_is_told(
     tmp_path: Path,
@@ -358,6 +360,7 @@ def test_without_a_working_compiler_training_goes_on_and_the_reason_is_told(
     assert first.startswith("False|") and "licence expired" in first and frames == "3"
 
 
+@pytest.mark.slow
 @needs_kernel
 def test_the_library_is_made_once_under_its_hash_in_a_folder_of_the_users_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -373,6 +376,7 @@ def test_the_library_is_made_once_under_its_hash_in_a_folder_of_the_users_own(
     assert {path.suffix for path in (tmp_path / "fused").iterdir()} == {".so", ".lock"}
 
 
+@pytest.mark.slow
 @needs_kernel
 def test_a_library_that_is_only_a_link_is_not_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -408,6 +412,7 @@ def test_the_peak_is_that_of_a_processor() -> None:
     assert 1 < fused.peak_gflops(0.02) < 10_000
 
 
+@pytest.mark.slow
 def test_the_doctor_says_whether_it_is_in_use_and_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKIPVIZ_FUSED", "0")
     findings = {check.__name__: check for check in doctor.CHECKS}

@@ -38,6 +38,7 @@ def _executed(net: nn.Module, x: Tensor) -> list[nn.Module]:
     return ran
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("theirs", "family", "knobs"), NETS, ids=[net[0] for net in NETS])
 def test_our_net_computes_what_torchvisions_does(
     theirs: str, family: str, knobs: dict[str, Any]

@@ -45,6 +45,7 @@ def trained(folder: Path) -> Trained:
     return load(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", list(registry.probes()))
 def test_a_probe_says_what_it_is_and_answers_in_json_the_same_each_time(
     key: str, trained: Trained

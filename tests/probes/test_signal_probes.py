@@ -200,6 +200,7 @@ def test_features_that_nothing_reads_are_not_missed(trained: Trained) -> None:
     assert block["removed"][0] != 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", sorted(answers.probes_with_figures()))
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_figure_of_a_probe_draws_its_answer_with_axis_titles(

@@ -22,6 +22,8 @@ from skipviz.server.run import Run
 from skipviz.store.frame_log import FrameLog
 from tests.runs.test_manager import experiment, started, until, worker_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def left_as_found(manager: Manager) -> Iterator[None]:

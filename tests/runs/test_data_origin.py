@@ -21,6 +21,8 @@ from skipviz.store import data_origin
 from skipviz.store.store import Store
 from tests.runs.test_manager import until
 
+pytestmark = pytest.mark.slow
+
 LANE = Lane(family="plain", knobs={"backbone": "dense", "depth": 3})
 
 

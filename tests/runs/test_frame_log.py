@@ -133,6 +133,7 @@ def test_any_arrow_reader_opens_the_file(tmp_path: Path) -> None:
     assert table.column("lane1_held_out_loss").null_count == 7
 
 
+@pytest.mark.slow
 def test_a_file_cut_at_any_byte_opens_up_to_its_last_whole_batch(tmp_path: Path) -> None:
     data, ends = stream([PLAIN], 6)
     path = tmp_path / "frames.arrow"

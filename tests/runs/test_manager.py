@@ -26,6 +26,8 @@ from skipviz.store.store import Store
 from skipviz.worker.control import Control
 from skipviz.worker.session import Session
 
+pytestmark = pytest.mark.slow
+
 LANE = Lane(family="resnet", knobs={"backbone": "dense", "depth": 10})
 
 

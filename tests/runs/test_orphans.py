@@ -48,6 +48,8 @@ def test_a_worker_that_is_measuring_ends_when_its_input_does(tmp_path: Path) -> 
 IN_A_STEP_WITHOUT_END = """
 import sys, threading
 from skipviz.worker import __main__ as worker
+
+pytestmark = pytest.mark.slow
 worker.PATIENCE_S = 0.1
 orders = worker.Orders(sys.stdin.buffer)
 orders.working.set()

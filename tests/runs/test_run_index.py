@@ -17,6 +17,8 @@ from skipviz.store.run_index import Known
 from skipviz.store.store import Store, write_json
 from tests.runs.test_manager import until
 
+pytestmark = pytest.mark.slow
+
 LANE = Lane(family="plain", knobs={"backbone": "dense", "depth": 4})
 
 

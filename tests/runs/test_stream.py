@@ -70,6 +70,7 @@ def test_curves_and_profiles_arrive_as_they_were_recorded() -> None:
         np.testing.assert_allclose(got["points"]["lanes"][i]["loss"], loss, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_thinned_and_keeps_extremes_and_newest() -> None:
     run = GrowingRun("long", [track("ResNet-2", "resnet", 2)], steps=20_000)
     run.grow(20_000)

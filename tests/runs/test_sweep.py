@@ -16,6 +16,8 @@ from skipviz.server.manager import Manager
 from skipviz.server.sweep import Sweep, Sweeps, best, cost, final_losses
 from skipviz.store.store import Store
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 600.0
 
 
