@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from skipviz.core import registry
 from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.phone_protocol import Phase
 from skipviz.store.rooms import rooms_of
 from skipviz.store.store import Store
 from skipviz.stream import phones
@@ -110,6 +111,6 @@ def test_a_vote_in_an_address_goes_to_the_page_of_the_rooms_code(tmp_path: Path)
     for address in _of("vote"):
         room = rooms_of(tmp_path).room(_query(address)["room"][0])
         assert client.get(f"/under{address}").headers["location"] == "/under/v"
-        room.show("stripes", True)
+        room.show("stripes", Phase.VOTE)
         assert client.get(f"/under{address}").headers["location"] == f"/under/v/{room.code}"
     assert client.get("/under/vote").headers["location"] == "/under/v"

@@ -2,24 +2,46 @@
 // those of skipviz/core/phone_protocol.py. Written for browsers of 2019.
 
 /**
+ * The axes on which a curve is drawn; ranges in the figure's own units.
+ * @typedef {object} SketchAxes
+ * @property {string} x
+ * @property {string} y
+ * @property {[number, number]} x_range
+ * @property {[number, number]} y_range
+ * @property {boolean} log_y
+ */
+
+/** @typedef {"waiting" | "vote" | "talk" | "second" | "curves" | "run" | "seen" | "reveal"} Phase */
+
+/**
  * What the room is asked now.
  * @typedef {object} RoomState
  * @property {"room"} type
  * @property {number} number  of this state; equal states have equal ones
- * @property {"waiting" | "open" | "closed"} phase
- * @property {string} ballot  names what is voted on
+ * @property {Phase} phase
+ * @property {string} ballot  names what is answered
+ * @property {"choice" | "sketch"} kind  of the answer
  * @property {string} question
  * @property {string[]} choices
- * @property {number[] | null} counts  of votes for each choice; null while it is open
+ * @property {SketchAxes | null} axes
+ * @property {number | null} talk_ends  in seconds of the server's clock
+ * @property {number[] | null} counts  of the first vote for each choice; null before the reveal
+ * @property {number[] | null} second_counts
+ * @property {number[] | null} seen_counts  with a last one more, of those who could not tell
  * @property {number | null} shown  the choice that the run showed
  */
 
 /**
- * What the server holds of this phone's vote.
+ * What the server holds of this phone.
  * @typedef {object} OwnVote
  * @property {"vote"} type
  * @property {string} ballot
- * @property {number | null} choice
+ * @property {number | null} choice  the answer to this ballot
+ * @property {number[] | null} curve  the answer to this ballot, where it is one
+ * @property {number | null} first  this phone's choices so far
+ * @property {number | null} second
+ * @property {number | null} seen
+ * @property {number} now  the server's clock, in seconds
  */
 
 /**
@@ -32,39 +54,50 @@
 
 /** @typedef {RoomState | OwnVote | Refusal} PhoneMessage */
 
+/** @typedef {number | number[]} Answer  A choice, or the heights of a curve. */
+
 /** @typedef {"connecting" | "linked" | "away"} Link  Is the server there? */
 
 /**
  * @typedef {object} Known
  * @property {RoomState | null} room
- * @property {number | null} choice  the vote that the server holds
- * @property {number | null} wish  a vote that is not acknowledged yet
+ * @property {OwnVote | null} own
+ * @property {Answer | null} wish  an answer that is not acknowledged yet
+ * @property {number} ahead  by how many seconds the server's clock is ahead of this phone's
  * @property {string} refusal  a sentence; "" for none
  * @property {boolean} final  is the refusal the end?
  */
 
 /** @type {Known} */
-export const NOTHING = { room: null, choice: null, wish: null, refusal: "", final: false };
+export const NOTHING = {
+  room: null, own: null, wish: null, ahead: 0, refusal: "", final: false,
+};
+
+const LATE = "The vote was closed before yours arrived.";
 
 /**
  * What is known after a message.
  * @param {Known} known
  * @param {PhoneMessage} message
+ * @param {number} now  this phone's clock, in seconds
  * @returns {Known}
  */
-export function after(known, message) {
-  const { room } = known;
+export function after(known, message, now = Date.now() / 1000) {
+  const { room, wish } = known;
   if (message.type === "room") {
-    const another = !room || room.ballot !== message.ballot;
-    if (another) return { ...NOTHING, room: message };
-    const late = known.wish !== null && message.phase !== "open";
-    const refusal = late ? "The vote was closed before yours arrived." : known.refusal;
-    return { ...known, room: message, wish: late ? null : known.wish, refusal };
+    const another = !room || room.ballot !== message.ballot || room.kind !== message.kind;
+    const same = room !== null && question(room.ballot) === question(message.ballot);
+    const late = wish !== null && same && (another || !isOpen(message));
+    const refusal = late ? LATE : another ? "" : known.refusal;
+    const kept = another ? { ...NOTHING, ahead: known.ahead } : known;
+    return { ...kept, room: message, wish: late ? null : kept.wish, refusal };
   }
   if (message.type === "vote") {
     if (!room || room.ballot !== message.ballot) return known;
-    const wish = known.wish === message.choice ? null : known.wish;
-    return { ...known, choice: message.choice, wish };
+    const held = message.curve || message.choice;
+    return {
+      ...known, own: message, ahead: message.now - now, wish: equal(wish, held) ? null : wish,
+    };
   }
   if (message.type === "refusal") {
     return { ...known, wish: null, refusal: message.message, final: message.final };
@@ -73,23 +106,61 @@ export function after(known, message) {
 }
 
 /**
- * What is known after a tap on a choice: the vote is on its way.
- * @param {Known} known
- * @param {number} choice
- * @returns {Known}
+ * The scene and round that a ballot belongs to, whichever of its votes it is.
+ * @param {string} ballot
  */
-export function tapped(known, choice) {
-  const counted = known.wish === null && choice === known.choice;
-  return { ...known, wish: counted ? null : choice, refusal: "" };
+function question(ballot) {
+  return ballot.split(".").slice(0, 2).join(".");
 }
 
 /**
- * The choice that stands as this phone's, on its way or counted; null for none.
+ * @param {Answer | null} one
+ * @param {Answer | null} other
+ */
+function equal(one, other) {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/**
+ * Is something answered now?
+ * @param {RoomState} room
+ */
+export function isOpen(room) {
+  return room.phase === "vote" || room.phase === "second" || room.phase === "seen";
+}
+
+/**
+ * What is known after a tap on a choice, or a curve that is sent: the answer is on its way.
+ * @param {Known} known
+ * @param {Answer} answer
+ * @returns {Known}
+ */
+export function tapped(known, answer) {
+  const counted = known.wish === null && equal(answer, counts(known));
+  return { ...known, wish: counted ? null : answer, refusal: "" };
+}
+
+/**
+ * The answer that the server holds; null for none.
+ * @param {Known} known
+ */
+function counts({ own }) {
+  return own ? own.curve || own.choice : null;
+}
+
+/**
+ * The answer that stands as this phone's, on its way or counted; null for none.
  * @param {Known} known
  */
 export function mine(known) {
-  return known.wish === null ? known.choice : known.wish;
+  return known.wish === null ? counts(known) : known.wish;
 }
+
+/** What stands above the question. */
+export const STEPS = {
+  waiting: "", vote: "Vote", talk: "Talk to your neighbour", second: "Second vote",
+  curves: "What was drawn", run: "Watch the wall", seen: "What did you see?", reveal: "The result",
+};
 
 /**
  * One sentence, or two, on what is going on.
@@ -97,25 +168,76 @@ export function mine(known) {
  * @param {Link} link
  */
 export function sentence(known, link) {
-  const { room, choice, wish, refusal } = known;
+  const { room, wish, refusal } = known;
   if (known.final) return refusal;
   if (link === "away") {
     if (wish !== null) return "No connection. Your vote is sent as soon as there is one.";
-    const kept = choice === null ? "" : " Your vote is kept.";
+    const kept = counts(known) === null ? "" : " Your vote is kept.";
     return `No connection; this page comes back by itself.${kept}`;
   }
   if (!room) return "Connecting …";
   if (refusal) return refusal;
+  return isOpen(room) ? asked(known, room) : followed(known, room);
+}
+
+/**
+ * What is to be done while something is answered.
+ * @param {Known} known
+ * @param {RoomState} room
+ */
+function asked(known, room) {
+  const noun = room.kind === "sketch" ? "curve" : "vote";
+  if (known.wish !== null) return `Sending your ${noun} …`;
+  if (counts(known) !== null) {
+    if (room.phase === "seen") return "Counted. You may change it until the numbers come.";
+    return `Your ${noun} counts. You may change it until the vote is closed.`;
+  }
+  if (room.phase === "seen") return "Tap what the figure showed, before the numbers come.";
+  const again = room.phase === "second";
+  if (room.kind === "sketch") {
+    return `Draw ${again ? "again" : "with a finger"}, then send it. No name is kept.`;
+  }
+  const first = known.own ? known.own.first : null;
+  if (again && first !== null) return `Choose again. Your first vote was ${letter(first)}.`;
+  return `Choose one${again ? ", now that you have talked" : ""}. No name is kept.`;
+}
+
+/**
+ * What is going on while nothing is answered.
+ * @param {Known} known
+ * @param {RoomState} room
+ */
+function followed(known, room) {
   if (room.phase === "waiting") {
     return "The lecture has not begun yet; this page follows it by itself.";
   }
-  if (room.phase === "open") {
-    if (wish !== null) return "Sending your vote …";
-    return choice === null ? "Choose one. No name is kept."
-      : "Your vote counts. You may change it until the vote is closed.";
+  if (room.phase === "talk") {
+    return "The first vote is closed. Say to your neighbour why you answered so; then vote again.";
   }
-  if (choice === null) return "The vote is closed. You did not vote.";
-  return `The vote is closed. You predicted ${letter(choice)}: ${room.choices[choice]}.`;
+  if (room.phase === "curves") return "All curves are on the wall.";
+  const said = predicted(known, room);
+  return room.phase === "run" ? `The vote is closed. ${said}` : said;
+}
+
+/**
+ * What this phone predicted, before and after its owner talked, and saw.
+ * @param {Known} known
+ * @param {RoomState} room
+ */
+function predicted({ own }, room) {
+  /** @param {number} i */
+  const name = (i) => `${letter(i)}: ${room.choices[i]}`;
+  const { first, second, seen } = own || { first: null, second: null, seen: null };
+  const parts = [];
+  if (first !== null) parts.push(`You predicted ${name(first)}.`);
+  if (second !== null && second !== first) {
+    parts.push(`${first === null ? "You predicted" : "After talking,"} ${name(second)}.`);
+  }
+  if (seen !== null && room.phase === "reveal") {
+    parts.push(seen < room.choices.length ? `You saw ${name(seen)}.` : "You could not tell.");
+  }
+  if (parts.length) return parts.join(" ");
+  return room.kind === "sketch" ? "Watch for your curve." : "You did not vote.";
 }
 
 /**

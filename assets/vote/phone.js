@@ -1,9 +1,12 @@
-// The phones' page: the question, its choices as buttons, the result, and what is going on.
+// The phones' page: the question, its choices as buttons or a place to draw, the clock of a talk, the
+// result, and what is going on.
 
-import { NOTHING, after, letter, mine, sentence, tapped } from "./ballot.js";
+import { NOTHING, STEPS, after, isOpen, letter, mine, sentence, tapped } from "./ballot.js";
+import { announced, left, shown } from "./clock.js";
 import { Line } from "./line.js";
+import { Pad } from "./pad.js";
 
-/** @import { Known, Link } from "./ballot.js" */
+/** @import { Answer, Known, Link, RoomState } from "./ballot.js" */
 
 /** @param {string} id */
 function element(id) {
@@ -12,13 +15,18 @@ function element(id) {
   return there;
 }
 
-const question = element("question"), choices = element("choices");
-const result = element("result"), status = element("status");
+const step = element("step"), question = element("question"), choices = element("choices");
+const paper = element("pad"), result = element("result"), status = element("status");
+const clock = element("clock"), aloud = element("aloud");
 
 let known = NOTHING;
 /** @type {Link} */
 let link = "connecting";
 let drawnBallot = "";
+/** @type {Pad | null} */
+let pad = null;
+/** @type {number | null} */
+let ticked = null;
 
 const line = new Line(location.origin + location.pathname.replace(/\/+$/, ""), {
   number: () => known.room ? known.room.number : 0,
@@ -33,30 +41,65 @@ const line = new Line(location.origin + location.pathname.replace(/\/+$/, ""), {
   },
 });
 
-/** Until it is acknowledged; the server counts a vote that comes twice once. */
+setInterval(tick, 1000);
+
+/** Until it is acknowledged; the server counts an answer that comes twice once. */
 function sendWish() {
   if (known.room && known.wish !== null) line.vote(known.room.ballot, known.wish);
+}
+
+/** @param {Answer} answer */
+function answer(answer) {
+  show(tapped(known, answer));
+  sendWish();
 }
 
 /** @param {Known} now */
 function show(now) {
   known = now;
-  const { room } = known;
-  const closed = room !== null && room.phase === "closed";
-  document.body.className = known.final ? "refused" : "";
-  say(question, room && room.question || "What do you predict?");
-  choices.hidden = closed || known.final;
-  result.hidden = !closed || known.final;
-  if (room && room.ballot !== drawnBallot) {
-    drawnBallot = room.ballot;
+  const { room, final } = known;
+  document.body.className = final ? "refused" : "";
+  say(step, room && !final ? STEPS[room.phase] : "");
+  say(question, final ? "No vote here" : room && room.question || "What do you predict?");
+  const sketch = room !== null && room.kind === "sketch" && !final;
+  choices.hidden = final || sketch || room !== null && !isOpen(room);
+  paper.hidden = !sketch;
+  result.hidden = final || room === null || room.phase !== "reveal";
+  if (room) draw(room);
+  tick();
+  say(status, sentence(known, link));
+}
+
+/** @param {RoomState} room */
+function draw(room) {
+  const ballot = `${room.ballot} ${room.kind}`, own = mine(known);
+  if (ballot !== drawnBallot) {
+    drawnBallot = ballot;
     fill(choices, room.choices.map(button));
     fill(result, room.choices.map(row));
+    pad = room.kind === "sketch" && room.axes ? new Pad(paper, room.axes, answer) : null;
   }
   Array.from(choices.children).forEach((each, i) => {
-    each.setAttribute("aria-pressed", String(i === mine(known)));
+    each.setAttribute("aria-pressed", String(i === own));
   });
-  if (closed) showResult();
-  say(status, sentence(known, link));
+  if (pad) pad.show(Array.isArray(own) ? own : null, isOpen(room));
+  if (room.phase === "reveal") showResult(room);
+}
+
+/** The clock of a talk: seen each second, said aloud a few times. */
+function tick() {
+  const { room, ahead, final } = known;
+  const ends = room && !final && room.phase === "talk" ? room.talk_ends : null;
+  clock.hidden = ends === null;
+  if (ends === null || known.own === null) {
+    ticked = null;
+    if (ends === null) say(aloud, "");
+    return;
+  }
+  const seconds = left(ends, ahead, Date.now() / 1000), said = announced(ticked, seconds);
+  ticked = seconds;
+  say(clock, seconds ? shown(seconds) : "Time is up");
+  if (said) say(aloud, said);
 }
 
 /**
@@ -85,10 +128,7 @@ function button(text, choice) {
   const made = document.createElement("button");
   made.type = "button";
   made.append(named("b", letter(choice)), text);
-  made.addEventListener("click", () => {
-    show(tapped(known, choice));
-    sendWish();
-  });
+  made.addEventListener("click", () => answer(choice));
   return made;
 }
 
@@ -98,8 +138,8 @@ function button(text, choice) {
  */
 function row(text, choice) {
   const made = document.createElement("li"), words = document.createElement("span");
-  words.append(named("b", letter(choice)), text, named("em", ""));
-  made.append(named("i", ""), words, named("small", ""));
+  words.append(named("b", letter(choice)), text);
+  made.append(words, named("small", ""));
   return made;
 }
 
@@ -113,20 +153,42 @@ function named(tag, text) {
   return made;
 }
 
-/** Votes of each choice, which one is this phone's, and which one the run showed. */
-function showResult() {
-  const { room, choice } = known;
-  if (!room) return;
-  const counts = room.counts || [];
-  const total = counts.reduce((sum, count) => sum + count, 0) || 1;
+/** @typedef {"counts" | "second_counts" | "seen_counts"} Counted */
+
+/** @type {[Counted, "first" | "second" | "seen", string][]} */
+const STAGES = [
+  ["counts", "first", "first vote"], ["second_counts", "second", "second vote"],
+  ["seen_counts", "seen", "seen"],
+];
+
+/**
+ * Votes of each choice at each stage, which ones are this phone's, and what the run showed.
+ * @param {RoomState} room
+ */
+function showResult(room) {
+  const { own } = known, there = STAGES.filter(([counts]) => room[counts]);
   Array.from(result.children).forEach((each, i) => {
-    const bar = each.querySelector("i"), count = each.querySelector("em");
     const small = each.querySelector("small");
-    if (!bar || !count || !small) return;
-    bar.style.width = `${100 * (counts[i] || 0) / total}%`;
-    say(count, String(counts[i] || 0));
     each.className = i === room.shown ? "shown" : "";
-    const notes = [i === choice && "your vote", i === room.shown && "✓ what the run showed"];
-    say(small, notes.filter(Boolean).join(" · "));
+    if (small) say(small, i === room.shown ? "✓ what the run showed" : "");
+    each.querySelectorAll("p").forEach((old) => old.remove());
+    for (const [counts, stage, name] of there) {
+      each.append(bar(room[counts] || [], i, own && own[stage] === i ? `${name}, yours` : name));
+    }
   });
+}
+
+/**
+ * One stage of a choice: its name, a bar, and how many.
+ * @param {number[]} counts
+ * @param {number} choice
+ * @param {string} name
+ */
+function bar(counts, choice, name) {
+  const total = counts.reduce((sum, count) => sum + count, 0) || 1;
+  const made = document.createElement("p"), track = named("u", ""), share = named("i", "");
+  share.style.width = `${100 * (counts[choice] || 0) / total}%`;
+  track.append(share);
+  made.append(named("span", name), track, named("em", String(counts[choice] || 0)));
+  return made;
 }

@@ -1,7 +1,7 @@
 """What a room and its phones say to each other, as JSON.
 
     server → phone    a RoomState when the room has changed; OwnVote, to one phone alone; Refusal
-    phone → server    a Vote, or a Look: "this is what I hold", which is answered by an OwnVote
+    phone → server    a Vote or a Curve; or a Look: "this is what I hold", answered by an OwnVote
 
 `stream.phones` sends them; the phone's page has the same as types in `assets/vote/ballot.js`.
 """
@@ -19,6 +19,9 @@ from skipviz.core.protocol import UnknownMessage
 MOST_BYTES = 500
 """What a phone says is shorter than this."""
 
+LEAST_HEIGHTS, MOST_HEIGHTS = 2, 33
+"""So many places, evenly over the x axis, has a sketched curve."""
+
 
 class PhoneKind(StrEnum):
     """`type` of a message to a phone."""
@@ -28,32 +31,92 @@ class PhoneKind(StrEnum):
     REFUSAL = "refusal"
 
 
+class Stage(StrEnum):
+    """Of the answers to a scene's question which ones: each is kept apart from the others."""
+
+    FIRST = "first"
+    SECOND = "second"
+    SEEN = "seen"
+
+
+class Phase(StrEnum):
+    """How far a question is; the server decides it. CURVES: the wall lays the sketches over one
+    another."""
+
+    WAITING = "waiting"
+    VOTE = "vote"
+    TALK = "talk"
+    SECOND_VOTE = "second"
+    CURVES = "curves"
+    RUN = "run"
+    SEEN = "seen"
+    REVEAL = "reveal"
+
+    @property
+    def stage(self) -> Stage | None:
+        """Which answers are taken now; None: none are."""
+        stages = {
+            Phase.VOTE: Stage.FIRST,
+            Phase.SECOND_VOTE: Stage.SECOND,
+            Phase.SEEN: Stage.SEEN,
+        }
+        return stages.get(self)
+
+
+class SketchAxes(TypedDict):
+    """The axes on which a phone draws; ranges in the figure's own units."""
+
+    x: str
+    y: str
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    log_y: bool
+
+
 class RoomState(TypedDict):
     """What the room is asked now: the same for all phones.
 
     number     made of the state itself: equal states have equal ones, after a restart too
-    phase      "waiting" before the first question; "open": it may be voted on; "closed"
-    ballot     names what is voted on; a vote says it again
-    counts     phones and hands for each choice; None while it is open: nobody votes with the most
-    shown      which choice the run showed; None before that
+    ballot     names what is answered; an answer says it again
+    kind       what an answer is: the number of a choice, or a curve on `axes`
+    talk_ends  when the talk with one's neighbour is to end, in seconds of the server's clock
+    counts     phones and hands for each choice: the first vote's, the second's, and what was seen
+               (a last choice more: "I could not tell"); None before the reveal: nobody votes with
+               the most; None, too, where there was none
+    shown      which choice the run showed; None before the reveal
     """
 
     type: Literal[PhoneKind.ROOM]
     number: int
-    phase: Literal["waiting", "open", "closed"]
+    phase: Phase
     ballot: str
+    kind: Literal["choice", "sketch"]
     question: str
     choices: Sequence[str]
+    axes: SketchAxes | None
+    talk_ends: float | None
     counts: Sequence[int] | None
+    second_counts: Sequence[int] | None
+    seen_counts: Sequence[int] | None
     shown: int | None
 
 
 class OwnVote(TypedDict):
-    """What the server holds of this phone's vote: a vote that was taken is acknowledged so."""
+    """What the server holds of this phone: an answer that was taken is acknowledged so.
+
+    choice, curve          the answer to `ballot`
+    first, second, seen    this phone's choices so far
+    now                    the server's clock, in seconds
+    """
 
     type: Literal[PhoneKind.OWN_VOTE]
     ballot: str
     choice: int | None
+    curve: Sequence[float] | None
+    first: int | None
+    second: int | None
+    seen: int | None
+    now: float
 
 
 class Refusal(TypedDict):
@@ -79,13 +142,22 @@ class Vote:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """{"ballot": …, "curve": […]}: heights at places evenly over the x axis, 0 at the lower end of
+    the y axis, 1 at its upper."""
+
+    ballot: str
+    curve: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Look:
     """{"number": of the state that the phone holds; 0: none}"""
 
     number: int
 
 
-def from_phone(body: str | bytes) -> Vote | Look:
+def from_phone(body: str | bytes) -> Vote | Curve | Look:
     """What a phone said. UnknownMessage for anything else."""
     try:
         value = json.loads(body) if len(body) <= MOST_BYTES else None
@@ -95,6 +167,13 @@ def from_phone(body: str | bytes) -> Vote | Look:
         case {"ballot": str(ballot), "choice": int(choice), **rest} if not rest:
             if not isinstance(choice, bool):
                 return Vote(ballot, choice)
+        case {"ballot": str(ballot), "curve": [*heights], **rest} if not rest:
+            if LEAST_HEIGHTS <= len(heights) <= MOST_HEIGHTS and all(map(_is_height, heights)):
+                return Curve(ballot, tuple(round(float(height), 3) for height in heights))
         case {"number": int(number), **rest} if not rest:
             return Look(number)
     raise UnknownMessage(f"something that is no vote ({body[:60]!r})")
+
+
+def _is_height(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1

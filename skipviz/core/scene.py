@@ -8,6 +8,7 @@ belongs.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -16,6 +17,11 @@ import numpy as np
 
 from skipviz.core import final
 from skipviz.core.experiment import Experiment
+from skipviz.core.phone_protocol import Stage
+from skipviz.core.sketch import Band, Sketch
+
+UNSEEN = "I could not tell"
+"""The last choice of "what did you see?"."""
 
 
 class Evidence(Protocol):
@@ -176,6 +182,7 @@ class Scene:
     sources      (source, section or figure)
     notes        what to say in ninety seconds
     exercises    two questions with answers
+    sketch       a curve that the room is asked for in place of a choice
     order        the place in the course
     """
 
@@ -195,12 +202,17 @@ class Scene:
     notes: str
     exercises: tuple[tuple[str, str], tuple[str, str]]
     asks: tuple[Ask, ...] = ()
+    sketch: Sketch | None = None
     order: int = 0
 
     @property
     def experiment(self) -> Experiment:
         """The main run's."""
         return self.runs["main"]
+
+    def choices_at(self, stage: Stage) -> tuple[str, ...]:
+        """What may be chosen: of what was seen, that one could not tell as well."""
+        return (*self.choices, UNSEEN) if stage is Stage.SEEN else self.choices
 
 
 def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
@@ -269,9 +281,32 @@ def curve(
     """Loss or error over the steps: the mean of the last `window` recorded steps up to each of
     them, median over the seeds that live."""
     each = final.median(evidence.history(values, lane, run)[:, :, 0], axis=1)
-    with np.errstate(invalid="ignore"):
-        y = [float(each[max(0, i - window + 1) : i + 1].mean()) for i in range(len(each))]
+    y = [float(value) for value in _smoothed(each, window)]
     return Series(label, [int(v) for v in evidence.steps(run)], y, family, dashed=dashed)
+
+
+def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
+    """Along the first axis the mean of the last `window` rows up to each of them."""
+    with np.errstate(invalid="ignore"):
+        means = [values[max(0, i - window + 1) : i + 1].mean(axis=0) for i in range(len(values))]
+    return np.array(means)
+
+
+def measured(evidence: Evidence, sketch: Sketch) -> Band:
+    """The curve that the room was asked to draw: over the layers at init, or over the steps as
+    `curve` smooths it; the seeds that live."""
+    history = evidence.history(sketch.values, sketch.lane, sketch.run)
+    if sketch.over == "layers":
+        x: list[int] = evidence.axis(sketch.values, sketch.lane, sketch.run)
+        seeds = history[0]  # (S, P)
+    else:
+        x = [int(step) for step in evidence.steps(sketch.run)]
+        seeds = _smoothed(history[:, :, 0], 10).T
+    alive = np.where(np.isfinite(seeds), seeds, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # where no seed lives there is no band
+        low, high = np.nanmin(alive, axis=0), np.nanmax(alive, axis=0)
+    return Band(x, final.median(seeds).tolist(), low.tolist(), high.tolist())
 
 
 def steps_to(

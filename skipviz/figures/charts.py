@@ -26,21 +26,15 @@ def draw(chart: Chart, dark: bool = False, height: int = HEIGHT_PX) -> go.Figure
     for number, series in enumerate(chart.series):
         figure.add_trace(_trace(chart, number, series, dark))
     lines = max((_wrapped(chart, x).count("<br>") for x in _words(chart)), default=0)
-    look, ink = theme.theme(dark), "#F2F5F8" if dark else "#16202A"
-    grid = "#2A323D" if dark else "#E3E8ED"
+    look = theme.theme(dark)
+    lay_out(figure, chart.x, chart.y, dark)
     figure.update_layout(
         title={"text": f"<b>{chart.title}</b>", "x": 0, "xanchor": "left", "font": {"size": 20}},
         height=height,
         margin={"l": 80, "r": 24, "t": 96, "b": (84 if chart.note else 60) + 20 * lines},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": ink, "size": 16},
-        legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
         bargap=0.3,
         showlegend=len(chart.series) > 1 and any(series.label for series in chart.series),
     )
-    figure.update_xaxes(title_text=chart.x, gridcolor=grid, zerolinecolor=grid)
-    figure.update_yaxes(title_text=chart.y, gridcolor=grid, zerolinecolor=grid)
     _scales(figure, chart)
     if chart.note:
         figure.add_annotation(
@@ -55,6 +49,21 @@ def draw(chart: Chart, dark: bool = False, height: int = HEIGHT_PX) -> go.Figure
             font={"size": 14, "color": look.line},
         )
     return figure
+
+
+def lay_out(figure: go.Figure, x: str, y: str, dark: bool) -> None:
+    """Letters, grid and legend of every chart; the words of its axes."""
+    ink, grid = ("#F2F5F8", "#2A323D") if dark else ("#16202A", "#E3E8ED")
+    figure.update_layout(
+        margin={"l": 80, "r": 24, "t": 36, "b": 60},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": ink, "size": 16},
+        legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
+        showlegend=True,
+    )
+    figure.update_xaxes(title_text=x, gridcolor=grid, zerolinecolor=grid)
+    figure.update_yaxes(title_text=y, gridcolor=grid, zerolinecolor=grid)
 
 
 def _scales(figure: go.Figure, chart: Chart) -> None:

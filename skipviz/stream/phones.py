@@ -6,7 +6,7 @@ GET        /v/files/{version}/{name}   the page's files
 WebSocket  /v/{code}/live          the room's state when it has changed; takes votes
 GET        /v/{code}/state?after=  the same as a JSON list, where sockets are barred: at once where
                                    the state is another one, else when it changes or after a while
-POST       /v/{code}/vote          a vote, where sockets are barred; answered when it is kept
+POST       /v/{code}/vote          an answer, where sockets are barred; answered when it is kept
 GET        /vote?room=…            the address of before there were codes: goes to the page
 
 No address, name or browser is written down; how often an address tried is in memory alone.
@@ -28,12 +28,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from skipviz.access.origins import same_host
 from skipviz.core.knob import SpecError
-from skipviz.core.phone_protocol import MOST_BYTES, PhoneKind, Refusal, Vote, from_phone
+from skipviz.core.phone_protocol import MOST_BYTES, Curve, PhoneKind, Refusal, Vote, from_phone
 from skipviz.core.protocol import UnknownMessage
-from skipviz.store.rooms import Room, rooms_of
+from skipviz.store.room import Room
+from skipviz.store.rooms import rooms_of
 from skipviz.store.voters import voters_of
 from skipviz.stream import phone_page
-from skipviz.stream.room_broadcast import RoomBroadcast, text
+from skipviz.stream.room_broadcast import ENDED, RoomBroadcast, ended, text
 from skipviz.stream.throttle import Throttle
 
 COOKIE = "skipviz_voter"
@@ -156,7 +157,7 @@ class Phones:
             with suppress(TimeoutError):
                 await asyncio.wait_for(broadcast.after(held), LONG_POLL_S)
             news = [broadcast.text] if broadcast.number != held else []
-            return _json([*news, _own(broadcast, voter)])
+            return _json([*news, *_own(broadcast, voter)])
 
     async def vote(self, request: Request) -> Response:
         """A vote without a socket."""
@@ -175,7 +176,7 @@ class Phones:
             wish = from_phone(bytes(body))
         except UnknownMessage as error:
             return _json([refusal(f"This is no vote: {error}.")], 400)
-        if voter is None or not isinstance(wish, Vote):
+        if voter is None or not isinstance(wish, Vote | Curve):
             return _json([refusal(NO_COOKIE, final=True)], 403)
         return _json([await _taken(self.broadcast(room), wish, voter)])
 
@@ -199,7 +200,7 @@ class Phones:
         somebody guesses."""
         room = rooms_of(self.root()).of_code(connection.path_params["code"])
         if room is not None:
-            return room, "", 200
+            return (None, ENDED[room.ended], 410) if room.ended else (room, "", 200)
         if await self.wrong_codes.passes(_address(connection), LONGEST_WAIT_S):
             return None, NO_ROOM, 404
         return None, TOO_MANY_CODES, 429
@@ -222,7 +223,7 @@ async def _serve(socket: WebSocket, broadcast: RoomBroadcast, voter: str | None)
         try:
             while not broadcast.over:
                 number = await broadcast.after(number)
-                await send(broadcast.text, _own(broadcast, voter))
+                await send(broadcast.text, *_own(broadcast, voter))
         except _GONE:
             pass
         except Exception:
@@ -246,16 +247,18 @@ async def _serve(socket: WebSocket, broadcast: RoomBroadcast, voter: str | None)
 
 async def _answer(broadcast: RoomBroadcast, said: str, voter: str | None) -> str:
     """What a phone's message is answered."""
+    if broadcast.room.ended:
+        return text(ended(broadcast.room))
     try:
         wish = from_phone(said)
     except UnknownMessage as error:
         return refusal(f"This is no vote: {error}.")
-    if isinstance(wish, Vote) and voter is not None:
+    if isinstance(wish, Vote | Curve) and voter is not None:
         return await _taken(broadcast, wish, voter)
-    return _own(broadcast, voter)
+    return refusal(NO_COOKIE, final=True) if voter is None else text(broadcast.own_vote(voter))
 
 
-async def _taken(broadcast: RoomBroadcast, vote: Vote, voter: str) -> str:
+async def _taken(broadcast: RoomBroadcast, vote: Vote | Curve, voter: str) -> str:
     """A vote, kept in the room's file; or why not."""
     try:
         return text(await broadcast.vote(vote, voter))
@@ -267,8 +270,11 @@ async def _taken(broadcast: RoomBroadcast, vote: Vote, voter: str) -> str:
         return refusal("The server cannot write the vote down: tell the lecturer to free its disk.")
 
 
-def _own(broadcast: RoomBroadcast, voter: str | None) -> str:
-    return refusal(NO_COOKIE, final=True) if voter is None else text(broadcast.own_vote(voter))
+def _own(broadcast: RoomBroadcast, voter: str | None) -> list[str]:
+    """What is said to one phone alone; nothing in a room that is no more."""
+    if broadcast.room.ended:
+        return []
+    return [refusal(NO_COOKIE, final=True) if voter is None else text(broadcast.own_vote(voter))]
 
 
 def refusal(sentence: str, *, final: bool = False) -> str:

@@ -1,24 +1,44 @@
 """A room's state as its phones see it: encoded once for all of them, when it changes.
 
-There are no queues: a phone that is slow finds the newest state when it looks again. Votes change
-nothing that phones see while the question is open.
+There are no queues: a phone that is slow finds the newest state when it looks again. Answers change
+nothing that phones see before the reveal.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from skipviz.core import registry
-from skipviz.core.phone_protocol import OwnVote, PhoneKind, PhoneMessage, RoomState, Vote
+from skipviz.core.knob import SpecError
+from skipviz.core.phone_protocol import (
+    Curve,
+    OwnVote,
+    Phase,
+    PhoneKind,
+    PhoneMessage,
+    Refusal,
+    RoomState,
+    Stage,
+    Vote,
+)
 from skipviz.core.scene import Scene
+from skipviz.core.sketch import Sketch
 from skipviz.core.strict_json import dumps
-from skipviz.store.rooms import Room
+from skipviz.store.room import Room
 
 GATHERED_S = 0.05
 """Votes of so long are written in one piece."""
+
+ENDED = {
+    "deleted": "The lecturer has deleted this room and all of its votes: close this page, or type"
+    " the code of another room.",
+    "expired": "Nobody used this room for 90 days, so it was deleted: ask the lecturer for a new"
+    " code.",
+}
 
 
 def text(message: PhoneMessage) -> str:
@@ -26,24 +46,54 @@ def text(message: PhoneMessage) -> str:
     return dumps(message, separators=(",", ":"))
 
 
+def ended(room: Room) -> Refusal:
+    """What a phone is told of a room that is no more."""
+    return {"type": PhoneKind.REFUSAL, "message": ENDED[room.ended], "final": True}
+
+
+def sketch_of(room: Room, scene: Scene | None) -> Sketch | None:
+    """What the room is to draw now; None where it chooses."""
+    is_asked = room.settings.sketch and room.phase not in (Phase.SEEN, Phase.REVEAL)
+    return scene.sketch if scene is not None and is_asked else None
+
+
 def state(room: Room) -> RoomState:
     """What a room is asked now. Its number is no secret and safe in JavaScript: 48 bits."""
     scene: Scene | None = registry.scenes().get(room.scene)
-    is_closed = scene is not None and not room.is_open
-    choices = scene.choices if scene else ()
+    phase = room.phase if scene is not None else Phase.WAITING
+    sketch = sketch_of(room, scene)
+    counts = _counts(room, scene) if phase is Phase.REVEAL and scene is not None else {}
     now: RoomState = {
         "type": PhoneKind.ROOM,
         "number": 0,
-        "phase": "waiting" if scene is None else "closed" if is_closed else "open",
+        "phase": phase,
         "ballot": room.ballot,
-        "question": scene.question if scene else "",
-        "choices": choices,
-        "counts": room.counts(room.scene, len(choices)) if is_closed else None,
-        "shown": room.shown(room.scene) if is_closed else None,
+        "kind": "sketch" if sketch else "choice",
+        "question": sketch.says if sketch else scene.question if scene else "",
+        "choices": scene.choices_at(phase.stage or Stage.FIRST) if scene else (),
+        "axes": sketch.axes if sketch else None,
+        "talk_ends": room.talk_ends if phase is Phase.TALK else None,
+        "counts": counts.get(Stage.FIRST),
+        "second_counts": counts.get(Stage.SECOND),
+        "seen_counts": counts.get(Stage.SEEN),
+        "shown": room.shown(room.scene) if phase is Phase.REVEAL else None,
     }
-    digest = hashlib.sha256(text(now).encode()).digest()
-    now["number"] = int.from_bytes(digest[:6], "big")
+    now["number"] = number_of(text(now))
     return now
+
+
+def _counts(room: Room, scene: Scene) -> dict[Stage, list[int]]:
+    """Phones and hands for each choice, at each stage at which somebody answered."""
+    return {
+        stage: room.counts(room.scene, len(scene.choices_at(stage)), stage)
+        for stage in Stage
+        if room.answered(room.scene, stage)
+    }
+
+
+def number_of(state_text: str) -> int:
+    """A number for a state, the same for equal ones."""
+    return int.from_bytes(hashlib.sha256(state_text.encode()).digest()[:6], "big")
 
 
 class RoomBroadcast:
@@ -73,10 +123,12 @@ class RoomBroadcast:
             self.room.listeners.add(self._changed)
             self._look()
         self.phones += 1
+        self.room.phones += 1
         try:
             yield
         finally:
             self.phones -= 1
+            self.room.phones -= 1
             if not self.phones:
                 self.room.listeners.discard(self._changed)
 
@@ -92,21 +144,39 @@ class RoomBroadcast:
         self._wake()
 
     def own_vote(self, voter: str) -> OwnVote:
-        """What the server holds of one phone's vote."""
-        choice = self.room.voted(self.room.scene, voter)
-        return {"type": PhoneKind.OWN_VOTE, "ballot": self.room.ballot, "choice": choice}
+        """What the server holds of one phone's answers."""
+        room = self.room
+        stage = room.phase.stage or (Stage.FIRST if room.phase is Phase.TALK else None)
+        answer = None if stage is None else room.answer(room.scene, voter, stage)
+        return {
+            "type": PhoneKind.OWN_VOTE,
+            "ballot": room.ballot,
+            "choice": answer if isinstance(answer, int) else None,
+            "curve": answer if isinstance(answer, list) else None,
+            "first": room.voted(room.scene, voter, Stage.FIRST),
+            "second": room.voted(room.scene, voter, Stage.SECOND),
+            "seen": room.voted(room.scene, voter, Stage.SEEN),
+            "now": round(time.time(), 2),
+        }
 
-    async def vote(self, vote: Vote, voter: str) -> OwnVote:
-        """Takes a vote; it is in the room's file when this returns. SpecError, OSError."""
-        scene: Scene | None = registry.scenes().get(self.room.scene)
-        self.room.vote(vote.ballot, voter, vote.choice, len(scene.choices) if scene else 0)
-        own_vote = self.own_vote(voter)
-        version = self.room.version
-        while self.room.saved < version:
+    async def vote(self, vote: Vote | Curve, voter: str) -> OwnVote:
+        """Takes an answer; it is in the room's file when this returns. SpecError, OSError."""
+        room = self.room
+        scene: Scene | None = registry.scenes().get(room.scene)
+        is_drawn = sketch_of(room, scene) is not None
+        if room.ballot == vote.ballot and isinstance(vote, Curve) is not is_drawn:
+            raise SpecError("vote: this question is asked in another way now; open this page again")
+        if isinstance(vote, Curve):
+            room.draw(vote.ballot, voter, vote.curve)
+        else:
+            choices = scene.choices_at(room.phase.stage or Stage.FIRST) if scene else ()
+            room.vote(vote.ballot, voter, vote.choice, len(choices))
+        own_vote, version = self.own_vote(voter), room.version
+        while room.saved < version:
             async with self._saving:
-                if self.room.saved < version:
+                if room.saved < version:
                     await asyncio.sleep(GATHERED_S)
-                    await asyncio.to_thread(self.room.save)
+                    await asyncio.to_thread(room.save)
         return own_vote
 
     def _changed(self) -> None:
@@ -118,9 +188,14 @@ class RoomBroadcast:
 
     def _look(self) -> None:
         self._is_due = False
-        now = state(self.room)
-        if now["number"] != self.number:
-            self.number, self.text = now["number"], text(now)
+        if self.room.ended:
+            message = text(ended(self.room))
+            number = number_of(message)
+        else:
+            now = state(self.room)
+            number, message = now["number"], text(now)
+        if number != self.number:
+            self.number, self.text = number, message
             self.encoded += 1
             self._wake()
 

@@ -88,7 +88,7 @@ def test_a_vote_outlives_a_reload_and_a_lost_network_and_the_phone_follows_by_it
     answered(wall, 1)
     wall.keyboard.press("p")  # a recorded run: the vote is closed
     expect(phone.locator("#status")).to_contain_text(f"You predicted C: {CHOICES[2]}.")
-    expect(phone.locator("#result em")).to_have_text(["0", "0", "1"])
+    expect(phone.locator("#result")).to_be_hidden()
     expect(choice(phone, CHOICES[2])).to_be_hidden()
     wall.get_by_role("button", name="Reset").click()  # votes are taken back
     expect(phone.locator("#status")).to_contain_text("Choose one")
@@ -178,8 +178,5 @@ def test_axe_finds_nothing_serious_on_a_phone_and_it_can_be_read_at_200_percent(
     phone.set_viewport_size({"width": 180, "height": 370})  # 360 wide at 200 %
     assert phone.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     phone.set_viewport_size({"width": 360, "height": 740})
-    wall.keyboard.press("p")
-    expect(phone.locator("#result")).to_be_visible()
-    assert findings(phone) == []
     phone.goto(f"{hall.url}/v/XXXXXX")
     assert findings(phone) == []

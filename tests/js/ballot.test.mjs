@@ -6,13 +6,21 @@ import test from "node:test";
 import { NOTHING, after, letter, mine, sentence, tapped } from "../../assets/vote/ballot.js";
 
 const OPEN = {
-  type: "room", number: 1, phase: "open", ballot: "stripes.0", question: "Which?",
-  choices: ["this", "that"], counts: null, shown: null,
+  type: "room", number: 1, phase: "vote", ballot: "stripes.0", kind: "choice", question: "Which?",
+  choices: ["this", "that"], axes: null, talk_ends: null, counts: null, second_counts: null,
+  seen_counts: null, shown: null,
 };
-const CLOSED = { ...OPEN, number: 2, phase: "closed", counts: [1, 2] };
+const AXES = { x: "layer", y: "norm", x_range: [1, 50], y_range: [1e-9, 1], log_y: true };
+const TALK = { ...OPEN, phase: "talk", talk_ends: 1000 };
+const SECOND = { ...OPEN, phase: "second", ballot: "stripes.0.second" };
+const RUN = { ...OPEN, phase: "run", ballot: "stripes.0.run" };
+const SEEN = { ...OPEN, phase: "seen", ballot: "stripes.0.seen" };
+const REVEAL = { ...OPEN, phase: "reveal", ballot: "stripes.0.reveal", counts: [1, 2] };
+const SKETCH = { ...OPEN, kind: "sketch", axes: AXES };
 
-function own(choice, ballot = OPEN.ballot) {
-  return { type: "vote", ballot, choice };
+function own(choice, ballot = OPEN.ballot, more = {}) {
+  const answers = { curve: null, first: null, second: null, seen: null, now: 100 };
+  return { type: "vote", ballot, choice, ...answers, ...more };
 }
 
 /** What is known after messages; a number stands for a tap on a choice. */
@@ -33,7 +41,7 @@ test("a vote is on its way until the server says that it counts", () => {
 
 test("the last of several quick taps is the one that is sent until it counts", () => {
   const known = lived(OPEN, own(0), 1, 0, own(1));
-  assert.deepEqual([known.choice, known.wish, mine(known)], [1, 0, 0]);
+  assert.deepEqual([known.own.choice, known.wish, mine(known)], [1, 0, 0]);
   assert.equal(lived(OPEN, own(0), 1, 0, own(1), own(0)).wish, null);
 });
 
@@ -54,9 +62,13 @@ test("another question, and one whose votes were taken back, begin without a vot
 });
 
 test("a vote that comes too late is told and not sent any more", () => {
-  const known = lived(OPEN, own(null), 1, CLOSED);
-  assert.equal(known.wish, null);
-  assert.match(sentence(known, "linked"), /closed before yours arrived/);
+  for (const closed of [TALK, SECOND, RUN]) {
+    const known = lived(OPEN, own(null), 1, closed);
+    assert.equal(known.wish, null);
+    assert.match(sentence(known, "linked"), /closed before yours arrived/);
+  }
+  const next = lived(OPEN, own(null), 1, { ...OPEN, ballot: "lesion.0" });
+  assert.match(sentence(next, "linked"), /^Choose one/, "of another question nothing is said");
   const refused = lived(OPEN, 1, { type: "refusal", message: "It is closed.", final: false });
   assert.deepEqual([refused.wish, sentence(refused, "linked")], [null, "It is closed."]);
   assert.equal(tapped(refused, 0).refusal, "", "a further tap is a further try");
@@ -70,10 +82,37 @@ test("one sentence says what is going on", () => {
     [NOTHING, "away", /comes back by itself/],
     [lived(waiting), "linked", /has not begun/],
     [lived(OPEN), "linked", /^Choose one/],
-    [lived(CLOSED), "linked", /You did not vote/],
-    [lived(CLOSED, own(1)), "linked", /You predicted B: that\.$/],
+    [lived(TALK), "linked", /neighbour/],
+    [lived(SECOND, own(null, SECOND.ballot, { first: 1 })), "linked", /first vote was B/],
+    [lived(SECOND), "linked", /now that you have talked/],
+    [lived(RUN, own(null, RUN.ballot)), "linked", /closed\. You did not vote/],
+    [lived(RUN, own(null, RUN.ballot, { first: 1, seen: 0 })), "linked", /predicted B: that\.$/],
+    [lived(SEEN), "linked", /^Tap what the figure showed/],
+    [lived(SEEN, own(1, SEEN.ballot)), "linked", /^Counted/],
+    [lived(REVEAL, own(null, REVEAL.ballot, { first: 1, second: 0, seen: 2 })), "linked",
+      /^You predicted B: that\. After talking, A: this\. You could not tell\.$/],
+    [lived(REVEAL, own(null, REVEAL.ballot, { first: 1, second: 1, seen: 0 })), "linked",
+      /^You predicted B: that\. You saw A: this\.$/],
+    [lived(SKETCH), "linked", /^Draw with a finger/],
+    [lived({ ...SKETCH, phase: "curves" }), "linked", /on the wall/],
     [final, "away", /^There is none\.$/],
   ]) assert.match(sentence(known, link), said);
+});
+
+test("a curve is on its way until the server holds the very same one", () => {
+  const curve = [0, 0.125, 1];
+  const sent = tapped(lived(SKETCH, own(null)), curve);
+  assert.match(sentence(sent, "linked"), /^Sending your curve/);
+  const other = after(sent, own(null, OPEN.ballot, { curve: [0, 0.5, 1] }));
+  assert.deepEqual([other.wish, mine(other)], [curve, curve]);
+  const counted = after(sent, own(null, OPEN.ballot, { curve: [0, 0.125, 1] }));
+  assert.deepEqual([counted.wish, mine(counted)], [null, curve]);
+  assert.match(sentence(counted, "linked"), /^Your curve counts/);
+});
+
+test("the server's clock is known by each of its answers", () => {
+  assert.equal(after(lived(OPEN), own(null), 90).ahead, 10);
+  assert.equal(after(after(lived(OPEN), own(null), 90), SECOND).ahead, 10, "another vote keeps it");
 });
 
 test("what is of an unknown kind changes nothing, and choices have the letters of the wall", () => {

@@ -7,6 +7,7 @@ import json
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,20 @@ import pytest
 from starlette.applications import Starlette
 
 from skipviz.core import registry
-from skipviz.core.phone_protocol import MOST_BYTES, Look, Vote, from_phone
+from skipviz.core.knob import SpecError
+from skipviz.core.phone_protocol import (
+    MOST_BYTES,
+    MOST_HEIGHTS,
+    Curve,
+    Look,
+    Phase,
+    Vote,
+    from_phone,
+)
 from skipviz.core.protocol import UnknownMessage
-from skipviz.store.rooms import Room, Rooms, rooms_of, word
+from skipviz.core.sketch import Sketch
+from skipviz.store.room import Room
+from skipviz.store.rooms import Rooms, rooms_of, word
 from skipviz.stream import phone_page, phones, room_broadcast
 from skipviz.stream.phones import COOKIE, Phones
 from skipviz.stream.room_broadcast import RoomBroadcast, state
@@ -36,7 +48,7 @@ ELSEWHERE = {"Origin": "http://elsewhere.example"}
 @pytest.fixture
 def room(tmp_path: Path) -> Room:
     made = rooms_of(tmp_path).room(word())
-    made.show(SCENE, True)
+    made.show(SCENE, Phase.VOTE)
     return made
 
 
@@ -80,7 +92,7 @@ def test_the_page_is_small_its_own_and_gives_a_cookie(client: TestClient, room: 
         assert part.status_code == 200 and "immutable" in part.headers["cache-control"]
         assert part.headers["content-encoding"] == "gzip"
     sizes = [len(body) for body in phone_page.files().packed.values()]
-    assert len(sizes) == 6 and sum(sizes) <= 40 * 1024
+    assert len(sizes) == len([*phone_page.FOLDER.iterdir()]) and sum(sizes) <= 40 * 1024
     assert client.get("/v/files/old/phone.js").headers["cache-control"] == "no-store"
     assert client.get("/v/files/old/voters.key").status_code == 404
 
@@ -148,24 +160,25 @@ def test_a_vote_is_acknowledged_when_it_is_kept_and_is_told_to_that_phone_alone(
         client.websocket_connect(f"/v/{room.code}/live", headers=other) as second,
     ):
         first = told(socket, "room")
-        assert (first["phase"], first["ballot"], first["counts"]) == ("open", BALLOT, None)
+        assert (first["phase"], first["ballot"], first["counts"]) == ("vote", BALLOT, None)
         assert first["choices"] == list(registry.scenes()[SCENE].choices)
         assert told(socket, "vote")["choice"] is None
         assert told(second, "room") == first and told(second, "vote")["choice"] is None
         socket.send_json({"ballot": BALLOT, "choice": 1})
-        assert told(socket, "vote") == {"type": "vote", "ballot": BALLOT, "choice": 1}
+        own = told(socket, "vote")
+        assert (own["ballot"], own["choice"], own["first"]) == (BALLOT, 1, 1)
         assert Rooms(tmp_path).room(room.id).counts(SCENE, 2) == [0, 1], "it is in the file"
-        room.show(SCENE, False)
+        room.show(SCENE, Phase.REVEAL)
         for each, choice in ((socket, 1), (second, None)):
             closed = told(each, "room")  # the vote itself was no news to anybody
-            assert closed["phase"] == "closed" and sum(closed["counts"]) == 1
-            assert told(each, "vote")["choice"] == choice
+            assert closed["phase"] == "reveal" and sum(closed["counts"]) == 1
+            assert told(each, "vote")["first"] == choice
         second.send_json({"ballot": BALLOT, "choice": 0})
         assert "closed" in told(second, "refusal")["message"]
         second.send_json({"number": 0})
-        assert told(second, "vote")["choice"] is None
+        assert told(second, "vote")["first"] is None
     with client.websocket_connect(f"/v/{room.code}/live", headers=mine) as socket:
-        assert told(socket, "room") == closed and told(socket, "vote")["choice"] == 1
+        assert told(socket, "room") == closed and told(socket, "vote")["first"] == 1
 
 
 NO_VOTES = (
@@ -177,6 +190,12 @@ NO_VOTES = (
     '{"choice": 1}',
     '{"ballot": 1, "choice": 0}',
     '{"ballot": "x", "choice": true}',
+    '{"ballot": "x", "curve": [0.5]}',
+    '{"ballot": "x", "curve": [0, 1.01]}',
+    '{"ballot": "x", "curve": [0, NaN]}',
+    '{"ballot": "x", "curve": [0, true]}',
+    '{"ballot": "x", "curve": [0, 1], "choice": 1}',
+    '{"ballot": "x", "curve": ' + str([0] * 34) + "}",
 )
 
 
@@ -200,6 +219,9 @@ def test_what_is_no_vote_is_answered_with_a_sentence_and_changes_nothing(
 def test_what_a_phone_may_say_is_understood() -> None:
     assert from_phone('{"ballot": "x.0", "choice": 2}') == Vote("x.0", 2)
     assert from_phone(b'{"number": 12}') == Look(12)
+    assert from_phone('{"ballot": "x.0", "curve": [0, 0.12345, 1]}') == Curve("x.0", (0, 0.123, 1))
+    longest = max(map(len, registry.scenes())) + len('{"ballot":".99.second","curve":[]}')
+    assert longest + MOST_HEIGHTS * len("0.123,") < MOST_BYTES
     assert len('{"ballot": "", "choice": 100}') + 22 + max(map(len, registry.scenes())) < MOST_BYTES
 
 
@@ -210,13 +232,15 @@ def test_where_sockets_are_barred_a_phone_asks_and_votes_by_http(
     monkeypatch.setattr(phones, "LONG_POLL_S", 0.01)
     mine = phone()
     news, own = client.get(f"/v/{room.code}/state", headers=mine).json()
-    assert (news["phase"], own["choice"]) == ("open", None)
+    assert (news["phase"], own["choice"]) == ("vote", None)
     body = json.dumps({"ballot": BALLOT, "choice": 0})
     answer = client.post(f"/v/{room.code}/vote", headers=mine, content=body)
-    assert answer.json() == [{"type": "vote", "ballot": BALLOT, "choice": 0}]
+    (counted,) = answer.json()
+    assert (counted["ballot"], counted["choice"]) == (BALLOT, 0)
     held = f"/v/{room.code}/state?after={news['number']}"
-    assert client.get(held, headers=mine).json() == answer.json(), "nothing is new but the vote"
-    room.show(OTHER, True)
+    (again,) = client.get(held, headers=mine).json()
+    assert again | {"now": 0} == counted | {"now": 0}, "nothing is new but the vote"
+    room.show(OTHER, Phase.VOTE)
     assert client.get(held, headers=mine).json()[0]["ballot"] == f"{OTHER}.0"
 
 
@@ -298,7 +322,7 @@ def test_a_slow_phone_gets_the_newest_state_only_and_holds_nobody_up(room: Room)
             ]
             await slow.waits.wait()
             for turn in range(1, 21):
-                await asyncio.to_thread(room.show, (SCENE, OTHER)[turn % 2], True)
+                await asyncio.to_thread(room.show, (SCENE, OTHER)[turn % 2], Phase.VOTE)
                 while not fast.taken or fast.taken[-1]["ballot"] != room.ballot:
                     await asyncio.sleep(0)
             slow.takes.set()
@@ -332,10 +356,98 @@ def test_votes_of_one_moment_are_written_together(
     assert len(saves) < 5
 
 
+def test_a_question_goes_its_way_and_each_answer_is_kept_apart(
+    client: TestClient, room: Room, phone: Callable[[], dict[str, str]], tmp_path: Path
+) -> None:
+    mine, choices = phone(), registry.scenes()[SCENE].choices
+    with client.websocket_connect(f"/v/{room.code}/live", headers=mine) as socket:
+        told(socket, "room"), told(socket, "vote")
+        before = ""
+        for phase, choice in ((Phase.VOTE, 0), (Phase.SECOND_VOTE, 1), (Phase.SEEN, len(choices))):
+            if phase is not Phase.VOTE:
+                socket.send_json({"ballot": before, "choice": 0})
+                assert "closed" in told(socket, "refusal")["message"], "a phase that is over"
+                room.show(SCENE, phase)
+                asked, own = told(socket, "room"), told(socket, "vote")
+                assert (asked["phase"], asked["counts"], own["choice"]) == (phase, None, None)
+                assert asked["ballot"] == room.ballot != before
+                unseen = ["I could not tell"] * (phase is Phase.SEEN)
+                assert asked["choices"] == [*choices, *unseen]
+            socket.send_json({"ballot": room.ballot, "choice": choice})
+            assert told(socket, "vote")["choice"] == choice
+            before = room.ballot
+            closed = Phase.TALK if phase is Phase.VOTE else Phase.RUN
+            room.go_to(SCENE, closed)
+            room.show(SCENE, closed)
+            asked = told(socket, "room")
+            assert (asked["counts"], asked["shown"]) == (None, None)
+            assert (asked["talk_ends"] is not None) is (closed is Phase.TALK)
+            told(socket, "vote")
+    with client.websocket_connect(f"/v/{room.code}/live", headers=phone()) as late:
+        assert told(late, "room")["phase"] == "run"
+    room.reveal(SCENE, 1)
+    room.show(SCENE, Phase.REVEAL)
+    again = Rooms(tmp_path).room(room.id)
+    revealed = state(again)
+    assert revealed["shown"] == 1 and again.phase is Phase.REVEAL, "a restart changes nothing"
+    assert [revealed[f"{stage}counts"].index(1) for stage in ("", "second_", "seen_")] == [  # type: ignore[literal-required]
+        0,
+        1,
+        len(choices),
+    ]
+
+
+def test_where_a_curve_is_asked_for_a_choice_is_not_taken_and_the_other_way_round(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sketch = Sketch("Draw it.", 0, "layer", "norm", (1.0, 50.0), (1e-9, 1.0), "loss", 0, "plain",
+                    "plain", "layers", log_y=True)  # fmt: skip
+    drawn = replace(registry.scenes()[SCENE], sketch=sketch)
+    monkeypatch.setattr(registry, "scenes", lambda: {SCENE: drawn})
+    curve, choice, voter = Curve(BALLOT, (0.0, 0.5, 1.0)), Vote(BALLOT, 0), word()
+
+    async def scenario() -> None:
+        broadcast = RoomBroadcast(room)
+        asked = state(room)
+        assert asked["kind"] == "sketch" and asked["question"] == "Draw it."
+        assert asked["axes"] == sketch.axes
+        with pytest.raises(SpecError, match="another way"):
+            await broadcast.vote(choice, voter)
+        own = await broadcast.vote(curve, voter)
+        assert own["curve"] == [0.0, 0.5, 1.0] and own["choice"] is None
+        room.configure(replace(room.settings, sketch=False))
+        assert state(room)["kind"] == "choice"
+        with pytest.raises(SpecError, match="another way"):
+            await broadcast.vote(curve, voter)
+        await broadcast.vote(choice, voter)
+
+    run_async(scenario)
+    assert room.counts(SCENE, 2) == [1, 0] and room.sketches(SCENE) == []
+    x, y = sketch.points([0.0, 0.5, 1.0])
+    assert x == [1, 25.5, 50] and y == pytest.approx([1e-9, 10**-4.5, 1])
+
+
+def test_phones_of_a_room_that_was_deleted_are_told_so_once(
+    client: TestClient, room: Room, phone: Callable[[], dict[str, str]]
+) -> None:
+    mine, code = phone(), room.code
+    with client.websocket_connect(f"/v/{code}/live", headers=mine) as socket:
+        told(socket, "room"), told(socket, "vote")
+        assert room.phones == 1
+        room.end("deleted")
+        said = told(socket, "refusal")
+        assert said["final"] and said["message"].startswith("The lecturer has deleted this room")
+        socket.send_json({"ballot": BALLOT, "choice": 0})
+        assert told(socket, "refusal")["final"]
+    for answer in (client.get(f"/v/{code}"), client.get(f"/v/{code}/state")):
+        assert answer.status_code == 410 and "deleted this room" in answer.text
+    assert "Traceback" not in client.get(f"/v/{code}").text
+
+
 def test_equal_states_have_equal_numbers_after_a_restart_too(room: Room, tmp_path: Path) -> None:
     assert state(Rooms(tmp_path).room(room.id)) == state(room)
     before = state(room)["number"]
-    room.show(SCENE, False)
+    room.show(SCENE, Phase.REVEAL)
     assert state(room)["number"] != before < 2**53
 
 

@@ -11,7 +11,8 @@ from skipviz.access.roles import Action
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
 from skipviz.core.scene import Scene
-from skipviz.store.rooms import Room, rooms_of, word
+from skipviz.store.room import Room
+from skipviz.store.rooms import rooms_of, word
 from skipviz.ui import access, keys, manager
 from skipviz.ui.notes import complain, only_the_lecturer
 

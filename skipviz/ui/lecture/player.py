@@ -12,16 +12,17 @@ import streamlit as st
 
 from skipviz.access.roles import Action
 from skipviz.core.knob import SpecError
+from skipviz.core.phone_protocol import Phase as Step
 from skipviz.core.scene import Figure, Scene
 from skipviz.server.run import Run
 from skipviz.server.stored_evidence import of_stored
 from skipviz.store import recordings
 from skipviz.store.evidence import Gathered, with_seeds
 from skipviz.store.lane_axes import labels
-from skipviz.store.rooms import Room
+from skipviz.store.room import Room
 from skipviz.store.store import write_json
 from skipviz.ui import access, keys, manager
-from skipviz.ui.lecture import findings, replay, summary, votes
+from skipviz.ui.lecture import findings, replay, reveal, summary, votes, way
 from skipviz.ui.lecture.lecture import Phase, Place, room_of, to_address
 from skipviz.ui.lecture.worksheet import worksheet
 from skipviz.ui.notes import complain, only_the_lecturer, untrainable
@@ -38,13 +39,15 @@ def play(place: Place) -> None:
     place = replace(place, room=room.id)
     scene, phase = place.scene, place.phases[place.phase]
     runs = found(room, place.key)
-    room.show(place.key, is_open=phase.kind == "question" and not runs)
+    way.arrive(place, room, runs)
+    step = way.phase(place, room, runs)
+    room.show(place.key, step)
     to_address(place)
-    _bar(place, room, runs)
+    _bar(place, room, runs, step)
     if phase.kind != "summary":
         replay.say_replayed(runs)
-    if phase.kind == "question":
-        votes.question(place.key, scene, room)
+    if phase.kind == "question" or step is Step.SEEN:
+        votes.question(place.key, scene, room, step)
     elif phase.kind == "figure":
         _figure(place, scene.figures[phase.figure], runs)
     elif phase.kind == "numbers":
@@ -71,7 +74,7 @@ def found(room: Room, key: str) -> dict[str, Run]:
     return {name: run for name, run in runs.items() if run is not None}
 
 
-def _bar(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
+def _bar(place: Place, room: Room, runs: Mapping[str, Run], step: Step) -> None:
     """The scene's name and where we are in it; back, next, run, reset."""
     scene, phases = place.scene, place.phases
     dots = "".join(
@@ -83,16 +86,16 @@ def _bar(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
     boxes = st.columns([4.4, 1.35, 1.35, 1.45, 1.35, 0.8], vertical_alignment="center")
     boxes[0].html(
         f'<div class="skip-place"><small>Scene {place.at + 1} of {len(place.scenes)} ·'
-        f" {html.escape(phase_here.title)}</small><b>{html.escape(title)}</b>"
+        f" {html.escape(way.TITLES.get(step, phase_here.title))}</small><b>{html.escape(title)}</b>"
         f"<span>{dots}</span></div>"
     )
-    at_start = not (place.at or place.phase)
-    if boxes[1].button("Back", icon=":material/arrow_back:", shortcut=keys.BACK, disabled=at_start,
-                       key="player_back", width="stretch"):  # fmt: skip
-        _go(place.back())
+    if boxes[1].button("Back", icon=":material/arrow_back:", shortcut=keys.BACK,
+                       disabled=way.at_start(place, step), key="player_back",
+                       width="stretch"):  # fmt: skip
+        _go(way.back(place, room, runs))
     if boxes[2].button("Next", icon=":material/arrow_forward:", shortcut=keys.NEXT,
                        disabled=place.last, key="player_next", width="stretch"):  # fmt: skip
-        _go(place.next())
+        _go(way.forward(place, room, runs))
     ready = not runs
     if boxes[3].button("Run", icon=":material/play_arrow:", shortcut=keys.RUN, type="primary",
                        disabled=not ready or bool(untrainable()), key="player_run",
@@ -223,12 +226,7 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
     room.reveal(place.key, right)
     _keep_votes(runs["main"], scene, counts, right)
     with aside:
-        st.markdown("**What the room predicted**")
-        st.html(votes.bars(scene.choices, counts, right))
-        if sum(counts):
-            st.caption(f"{counts[right]} of {sum(counts)} predicted what this run shows.")
-        else:
-            st.caption(f"Nobody voted. This run shows: {scene.choices[right]}.")
+        reveal.answers(place.key, scene, room, right, evidence)
 
 
 def _keep_votes(run: Run, scene: Scene, counts: list[int], right: int) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from skipviz.core import registry
 from skipviz.core.scene import Scene
-from skipviz.store.rooms import Room
+from skipviz.store.room import Room
 from skipviz.ui.lecture.lecture import Place
 
 

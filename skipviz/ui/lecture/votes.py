@@ -1,50 +1,98 @@
-"""The room's prediction on the wall: how many have answered, and what; how to vote by phone."""
+"""The question on the wall: vote, talk to your neighbour, vote again, what did you see; how many
+have answered, and how to vote by phone."""
 
 from __future__ import annotations
 
 import html
+import time
 from urllib.parse import urlsplit
 
 import segno
 import streamlit as st
 
 from skipviz.access.announce import network_address
+from skipviz.core.phone_protocol import Phase, Stage
 from skipviz.core.scene import Scene
-from skipviz.store.rooms import Room
+from skipviz.figures import sketches
+from skipviz.store.room import Room
+from skipviz.ui.theme import is_dark
 
-_SHOW = "votes_shown_{}_{}"
-"""The key of the switch that shows a room's votes on a scene."""
+_SHOW = "votes_shown_{}_{}_{}"
+"""The key of the switch that shows a room's answers on a scene."""
+
+SKETCH_PX = 330
+"""So high that question and answers fit beside it on a projector of 720 lines."""
+
+_STEPS = {
+    Phase.TALK: "Talk to your neighbour: why did you answer so?",
+    Phase.SECOND_VOTE: "Vote again, now that you have talked.",
+    Phase.CURVES: "This is what you drew.",
+    Phase.SEEN: "What did you see? Answer before the numbers come.",
+}
 
 
-def question(key: str, scene: Scene, room: Room) -> None:
-    """The question with its choices, how many have answered, and how to vote. While the vote is
-    open what was voted is hidden, so that nobody votes with the most; the lecturer may show it."""
+def question(key: str, scene: Scene, room: Room, phase: Phase) -> None:
+    """The question with its choices or axes, how many have answered, and how to vote. What was
+    answered is hidden until the reveal, so that nobody votes with the most; the lecturer may show
+    it."""
     left, right = st.columns([7, 2.4], gap="large")
+    is_drawn = scene.sketch is not None and room.settings.sketch and phase is not Phase.SEEN
     with left:
-        st.html(f'<p class="skip-question">{html.escape(scene.question)}</p>')
-        st.fragment(_bars, run_every=1.5)(key, scene, room)
-        with st.expander("Count raised hands", icon=":material/front_hand:"):
-            before = room.hands(key, len(scene.choices))
-            boxes = st.columns(len(scene.choices))
-            counted = [
-                int(box.number_input(choice, 0, 1000, have, key=f"hands_{room.id}_{key}_{i}"))
-                for i, (box, choice, have) in enumerate(
-                    zip(boxes, scene.choices, before, strict=True)
-                )
-            ]
-            room.raise_hands(key, counted)
+        says = scene.sketch.says if is_drawn and scene.sketch else scene.question
+        step = _STEPS.get(phase, "")
+        st.html(
+            (f'<p class="skip-step">{step}</p>' if step else "")
+            + f'<p class="skip-question">{html.escape(says)}</p>'
+        )
+        if phase is Phase.TALK:
+            st.fragment(_clock, run_every=1.0)(room)
+        st.fragment(_answers, run_every=1.5)(key, scene, room, phase)
+        if phase.stage is not None and not is_drawn:
+            _count_hands(key, scene, room, phase.stage)
     with right:
         _how_to_vote(room)
 
 
-def _bars(key: str, scene: Scene, room: Room) -> None:
-    counts = room.counts(key, len(scene.choices))
-    is_hidden = room.is_open and not st.session_state.get(_SHOW.format(room.id, key), False)
-    st.html(unvoted(scene.choices) if is_hidden else bars(scene.choices, counts))
-    total = sum(counts)
-    st.html(f'<p class="skip-answered"><b>{total}</b> answered</p>')
-    if room.is_open:
-        st.toggle("Show the votes while people vote", key=_SHOW.format(room.id, key))
+def _clock(room: Room) -> None:
+    left_s = max(0, round(room.talk_ends - time.time()))
+    said = (
+        f"{left_s // 60}:{left_s % 60:02}" if left_s else "Time is up: Next opens the second vote"
+    )
+    st.html(f'<p class="skip-clock" role="timer">{said}</p>')
+
+
+def _answers(key: str, scene: Scene, room: Room, phase: Phase) -> None:
+    stage = phase.stage or Stage.FIRST
+    switch = _SHOW.format(room.id, key, stage)
+    is_shown = phase in (Phase.REVEAL, Phase.CURVES) or st.session_state.get(switch, False)
+    if scene.sketch is not None and room.settings.sketch and phase is not Phase.SEEN:
+        drawn = [room.sketches(key, each) for each in (Stage.FIRST, Stage.SECOND)]
+        first, second = drawn if is_shown else ([], [])
+        figure = sketches.draw(scene.sketch, first, second, None, is_dark())
+        figure.update_layout(height=SKETCH_PX)
+        st.plotly_chart(figure, theme=None, key=f"sketches_{key}", config={"staticPlot": True})
+    else:
+        choices = scene.choices_at(stage)
+        counts = room.counts(key, len(choices), stage)
+        st.html(bars(choices, counts) if is_shown else unvoted(choices))
+    total = room.answered(key, stage)
+    again = " again" if stage is Stage.SECOND else ""
+    st.html(f'<p class="skip-answered"><b>{total}</b> answered{again}</p>')
+    if phase not in (Phase.REVEAL, Phase.CURVES):
+        st.toggle("Show the votes while people vote", key=switch)
+
+
+def _count_hands(key: str, scene: Scene, room: Room, stage: Stage) -> None:
+    with st.expander("Count raised hands", icon=":material/front_hand:"):
+        choices = scene.choices_at(stage)
+        before = room.hands(key, len(choices), stage)
+        boxes = st.columns(len(choices))
+        suffix = "" if stage is Stage.FIRST else f"_{stage}"
+        counted = [
+            int(box.number_input(choice, 0, 1000, have, key=f"hands_{room.id}_{key}_{i}{suffix}"))
+            for i, (box, choice, have) in enumerate(zip(boxes, choices, before, strict=True))
+        ]
+        room.raise_hands(key, counted, stage)
 
 
 def unvoted(choices: tuple[str, ...]) -> str:
@@ -68,6 +116,26 @@ def bars(choices: tuple[str, ...], counts: list[int], right: int | None = None) 
             f'<i style="width:{100 * count / total:.1f}%"></i><em>{count}</em></div>'
         )
     return f'<div class="skip-choices">{"".join(rows)}</div>'
+
+
+def compared(
+    choices: tuple[str, ...], stages: dict[str, list[int]], right: int | None = None
+) -> str:
+    """Each choice as a row with a bar for each stage ("first vote", …); `right` is what the run
+    showed."""
+    rows = []
+    for i, choice in enumerate(choices):
+        mark, sign = (" data-right", "✓ ") if i == right else ("", "")
+        lines = "".join(
+            f'<small>{stage}</small><u><i style="width:{100 * counts[i] / (sum(counts) or 1):.1f}%'
+            f'"></i></u><em>{counts[i]}</em>'
+            for stage, counts in stages.items()
+            if i < len(counts)
+        )
+        rows.append(
+            f"<div{mark}><b>{chr(65 + i)}</b><span>{sign}{html.escape(choice)}</span>{lines}</div>"
+        )
+    return f'<div class="skip-compared">{"".join(rows)}</div>'
 
 
 def _how_to_vote(room: Room) -> None:
