@@ -18,6 +18,7 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
 from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
+from skipviz.engine.choices import Choices
 from skipviz.figures import answers, charts
 from skipviz.store import recordings
 from skipviz.store.evidence import with_seeds
@@ -78,7 +79,7 @@ def only_tiny(monkeypatch: pytest.MonkeyPatch) -> Callable[[Scene], None]:
 @pytest.mark.parametrize("key", SCENES)
 def test_a_scene_has_all_that_a_lecturer_needs(key: str) -> None:
     scene = SCENES[key]
-    empty_allowed = {"asks", "order"}
+    empty_allowed = {"asks", "pick", "order"}
     for each in fields(scene):
         assert getattr(scene, each.name) or each.name in empty_allowed, f"{key}: no {each.name}"
     assert scene.question.rstrip().endswith("?") and len(scene.choices) >= 2
@@ -128,12 +129,31 @@ def test_numbers_in_a_scenes_texts_are_settings_or_have_a_source(key: str) -> No
         known |= values(str(option) for option in ask.options.values())
     supposed = [question for question, _ in SCENES[key].exercises]
     known |= values(supposed)
+    if (pick := SCENES[key].pick) is not None:
+        known |= settings([pick.experiment])
     path = ROOT / "skipviz" / "scenes" / f"{key}.py"
     claimless = {part for source in SCENES[key].sources for part in source}
     claimless |= {*SCENES[key].choices, *supposed}
     for line, text in texts(path):
         if text not in claimless:
             assert not unbacked(text, known), f"{path.name}:{line} {unbacked(text, known)}"
+
+
+PICKED = {key: scene for key, scene in SCENES.items() if scene.pick}
+
+
+def test_at_least_two_scenes_ask_everybody_for_a_number() -> None:
+    assert len(PICKED) >= 2 and len({scene.pick.knob for scene in PICKED.values()}) >= 2
+
+
+@pytest.mark.parametrize("key", PICKED)
+def test_what_everybody_picks_can_be_tried_at_its_bounds_in_stacks(key: str) -> None:
+    pick = PICKED[key].pick
+    assert pick.asks.rstrip().endswith("?") and pick.label and pick.says
+    tried = [pick.tried(pick.number(bound)) for bound in (pick.low, pick.high)]
+    assert tried[0] != tried[1] and tried[0].seeds == 1 and pick.low < pick.high
+    choices = Choices([each.with_(device="cpu") for each in tried])
+    assert choices.first.lanes == tried[0].lanes
 
 
 def test_scenes_stand_in_an_order_of_their_own() -> None:

@@ -1,7 +1,7 @@
 """What the server, its workers and the browsers say to each other: every kind, and what is in it.
 
-    server → worker    an Order: Train, Measure, Stop, Steer, SetValue
-    worker → server    a Report: Hello, Frames, Progress, Answer
+    server → worker    an Order: Train, Measure, TrainChoices, Stop, Steer, SetValue
+    worker → server    a Report: Hello, Frames, Progress, Outcomes, Answer
     server → browser   a TextMessage (JSON): RunHello, StatusMessage, MissingMessage; or a packed
                        message of a PackedKind, whose layout stands in `stream.messages`
     browser → server   a BrowserRequest: GetStep, ShowSample
@@ -93,6 +93,7 @@ class OrderKind(StrEnum):
 
     TRAIN = "train"
     MEASURE = "probe"
+    CHOICES = "choices"
     STOP = "stop"
     PAUSE = "pause"
     RESUME = "resume"
@@ -137,6 +138,24 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class TrainChoices:
+    """Train many choices of one number; answered by Outcomes as they come, and by an Answer with
+    the same `job`: {"seconds": about how long all of it takes} where that is all that is wanted,
+    else {"stopped": whether it was}.
+
+    run           what a Stop names
+    experiments   of each choice, as JSON
+    only_time     whether some steps are to be timed and nothing is to be trained
+    """
+
+    do: ClassVar = OrderKind.CHOICES
+    job: int
+    run: str
+    experiments: Sequence[str]
+    only_time: bool = False
+
+
+@dataclass(frozen=True)
 class Stop:
     """End the run where it is."""
 
@@ -174,7 +193,7 @@ class SetValue:
 RunOrder = Stop | Steer | SetValue
 """Orders for a run that is under way."""
 
-Order = Train | Measure | RunOrder
+Order = Train | Measure | TrainChoices | RunOrder
 
 
 # --- Worker → server ------------------------------------------------------------------------
@@ -187,6 +206,7 @@ class PipeKind(Enum):
     HELLO = b"H"
     FRAMES = b"A"
     PROGRESS = b"S"
+    OUTCOMES = b"O"
     ANSWER = b"P"
 
 
@@ -241,6 +261,29 @@ class Progress:
     status: Status
 
 
+class ChoiceOutcome(TypedDict):
+    """What came of the choice of this number.
+
+    losses        the final training loss of each lane (`core.final`), median over the seeds that
+                  live; None where none does
+    diverged_at   for each lane the step at which the first of its seeds diverged, or None
+    """
+
+    choice: int
+    losses: Sequence[float | None]
+    diverged_at: Sequence[int | None]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """How far the training of choices is: the share of the work that is done, and what came of
+    choices since the last report."""
+
+    job: int
+    share: float
+    outcomes: Sequence[ChoiceOutcome]
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a measurement gave: the probe's `value`, or where there is none, one sentence."""
@@ -250,7 +293,7 @@ class Answer:
     error: str = ""
 
 
-Report = Hello | Frames | Progress | Answer
+Report = Hello | Frames | Progress | Outcomes | Answer
 
 
 # --- Server → browser -----------------------------------------------------------------------

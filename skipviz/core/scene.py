@@ -18,6 +18,7 @@ import numpy as np
 from skipviz.core import final
 from skipviz.core.experiment import Experiment
 from skipviz.core.phone_protocol import Stage
+from skipviz.core.picks import Pick
 from skipviz.core.sketch import Band, Sketch
 
 UNSEEN = "I could not tell"
@@ -183,6 +184,7 @@ class Scene:
     notes        what to say in ninety seconds
     exercises    two questions with answers
     sketch       a curve that the room is asked for in place of a choice
+    pick         a number that everybody picks, tried after the scene's own runs
     order        the place in the course
     """
 
@@ -203,6 +205,7 @@ class Scene:
     exercises: tuple[tuple[str, str], tuple[str, str]]
     asks: tuple[Ask, ...] = ()
     sketch: Sketch | None = None
+    pick: Pick | None = None
     order: int = 0
 
     @property

@@ -22,6 +22,7 @@ from torch import nn
 from skipviz.core import final
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
+from skipviz.core.protocol import ChoiceOutcome
 from skipviz.core.schedule import rate
 from skipviz.core.wiring import Wiring
 from skipviz.engine import device as devices
@@ -36,20 +37,6 @@ NETS = 16
 """About so many nets are trained at a time."""
 
 TIMED_STEPS = 8
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of the choice of this number.
-
-    losses        the final training loss of each lane (`core.final`), median over the seeds that
-                  live; infinity where none does
-    diverged_at   for each lane the step at which the first of its seeds diverged, or None
-    """
-
-    choice: int
-    losses: tuple[float, ...]
-    diverged_at: tuple[int | None, ...]
 
 
 @dataclass(eq=False)
@@ -85,7 +72,7 @@ class Choices:
 
     def train(
         self, leave: Callable[[], bool] = lambda: False
-    ) -> Iterator[tuple[float, list[Outcome]]]:
+    ) -> Iterator[tuple[float, list[ChoiceOutcome]]]:
         """Trains them, or ends where `leave` says so. After every step: which share of the work is
         done, and what came of the choices that have just ended."""
         whole, done = sum(map(self._work, range(len(self.experiments)))), 0.0
@@ -180,17 +167,19 @@ class Choices:
                         net.diverged_at = step
             yield step + 1
 
-    def _outcome(self, choice: int, nets: Sequence[_Net]) -> Outcome:
+    def _outcome(self, choice: int, nets: Sequence[_Net]) -> ChoiceOutcome:
         experiment = self.experiments[choice]
         steps = [*range(0, experiment.steps - 1, experiment.record_every), experiment.steps - 1]
-        losses, ends = [], []
+        losses: list[float | None] = []
+        ends: list[int | None] = []
         for lane in range(len(experiment.lanes)):
             seeds = [net for net in nets if (net.choice, net.lane) == (choice, lane)]
             finals = final.mean(steps, np.array([net.losses for net in seeds]).T)
-            losses.append(float(final.median(finals)))
+            loss = float(final.median(finals))
+            losses.append(loss if np.isfinite(loss) else None)
             dead = [net.diverged_at for net in seeds if net.diverged_at is not None]
             ends.append(min(dead) if dead else None)
-        return Outcome(choice, tuple(losses), tuple(ends))
+        return {"choice": choice, "losses": losses, "diverged_at": ends}
 
 
 def _shape(lane: Lane, experiment: Experiment) -> StackShape:

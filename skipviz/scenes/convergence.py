@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.picks import Pick
 from skipviz.core.presets import DENSE
 from skipviz.core.scene import (
     Chart,
@@ -164,6 +165,24 @@ SCENE = Scene(
             "No: a highway layer has two matrix products where a plain one has one. Steps measure "
             "how well the loss can be lowered, seconds what it costs on one machine.",
         ),
+    ),
+    pick=Pick(
+        asks="Pick a learning rate. A plain net (ReLU, He's init) and a residual net of 20 layers "
+        "are trained with it, 200 steps: where do both end?",
+        knob="lr",
+        label="learning rate",
+        low=0.0003,
+        high=3.0,
+        log=True,
+        experiment=Experiment(
+            lanes=[
+                Lane(family="plain", knobs=DENSE | {"depth": 20, "init": "he"}),
+                Lane(family="resnet", knobs=DENSE | {"depth": 20}),
+            ],
+            steps=200,
+            record_every=5,
+        ),
+        says="how wide is the range of rates in which each net learns, and where does it break?",
     ),
     order=12,
 )

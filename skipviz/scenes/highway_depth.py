@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.picks import Pick
 from skipviz.core.presets import DENSE
 from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, ratio
 
@@ -155,6 +156,17 @@ SCENE = Scene(
             "Orthogonal weights: they keep lengths and angles, so that signal and gradient keep "
             "their size through any number of layers (Saxe et al. 2014, section 3).",
         ),
+    ),
+    pick=Pick(
+        asks="Pick a gate bias. Highway nets of 20 and of 50 layers begin with it and train 200 "
+        "steps: do both learn?",
+        knob="gate_bias",
+        label="gate bias",
+        low=-10.0,
+        high=4.0,
+        step=0.5,
+        experiment=Experiment(lanes=_lanes("highway", (20, 50)), lr=0.3, steps=200, record_every=5),
+        says="from which bias on does a net not start, and does that depend on its depth?",
     ),
     order=4,
 )

@@ -19,11 +19,13 @@ from skipviz.core.protocol import (
     Device,
     Frames,
     Hello,
+    Outcomes,
     Progress,
     Report,
     SetValue,
     Steer,
     Stop,
+    TrainChoices,
 )
 from skipviz.server import orders
 from skipviz.server.process import Job, Worker
@@ -125,6 +127,19 @@ class Dispatcher:
             self._jobs.append(job)
         self._dispatch()
 
+    def end_job(self, job: Job) -> None:
+        """Ends the training of choices after the step in hand; one that waits is dropped."""
+        with self._lock:
+            waits = job in self._jobs
+            if waits:
+                self._jobs.remove(job)
+            workers = [worker for worker in self.workers if worker.job is job]
+        if waits:
+            job.end(Answer(job.order.job, {"stopped": True}))
+        for worker in workers:
+            if isinstance(job.order, TrainChoices):
+                worker.send(Stop(job.order.run))
+
     def stop(self, run: Run) -> None:
         """Ends a run within a second; a run that has ended stays as it is."""
         with self._lock:
@@ -205,6 +220,8 @@ class Dispatcher:
                 job, worker.job = worker.job, None
                 job.end(report)
                 self._dispatch()
+            case Outcomes() if worker.job is not None and worker.job.hear is not None:
+                worker.job.hear(report)
             case Frames(data) if run is not None:
                 run.add(data)
             case Progress() if run is not None and report.run == run.id:
@@ -233,7 +250,7 @@ class Dispatcher:
             run, job = worker.run, worker.job
             worker.run = worker.job = None
         if job is not None:
-            job.end(Answer(job.order.job, error="probe: the worker was lost; try again"))
+            job.end(Answer(job.order.job, error="the worker was lost; try again"))
         if run is not None:
             run.hear_last_words()
         if run is not None and not run.ended:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from skipviz.core import packages
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError, show
 from skipviz.core.placing import alike
-from skipviz.core.protocol import Measure
+from skipviz.core.protocol import Measure, Outcomes, TrainChoices
 from skipviz.core.registry import probe
 from skipviz.datafiles.availability import missing
 from skipviz.server import capacity, orders
@@ -204,6 +205,25 @@ class Manager:
             raise SpecError(job.answer.error)
         answers.keep(folder, key, declared, options, seed_index, value)
         return value
+
+    def train_choices(
+        self,
+        experiments: Sequence[Experiment],
+        hear: Callable[[Outcomes], None] | None = None,
+        *,
+        only_time: bool = False,
+    ) -> Job:
+        """Has many choices of one number trained by the next worker that is idle, or timed. Does
+        not wait: the job's bell rings when it is over. SpecError where one cannot run here."""
+        for experiment in experiments:
+            self._fits(experiment)
+        texts = [self._placed(experiment).to_json() for experiment in experiments]
+        with self._lock:
+            self._jobs_so_far += 1
+            number = self._jobs_so_far
+        job = Job(TrainChoices(number, f"choices-{number}", texts, only_time), hear)
+        self.dispatcher.measure(job)
+        return job
 
     def kept_answer(
         self, run_id: str, key: str, options: dict[str, Any], seed_index: int = 0

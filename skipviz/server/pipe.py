@@ -21,6 +21,7 @@ from skipviz.core.protocol import (
     Measure,
     Order,
     OrderKind,
+    Outcomes,
     PipeKind,
     Progress,
     Report,
@@ -28,6 +29,7 @@ from skipviz.core.protocol import (
     Steer,
     Stop,
     Train,
+    TrainChoices,
     UnknownMessage,
 )
 from skipviz.core.strict_json import dumps, numbers
@@ -87,6 +89,8 @@ def _encode(message: Order | Report) -> tuple[PipeKind, bytes]:
             return PipeKind.HELLO, dumps(asdict(message)).encode()
         case Progress(run, status):
             return PipeKind.PROGRESS, dumps({**status, "run": run}).encode()
+        case Outcomes():
+            return PipeKind.OUTCOMES, dumps(asdict(message)).encode()
         case Answer(job, value, error):
             result = {"error": error} if value is None else {"value": value}
             return PipeKind.ANSWER, dumps(result | {"job": job}).encode()
@@ -119,6 +123,8 @@ def _order(kind: bytes, payload: bytes) -> Order:
                 return Train(**value)
             case OrderKind.MEASURE:
                 return Measure(**value)
+            case OrderKind.CHOICES:
+                return TrainChoices(**value)
             case OrderKind.STOP:
                 return Stop(**value)
             case OrderKind.PACE | OrderKind.LEARNING_RATE:
@@ -143,6 +149,8 @@ def _report(kind: bytes, payload: bytes) -> Report:
                 return Hello(**value)
             case PipeKind.ANSWER:
                 return Answer(**numbers(value))
+            case PipeKind.OUTCOMES:
+                return Outcomes(**value)
             case PipeKind.PROGRESS:
                 return _progress(value)
             case PipeKind.ORDER:

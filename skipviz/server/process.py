@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from skipviz.core import child_processes
-from skipviz.core.protocol import Answer, Hello, Measure, Order, Report
+from skipviz.core.protocol import Answer, Hello, Measure, Order, Outcomes, Report, TrainChoices
 from skipviz.server import pipe
 from skipviz.server.run import Run
 
@@ -21,11 +21,14 @@ ENVIRONMENT = {
 
 
 class Job:
-    """One measurement under way: what the worker is asked, and a bell that rings with its
-    answer."""
+    """One measurement, or the training of choices, under way: what the worker is asked, and a bell
+    that rings with its answer. `hear` is given what comes before."""
 
-    def __init__(self, order: Measure) -> None:
+    def __init__(
+        self, order: Measure | TrainChoices, hear: Callable[[Outcomes], None] | None = None
+    ) -> None:
         self.order = order
+        self.hear = hear
         self.done = threading.Event()
         self.answer = Answer(order.job)
 

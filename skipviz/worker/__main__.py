@@ -16,7 +16,7 @@ import threading
 import time
 from typing import BinaryIO
 
-from skipviz.core.protocol import Measure, Train
+from skipviz.core.protocol import Measure, Train, TrainChoices
 from skipviz.server import pipe
 from skipviz.worker.control import Control
 
@@ -29,12 +29,14 @@ NICE = 5  # whoever clicks comes before whoever trains, where both want the same
 class Orders:
     """What the server wants, read by a thread of its own so that a stop is seen within a step.
 
-    jobs      what is to be done, one after the other; a run with its `Control`; None: no more
+    jobs      what is to be done, one after the other; what can be stopped with its `Control`; None:
+              no more
     control   the orders for the newest run: there is only one at a time
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        self.jobs: queue.Queue[Measure | tuple[Train, Control] | None] = queue.Queue()
+        self.jobs: queue.Queue[Measure | tuple[Train | TrainChoices, Control] | None]
+        self.jobs = queue.Queue()
         self.control, self.run_id = Control(), ""
         self.gone = threading.Event()
         self.working = threading.Event()
@@ -42,7 +44,7 @@ class Orders:
 
     def _listen(self, stream: BinaryIO) -> None:
         for order in pipe.orders(stream):
-            if isinstance(order, Train):
+            if isinstance(order, Train | TrainChoices):
                 self.control, self.run_id = Control(), order.run
                 self.jobs.put((order, self.control))
             elif isinstance(order, Measure):
@@ -69,6 +71,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     orders = Orders(sys.stdin.buffer)
 
+    from skipviz.worker.choices import train_choices
     from skipviz.worker.machine import hello
     from skipviz.worker.session import Session, answer
 
@@ -77,8 +80,12 @@ def main() -> None:
         if isinstance(job, Measure):
             pipe.send(out, answer(job))
             continue
+        order, control = job
+        if isinstance(order, TrainChoices):
+            pipe.send(out, train_choices(order, control, out))
+            continue
         orders.working.set()
-        Session(*job, server_gone=orders.gone, out=out).run()
+        Session(order, control, server_gone=orders.gone, out=out).run()
         orders.working.clear()
 
 

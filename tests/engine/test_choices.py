@@ -11,8 +11,9 @@ import torch
 from skipviz.core import final
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
+from skipviz.core.protocol import ChoiceOutcome
 from skipviz.engine import choices, fused
-from skipviz.engine.choices import Choices, Outcome
+from skipviz.engine.choices import Choices
 from skipviz.engine.nets import make_net
 from skipviz.engine.stacked import Stack, shape_of
 from skipviz.engine.training import Training
@@ -43,24 +44,26 @@ KINDS: dict[str, list[Experiment]] = {
 }
 
 
-def alone(of: Experiment) -> tuple[list[float], list[int | None]]:
+def alone(of: Experiment) -> tuple[list[float | None], list[int | None]]:
     """Final losses and divergences of an experiment that is trained by itself."""
     training = Training(of)
     frames = list(training.frames())
-    losses, steps = [], [frame.step for frame in frames]
+    losses: list[float | None] = []
+    steps = [frame.step for frame in frames]
     for number in range(len(of.lanes)):
         read = np.array([np.atleast_1d(frame.lanes[number].loss) for frame in frames])
-        losses.append(float(final.median(final.mean(steps, read))))
+        loss = float(final.median(final.mean(steps, read)))
+        losses.append(loss if np.isfinite(loss) else None)
     ends = [[net.diverged_at for net in nets if net.diverged_at is not None]
             for nets in training.lanes]  # fmt: skip
     return losses, [min(dead) if dead else None for dead in ends]
 
 
-def outcomes(of: list[Experiment]) -> list[Outcome]:
+def outcomes(of: list[Experiment]) -> list[ChoiceOutcome]:
     """What came of all choices, in their order."""
     came = [outcome for _, some in Choices(of).train() for outcome in some]
-    assert sorted(outcome.choice for outcome in came) == list(range(len(of)))
-    return sorted(came, key=lambda outcome: outcome.choice)
+    assert sorted(outcome["choice"] for outcome in came) == list(range(len(of)))
+    return sorted(came, key=lambda outcome: outcome["choice"])
 
 
 @needs_kernel
@@ -68,7 +71,7 @@ def outcomes(of: list[Experiment]) -> list[Outcome]:
 def test_a_choice_gets_the_very_numbers_that_it_gets_alone(kind: str) -> None:
     for of, outcome in zip(KINDS[kind], outcomes(KINDS[kind]), strict=True):
         losses, ends = alone(of)
-        assert list(outcome.losses) == losses and list(outcome.diverged_at) == ends
+        assert outcome["losses"] == losses and outcome["diverged_at"] == ends
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -78,17 +81,18 @@ def test_without_the_kernel_the_numbers_are_the_same_to_rounding(
     monkeypatch.setenv("SKIPVIZ_FUSED", "0")
     for of, outcome in zip(KINDS[kind], outcomes(KINDS[kind]), strict=True):
         losses, ends = alone(of)
-        np.testing.assert_allclose(outcome.losses, losses, rtol=2e-3)
-        assert list(outcome.diverged_at) == ends
+        read, wanted = (np.array(each, float) for each in (outcome["losses"], losses))
+        np.testing.assert_allclose(read, wanted, rtol=2e-3)
+        assert outcome["diverged_at"] == ends
 
 
 def test_the_largest_learning_rate_diverges_and_says_when() -> None:
     *lively, dead = outcomes(KINDS["learning rates"])
-    assert all(end is None for outcome in lively for end in outcome.diverged_at)
-    assert all(np.isfinite(outcome.losses).all() for outcome in lively)
-    assert dead.losses[0] == np.inf and dead.diverged_at[0] is not None
-    for loss, end in zip(dead.losses, dead.diverged_at, strict=True):
-        assert np.isfinite(loss) == (end is None)
+    assert all(end is None for outcome in lively for end in outcome["diverged_at"])
+    assert all(None not in outcome["losses"] for outcome in lively)
+    assert dead["losses"][0] is None and dead["diverged_at"][0] is not None
+    for loss, end in zip(dead["losses"], dead["diverged_at"], strict=True):
+        assert (loss is None) == (end is not None)
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "nesterov"])
@@ -128,7 +132,7 @@ def test_results_come_one_group_after_the_other_the_smallest_nets_first(
     shares, order = [], []
     for share, some in Choices(of).train():
         shares.append(share)
-        order += [depths[outcome.choice] for outcome in some]
+        order += [depths[outcome["choice"]] for outcome in some]
     assert order == [3, 5, 7, 9]
     assert shares == sorted(shares) and len(shares) == 4 * 24 and shares[-1] == pytest.approx(1)
 
@@ -150,7 +154,7 @@ def test_the_time_that_it_takes_is_measured_before_and_changes_no_number() -> No
     training = Choices(of)
     assert 0 < training.seconds() < 600
     after = [outcome for _, some in training.train() for outcome in some]
-    assert sorted(after, key=lambda outcome: outcome.choice) == outcomes(of)
+    assert sorted(after, key=lambda outcome: outcome["choice"]) == outcomes(of)
 
 
 BASE = experiment(lane(), lr=0.1)

@@ -122,6 +122,9 @@ def test_every_order_reaches_a_worker_and_every_report_comes_back(
     until(lambda: run.ended)
     assert run.status()["state"] == "stopped" and run.log.n == run.status()["step"]
     assert manager.measure(run.id, "predictions", {"pictures": 3})["step"] == run.log.n
+    job = manager.train_choices([experiment(lr=lr) for lr in (0.01, 0.1)])
+    until(job.done.is_set)
+    assert job.answer.value == {"stopped": False}
     assert {order.do for order in orders} == set(OrderKind)
     assert {type(report) for report in reports} == set(get_args(Report))
 
@@ -170,6 +173,7 @@ def test_a_report_of_an_unknown_kind_is_a_sentence_in_the_log_and_the_run_is_kep
         (b"S", b'{"run": "r", "state": "asleep"}'),
         (b"H", b'{"devices": []}'),
         (b"P", b'{"value": {}}'),
+        (b"O", b'{"share": 1}'),
         (b"C", b'{"do": "stop", "run": "r"}'),
     ],
 )
