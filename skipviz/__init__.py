@@ -7,6 +7,8 @@ Torch is loaded only when something here needs it:
     lane = skipviz.Lane(family="highway", knobs={"depth": 20})
     for frame in skipviz.train(skipviz.Experiment(lanes=[lane], data="digits")):
         print(frame.step, frame.lanes[0].loss)
+    run = skipviz.load("…")  # a stored run: run.frames, run.table, run.figure("loss")
+    skipviz.show(run)  # its live charts, in a notebook
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     from skipviz.core.experiment import Experiment, Lane
     from skipviz.core.frame import Frame
     from skipviz.core.knob import SpecError
-    from skipviz.engine import train
     from skipviz.models import build
+    from skipviz.notebook import LoadedRun, load, show, train
 
 __version__ = "0.1.0"
 
@@ -28,11 +30,24 @@ _HOME = {
     "Lane": "skipviz.core.experiment",
     "SpecError": "skipviz.core.knob",
     "build": "skipviz.models",
-    "train": "skipviz.engine",
+    "LoadedRun": "skipviz.notebook",
+    "load": "skipviz.notebook",
+    "show": "skipviz.notebook",
+    "train": "skipviz.notebook",
     "Frame": "skipviz.engine",
 }
 
-__all__ = ["Experiment", "Frame", "Lane", "SpecError", "build", "train"]
+__all__ = [
+    "Experiment",
+    "Frame",
+    "Lane",
+    "LoadedRun",
+    "SpecError",
+    "build",
+    "load",
+    "show",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

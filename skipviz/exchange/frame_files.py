@@ -41,15 +41,15 @@ def write_parquet(frames: Path, to: Path) -> None:
 def write_csv(frames: Path, to: Path) -> None:
     """Writes all frames of a `frames.arrow` into a CSV file. SpecError where there are none."""
     with frame_table.opened(frames) as source:
-        tracks = read_tracks(source.schema)
-        empty = _flat(source.schema.empty_table(), tracks)
+        empty = flat(source.schema.empty_table())
         with pyarrow.csv.CSVWriter(str(to), empty.schema) as writer:
             for table in source.tables():
-                writer.write_table(_flat(table, tracks))
+                writer.write_table(flat(table))
 
 
-def _flat(table: pa.Table, tracks: tuple[LaneAxes, ...]) -> pa.Table:
-    """The table with a column for each number."""
+def flat(table: pa.Table) -> pa.Table:
+    """A table of frames with a column for each number, without maps."""
+    tracks = read_tracks(table.schema)
     columns: dict[str, pa.ChunkedArray] = {}
     for name in table.column_names:
         lane, _, kind = name.partition("_")

@@ -30,8 +30,7 @@ def notebook(run_id: str, experiment: Experiment) -> dict[str, Any]:
         "The same charts as in the app, to be replayed step by step:",
         "skipviz.show(run)",
         "To train it once more, with a bar that shows how far it is:",
-        "again = list(skipviz.train(run.experiment.with_(steps=20), progress=True))\n"
-        "again[-1].lanes[0].loss",
+        "again = list(skipviz.train(run.experiment.with_(steps=20)))\nagain[-1].lanes[0].loss",
     ]
     kinds = ("markdown", "code", "markdown", "code", "code", "code") + ("markdown", "code") * 2
     return {
