@@ -20,6 +20,7 @@ class StreamlitPage:
 
     elements   what the page draws, by kind: protobuf messages, in the order of their coming
     session_id   as Streamlit names it
+    wish         the last message that was sent
     """
 
     def __init__(self, socket: ClientConnection) -> None:
@@ -27,6 +28,7 @@ class StreamlitPage:
         self.elements: list[tuple[str, Any]] = []
         self.exceptions: list[str] = []
         self.session_id = ""
+        self.wish = b""
         self._states: dict[str, WidgetState] = {}
         self._page, self._query = "", ""
 
@@ -62,6 +64,10 @@ class StreamlitPage:
             for _, each in self.elements
         ]
 
+    def components(self) -> str:
+        """What the components of the page were given."""
+        return " ".join(str(each) for kind, each in self.elements if kind == "bidi_component")
+
     def _rerun(self, triggers: Sequence[WidgetState] = ()) -> StreamlitPage:
         wish = BackMsg()
         wish.rerun_script.query_string = self._query
@@ -69,7 +75,8 @@ class StreamlitPage:
         wish.rerun_script.widget_states.widgets.extend([*self._states.values(), *triggers])
         self.elements.clear()
         self.exceptions.clear()
-        self._socket.send(wish.SerializeToString())
+        self.wish = wish.SerializeToString()
+        self._socket.send(self.wish)
         while not self._hear():
             pass
         return self

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import html
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from pathlib import Path
 
 from starlette.responses import Response
 
+from skipviz.access.headers import sockets_of
 from skipviz.core import places
 
 FOLDER = places.shipped() / "assets" / "vote"
 _KINDS = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
-_HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}")
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,8 @@ def ask_for_code(sentence: str, status: int, request_headers: Mapping[str, str])
 
 
 def guarded(response: Response, request_headers: Mapping[str, str]) -> Response:
-    """The page runs what lies beside it and speaks to this server alone. Browsers of 2019 do not
-    take 'self' for a socket of the same server, so it is named."""
-    host = request_headers.get("host", "")
-    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+    """The page runs what lies beside it and speaks to this server alone."""
+    sockets = sockets_of(request_headers.get("host", ""))
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data:;"
         f" connect-src 'self'{sockets}; form-action 'self'; base-uri 'none';"

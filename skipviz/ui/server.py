@@ -18,6 +18,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from skipviz.access import announce, login, settings
 from skipviz.access.doors import Doors
+from skipviz.access.headers import SafeHeaders
 from skipviz.core import events
 from skipviz.core.events import Event
 from skipviz.core.knob import SpecError
@@ -29,6 +30,7 @@ from skipviz.stream.routes import Streams
 from skipviz.ui import home, shell
 from skipviz.ui.clicks_once import ClicksOnce
 from skipviz.ui.vanished_viewers import Gone
+from skipviz.ui.whole_messages import WholeMessages
 
 # With files in pages/, Streamlit answers the first deep link after a start with the bare page
 # file, without app.py's frame. The flag is private; a test follows a cold deep link to every page.
@@ -53,7 +55,13 @@ ROUTES = [
     *metrics.routes(FIGURES, base=BASE),
 ]
 
-MIDDLEWARE = [Middleware(Doors, base=BASE), Middleware(Gone), Middleware(ClicksOnce)]
+MIDDLEWARE = [
+    Middleware(SafeHeaders),
+    Middleware(Doors, base=BASE),
+    Middleware(WholeMessages),
+    Middleware(Gone),
+    Middleware(ClicksOnce),
+]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _LARGE_BYTES = 64 * 2**10

@@ -107,10 +107,21 @@ def _context(browser: Browser, **options: Any) -> BrowserContext:
 
 @pytest.fixture
 def uncaught() -> Iterator[list[str]]:
-    """What JavaScript threw and nobody caught: the test fails in the end if there is any."""
+    """What JavaScript threw and nobody caught, and what the page's security policy kept from
+    happening: the test fails in the end if there is any."""
     errors: list[str] = []
     yield errors
     assert not errors, f"JavaScript errors on the page: {errors}"
+
+
+def _listen(page: Page, uncaught: list[str]) -> None:
+    page.on("pageerror", lambda error: uncaught.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            uncaught.append(message.text) if "Security Policy" in message.text else None
+        ),
+    )
 
 
 @pytest.fixture
@@ -122,7 +133,7 @@ def new_page(browser: Browser, uncaught: list[str]) -> Iterator[Callable[..., Pa
         context = _context(browser, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: uncaught.append(str(error)))
+        _listen(page, uncaught)
         return page
 
     yield make
@@ -142,7 +153,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def page(context: BrowserContext, uncaught: list[str]) -> Iterator[Page]:
     """One page of 1280 × 720; it finds neither cookies nor storage of the tests before it."""
     made = context.new_page()
-    made.on("pageerror", lambda error: uncaught.append(str(error)))
+    _listen(made, uncaught)
     yield made
     if made.url.startswith("http"):
         made.evaluate("() => localStorage.clear()")
