@@ -149,6 +149,7 @@ ORDERS = (
     ("probe paths --turn 1 RUN --json a=3", "probe paths RUN a=3 --turn 1 --json"),
     ("export --to csv RUN out.csv --json", "export RUN out.csv --json --to csv"),
     ("import --json RUN.zip", "import RUN.zip --json"),
+    ("export -abcdefghijklmnopqrstu --to csv", "export --to csv -abcdefghijklmnopqrstu"),
     ("data --json get mnist", "data get mnist --json"),
     ("data add --title x there --side 16", "data add there --title x --side 16"),
     ("data add there --title x --json", "data --json --title x add there"),

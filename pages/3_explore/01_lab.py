@@ -9,6 +9,7 @@ from skipviz.ui.lab import form
 from skipviz.ui.notes import press
 from skipviz.ui.run import address
 from skipviz.ui.run.control import controls, differs, recorded
+from skipviz.ui.run.exports import take_away
 from skipviz.ui.run.inspect_run import inside
 from skipviz.ui.run.training import buttons, charts, foot
 
@@ -35,6 +36,7 @@ if run is None:
 else:
     charts(run, key="lab_charts")
     inside(run)
+    take_away(run)
     if experiment is not None and differs(run, experiment):
         st.info("The lanes were changed after this run began. Press Train to see their effect.")
 foot(

@@ -40,6 +40,7 @@ TABLE: tuple[tuple[str, str, Action], ...] = (
     ("WEBSOCKET", r"_stcore/stream", Action.LOAD),
     ("WEBSOCKET", r"api/runs/[^/]+/live", Action.WATCH),
     ("WEBSOCKET", r"v/.+", Action.VOTE),
+    (_READ, r"api/runs/[^/]+/export/.+", Action.EXPORT),
     (_READ, r"api/runs/.+", Action.WATCH),
     (_READ, r"media/.+", Action.WATCH),
     (_READ, r"(v|v/.*|vote)", Action.VOTE),

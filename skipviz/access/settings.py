@@ -7,6 +7,7 @@ pass phrase     none      SKIPVIZ_PASSPHRASE     passphrase = "twelve characters
 /metrics        false     SKIPVIZ_METRICS        metrics = true | false
 its token       none      SKIPVIZ_METRICS_TOKEN  metrics_token = "twelve characters at least"
 log             text      SKIPVIZ_LOG            log = "text" | "json"
+disk for runs   20 GB     SKIPVIZ_RUNS_GB        runs_gb = 20, or 0 for no limit
 
 The file is the one that SKIPVIZ_CONFIG names; else skipviz.toml in the working directory; else the
 one in the user's folder for configurations. What is changed in it counts from the next question on,
@@ -58,6 +59,8 @@ class Settings:
     metrics         whether there is a page of figures for Prometheus
     metrics_token   with what others than the lecturer may read it; empty: nobody else
     log             how the log is written
+    runs_gb         gigabytes that stored runs may take on disk; 0: any. Where a new run begins and
+                    they take more, the oldest that are over and not pinned are deleted
     """
 
     guests: Guests = Guests.WATCH
@@ -66,6 +69,7 @@ class Settings:
     metrics: bool = False
     metrics_token: str = field(default="", repr=False)
     log: LogForm = LogForm.TEXT
+    runs_gb: float = 20.0
 
 
 def candidates(environment: Mapping[str, str]) -> list[Path]:
@@ -121,6 +125,16 @@ def _truth(value: Any, where: str) -> bool:
     return answer
 
 
+def _gigabytes(value: Any, where: str) -> float:
+    try:
+        size = float(value) if not isinstance(value, bool) else -1.0
+    except (TypeError, ValueError):
+        size = -1.0
+    if not 0 <= size <= 1e6:
+        raise SpecError(f"{where}: {show(value)} must be a number of gigabytes, or 0 for no limit")
+    return size
+
+
 def _secret(value: Any, where: str) -> str:
     if not isinstance(value, str) or len(value) < LEAST_CHARACTERS:
         raise SpecError(f"{where}: must be a text of at least {LEAST_CHARACTERS} characters")
@@ -134,6 +148,7 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "metrics": _truth,
     "metrics_token": _secret,
     "log": _one_of(LogForm),
+    "runs_gb": _gigabytes,
 }
 
 

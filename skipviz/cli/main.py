@@ -7,6 +7,7 @@ Exit status 0, or 1 where something fell short, or 2 for bad input with one line
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -238,17 +239,25 @@ def grammar() -> Grammar:
     return top, commands.choices
 
 
+_OLD_ID = re.compile("-[A-Za-z0-9_][A-Za-z0-9_-]{20}")
+
+
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The words of a command line, in any order behind their command; options may stand before it
     too. No command is `serve`."""
     top, commands = grammar()
+    # Older ids may begin with a dash; what holds a space is no option to argparse.
+    words = [f" {word}" if _OLD_ID.fullmatch(word) else word for word in words]
     at = next((place for place, word in enumerate(words) if word in commands), None)
     asks = "-h", "--help", "--version"
     if at is None and (not words or (words[0].startswith("-") and words[0] not in asks)):
         return commands["serve"].parse_args(words)
     if at is None or any(not w.startswith("-") or w in asks for w in words[:at]):
         return top.parse_args(words)
-    return commands[words[at]].parse_intermixed_args([*words[:at], *words[at + 1 :]])
+    args = commands[words[at]].parse_intermixed_args([*words[:at], *words[at + 1 :]])
+    if hasattr(args, "run"):
+        args.run = args.run.strip()
+    return args
 
 
 def main(words: Sequence[str] | None = None) -> int:

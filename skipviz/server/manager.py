@@ -174,6 +174,14 @@ class Manager:
             return None
         return self._load(run_id, experiment)
 
+    def forget(self, run_id: str) -> None:
+        """Lets go of a stored run whose folder is to be deleted. SpecError while it is trained."""
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is not None and not run.ended:
+                raise SpecError(f"run {show(run_id)}: is under way; stop it before you delete it")
+            self._runs.pop(run_id, None)
+
     def measure(
         self, run_id: str, key: str, options: dict[str, Any], seed_index: int = 0
     ) -> dict[str, Any]:

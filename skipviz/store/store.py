@@ -39,8 +39,11 @@ class Store:
 
     @staticmethod
     def new_id() -> str:
-        """An id that nobody guesses: 128 random bits."""
-        return secrets.token_urlsafe(16)
+        """An id that nobody guesses, of 128 random bits: none that begins with a dash, which a
+        command line takes for an option."""
+        while (run_id := secrets.token_urlsafe(16)).startswith("-"):
+            continue
+        return run_id
 
     @staticmethod
     def is_id(name: str) -> bool:

@@ -5,18 +5,24 @@ Pages have no other (`tests/access/test_guarded.py`), so that none can forget to
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from skipviz.access import settings
 from skipviz.access.roles import Action
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.placing import Placing
 from skipviz.core.protocol import Device
-from skipviz.server import manager, sweep
+from skipviz.exchange.run_import import import_run
+from skipviz.server import keeping, manager, sweep
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
 from skipviz.server.sweep import Sweep
+from skipviz.store import kept
+from skipviz.store.history import History
 from skipviz.store.store import Store
 from skipviz.ui import access
 
@@ -63,12 +69,38 @@ class Guarded:
     def recent(self, most: int) -> list[dict[str, Any]]:
         return self._owner.recent(most)
 
+    @property
+    def history(self) -> History:
+        """All stored runs, for lists."""
+        return History(self._owner.store)
+
     # --- what acts
+
+    def mark(self, run_id: str, **changes: Any) -> None:
+        """Names, annotates or pins a run (`kept.Marks`)."""
+        access.require(Action.KEEP_RUNS)
+        kept.mark(self._owner.store, run_id, **changes)
+
+    def delete(self, run_id: str) -> None:
+        """Deletes a run; for a day it can be had back."""
+        access.require(Action.DELETE_RUNS)
+        keeping.delete(self._owner, run_id)
+
+    def undelete(self, run_id: str) -> None:
+        """Brings a deleted run back."""
+        access.require(Action.DELETE_RUNS)
+        kept.undelete(self._owner.store, run_id)
+
+    def import_run(self, path: Path) -> str:
+        """Takes in a run that was exported as a zip; the id that it has here."""
+        access.require(Action.IMPORT_RUNS)
+        return import_run(path, self._owner.store)
 
     def submit(self, experiment: Experiment) -> str:
         access.require(Action.TRAIN)
         self._has_room()
         run_id = self._owner.submit(experiment)
+        self._make_room()
         access.begun().add(run_id)
         return run_id
 
@@ -80,6 +112,7 @@ class Guarded:
         run_id = self._owner.join(experiment)  # at once: of two who press together one begins it
         if is_new:
             access.begun().add(run_id)
+            self._make_room()
         return run_id
 
     def shared(self, experiment: Experiment) -> str:
@@ -110,6 +143,13 @@ class Guarded:
             access.require(Action.MEASURE)
         assert answer is not None
         return answer
+
+    def _make_room(self) -> None:
+        """Deletes what the limit on disk says, beside the run that begins."""
+        most = settings.current().runs_gb * 1e9
+        if most:
+            room = threading.Thread(target=keeping.make_room, args=(self._owner, int(most)))
+            room.start()
 
     def _has_room(self) -> None:
         """SpecError where a guest's runs under way are as many as a guest may have."""

@@ -25,6 +25,7 @@ from skipviz.core.knob import SpecError
 from skipviz.operate import health, logs, metrics
 from skipviz.operate.leaving import leaving
 from skipviz.server import manager
+from skipviz.stream.exports import Exports
 from skipviz.stream.phones import Phones
 from skipviz.stream.routes import Streams
 from skipviz.ui import home, shell
@@ -47,7 +48,10 @@ STREAMS = Streams(lambda run_id: manager.current().find(run_id))
 PHONES = Phones(lambda: manager.current().store.root, BASE)
 FIGURES = metrics.Figures(lambda: manager.current().dispatcher, STREAMS, PHONES)
 
+EXPORTS = Exports(lambda: manager.current().store, BASE)
+
 ROUTES = [
+    *EXPORTS.routes(),
     *STREAMS.routes(BASE),
     *PHONES.routes(),
     *login.routes(base=BASE),

@@ -11,12 +11,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skipviz.access.roles import Action, Connection
+from skipviz.core.atomic_files import write_json
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.datafiles import background_jobs
 from skipviz.server import manager as servers_manager
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
+from skipviz.store import kept
 from skipviz.store.store import Store
 from skipviz.ui import access, manager
 from skipviz.ui.data import jobs
@@ -33,13 +35,15 @@ GUARDS = {
 ACTING_MODULES = (
     "skipviz.server.manager", "skipviz.server.dispatcher", "skipviz.server.process",
     "skipviz.datafiles.background_jobs", "skipviz.datafiles.adding", "skipviz.datafiles.fetch",
+    "skipviz.exchange.run_import", "skipviz.server.keeping",
     "skipviz.worker", "subprocess", "shutil.copy",
 )  # fmt: skip
 HARMLESS = {"skipviz.datafiles.background_jobs.BackgroundJob"}
 """A name for types."""
 ACTING_CALLS = {
     "sweeps.of", "sweep.of", "user_datasets.remove", "user_datasets.add", "job.stop",
-    "store.create", "run.begin_again", "run.save_status",
+    "store.create", "run.begin_again", "run.save_status", "kept.mark", "kept.delete",
+    "kept.undelete", "kept.purge",
 }  # fmt: skip
 
 LOCAL = Connection("127.0.0.1", (("host", "localhost"),))
@@ -115,7 +119,9 @@ def as_who(monkeypatch: pytest.MonkeyPatch) -> Callable[[Connection | None], Non
 def _state(owner: Manager) -> tuple[object, ...]:
     """All that acting would change."""
     runs = [(run_id, owner.store.status(run_id)) for run_id in owner.store.runs()]
-    return runs, len(owner._runs), list(background_jobs._jobs), owner.dispatcher.waiting
+    marks = [kept.marks(owner.store.folder(run_id)) for run_id, _ in runs]
+    jobs_under_way = list(background_jobs._jobs)
+    return runs, marks, len(owner._runs), jobs_under_way, owner.dispatcher.waiting
 
 
 def test_two_who_ask_for_the_same_run_at_once_share_it(
@@ -152,6 +158,10 @@ ACTS: dict[str, Callable[[str], object]] = {
     "lr": lambda run_id: manager.current().control(run_id, "lr", value=1.0),
     "resume": lambda run_id: manager.current().resume(run_id),
     "measure": lambda run_id: manager.current().measure(run_id, "predictions", {}),
+    "mark": lambda run_id: manager.current().mark(run_id, pinned=True, name="mine"),
+    "delete": lambda run_id: manager.current().delete(run_id),
+    "undelete": lambda run_id: manager.current().undelete(run_id),
+    "import": lambda run_id: manager.current().import_run(ROOT / "run.zip"),
     "sweep": lambda run_id: manager.current().sweeps.start("bias", {}, {"a": EXPERIMENT}),
     "get": lambda run_id: jobs.start("get", "mnist"),
     "prepare": lambda run_id: jobs.start("prepare", "digits"),
@@ -188,7 +198,9 @@ def test_the_lecturer_may_and_a_guest_who_may_run_has_his_own_runs_alone(
     own = [manager.current().submit(EXPERIMENT) for _ in range(manager.MOST_OF_A_GUEST)]
     with pytest.raises(SpecError, match="of your runs are under way"):
         manager.current().submit(EXPERIMENT)
-    for act in ("stop", "pause", "resume", "sweep", "get", "add", "remove"):
+    refused = ("stop", "pause", "resume", "sweep", "get", "add", "remove", "mark", "delete",
+               "undelete", "import")  # fmt: skip
+    for act in refused:
         with pytest.raises(SpecError, match="only the lecturer may"):
             ACTS[act](lecturers)
     manager.current().control(own[0], "pause")
@@ -274,6 +286,37 @@ def test_a_forged_word_to_a_run_under_way_does_nothing(
     page.run()
     next(each for each in page.button if each.label == label).click().run()
     assert _run(owner, run_id).status() != before
+
+
+@pytest.mark.parametrize("label", ["Pin", "Delete this run", "Save", "Undo"])
+def test_a_forged_click_in_the_history_does_nothing(
+    owner: Manager, as_who: Callable[..., None], label: str
+) -> None:
+    as_who(LOCAL)
+    first, run_id = (_over(owner) for _ in range(2))
+    manager.current().delete(first)
+    page = AppTest.from_file(str(ROOT / "pages/3_explore/05_history.py"), default_timeout=120)
+    page.session_state["history_open"] = run_id
+    page.run()
+    assert not page.exception
+    button = next(each for each in page.button if each.label.startswith(label))
+    before = _state(owner), kept.deleted(owner.store)
+    as_who(FAR)
+    button.click().run()
+    assert not page.exception and not page.button
+    assert (_state(owner), kept.deleted(owner.store)) == before
+    as_who(LOCAL)
+    page.run()
+    next(each for each in page.button if each.label.startswith(label)).click().run()
+    assert label == "Save" or (_state(owner), kept.deleted(owner.store)) != before
+
+
+def _over(owner: Manager) -> str:
+    """A stored run that is over."""
+    run_id = owner.store.new_id()
+    folder = owner.store.create(run_id, EXPERIMENT)
+    write_json(folder / "status.json", {"state": "finished", "step": 20, "steps": 20})
+    return run_id
 
 
 def test_a_forged_run_of_a_lesson_s_scene_does_nothing(

@@ -1,0 +1,11 @@
+"""History
+
+icon: history
+"""
+
+import streamlit as st
+
+from skipviz.ui.history import page
+
+st.title("History")
+page.show()

@@ -1,0 +1,1 @@
+"""All stored runs: found, named, pinned, deleted, taken away, taken in."""

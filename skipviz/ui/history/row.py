@@ -1,0 +1,132 @@
+"""One run in the list: its picture, what it was, and what can be done with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from skipviz.access.roles import Action
+from skipviz.core.atomic_files import read_json
+from skipviz.core.knob import SpecError
+from skipviz.core.places import megabytes
+from skipviz.figures.thumbnails import thumbnail
+from skipviz.store import data_origin, kept
+from skipviz.store.history import Entry, curves
+from skipviz.ui import access, manager
+from skipviz.ui.notes import complain
+from skipviz.ui.run.exports import links, plain
+from skipviz.ui.theme import is_dark
+
+
+def row(entry: Entry) -> None:
+    """A run, and its buttons for whoever may press them."""
+    keeps, takes = access.may(Action.KEEP_RUNS), access.may(Action.EXPORT)
+    said, pin, more = st.columns([12, 0.6, 0.6], vertical_alignment="center", gap="small")
+    said.html(_html(entry))
+    if keeps:
+        pin.button(
+            f"{'Unpin' if entry.pinned else 'Pin'} {plain(entry.title)}",
+            key=f"history_pin_{entry.id}",
+            icon=":material/keep:" if entry.pinned else ":material/keep_off:",
+            type="tertiary",
+            help="Pinned runs stand first and stay when the disk is full.",
+            on_click=act,
+            args=(manager.Guarded.mark, entry.id),
+            kwargs={"pinned": not entry.pinned},
+        )
+    if keeps or takes:
+        more.button(
+            f"More of {plain(entry.title)}", key=f"history_more_{entry.id}", type="tertiary",
+            icon=":material/more_horiz:", on_click=_turn, args=(entry.id,),
+        )  # fmt: skip
+    if st.session_state.get("history_open") == entry.id:
+        _opened(entry)
+
+
+def _html(entry: Entry) -> str:
+    """Its picture, its name as a link, and its facts."""
+    picture = thumbnail(curves(entry), f"Loss curves of {entry.title}", is_dark())
+    depth = f"depth {entry.depth}" if entry.depth else ""
+    steps = f"step {entry.step:,} of {entry.steps:,}" if entry.step < entry.steps else (
+        f"{entry.steps:,} steps"
+    )  # fmt: skip
+    when = time.strftime("%d %B %Y, %H:%M", time.localtime(entry.began)).lstrip("0")
+    facts = [entry.lanes if entry.name else "", depth, entry.data, entry.remark, entry.state, steps,
+             _duration(entry.seconds), megabytes(entry.size), when]  # fmt: skip
+    verdict = f"<span>{escape(entry.verdict)}</span>" if entry.verdict else ""
+    note = f"<q>{escape(entry.note)}</q>" if entry.note else ""
+    return (
+        f'<div class="skip-run">{picture}<div><a href="lab?run={entry.id}" target="_self">'
+        f"{escape(entry.title) or 'a run that cannot be read'}</a>{verdict}"
+        f"<small>{' · '.join(map(escape, filter(None, facts)))}</small>{note}</div></div>"
+    )
+
+
+def _duration(seconds: float) -> str:
+    """ "4 s", "12 min", "3.4 h"; empty where it is not known."""
+    if seconds <= 0:
+        return ""
+    if seconds < 100:
+        return f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _turn(run_id: str) -> None:
+    """Opens what can be done with a run, or closes it."""
+    is_open = st.session_state.get("history_open") == run_id
+    st.session_state["history_open"] = None if is_open else run_id
+
+
+def _opened(entry: Entry) -> None:
+    """Its name and note, its files, its end."""
+    with st.container(border=True, key="history_opened"):
+        left, right = st.columns([1, 1], gap="large")
+        if access.may(Action.KEEP_RUNS):
+            with left:
+                _words(entry)
+        with right:
+            if access.may(Action.EXPORT):
+                _files(entry)
+        if access.may(Action.DELETE_RUNS):
+            left.button(
+                "Delete this run", key=f"history_delete_{entry.id}", icon=":material/delete:",
+                on_click=act, args=(manager.Guarded.delete, entry.id),
+            )  # fmt: skip
+
+
+def _words(entry: Entry) -> None:
+    with st.form(f"history_words_{entry.id}", border=False):
+        name = st.text_input("Name", entry.name, max_chars=kept.MOST_NAME, placeholder=entry.lanes)
+        note = st.text_area("Note", entry.note, max_chars=kept.MOST_NOTE, height=100)
+        if st.form_submit_button("Save", icon=":material/check:"):
+            act(manager.Guarded.mark, entry.id, name=name.strip(), note=note.strip())
+            st.rerun()
+
+
+def _files(entry: Entry) -> None:
+    st.markdown("**Take this run away**")
+    try:
+        links(entry.id, manager.current().store.experiment(entry.id))
+    except SpecError as error:
+        complain(error)
+
+
+def act(does: Callable[..., Any], run_id: str, **values: Any) -> None:
+    """Does something with a run through the guards; one sentence where it cannot be done."""
+    try:
+        does(manager.current(), run_id, **values)
+    except SpecError as error:
+        st.session_state["history_trouble"] = error
+
+
+def title_in(folder: Path) -> str:
+    """What a run that is not in the list is called."""
+    families = [str(each) for each in data_origin.orphan(folder).get("lanes", [])]
+    lanes = read_json(folder / "experiment.json").get("lanes", [])
+    named = [str(lane.get("family", "")) for lane in lanes if isinstance(lane, dict)]
+    return kept.marks(folder).name or ", ".join(families or named) or "a run"
