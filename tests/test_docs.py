@@ -82,10 +82,10 @@ def test_the_newest_changes_are_those_of_this_version() -> None:
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
-def test_pre_commit_runs_what_make_check_runs_and_fetches_nothing() -> None:
+def test_pre_commit_runs_what_make_lint_runs_and_fetches_nothing() -> None:
     (repo,) = yaml.safe_load(_text(".pre-commit-config.yaml"))["repos"]
     assert repo["repo"] == "local"
-    check = _text("Makefile").split("\ncheck:")[1].split("\n\n")[0]
+    check = _text("Makefile").split("\nlint:")[1].split("\n\n")[0]
     in_make = re.findall(r"\$\(BIN\)/(?:python )?((?:ruff|mypy|tests/js)[^\n$]*)", check)
     in_make = [command.strip().removesuffix(" .") for command in in_make]
     prefix = "python3 tools/environment.py requirements-dev.txt "

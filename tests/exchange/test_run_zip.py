@@ -70,7 +70,7 @@ def test_what_was_measured_of_a_run_is_known_where_it_comes_to(
     answers.keep(folder, "predictions", declared, options, 0, {"step": 4})
     pack(folder, tmp_path / "run.zip")
     taken = store.folder(import_run(tmp_path / "run.zip", store))
-    assert answers.kept(taken, "predictions", options, 0) == {"step": 4}
+    assert answers.stored_answer(taken, "predictions", options, 0) == {"step": 4}
 
 
 def test_a_recording_becomes_a_run_of_its_own(tmp_path: Path, store: Store) -> None:

@@ -104,6 +104,7 @@ def _losses(frames: list[Frame]) -> np.ndarray:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", CASES.values(), ids=CASES)
 def test_in_float64_the_script_repeats_the_curves_to_nine_digits(
     fields: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -147,6 +148,7 @@ def test_a_net_that_diverges_is_left_as_it_is_there_too(tmp_path: Path) -> None:
     assert len(losses) == 40 and not np.isfinite(losses[-1])
 
 
+@pytest.mark.slow
 def test_the_script_runs_in_a_python_that_knows_no_skipviz(tmp_path: Path) -> None:
     of = _experiment(lanes=[RESNET, RESNET], steps=5)
     script = _write(of, list(engine.train(of)), tmp_path)

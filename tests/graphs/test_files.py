@@ -120,6 +120,7 @@ def test_tikz_says_every_word_and_closes_what_it_opens(drawing: Drawing, wiring:
     assert set(re.findall(r"(skipviz[A-Z])\b", text)) == set(defined)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="TeX is not installed here")
 def test_tex_sets_the_drawings(tmp_path: Path) -> None:
     pictures = [files.tikz(drawing, wiring.family) for drawing, wiring in DRAWINGS.values()]

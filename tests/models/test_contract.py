@@ -19,8 +19,20 @@ from skipviz.engine.two_ways import after, has_two_ways, two_ways
 from .nets import LARGE, RUN, WIDE, Case, batch, built, name_of, on_meta, settled, wired
 
 every_net = pytest.mark.parametrize("case", RUN, ids=name_of)
-every_shape = pytest.mark.parametrize("case", [*RUN, *WIDE], ids=name_of)
-every_size = pytest.mark.parametrize("case", [*RUN, *LARGE], ids=name_of)
+every_shape = pytest.mark.parametrize(
+    "case",
+    [
+        *(pytest.param(case, id=name_of(case)) for case in RUN),
+        *(pytest.param(case, id=name_of(case), marks=pytest.mark.slow) for case in WIDE),
+    ],
+)
+every_size = pytest.mark.parametrize(
+    "case",
+    [
+        *(pytest.param(case, id=name_of(case)) for case in RUN),
+        *(pytest.param(case, id=name_of(case), marks=pytest.mark.slow) for case in LARGE),
+    ],
+)
 
 
 @every_net

@@ -95,6 +95,7 @@ def _waits(server: Server, code: str, cookie: str) -> int:
         return int(answer.status)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without telling it")
 def test_a_server_that_is_told_to_end_loses_no_vote_and_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -168,7 +169,9 @@ asyncio.run(main())
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without telling it")
 def test_whoever_heard_of_the_end_before_hears_of_it_still() -> None:
-    process = subprocess.Popen([sys.executable, "-c", LEAVES], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", LEAVES], stdout=subprocess.PIPE, encoding="utf-8"
+    )
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGTERM)
     assert process.stdout.read() == "['before', 'before', 'leaves']\n"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 import torch
 
 from skipviz import engine
@@ -15,6 +16,8 @@ from skipviz.core.protocol import Hello, Measure
 from skipviz.server import pipe
 from skipviz.store.store import Store
 from tests.runs.test_manager import until
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 DEEP = Lane(family="resnet", knobs={"backbone": "dense", "depth": 200})
@@ -49,7 +52,6 @@ IN_A_STEP_WITHOUT_END = """
 import sys, threading
 from skipviz.worker import __main__ as worker
 
-pytestmark = pytest.mark.slow
 worker.PATIENCE_S = 0.1
 orders = worker.Orders(sys.stdin.buffer)
 orders.working.set()
