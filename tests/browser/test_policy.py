@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, Response, expect
 
 from skipviz.core import registry
+from skipviz.core.phone_protocol import Phase
 from skipviz.store.rooms import Rooms, word
 from tests.browser.serving import Server
 from tests.browser.test_accessible import SLUGS
@@ -44,7 +45,7 @@ def test_no_page_needs_what_the_policy_refuses(server: Server, page: Page) -> No
     open_page(page, server, f"lecture?scenes={SCENE}&at=1&phase=0")
     expect(page.locator(".skip-question")).to_be_visible()
     room = Rooms(server.runs).room(word())
-    room.show(SCENE, True)
+    room.show(SCENE, Phase.VOTE)
     for path in (f"v/{room.code}", "v", "lecturer", "healthz"):
         page.goto(f"{server.url}/{path}")
     _guarded([answer for answer in answers if answer.url.startswith(server.url)])

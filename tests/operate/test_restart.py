@@ -22,6 +22,7 @@ from websockets.sync.client import connect
 
 from skipviz.core import registry
 from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.phone_protocol import Phase
 from skipviz.operate.leaving import leaving
 from skipviz.store.rooms import Rooms, word
 from skipviz.store.store import Store
@@ -63,7 +64,7 @@ def _resume(server: Server, run_id: str) -> None:
 def _room(folder: Path) -> str:
     """The code of a room whose question is open."""
     room = Rooms(folder).room(word())
-    room.show(SCENE, True)
+    room.show(SCENE, Phase.VOTE)
     return room.code
 
 
