@@ -193,15 +193,22 @@ def test_a_room_and_its_phones_name_the_same_fields() -> None:
         phone_protocol.OwnVote,
         phone_protocol.Refusal,
         phone_protocol.SketchAxes,
+        phone_protocol.PickScale,
+        phone_protocol.Tried,
     ):
         assert properties(message.__name__, "ballot") == message.__annotations__.keys()
     kinds = set(re.findall(r'@property \{"(\w+)"\} type', text(MODULES["ballot"])))
     assert kinds == {kind.value for kind in phone_protocol.PhoneKind}
     said = re.findall(r"JSON.stringify\(\{([^}]*)\}", text(MODULES["line"]))
     fields = [set(re.findall(r"(?:^|,) *(\w+)", each)) for each in said]
-    wishes = (phone_protocol.Curve, phone_protocol.Vote, phone_protocol.Look)
+    wishes = (
+        phone_protocol.Curve,
+        phone_protocol.Number,
+        phone_protocol.Vote,
+        phone_protocol.Look,
+    )
     assert fields == [set(wish.__dataclass_fields__) for wish in wishes]
-    phases = re.search(r"@typedef \{(.*?)\} Phase", text(MODULES["ballot"]))
+    phases = re.search(r"@typedef \{([^}]*)\} Phase", text(MODULES["ballot"]))
     assert phases and set(re.findall(r'"(\w+)"', phases[1])) == {*phone_protocol.Phase}
 
 

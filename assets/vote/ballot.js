@@ -1,6 +1,8 @@
 // What a phone knows of its room, and the one sentence that says what is going on. The messages are
 // those of skipviz/core/phone_protocol.py. Written for browsers of 2019.
 
+import { outcome } from "./pick.js";
+
 /**
  * The axes on which a curve is drawn; ranges in the figure's own units.
  * @typedef {object} SketchAxes
@@ -11,7 +13,34 @@
  * @property {boolean} log_y
  */
 
-/** @typedef {"waiting" | "vote" | "talk" | "second" | "curves" | "run" | "seen" | "reveal"} Phase */
+/**
+ * What a phone picks: a number, of two digits where the scale is logarithmic, else a multiple of
+ * step; and the nets that are trained with it.
+ * @typedef {object} PickScale
+ * @property {string} label
+ * @property {number} low
+ * @property {number} high
+ * @property {boolean} log
+ * @property {number} step
+ * @property {string[]} lanes
+ * @property {string[]} families
+ * @property {number} steps  that each net makes
+ * @property {number} chance  the loss of guessing
+ */
+
+/** @typedef {[number, (number | null)[], (number | null)[]]} Outcome  A number, the final loss of
+ * each net or null where it diverged, and the step at which it did. */
+
+/**
+ * What came of the numbers that were picked.
+ * @typedef {object} Tried
+ * @property {number} total
+ * @property {"running" | "finished" | "stopped" | "failed"} state
+ * @property {Outcome[]} outcomes
+ */
+
+/** @typedef {"waiting" | "vote" | "talk" | "second" | "curves" | "run" | "seen" | "reveal" | "pick"
+ *   | "picked"} Phase */
 
 /**
  * What the room is asked now.
@@ -20,10 +49,12 @@
  * @property {number} number  of this state; equal states have equal ones
  * @property {Phase} phase
  * @property {string} ballot  names what is answered
- * @property {"choice" | "sketch"} kind  of the answer
+ * @property {"choice" | "sketch" | "pick"} kind  of the answer
  * @property {string} question
  * @property {string[]} choices
  * @property {SketchAxes | null} axes
+ * @property {PickScale | null} pick
+ * @property {Tried | null} tried  what came of the numbers; null while they are picked
  * @property {number | null} talk_ends  in seconds of the server's clock
  * @property {number[] | null} counts  of the first vote for each choice; null before the reveal
  * @property {number[] | null} second_counts
@@ -38,6 +69,7 @@
  * @property {string} ballot
  * @property {number | null} choice  the answer to this ballot
  * @property {number[] | null} curve  the answer to this ballot, where it is one
+ * @property {number | null} pick  the number that this phone picked
  * @property {number | null} first  this phone's choices so far
  * @property {number | null} second
  * @property {number | null} seen
@@ -54,7 +86,7 @@
 
 /** @typedef {RoomState | OwnVote | Refusal} PhoneMessage */
 
-/** @typedef {number | number[]} Answer  A choice, or the heights of a curve. */
+/** @typedef {number | number[]} Answer  A choice or a picked number, or the heights of a curve. */
 
 /** @typedef {"connecting" | "linked" | "away"} Link  Is the server there? */
 
@@ -94,7 +126,7 @@ export function after(known, message, now = Date.now() / 1000) {
   }
   if (message.type === "vote") {
     if (!room || room.ballot !== message.ballot) return known;
-    const held = message.curve || message.choice;
+    const held = answered(message, room);
     return {
       ...known, own: message, ahead: message.now - now, wish: equal(wish, held) ? null : wish,
     };
@@ -126,7 +158,7 @@ function equal(one, other) {
  * @param {RoomState} room
  */
 export function isOpen(room) {
-  return room.phase === "vote" || room.phase === "second" || room.phase === "seen";
+  return ["vote", "second", "seen", "pick"].indexOf(room.phase) >= 0;
 }
 
 /**
@@ -144,8 +176,17 @@ export function tapped(known, answer) {
  * The answer that the server holds; null for none.
  * @param {Known} known
  */
-function counts({ own }) {
-  return own ? own.curve || own.choice : null;
+function counts({ own, room }) {
+  return own && room ? answered(own, room) : null;
+}
+
+/**
+ * What the server holds of the answer that is asked for.
+ * @param {OwnVote} own
+ * @param {RoomState} room
+ */
+function answered(own, room) {
+  return room.kind === "pick" ? own.pick : own.curve || own.choice;
 }
 
 /**
@@ -160,6 +201,7 @@ export function mine(known) {
 export const STEPS = {
   waiting: "", vote: "Vote", talk: "Talk to your neighbour", second: "Second vote",
   curves: "What was drawn", run: "Watch the wall", seen: "What did you see?", reveal: "The result",
+  pick: "Everybody picks one", picked: "What came of it",
 };
 
 /**
@@ -186,8 +228,9 @@ export function sentence(known, link) {
  * @param {RoomState} room
  */
 function asked(known, room) {
-  const noun = room.kind === "sketch" ? "curve" : "vote";
+  const noun = { sketch: "curve", pick: "number", choice: "vote" }[room.kind];
   if (known.wish !== null) return `Sending your ${noun} …`;
+  if (room.kind === "pick") return picking(known.own);
   if (counts(known) !== null) {
     if (room.phase === "seen") return "Counted. You may change it until the numbers come.";
     return `Your ${noun} counts. You may change it until the vote is closed.`;
@@ -202,6 +245,12 @@ function asked(known, room) {
   return `Choose one${again ? ", now that you have talked" : ""}. No name is kept.`;
 }
 
+/** @param {OwnVote | null} own */
+function picking(own) {
+  if (!own || own.pick === null) return "Pick a number, then send it. No name is kept.";
+  return `Your ${own.pick} is in. You may change it until the numbers are tried.`;
+}
+
 /**
  * What is going on while nothing is answered.
  * @param {Known} known
@@ -214,6 +263,7 @@ function followed(known, room) {
   if (room.phase === "talk") {
     return "The first vote is closed. Say to your neighbour why you answered so; then vote again.";
   }
+  if (room.phase === "picked") return outcome(known.own ? known.own.pick : null, room);
   if (room.phase === "curves") return "All curves are on the wall.";
   const said = predicted(known, room);
   return room.phase === "run" ? `The vote is closed. ${said}` : said;

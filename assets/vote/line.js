@@ -1,7 +1,7 @@
 // The line between a phone and its room: a socket, or asking again and again where sockets are
 // barred. It comes back by itself after sleep, a lost network or a restart of the server.
 
-/** @import { Answer, Link, PhoneMessage } from "./ballot.js" */
+/** @import { Answer, RoomState, Link, PhoneMessage } from "./ballot.js" */
 
 const FIRST_WAIT_MS = 500, LONGEST_WAIT_MS = 8000, BREATH_MS = 250, SOCKET_AGAIN_MS = 300000;
 const LOOK_MS = 20000, SILENCE_MS = 10000, LONGEST_ANSWER_MS = 30000, ASLEEP_MS = 5000;
@@ -135,11 +135,13 @@ export class Line {
   /**
    * Sends an answer; where it gets lost, the caller sees no acknowledgement and sends it again.
    * @param {string} ballot
+   * @param {RoomState["kind"]} kind
    * @param {Answer} answer
    */
-  vote(ballot, answer) {
-    const body = Array.isArray(answer) ? JSON.stringify({ ballot, curve: answer })
-      : JSON.stringify({ ballot, choice: answer });
+  vote(ballot, kind, answer) {
+    const body = kind === "sketch" ? JSON.stringify({ ballot, curve: answer })
+      : kind === "pick" ? JSON.stringify({ ballot, pick: answer })
+        : JSON.stringify({ ballot, choice: answer });
     if (this.socket && this.socket.readyState === WebSocket.OPEN) {
       this.socket.send(body);
       this.expect();

@@ -5,6 +5,8 @@ import { NOTHING, STEPS, after, isOpen, letter, mine, sentence, tapped } from ".
 import { announced, left, shown } from "./clock.js";
 import { Line } from "./line.js";
 import { Pad } from "./pad.js";
+import { scatter } from "./scatter.js";
+import { Slider } from "./slider.js";
 
 /** @import { Answer, Known, Link, RoomState } from "./ballot.js" */
 
@@ -17,6 +19,7 @@ function element(id) {
 
 const step = element("step"), question = element("question"), choices = element("choices");
 const paper = element("pad"), result = element("result"), status = element("status");
+const slide = element("slide"), picture = element("picture");
 const clock = element("clock"), aloud = element("aloud");
 
 let known = NOTHING;
@@ -25,6 +28,9 @@ let link = "connecting";
 let drawnBallot = "";
 /** @type {Pad | null} */
 let pad = null;
+/** @type {Slider | null} */
+let slider = null;
+let drawnPicture = "";
 /** @type {number | null} */
 let ticked = null;
 
@@ -45,7 +51,8 @@ setInterval(tick, 1000);
 
 /** Until it is acknowledged; the server counts an answer that comes twice once. */
 function sendWish() {
-  if (known.room && known.wish !== null) line.vote(known.room.ballot, known.wish);
+  const { room, wish } = known;
+  if (room && wish !== null) line.vote(room.ballot, room.kind, wish);
 }
 
 /** @param {Answer} answer */
@@ -62,8 +69,11 @@ function show(now) {
   say(step, room && !final ? STEPS[room.phase] : "");
   say(question, final ? "No vote here" : room && room.question || "What do you predict?");
   const sketch = room !== null && room.kind === "sketch" && !final;
-  choices.hidden = final || sketch || room !== null && !isOpen(room);
+  const picks = room !== null && room.kind === "pick" && !final;
+  choices.hidden = final || sketch || picks || room !== null && !isOpen(room);
   paper.hidden = !sketch;
+  slide.hidden = !picks || room === null || room.tried !== null;
+  picture.hidden = !picks || room === null || room.tried === null;
   result.hidden = final || room === null || room.phase !== "reveal";
   if (room) draw(room);
   tick();
@@ -77,13 +87,28 @@ function draw(room) {
     drawnBallot = ballot;
     fill(choices, room.choices.map(button));
     fill(result, room.choices.map(row));
+    slider = room.pick && !room.tried ? new Slider(slide, room.pick, answer) : null;
     pad = room.kind === "sketch" && room.axes ? new Pad(paper, room.axes, answer) : null;
   }
   Array.from(choices.children).forEach((each, i) => {
     each.setAttribute("aria-pressed", String(i === own));
   });
   if (pad) pad.show(Array.isArray(own) ? own : null, isOpen(room));
+  if (slider) slider.show(typeof own === "number" ? own : null);
   if (room.phase === "reveal") showResult(room);
+  if (room.pick && room.tried) showPicture(room, typeof own === "number" ? own : null);
+}
+
+/**
+ * The scatter, drawn anew where it is another one.
+ * @param {RoomState} room
+ * @param {number | null} own
+ */
+function showPicture({ number, pick, tried }, own) {
+  const drawing = `${number} ${own}`;
+  if (!pick || !tried || drawing === drawnPicture) return;
+  drawnPicture = drawing;
+  scatter(picture, pick, tried, own);
 }
 
 /** The clock of a talk: seen each second, said aloud a few times. */

@@ -1,7 +1,8 @@
 """What a room and its phones say to each other, as JSON.
 
     server → phone    a RoomState when the room has changed; OwnVote, to one phone alone; Refusal
-    phone → server    a Vote or a Curve; or a Look: "this is what I hold", answered by an OwnVote
+    phone → server    a Vote, a Curve or a Number; or a Look: "this is what I hold", answered by an
+                      OwnVote
 
 `stream.phones` sends them; the phone's page has the same as types in `assets/vote/ballot.js`.
 """
@@ -12,6 +13,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 from typing import Literal, TypedDict
 
 from skipviz.core.protocol import UnknownMessage
@@ -37,11 +39,12 @@ class Stage(StrEnum):
     FIRST = "first"
     SECOND = "second"
     SEEN = "seen"
+    PICK = "pick"
 
 
 class Phase(StrEnum):
     """How far a question is; the server decides it. CURVES: the wall lays the sketches over one
-    another."""
+    another. PICK: everybody picks a number; PICKED: each of them is tried, or was."""
 
     WAITING = "waiting"
     VOTE = "vote"
@@ -51,6 +54,8 @@ class Phase(StrEnum):
     RUN = "run"
     SEEN = "seen"
     REVEAL = "reveal"
+    PICK = "pick"
+    PICKED = "picked"
 
     @property
     def stage(self) -> Stage | None:
@@ -59,6 +64,7 @@ class Phase(StrEnum):
             Phase.VOTE: Stage.FIRST,
             Phase.SECOND_VOTE: Stage.SECOND,
             Phase.SEEN: Stage.SEEN,
+            Phase.PICK: Stage.PICK,
         }
         return stages.get(self)
 
@@ -73,12 +79,47 @@ class SketchAxes(TypedDict):
     log_y: bool
 
 
+class PickScale(TypedDict):
+    """What a phone picks: a number from `low` to `high`, of two digits where the scale is
+    logarithmic, else a multiple of `step`; and the nets that are trained with it.
+
+    steps    of which each net makes so many
+    chance   the loss of guessing
+    """
+
+    label: str
+    low: float
+    high: float
+    log: bool
+    step: float
+    lanes: Sequence[str]
+    families: Sequence[str]
+    steps: int
+    chance: float
+
+
+class Tried(TypedDict):
+    """What came of the numbers so far.
+
+    total      how many different ones are tried
+    state      "running"; "finished"; "stopped" and "failed": more will not come
+    outcomes   of a number: itself, the final training loss of each lane, or None where it diverged,
+               and the step at which it did, or None
+    """
+
+    total: int
+    state: Literal["running", "finished", "stopped", "failed"]
+    outcomes: Sequence[tuple[float, Sequence[float | None], Sequence[int | None]]]
+
+
 class RoomState(TypedDict):
     """What the room is asked now: the same for all phones.
 
     number     made of the state itself: equal states have equal ones, after a restart too
     ballot     names what is answered; an answer says it again
-    kind       what an answer is: the number of a choice, or a curve on `axes`
+    kind       what an answer is: the number of a choice, a curve on `axes`, a number on the scale
+               `pick`
+    tried      what came of the numbers that were picked; None while they are
     talk_ends  when the talk with one's neighbour is to end, in seconds of the server's clock
     counts     phones and hands for each choice: the first vote's, the second's, and what was seen
                (a last choice more: "I could not tell"); None before the reveal: nobody votes with
@@ -90,10 +131,12 @@ class RoomState(TypedDict):
     number: int
     phase: Phase
     ballot: str
-    kind: Literal["choice", "sketch"]
+    kind: Literal["choice", "sketch", "pick"]
     question: str
     choices: Sequence[str]
     axes: SketchAxes | None
+    pick: PickScale | None
+    tried: Tried | None
     talk_ends: float | None
     counts: Sequence[int] | None
     second_counts: Sequence[int] | None
@@ -105,6 +148,7 @@ class OwnVote(TypedDict):
     """What the server holds of this phone: an answer that was taken is acknowledged so.
 
     choice, curve          the answer to `ballot`
+    pick                   the number that this phone picked
     first, second, seen    this phone's choices so far
     now                    the server's clock, in seconds
     """
@@ -113,6 +157,7 @@ class OwnVote(TypedDict):
     ballot: str
     choice: int | None
     curve: Sequence[float] | None
+    pick: float | None
     first: int | None
     second: int | None
     seen: int | None
@@ -151,13 +196,21 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Number:
+    """{"ballot": …, "pick": a number}"""
+
+    ballot: str
+    pick: float
+
+
+@dataclass(frozen=True)
 class Look:
     """{"number": of the state that the phone holds; 0: none}"""
 
     number: int
 
 
-def from_phone(body: str | bytes) -> Vote | Curve | Look:
+def from_phone(body: str | bytes) -> Vote | Curve | Number | Look:
     """What a phone said. UnknownMessage for anything else."""
     try:
         value = json.loads(body) if len(body) <= MOST_BYTES else None
@@ -170,6 +223,9 @@ def from_phone(body: str | bytes) -> Vote | Curve | Look:
         case {"ballot": str(ballot), "curve": [*heights], **rest} if not rest:
             if LEAST_HEIGHTS <= len(heights) <= MOST_HEIGHTS and all(map(_is_height, heights)):
                 return Curve(ballot, tuple(round(float(height), 3) for height in heights))
+        case {"ballot": str(ballot), "pick": float() | int() as pick, **rest} if not rest:
+            if not isinstance(pick, bool) and isfinite(pick):
+                return Number(ballot, float(pick))
         case {"number": int(number), **rest} if not rest:
             return Look(number)
     raise UnknownMessage(f"something that is no vote ({body[:60]!r})")

@@ -46,10 +46,12 @@ class Pick:
         """What counts for a number that somebody picked: rounded to the scale. SpecError for
         anything that is none, or out of bounds."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise SpecError(f"pick {show(value)}: must be a number from {self.bounds}")
+            raise SpecError(
+                f"pick {show(value)}: the {self.label} must be a number from {self.bounds}"
+            )
         near = 1e-9 * max(abs(self.low), abs(self.high))
         if not self.low - near <= value <= self.high + near:
-            raise SpecError(f"pick {value:g}: must be from {self.bounds}")
+            raise SpecError(f"pick {value:g}: the {self.label} must be a number from {self.bounds}")
         if self.log:
             rounded = float(f"{value:.{DIGITS}g}")
         else:

@@ -76,9 +76,15 @@ class ClassRuns:
             ]
             _tell(heard, run)
 
-        job = self.manager.train_choices([pick.tried(number) for number in run.numbers], hear)
         with self._lock:
-            self._runs[key], self._jobs[key] = run, job
+            self._runs[key] = run
+        try:
+            job = self.manager.train_choices([*map(pick.tried, run.numbers)], hear)
+        except SpecError:
+            self.forget(key)
+            raise
+        with self._lock:
+            self._jobs[key] = job
         threading.Thread(target=_finish, args=(run, job, heard), daemon=True).start()
         return run
 
@@ -93,6 +99,13 @@ class ClassRuns:
             run, job = self._runs.get(key), self._jobs.get(key)
         if run is not None and job is not None and not run.ended:
             self.manager.dispatcher.end_job(job)
+
+    def forget(self, key: str) -> None:
+        """Ends a class run and knows it no more."""
+        self.stop(key)
+        with self._lock:
+            self._runs.pop(key, None)
+            self._jobs.pop(key, None)
 
     def expected_s(self, pick: Pick, count: int) -> float | None:
         """About how many seconds so many different numbers take on this machine; None while that is

@@ -2,14 +2,17 @@
 
 <store>/rooms/<id>.json   {"code", "scene", "phase", "steps": {scene: phase}, "talk_ends",
                           "settings": {…}, "runs": {scene: {name of the run: id}},
-                          "votes", "second_votes", "seen": {scene: {voter: answer}},
+                          "votes", "second_votes", "seen", "picks": {scene: {voter: answer}},
+                          "tried": {scene: {"total", "state", "outcomes"}},
                           "hands", "second_hands": {scene: [count, …]},
                           "shown": {scene: the choice that the run showed},
                           "rounds": {scene: how often its votes were taken back}}
                           or, of a room that is no more, {"code", "ended": "deleted" or "expired"}
 
-An answer is the number of a choice or, where the room was asked for a sketch, a list of heights. A
-file from before there were phases has "open" in their place.
+An answer is the number of a choice or, where the room was asked for a sketch, a list of heights;
+where everybody picked a number, that number. "tried" is what came of them, as
+`phone_protocol.Tried` has it.
+A file from before there were phases has "open" in their place.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from skipviz.core.knob import SpecError
-from skipviz.core.phone_protocol import Phase, Stage
+from skipviz.core.phone_protocol import Phase, Stage, Tried
 from skipviz.store.room_settings import Settings
 from skipviz.store.store import read_json, write_json
 
@@ -34,12 +37,17 @@ WORD = re.compile(r"[A-Za-z0-9_-]{8,22}")
 VOTERS = 2000
 """So many phones may vote in one room."""
 
-Answer = int | list[float]
+Answer = int | float | list[float]
 Ended = Literal["", "deleted", "expired"]
 
-_ANSWERS = {Stage.FIRST: "votes", Stage.SECOND: "second_votes", Stage.SEEN: "seen"}
+_ANSWERS = {
+    Stage.FIRST: "votes",
+    Stage.SECOND: "second_votes",
+    Stage.SEEN: "seen",
+    Stage.PICK: "picks",
+}
 _HANDS = {Stage.FIRST: "hands", Stage.SECOND: "second_hands", Stage.SEEN: "seen_hands"}
-_OF_A_SCENE = (*_ANSWERS.values(), *_HANDS.values(), "steps", "runs", "shown")
+_OF_A_SCENE = (*_ANSWERS.values(), *_HANDS.values(), "steps", "runs", "shown", "tried")
 _SAME_BALLOT = (Phase.WAITING, Phase.VOTE, Phase.TALK)
 
 
@@ -190,6 +198,43 @@ class Room:
             raise SpecError("vote: this page is not of this server; open the room's address again")
         self._answer(ballot, voter, list(heights))
 
+    def pick(self, ballot: str, voter: str, number: float) -> None:
+        """The number that one phone picked, rounded to its scale; otherwise as `vote`."""
+        if not WORD.fullmatch(voter):
+            raise SpecError("pick: this page is not of this server; open the room's address again")
+        self._answer(ballot, voter, float(number))
+
+    def picked(self, scene: str, voter: str) -> float | None:
+        """The number that this phone picked, or None."""
+        answer = self.answer(scene, voter, Stage.PICK)
+        return float(answer) if isinstance(answer, (int, float)) else None
+
+    def picks(self, scene: str) -> list[float]:
+        """Every number that was picked, as often as it was, in their order."""
+        with self._changing:
+            answers = list(self._answers(scene, Stage.PICK).values())
+        return sorted(float(answer) for answer in answers if isinstance(answer, (int, float)))
+
+    def tried(self, scene: str) -> Tried | None:
+        """What came of the numbers that were picked; None before they are tried."""
+        tried: Tried | None = self._state.get("tried", {}).get(scene)
+        return tried
+
+    def tries(self, scene: str, tried: Tried) -> None:
+        """Remembers what came of the numbers so far."""
+        self._change(lambda room: room.setdefault("tried", {}).update({scene: tried}))
+
+    def forget_picks(self, scene: str) -> None:
+        """Takes the numbers that were picked, and what came of them, back."""
+
+        def drop(room: dict[str, Any]) -> None:
+            for of in ("picks", "tried"):
+                room.get(of, {}).pop(scene, None)
+            rounds = room.setdefault("rounds", {})
+            rounds[scene] = rounds.get(scene, 0) + 1
+
+        self._change(drop)
+
     def answer(self, scene: str, voter: str, stage: Stage = Stage.FIRST) -> Answer | None:
         """What this phone answered, or None."""
         answer: Answer | None = self._answers(scene, stage).get(voter)
@@ -202,7 +247,7 @@ class Room:
 
     def answered(self, scene: str, stage: Stage = Stage.FIRST) -> int:
         """How many phones and hands have answered."""
-        hands: list[int] = self._state.get(_HANDS[stage], {}).get(scene, [])
+        hands: list[int] = self._state.get(_HANDS.get(stage, ""), {}).get(scene, [])
         return len(self._answers(scene, stage)) + sum(hands)
 
     def sketches(self, scene: str, stage: Stage = Stage.FIRST) -> list[list[float]]:
@@ -219,7 +264,7 @@ class Room:
 
     def hands(self, scene: str, choices: int, stage: Stage = Stage.FIRST) -> list[int]:
         """The hands counted for each choice."""
-        counted: list[int] = self._state.get(_HANDS[stage], {}).get(scene, [])
+        counted: list[int] = self._state.get(_HANDS.get(stage, ""), {}).get(scene, [])
         return [*counted, *[0] * choices][:choices]
 
     def counts(self, scene: str, choices: int, stage: Stage = Stage.FIRST) -> list[int]:

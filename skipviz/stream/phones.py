@@ -28,7 +28,15 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from skipviz.access.origins import same_host
 from skipviz.core.knob import SpecError
-from skipviz.core.phone_protocol import MOST_BYTES, Curve, PhoneKind, Refusal, Vote, from_phone
+from skipviz.core.phone_protocol import (
+    MOST_BYTES,
+    Curve,
+    Number,
+    PhoneKind,
+    Refusal,
+    Vote,
+    from_phone,
+)
 from skipviz.core.protocol import UnknownMessage
 from skipviz.store.room import Room
 from skipviz.store.rooms import rooms_of
@@ -176,7 +184,7 @@ class Phones:
             wish = from_phone(bytes(body))
         except UnknownMessage as error:
             return _json([refusal(f"This is no vote: {error}.")], 400)
-        if voter is None or not isinstance(wish, Vote | Curve):
+        if voter is None or not isinstance(wish, Vote | Curve | Number):
             return _json([refusal(NO_COOKIE, final=True)], 403)
         return _json([await _taken(self.broadcast(room), wish, voter)])
 
@@ -253,12 +261,12 @@ async def _answer(broadcast: RoomBroadcast, said: str, voter: str | None) -> str
         wish = from_phone(said)
     except UnknownMessage as error:
         return refusal(f"This is no vote: {error}.")
-    if isinstance(wish, Vote | Curve) and voter is not None:
+    if isinstance(wish, Vote | Curve | Number) and voter is not None:
         return await _taken(broadcast, wish, voter)
     return refusal(NO_COOKIE, final=True) if voter is None else text(broadcast.own_vote(voter))
 
 
-async def _taken(broadcast: RoomBroadcast, vote: Vote | Curve, voter: str) -> str:
+async def _taken(broadcast: RoomBroadcast, vote: Vote | Curve | Number, voter: str) -> str:
     """A vote, kept in the room's file; or why not."""
     try:
         return text(await broadcast.vote(vote, voter))

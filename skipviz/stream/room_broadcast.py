@@ -11,24 +11,32 @@ import hashlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from math import log
 
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
 from skipviz.core.phone_protocol import (
     Curve,
+    Number,
     OwnVote,
     Phase,
     PhoneKind,
     PhoneMessage,
+    PickScale,
     Refusal,
     RoomState,
     Stage,
     Vote,
 )
+from skipviz.core.picks import Pick
 from skipviz.core.scene import Scene
 from skipviz.core.sketch import Sketch
 from skipviz.core.strict_json import dumps
+from skipviz.store.lane_axes import families, labels
 from skipviz.store.room import Room
+
+_ALL_CHOOSE = (Phase.SEEN, Phase.REVEAL, Phase.PICK, Phase.PICKED)
+"""In these nobody draws a curve."""
 
 GATHERED_S = 0.05
 """Votes of so long are written in one piece."""
@@ -53,25 +61,43 @@ def ended(room: Room) -> Refusal:
 
 def sketch_of(room: Room, scene: Scene | None) -> Sketch | None:
     """What the room is to draw now; None where it chooses."""
-    is_asked = room.settings.sketch and room.phase not in (Phase.SEEN, Phase.REVEAL)
+    is_asked = room.settings.sketch and room.phase not in _ALL_CHOOSE
     return scene.sketch if scene is not None and is_asked else None
+
+
+def pick_of(room: Room, scene: Scene | None) -> Pick | None:
+    """The number that everybody picks now, or has picked; None where something else is asked."""
+    is_asked = room.phase in (Phase.PICK, Phase.PICKED)
+    return scene.pick if scene is not None and is_asked else None
+
+
+def _scale(pick: Pick) -> PickScale:
+    experiment = pick.experiment
+    return {
+        "label": pick.label, "low": pick.low, "high": pick.high, "log": pick.log,
+        "step": pick.step, "lanes": labels(experiment), "families": families(experiment),
+        "steps": experiment.steps, "chance": round(log(experiment.dataset.num_classes), 4),
+    }  # fmt: skip
 
 
 def state(room: Room) -> RoomState:
     """What a room is asked now. Its number is no secret and safe in JavaScript: 48 bits."""
     scene: Scene | None = registry.scenes().get(room.scene)
     phase = room.phase if scene is not None else Phase.WAITING
-    sketch = sketch_of(room, scene)
+    sketch, pick = sketch_of(room, scene), pick_of(room, scene)
+    asks = sketch.says if sketch else pick.asks if pick else scene.question if scene else ""
     counts = _counts(room, scene) if phase is Phase.REVEAL and scene is not None else {}
     now: RoomState = {
         "type": PhoneKind.ROOM,
         "number": 0,
         "phase": phase,
         "ballot": room.ballot,
-        "kind": "sketch" if sketch else "choice",
-        "question": sketch.says if sketch else scene.question if scene else "",
+        "kind": "sketch" if sketch else "pick" if pick else "choice",
+        "question": asks,
         "choices": scene.choices_at(phase.stage or Stage.FIRST) if scene else (),
         "axes": sketch.axes if sketch else None,
+        "pick": _scale(pick) if pick else None,
+        "tried": room.tried(room.scene) if phase is Phase.PICKED else None,
         "talk_ends": room.talk_ends if phase is Phase.TALK else None,
         "counts": counts.get(Stage.FIRST),
         "second_counts": counts.get(Stage.SECOND),
@@ -86,7 +112,7 @@ def _counts(room: Room, scene: Scene) -> dict[Stage, list[int]]:
     """Phones and hands for each choice, at each stage at which somebody answered."""
     return {
         stage: room.counts(room.scene, len(scene.choices_at(stage)), stage)
-        for stage in Stage
+        for stage in (Stage.FIRST, Stage.SECOND, Stage.SEEN)
         if room.answered(room.scene, stage)
     }
 
@@ -153,21 +179,25 @@ class RoomBroadcast:
             "ballot": room.ballot,
             "choice": answer if isinstance(answer, int) else None,
             "curve": answer if isinstance(answer, list) else None,
+            "pick": room.picked(room.scene, voter),
             "first": room.voted(room.scene, voter, Stage.FIRST),
             "second": room.voted(room.scene, voter, Stage.SECOND),
             "seen": room.voted(room.scene, voter, Stage.SEEN),
             "now": round(time.time(), 2),
         }
 
-    async def vote(self, vote: Vote | Curve, voter: str) -> OwnVote:
+    async def vote(self, vote: Vote | Curve | Number, voter: str) -> OwnVote:
         """Takes an answer; it is in the room's file when this returns. SpecError, OSError."""
         room = self.room
         scene: Scene | None = registry.scenes().get(room.scene)
-        is_drawn = sketch_of(room, scene) is not None
-        if room.ballot == vote.ballot and isinstance(vote, Curve) is not is_drawn:
+        pick, is_drawn = pick_of(room, scene), sketch_of(room, scene) is not None
+        wanted = Number if pick else Curve if is_drawn else Vote
+        if room.ballot == vote.ballot and not isinstance(vote, wanted):
             raise SpecError("vote: this question is asked in another way now; open this page again")
         if isinstance(vote, Curve):
             room.draw(vote.ballot, voter, vote.curve)
+        elif isinstance(vote, Number):
+            room.pick(vote.ballot, voter, pick.number(vote.pick) if pick else vote.pick)
         else:
             choices = scene.choices_at(room.phase.stage or Stage.FIRST) if scene else ()
             room.vote(vote.ballot, voter, vote.choice, len(choices))

@@ -6,7 +6,7 @@ Pages have no other (`tests/access/test_guarded.py`), so that none can forget to
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from skipviz.access import settings
 from skipviz.access.roles import Action
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
+from skipviz.core.picks import Pick
 from skipviz.core.placing import Placing
 from skipviz.core.protocol import Device
 from skipviz.exchange.run_import import import_run
-from skipviz.server import keeping, manager, sweep
+from skipviz.server import class_run, keeping, manager, sweep
+from skipviz.server.class_run import ClassRun
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
 from skipviz.server.sweep import Sweep
@@ -37,6 +39,7 @@ class Guarded:
     def __init__(self, owner: Manager) -> None:
         self._owner = owner
         self.sweeps = GuardedSweeps(sweep.of(owner))
+        self.class_runs = GuardedClassRuns(class_run.of(owner))
 
     # --- what only looks
 
@@ -186,6 +189,31 @@ class GuardedSweeps:
     def stop(self, shown: Sweep) -> None:
         access.require(Action.SWEEP)
         self._owner.stop(shown)
+
+
+class GuardedClassRuns:
+    """The class runs of the server as pages have them."""
+
+    def __init__(self, owner: class_run.ClassRuns) -> None:
+        self._owner = owner
+
+    def find(self, key: str) -> ClassRun | None:
+        return self._owner.find(key)
+
+    def expected_s(self, pick: Pick, count: int) -> float | None:
+        """About how many seconds so many numbers take; measuring it trains some steps."""
+        access.require(Action.LECTURE)
+        return self._owner.expected_s(pick, count)
+
+    def start(
+        self, key: str, pick: Pick, numbers: Sequence[float], heard: Callable[[ClassRun], None]
+    ) -> ClassRun:
+        access.require(Action.LECTURE)
+        return self._owner.start(key, pick, numbers, heard)
+
+    def forget(self, key: str) -> None:
+        access.require(Action.LECTURE)
+        self._owner.forget(key)
 
 
 def current() -> Guarded:

@@ -195,6 +195,10 @@ NO_VOTES = (
     '{"ballot": "x", "curve": [0, NaN]}',
     '{"ballot": "x", "curve": [0, true]}',
     '{"ballot": "x", "curve": [0, 1], "choice": 1}',
+    '{"ballot": "x", "pick": true}',
+    '{"ballot": "x", "pick": NaN}',
+    '{"ballot": "x", "pick": "1"}',
+    '{"ballot": "x", "pick": 1, "choice": 1}',
     '{"ballot": "x", "curve": ' + str([0] * 34) + "}",
 )
 
@@ -463,3 +467,35 @@ def test_a_throttle_lets_a_burst_through_then_so_many_a_second() -> None:
     for i in range(MOST_ADDRESSES + 5):
         throttle.count(str(i), 1.0)
     assert len(throttle._next_free) == MOST_ADDRESSES
+
+
+def test_a_picked_number_is_rounded_kept_in_its_bounds_and_its_outcome_goes_to_all(
+    client: TestClient, room: Room, phone: Callable[[], dict[str, str]]
+) -> None:
+    room.show("convergence", Phase.PICK)
+    ballot = room.ballot
+    with client.websocket_connect(f"/v/{room.code}/live", headers=phone()) as socket:
+        asked = told(socket, "room")
+        assert (asked["kind"], asked["phase"], asked["tried"]) == ("pick", "pick", None)
+        assert asked["pick"]["label"] == "learning rate" and len(asked["pick"]["lanes"]) == 2
+        assert told(socket, "vote")["pick"] is None
+        sentence = "The learning rate must be a number from 0.0003 to 3."
+        socket.send_json({"ballot": ballot, "pick": 30})
+        assert told(socket, "refusal")["message"] == sentence
+        for wrong in ({"choice": 1}, {"curve": [0, 1]}):
+            socket.send_json({"ballot": ballot, **wrong})
+            assert "asked in another way" in told(socket, "refusal")["message"]
+        socket.send_json({"ballot": ballot, "pick": 0.01234})
+        assert told(socket, "vote")["pick"] == 0.012 and room.picks("convergence") == [0.012]
+        room.tries(
+            "convergence",
+            {"total": 1, "state": "running", "outcomes": [(0.012, [None, 0.1], [9, None])]},
+        )
+        room.show("convergence", Phase.PICKED)
+        while (shown := told(socket, "room"))["phase"] == "pick":
+            assert shown["tried"] is None, "what came is shown when the wall shows it"
+            told(socket, "vote")
+        assert shown["tried"]["outcomes"] == [[0.012, [None, 0.1], [9, None]]]
+        assert told(socket, "vote")["pick"] == 0.012
+        socket.send_json({"ballot": ballot, "pick": 0.5})
+        assert "closed" in told(socket, "refusal")["message"]

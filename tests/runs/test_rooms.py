@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from skipviz.core.knob import SpecError
-from skipviz.core.phone_protocol import Phase, Stage
+from skipviz.core.phone_protocol import Phase, Stage, Tried
 from skipviz.store import room as rooms_file
 from skipviz.store.room import Room
 from skipviz.store.room_settings import Settings
@@ -261,3 +261,33 @@ def test_a_voter_is_a_cookie_that_this_store_gave(tmp_path: Path) -> None:
     ):
         assert voters.voter(forged) is None
     assert Voters(tmp_path / "other").voter(cookie) is None
+
+
+def test_picks_are_kept_apart_from_votes_and_what_came_of_them_outlives_a_restart(
+    tmp_path: Path,
+) -> None:
+    room = Rooms(tmp_path).room("a-room-of-picks")
+    room.show("convergence", Phase.VOTE)
+    room.vote(room.ballot, "voter-of-one", 1, 3)
+    room.show("convergence", Phase.PICK)
+    room.pick(room.ballot, "voter-of-one", 0.3)
+    room.pick(room.ballot, "voter-of-one", 0.1)
+    room.pick(room.ballot, "voter-of-two", 0.1)
+    assert (room.picks("convergence"), room.picked("convergence", "voter-of-two")) == (
+        [0.1, 0.1],
+        0.1,
+    )
+    assert room.counts("convergence", 3) == [0, 1, 0]
+    tried: Tried = {"total": 1, "state": "finished", "outcomes": [(0.1, [0.5, None], [None, 7])]}
+    room.tries("convergence", tried)
+    room.show("convergence", Phase.PICKED)
+    with pytest.raises(SpecError, match="closed"):
+        room.pick(room.ballot, "voter-of-two", 0.2)
+    again = Rooms(tmp_path).room("a-room-of-picks")
+    assert again.picks("convergence") == [0.1, 0.1] and again.phase is Phase.PICKED
+    read = again.tried("convergence")
+    assert read is not None and list(read["outcomes"][0]) == [0.1, [0.5, None], [None, 7]]
+    ballot = again.ballot
+    again.forget_picks("convergence")
+    assert (again.picks("convergence"), again.tried("convergence")) == ([], None)
+    assert again.counts("convergence", 3) == [0, 1, 0] and again.ballot != ballot

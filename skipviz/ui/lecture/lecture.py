@@ -79,10 +79,12 @@ class Place:
 def phases(scene: Scene) -> list[Phase]:
     """What is shown of a scene, one after the other."""
     figures = [Phase("figure", f"figure {i + 1}", i) for i in range(len(scene.figures))]
+    picks = [Phase("pick", "everybody picks one")] if scene.pick else []
     return [
         Phase("question", "question"),
         *figures,
         Phase("numbers", "in numbers"),
+        *picks,
         Phase("caveat", "caveat"),
         Phase("sources", "sources"),
     ]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.access.roles import Action
 from skipviz.core.knob import SpecError
@@ -22,7 +23,7 @@ from skipviz.store.lane_axes import labels
 from skipviz.store.room import Room
 from skipviz.store.store import write_json
 from skipviz.ui import access, keys, manager
-from skipviz.ui.lecture import findings, replay, reveal, summary, votes, way
+from skipviz.ui.lecture import findings, picks, replay, reveal, summary, votes, way
 from skipviz.ui.lecture.lecture import Phase, Place, room_of, to_address
 from skipviz.ui.lecture.worksheet import worksheet
 from skipviz.ui.notes import complain, only_the_lecturer, untrainable
@@ -39,6 +40,7 @@ def play(place: Place) -> None:
     place = replace(place, room=room.id)
     scene, phase = place.scene, place.phases[place.phase]
     runs = found(room, place.key)
+    picks.arrive(place.key, room)
     way.arrive(place, room, runs)
     step = way.phase(place, room, runs)
     room.show(place.key, step)
@@ -46,7 +48,9 @@ def play(place: Place) -> None:
     _bar(place, room, runs, step)
     if phase.kind != "summary":
         replay.say_replayed(runs)
-    if phase.kind == "question" or step is Step.SEEN:
+    if phase.kind == "pick":
+        picks.page(place.key, scene, room)
+    elif phase.kind == "question" or step is Step.SEEN:
         votes.question(place.key, scene, room, step)
     elif phase.kind == "figure":
         _figure(place, scene.figures[phase.figure], runs)
@@ -96,24 +100,52 @@ def _bar(place: Place, room: Room, runs: Mapping[str, Run], step: Step) -> None:
     if boxes[2].button("Next", icon=":material/arrow_forward:", shortcut=keys.NEXT,
                        disabled=place.last, key="player_next", width="stretch"):  # fmt: skip
         _go(way.forward(place, room, runs))
+    if phase_here.kind == "pick":
+        _pick_buttons(place, room, boxes[3], boxes[4])
+    else:
+        _run_buttons(place, room, runs, boxes[3], boxes[4])
+    with boxes[5].popover("", icon=":material/notes:", help="Speaker notes and the way out"):
+        st.markdown(f"**To say**  \n{scene.notes}")
+        if st.button("Close the lecture", icon=":material/close:", key="player_close"):
+            _go(replace(place, playing=False))
+
+
+def _run_buttons(
+    place: Place, room: Room, runs: Mapping[str, Run], left: DeltaGenerator, right: DeltaGenerator
+) -> None:
+    """Run, and Replay or Reset."""
     ready = not runs
-    if boxes[3].button("Run", icon=":material/play_arrow:", shortcut=keys.RUN, type="primary",
+    if left.button("Run", icon=":material/play_arrow:", shortcut=keys.RUN, type="primary",
                        disabled=not ready or bool(untrainable()), key="player_run",
                        help=untrainable() or None, width="stretch"):  # fmt: skip
         _run(place, room)
     if ready and recordings.of(place.key):
-        if ids := replay.button(boxes[4], place.key):
+        if ids := replay.button(right, place.key):
             _show(place, room, ids)
-    elif boxes[4].button("Reset", icon=":material/restart_alt:", shortcut=keys.RESET,
+    elif right.button("Reset", icon=":material/restart_alt:", shortcut=keys.RESET,
                          disabled=ready, key="player_reset", width="stretch"):  # fmt: skip
         for run in runs.values():
             manager.current().stop(run.id)
         room.forget(place.key)
         _go(replace(place, phase=0))
-    with boxes[5].popover("", icon=":material/notes:", help="Speaker notes and the way out"):
-        st.markdown(f"**To say**  \n{scene.notes}")
-        if st.button("Close the lecture", icon=":material/close:", key="player_close"):
-            _go(replace(place, playing=False))
+
+
+def _pick_buttons(place: Place, room: Room, left: DeltaGenerator, right: DeltaGenerator) -> None:
+    """Run tries the numbers that were picked; Reset takes them back."""
+    is_tried = room.tried(place.key) is not None
+    if left.button("Run", icon=":material/play_arrow:", shortcut=keys.RUN, type="primary",
+                   disabled=is_tried or bool(untrainable()), key="player_pick_run",
+                   help=untrainable() or None, width="stretch"):  # fmt: skip
+        try:
+            picks.run(place.key, place.scene, room)
+        except SpecError as error:
+            complain(error)
+        else:
+            _go(place)
+    if right.button("Reset", icon=":material/restart_alt:", shortcut=keys.RESET,
+                    key="player_pick_reset", width="stretch"):  # fmt: skip
+        picks.reset(place.key, room)
+        _go(place)
 
 
 def _go(place: Place) -> None:

@@ -50,7 +50,7 @@ def question(key: str, scene: Scene, room: Room, phase: Phase) -> None:
         if phase.stage is not None and not is_drawn:
             _count_hands(key, scene, room, phase.stage)
     with right:
-        _how_to_vote(room)
+        how_to_vote(room)
 
 
 def _clock(room: Room) -> None:
@@ -138,7 +138,8 @@ def compared(
     return f'<div class="skip-compared">{"".join(rows)}</div>'
 
 
-def _how_to_vote(room: Room) -> None:
+def how_to_vote(room: Room) -> None:
+    """The room's address, as a code and in letters."""
     address = vote_address(room)
     picture = segno.make(address, error="m").svg_data_uri(scale=5, border=2, light="white")
     st.html(f'<img class="skip-code" alt="QR code of {html.escape(address)}" src="{picture}">')

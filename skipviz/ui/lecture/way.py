@@ -19,6 +19,8 @@ TITLES = {
     Phase.SECOND_VOTE: "second vote",
     Phase.CURVES: "what was drawn",
     Phase.SEEN: "what did you see?",
+    Phase.PICK: "everybody picks one",
+    Phase.PICKED: "what came of it",
 }
 _BEFORE_THE_RUN = (Phase.VOTE, Phase.TALK, Phase.SECOND_VOTE, Phase.CURVES)
 
@@ -31,6 +33,8 @@ def is_peopled(room: Room, key: str) -> bool:
 def phase(place: Place, room: Room, runs: Mapping[str, Run]) -> Phase:
     """How far the question is on this page of the lecture."""
     kind, step = place.phases[place.phase].kind, room.step(place.key)
+    if kind == "pick":
+        return Phase.PICKED if room.tried(place.key) else Phase.PICK
     if kind == "question" and not runs:
         return step if step in _BEFORE_THE_RUN else Phase.VOTE
     if step is Phase.REVEAL or (step is Phase.SEEN and kind == "numbers"):
