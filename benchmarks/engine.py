@@ -192,8 +192,8 @@ PEAK_WORK: list[float] = []
 
 
 def groups() -> list[Group]:
-    return [*_pairs(), _seeds(), _highway(20, 4.5, 16), _highway(50, 3.5, 12), _growth(), _busy(),
-            *_convs(), *_cuda()]  # fmt: skip
+    return [*_pairs(), _seeds(), _highway(20, 4.5, 16), _highway(50, 3.5, 12), _knobs(), _growth(),
+            _busy(), *_convs(), *_cuda()]  # fmt: skip
 
 
 def _ours(name: str, lanes: list[Lane], data: str, steps: int, **fields: Any) -> Way:
@@ -261,6 +261,36 @@ def _highway(depth: int, goal: float, fused_goal: float) -> Group:
         ),
         rounds=15,
     )  # fmt: skip
+
+
+def _knobs() -> Group:
+    """What a knob costs: a step of the stacked engine over one of the net without it, whose
+    products are the same."""
+    bases = {family: dense(family, depth=50) for family in ("plain", "resnet")}
+    ways = [_ours(f"ours {family}", lanes, "mnist", 6) for family, lanes in bases.items()]
+    cases = []
+    for name, (family, knobs, fields) in KNOBS.items():
+        lane = Lane(family=family, knobs={**bases[family][0].knobs, **knobs})
+        ways.append(_ours(f"ours {name}", [lane], "mnist", 6, **fields))
+        ratio = faster(f"ours {name}", f"ours {family}")
+        cases.append(Case(f"knob-{name}", "max", 2.5, ratio))
+    return Group(tuple(ways), tuple(cases), rounds=15)
+
+
+KNOBS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "batchnorm-plain": ("plain", {"norm": "batch"}, {}),
+    "batchnorm": ("resnet", {"norm": "batch"}, {}),
+    **{
+        variant.replace("_", "-"): ("resnet", {"variant": variant}, {})
+        for variant in ("bn_after_add", "relu_before_add", "relu_only_preact", "full_preact")
+    },
+    "full-preact-batchnorm": ("resnet", {"variant": "full_preact", "norm": "batch"}, {}),
+    "branch-scale": ("resnet", {"branch_scale": "inv_sqrt_depth"}, {}),
+    "rezero": ("resnet", {"branch_scale": "rezero"}, {}),
+    "dropout": ("plain", {"drop_rate": 0.1}, {}),
+    "adam": ("resnet", {}, {"optimiser": "adam", "lr": 0.0005}),
+    "clip": ("resnet", {}, {"clip": 1.0}),
+}
 
 
 def _growth() -> Group:

@@ -107,11 +107,14 @@ def _placing() -> Finding:
 
 
 def _fused() -> Finding:
-    """Not having it is in order: thin dense nets then train at half the speed or less."""
+    """Not having it is in order: thin dense nets then train at half the speed or less. The
+    sentence says, too, what is left to whom."""
     code = (
         "from skipviz.engine import fused;"
-        "print(f'in use: {fused.peak_gflops():.0f} Gflop/s are the peak of one core'"
-        " if fused.available() else f'not in use: {fused.why()}; the stacked engine trains')"
+        "print((f'in use: {fused.peak_gflops():.0f} Gflop/s are the peak of one core; it trains"
+        " plain, residual and coupled highway nets by SGD, the stacked engine all other dense nets'"
+        " if fused.available() else f'not in use: {fused.why()}; the stacked engine trains all"
+        " dense nets') + ', modules the convolutional ones')"
     )
     return _with_torch("Fused kernel", code)
 

@@ -11,12 +11,16 @@ from typing import Any, Literal
 
 from skipviz.core.knob import Knob, SpecError, show
 
-StackedUnits = Literal["chain", "gated"] | tuple[float, float]
-"""How the stacked engine computes the units of a dense net, one weight layer H in each.
+StackedUnits = Literal["chain", "gated", "drawn"] | tuple[float, float]
+"""How the stacked engine computes the units of a dense net.
 
 "chain"   x = act(H(x)), or act(H(x) + an earlier x) where the wiring draws an addition
 "gated"   x = act(H(x)) T + x (1 - T), T = sigmoid of a weight layer
 (T, C)    x = act(H(x)) T + x C with two numbers
+"drawn"   operation by operation, as its wiring draws them
+
+The first three are faster, for nets with one weight layer H in each unit and neither normalisation
+nor dropout; where a net of theirs has those, it is computed as it is drawn.
 """
 
 
@@ -41,8 +45,8 @@ class Architecture:
 
     twin(settings)     the plain twin as (family, knobs, shares_weights), or None where there is
                        none
-    stacked(settings)  how the stacked engine computes a dense net without normalisation and
-                       dropout; None: the net is trained as the module that it is
+    stacked(settings)  how the stacked engine computes a dense net; None: the net is trained as the
+                       module that it is
     colour             on a light and on a dark page, as #RRGGBB; None: the next free one
     presets            named settings
     order              the place among the families

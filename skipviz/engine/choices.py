@@ -29,9 +29,9 @@ from skipviz.engine import device as devices
 from skipviz.engine.batches import Batches
 from skipviz.engine.device_choice import with_device
 from skipviz.engine.fused.stack import FusedStack, learn_together
-from skipviz.engine.grouping import grouped, stack_of
+from skipviz.engine.grouping import grouped, stack_of, stackable
 from skipviz.engine.nets import make_net
-from skipviz.engine.stacked import Stack, StackShape, shape_of
+from skipviz.engine.stacked import Stack, StackShape
 
 NETS = 16
 """About so many nets are trained at a time."""
@@ -66,7 +66,7 @@ class Choices:
         self.batches = Batches(first, self.device)
         self._modules: dict[tuple[Lane, int], nn.Module] = {}
         self._shapes = [
-            [_shape(lane, experiment) for lane in experiment.lanes]
+            [self._shape(lane, experiment) for lane in experiment.lanes]
             for experiment in self.experiments
         ]
 
@@ -97,12 +97,18 @@ class Choices:
         share = sum(map(self._work, group)) / sum(map(self._work, range(len(self.experiments))))
         return a_step * self.first.steps / share
 
+    def _shape(self, lane: Lane, experiment: Experiment) -> StackShape:
+        shape = stackable(lane, experiment, self.device)
+        if shape is None:
+            raise SpecError(
+                f"choices: {lane.name(experiment.dataset)} cannot stand in a stack on the"
+                f" {self.device.type}; take dense nets"
+            )
+        return shape
+
     def _work(self, choice: int) -> int:
-        """About how much a step of a choice is, in weights."""
-        return self.first.seeds * sum(
-            shape.depth * shape.width**2 * (1 + shape.gated) + shape.inputs * shape.width
-            for shape in self._shapes[choice]
-        )
+        """About how much a step of a choice is, in multiply-adds of a sample."""
+        return self.first.seeds * sum(shape.products for shape in self._shapes[choice])
 
     def _groups(self) -> list[list[int]]:
         """The choices by number, a few at a time, the smallest nets first."""
@@ -131,7 +137,7 @@ class Choices:
             members = [nets[number] for number in numbers]
             stack = stack_of(
                 self.first, [net.module for net in members], [net.wiring for net in members],
-                [net.shape for net in members], self.device,
+                [net.shape for net in members], [net.seed for net in members], self.device,
             )  # fmt: skip
             stacks.append((stack, members))
         return stacks
@@ -158,7 +164,7 @@ class Choices:
                 x = [batches[net.seed][0].flatten(1) for net in members]
                 y = [batches[net.seed][1] for net in members]
                 tasks.append((stack, x, y))
-            learnt = learn_together(tasks, read)
+            learnt = learn_together(tasks, read, step)
             for (_, members), (finite, readings) in zip(stacks, learnt, strict=True):
                 for k, net in enumerate(members):
                     if read:
@@ -180,16 +186,6 @@ class Choices:
             dead = [net.diverged_at for net in seeds if net.diverged_at is not None]
             ends.append(min(dead) if dead else None)
         return {"choice": choice, "losses": losses, "diverged_at": ends}
-
-
-def _shape(lane: Lane, experiment: Experiment) -> StackShape:
-    shape = shape_of(lane, experiment)
-    if shape is None:
-        raise SpecError(
-            f"choices: {lane.name(experiment.dataset)} cannot stand in a stack; take dense nets"
-            " without normalisation and dropout"
-        )
-    return shape
 
 
 def _check(experiment: Experiment, first: Experiment) -> None:

@@ -115,9 +115,10 @@ class NetTrainer:
             "diverged_at": self.diverged_at,
         }
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, state: dict[str, Any], *, alone: bool) -> None:
+        """Goes on from `state()`. `alone`: with its optimiser; a stack has one for its nets."""
         self.net.load_state_dict(state["net"])
-        if state["optimiser"] is not None:
+        if alone and state["optimiser"] is not None:
             self.optimiser.load(state["optimiser"])
         self.diverged_at = state["diverged_at"]
 

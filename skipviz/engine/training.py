@@ -28,11 +28,11 @@ from skipviz.engine.batches import Batches
 from skipviz.engine.device_choice import with_device
 from skipviz.engine.evaluate import Evaluator
 from skipviz.engine.fused.stack import FusedStack, learn_together
-from skipviz.engine.grouping import grouped, stack_of
+from skipviz.engine.grouping import grouped, stack_of, stackable
 from skipviz.engine.maps import DenseForward, Maps
 from skipviz.engine.net_trainer import NetTrainer, dropout_seed
 from skipviz.engine.pending import PendingFrame
-from skipviz.engine.stacked import Stack, shape_of
+from skipviz.engine.stacked import Stack
 from skipviz.engine.thread_pool import NetThreads, draws
 
 
@@ -215,12 +215,22 @@ class Training:
                 scores_of_seeds.T if self.experiment.seeds > 1 else scores_of_seeds[0].tolist()
             )
             scores.append({"held_out_loss": loss, "held_out_error": error})
+        self._take_statistics()
         return scores
+
+    def _take_statistics(self) -> None:
+        for stack, _ in self.stacks:
+            if isinstance(stack, Stack):
+                stack.read_statistics()
 
     def reestimate_batchnorm(self) -> None:
         """Re-estimates BatchNorm's statistics: a checkpoint has those of its weights."""
-        for trainer in self._module_trainers:
-            self._evaluator.reestimate_batchnorm(trainer.net)
+        for stack, _ in self.stacks:
+            stack.write()
+        for trainers in self.lanes:
+            for trainer in trainers:
+                self._evaluator.reestimate_batchnorm(trainer.net)
+        self._take_statistics()
 
     def _learn_stacked(self, seed_batches: list[Any], record: bool) -> dict[NetTrainer, Any]:
         """One step of the nets of all stacks, each on the batch of its seed."""
@@ -231,7 +241,7 @@ class Training:
             tasks.append((stack, x, y))
         learnt: dict[NetTrainer, Any] = {}
         for (_, trainers), (finite, reads) in zip(
-            self.stacks, learn_together(tasks, record), strict=True
+            self.stacks, learn_together(tasks, record, self.step), strict=True
         ):
             readings: list[Any] = list(reads) or [None] * len(trainers)
             learnt |= zip(trainers, readings, strict=True)
@@ -260,7 +270,8 @@ class Training:
         for i, picture in enumerate(self._maps.pictures):
             first, units = self.lanes[i][0], len(picture.units) if picture else 0
             for stack, members in self.stacks:
-                chain = units == stack.shape.depth - 1 and not stack.shape.fixed
+                equal = not (stack.shape.fixed or stack.shape.program)
+                chain = units == stack.shape.depth - 1 and equal
                 if units and first in members and chain:
                     linears = stack.linears(members.index(first))
                     forwards[i] = DenseForward(
@@ -279,15 +290,22 @@ class Training:
         """Everything needed to go on, as tensors, numbers and strings (loadable with torch's
         weights_only)."""
         self._collect()
-        for stack, _ in self.stacks:
+        states = {trainer: trainer.state() for trainers in self.lanes for trainer in trainers}
+        own = []
+        for stack, members in self.stacks:
             stack.write()
+            if isinstance(stack, Stack) and stack.as_modules:
+                for i, trainer in enumerate(members):
+                    states[trainer]["optimiser"] = stack.optimiser_of(i)
+            else:
+                own.append(stack.state())
         return {
             "step": self.step,
             "spent_s": self.spent_s,
             "over": self.over,
             "experiment": self.experiment.to_json(),
-            "stacks": [stack.state() for stack, _ in self.stacks],
-            "lanes": [[trainer.state() for trainer in trainers] for trainers in self.lanes],
+            "stacks": own,
+            "lanes": [[states[trainer] for trainer in trainers] for trainers in self.lanes],
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -296,11 +314,18 @@ class Training:
         self.step, self.spent_s = state["step"], state.get("spent_s", 0.0)
         self.over = state.get("over", self.step >= self.experiment.steps)
         self.experiment = merged(self.experiment, Experiment.from_json(state["experiment"]))
+        optimisers: dict[NetTrainer, Any] = {}
         for trainers, states in zip(self.lanes, state["lanes"], strict=True):
             for trainer, saved in zip(trainers, states, strict=True):
-                trainer.load(saved)
-        for (stack, _), stack_state in zip(self.stacks, state["stacks"], strict=True):
-            stack.load(stack_state)
+                optimisers[trainer] = saved["optimiser"]
+                trainer.load(saved, alone=trainer in self._module_trainers)
+        own = iter(state["stacks"])
+        for stack, members in self.stacks:
+            if isinstance(stack, Stack) and stack.as_modules:
+                ended = {i for i, net in enumerate(members) if net.diverged_at is not None}
+                stack.load_alone([optimisers[trainer] for trainer in members], ended)
+            else:
+                stack.load(next(own))
 
 
 def stacks(
@@ -308,13 +333,11 @@ def stacks(
 ) -> list[tuple[Stack | FusedStack, list[NetTrainer]]]:
     """The trainers that can be trained together, in stacks, fused where the kernel is there and
     claims them; left out: those of the module engine.
-
-    Apple's GPU is left to the modules.
     """
     members = [
         (trainer, shape)
         for lane, trainers in zip(experiment.lanes, lanes, strict=True)
-        if device.type != "mps" and (shape := shape_of(lane, experiment)) is not None
+        if (shape := stackable(lane, experiment, device)) is not None
         for trainer in trainers
     ]
     made_stacks = []
@@ -323,7 +346,8 @@ def stacks(
         nets = [trainer.net for trainer in trainers]
         wirings = [trainer.instruments.wiring for trainer in trainers]
         shapes = [members[number][1] for number in numbers]
-        made_stacks.append((stack_of(experiment, nets, wirings, shapes, device), trainers))
+        seeds = [trainer.seed for trainer in trainers]
+        made_stacks.append((stack_of(experiment, nets, wirings, shapes, seeds, device), trainers))
     return made_stacks
 
 

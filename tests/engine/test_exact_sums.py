@@ -201,7 +201,7 @@ def test_vanished_gradients_of_a_net_are_the_same_with_and_without_float64(
         training = engine.Training(experiment([lane], steps=1, clip=0.0, evaluate_every=0))
         for stack, _ in training.stacks:
             assert isinstance(stack, Stack) and not isinstance(stack, FusedStack)
-            stack.head.mul_(scale)
+            stack.weights.parts[-2].mul_(scale)
         (frame,) = training.frames()
         return frame.lanes[0].signal_gradient_norm
 

@@ -73,7 +73,7 @@ def readings(stack: Any, chosen: Experiment, steps: int = 4, start: int = 0) -> 
     for step in range(start, start + steps):
         x, y = batch(chosen, step)
         if isinstance(stack, Stack):
-            x = x.to(stack.flat.dtype)
+            x = x.to(stack.weights.flat.dtype)
         rows.append(np.array(stack.learn(x, y, True)[1]))
     return np.array(rows)
 

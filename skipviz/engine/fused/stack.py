@@ -26,9 +26,11 @@ WIDEST = 512
 
 def claims(experiment: Experiment, shape: StackShape, device: torch.device) -> bool:
     """Can the kernel train nets of this shape? On the CPU, by SGD, with whatever momentum, without
-    clipping, whose norm needs all gradients before the first update."""
+    clipping, whose norm needs all gradients before the first update; plain, residual and coupled
+    highway nets with nothing between their layers."""
     by_sgd = experiment.optimiser in ("sgd", "nesterov") and not experiment.clip
-    return device.type == "cpu" and by_sgd and shape.width <= WIDEST and fused.available()
+    small = shape.width <= WIDEST and not (shape.fixed or shape.program)
+    return device.type == "cpu" and by_sgd and small and fused.available()
 
 
 Batches = Tensor | Sequence[Tensor]
@@ -178,10 +180,12 @@ class FusedStack:
 
 
 def learn_together(
-    tasks: Sequence[tuple[Stack | FusedStack, Sequence[Tensor], Sequence[Tensor]]], measure: bool
-) -> list[Learnt]:
+    tasks: Sequence[tuple[Stack | FusedStack, Sequence[Tensor], Sequence[Tensor]]], measure: bool,
+    step: int = 0,
+) -> list[Learnt]:  # fmt: skip
     """`learn()` of several stacks; the nets of all fused ones are shared out to the cores at once.
-    Each stack comes with one batch (B, F) and its labels (B,) for each of its nets."""
+    Each stack comes with one batch (B, F) and its labels (B,) for each of its nets; `step` decides,
+    beside the seeds, what dropout drops."""
     ours = [(stack, x, y) for stack, x, y in tasks if isinstance(stack, FusedStack)]
     for stack, x, y in ours:
         stack._begin(x, y, measure)
@@ -191,7 +195,7 @@ def learn_together(
     return [
         stack._end(measure)
         if isinstance(stack, FusedStack)
-        else stack.learn(_stacked(x), _stacked(y), measure)
+        else stack.learn(_stacked(x), _stacked(y), measure, step)
         for stack, x, y in tasks
     ]
 

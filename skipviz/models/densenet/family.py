@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skipviz.core.declarations import Architecture, full_settings_of
+from skipviz.core.declarations import Architecture, StackedUnits, full_settings_of
 from skipviz.core.knob import Knob, SpecError
 from skipviz.core.wiring import Wiring
 from skipviz.models import knobs, plans
@@ -105,6 +105,10 @@ def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool]:
     return "plain", knobs.essential(PLAIN, full), False
 
 
+def stacked(settings: Mapping[str, Any]) -> StackedUnits:
+    return "drawn"
+
+
 ARCHITECTURE = Architecture(
     title="DenseNet",
     formula=r"x_{l+1} = [\,x_l,\; H_l(x_l)\,] = [\,x_0,\; H_0(x_0),\; \dots,\; H_l(x_l)\,]",
@@ -178,6 +182,7 @@ ARCHITECTURE = Architecture(
     wiring=wiring,
     name=name,
     twin=twin,
+    stacked=stacked,
     colour=("#CC79A7", "#E6A1C6"),
     presets={key: {"preset": key} for key in _PRESETS},
     order=4,

@@ -73,13 +73,14 @@ def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool] | None
     return knobs.without_skips(ARCHITECTURE, "highway", settings)
 
 
-def stacked(settings: Mapping[str, Any]) -> StackedUnits | None:
-    """Learned gates that are coupled, gates that are both numbers, and twins, which have none."""
+def stacked(settings: Mapping[str, Any]) -> StackedUnits:
+    """Learned gates that are coupled, gates that are both numbers, and twins, which have none, have
+    forms of their own; all others are computed as they are drawn."""
     gate, carry = settings["gate"], settings["carry"]
     if settings["plain_twin"]:
         return "chain"
     if gate == "learned" or carry == "learned":
-        return "gated" if (gate, carry) == ("learned", "coupled") else None
+        return "gated" if (gate, carry) == ("learned", "coupled") else "drawn"
     return float(gate), 1 - float(gate) if carry == "coupled" else float(carry)
 
 

@@ -96,15 +96,16 @@ def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool] | None
     return "resnet", knobs.essential(ARCHITECTURE, without), scale != "zero_init"
 
 
-def stacked(settings: Mapping[str, Any]) -> StackedUnits | None:
-    """Original units whose branches are added as they are, and twins of such. Units of one layer,
-    activated before the addition, are highway units with both gates at 1."""
+def stacked(settings: Mapping[str, Any]) -> StackedUnits:
+    """Original units whose branches are added as they are, and twins of such, are chains. Units of
+    one layer, activated before the addition, are highway units with both gates at 1. All others
+    are computed as they are drawn."""
     twin, scale = settings["plain_twin"], settings["branch_scale"]
     branch = settings["variant"], settings["branch_layers"], scale
     if branch == ("relu_before_add", 1, "one") and not twin:
         return 1.0, 1.0
     original = settings["variant"] == "original" and (twin or scale == "one")
-    return "chain" if original else None
+    return "chain" if original else "drawn"
 
 
 ARCHITECTURE = Architecture(
