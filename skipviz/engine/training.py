@@ -290,10 +290,11 @@ class Training:
         """Everything needed to go on, as tensors, numbers and strings (loadable with torch's
         weights_only)."""
         self._collect()
+        for stack, _ in self.stacks:
+            stack.write()
         states = {trainer: trainer.state() for trainers in self.lanes for trainer in trainers}
         own = []
         for stack, members in self.stacks:
-            stack.write()
             if isinstance(stack, Stack) and stack.as_modules:
                 for i, trainer in enumerate(members):
                     states[trainer]["optimiser"] = stack.optimiser_of(i)

@@ -15,6 +15,8 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.datafiles import cache, splitting
 from skipviz.engine.batches import Batches
 from skipviz.engine.net_trainer import NetTrainer
+from skipviz.engine.stacked import Stack
+from skipviz.engine.stacked.drawn import Drawn
 from skipviz.engine.training import Training
 
 PAGE = Path(__file__).parents[2] / "docs" / "batches.md"
@@ -42,11 +44,11 @@ def test_the_page_rebuilds_the_batches_of_a_training(
     fields: dict[str, Any], page: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
-    learn = NetTrainer.learn
+    learn = Stack.learn
     monkeypatch.setattr(
-        NetTrainer,
+        Stack,
         "learn",
-        lambda self, x, y, *more: seen.append((x, y)) or learn(self, x, y, *more),
+        lambda self, x, y, *more: seen.append((x[0], y[0])) or learn(self, x, y, *more),
     )
     lane = Lane(family="plain", knobs={"backbone": "dense", "depth": 2, "drop_rate": 0.1})
     of = Experiment(
@@ -63,7 +65,7 @@ def test_the_page_rebuilds_the_batches_of_a_training(
         ours, taught = page["batch"](
             images, labels, step, 7, augment=of.augment, label_noise=of.label_noise
         )
-        np.testing.assert_allclose(x.numpy(), ours, atol=1e-6)
+        np.testing.assert_allclose(x.view(ours.shape).numpy(), ours, atol=1e-6)
         np.testing.assert_array_equal(y.numpy(), taught)
 
 
@@ -98,3 +100,17 @@ def test_the_page_rebuilds_what_dropout_drops_at_each_step_and_layer(
             mask = page["dropout"](tuple(x.shape), module.p, step, 4, k)
             np.testing.assert_allclose(y.detach().numpy(), x.numpy() * mask, rtol=1e-5)
             assert module.p / 2 < (mask == 0).mean() < 2 * module.p
+
+
+def test_the_page_rebuilds_what_a_stack_drops_for_each_of_its_nets(page: dict[str, Any]) -> None:
+    of = Experiment(lanes=[DENSE], batch_size=8, seed=3, seeds=2, steps=3, device="cpu")
+    training = Training(of)
+    list(training.frames())
+    ((stack, _),) = training.stacks
+    assert isinstance(stack, Stack) and isinstance(stack.body, Drawn) and stack.body._calls
+    masks = stack.body._calls.masks
+    assert len(masks) >= 2
+    for number, (_, mask) in enumerate(sorted(masks.items())):
+        for i, seed in enumerate((3, 4)):
+            expected = page["dropout"]((8, mask.shape[1]), 0.3, 2, seed, number)
+            np.testing.assert_allclose(mask[i].T.numpy(), expected, rtol=1e-6)

@@ -87,6 +87,7 @@ def test_without_it_the_statistics_lag_and_held_out_error_reads_too_high() -> No
     steps = training.steps()
     for _ in range(12):
         next(steps)
+    training.state()  # gives the modules what the stack holds
     net = training.lanes[0][0].net
     evaluator = Evaluator(training.batches)
     images, labels = evaluator._held
