@@ -11,14 +11,26 @@ from typing import Any
 
 from skipviz.core import child_processes, places
 
+_ALONE = {
+    "SKIPVIZ_LIMIT_GUEST_RUNS": "20",
+    "SKIPVIZ_LIMIT_GUEST_STEPS": "10000000",
+    "SKIPVIZ_LIMIT_GUEST_PARAMETERS": "10000000000",
+    "SKIPVIZ_LIMIT_GUEST_MEMORY_MB": "1000000",
+    "SKIPVIZ_LIMIT_GUEST_STEP_S": "60",
+    "SKIPVIZ_LIMIT_GUEST_MINUTES": "100000",
+    "SKIPVIZ_LIMIT_LEASE_MINUTES": "100000",
+}
+"""Of the limits that a guest has, none that matters."""
+
 START_S = 90
 """The first start on a slow machine: Streamlit is imported, every page is looked at."""
 
 
 def _roles() -> dict[str, str]:
     """Everything comes through the notebooks' proxy: nobody is the lecturer by being at this
-    machine (docs/security.md), and whoever passed the notebooks' own log-in may train."""
-    usual = {"SKIPVIZ_TRUST_LOCAL": "0", "SKIPVIZ_GUESTS": "run"}
+    machine (docs/security.md), and whoever passed the notebooks' own log-in may train. He is alone
+    on his server, with no need to share it."""
+    usual = {"SKIPVIZ_TRUST_LOCAL": "0", "SKIPVIZ_GUESTS": "run"} | _ALONE
     return {name: os.environ.get(name) or value for name, value in usual.items()}
 
 

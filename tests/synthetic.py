@@ -78,7 +78,7 @@ class GrowingRun:
     def __init__(self, run_id: str, tracks: list[LaneAxes], steps: int, seconds: float = 0) -> None:
         self.id, self.tracks, self.steps = run_id, tracks, steps
         self.log = FrameLog()
-        self.version = 0
+        self.version = self.viewers = 0
         self.state: dict[str, Any] = {"state": "running", "steps_per_s": 80.0, "device": "cpu"}
         self._bell = asyncio.Event()
         experiment = {"steps": steps, "seconds": seconds, "seeds": tracks[0].seeds}
@@ -106,6 +106,12 @@ class GrowingRun:
         self.version += 1
         bell, self._bell = self._bell, asyncio.Event()
         bell.set()
+
+    def viewer_came(self) -> None:
+        self.viewers += 1
+
+    def viewer_left(self) -> None:
+        self.viewers -= 1
 
     async def changed(self, version: int) -> int:
         while self.version <= version:

@@ -34,6 +34,16 @@ class Pages:
     async def __aexit__(self, *_: object) -> None:
         self._writer.close()
 
+    async def cookie(self, address: str, host: str) -> str:
+        """The cookie that a browser is given with a page, asked for by another name of its host."""
+        path = "/" + address.partition(f"{self.host}/")[2]
+        lines = [f"GET {path} HTTP/1.1", f"Host: {host}", "Accept: text/html", "Connection: close"]
+        self._writer.write("\r\n".join([*lines, "", ""]).encode())
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        pairs = [line.partition(": ") for line in head[1:] if line]
+        given = {name.lower(): value for name, _, value in pairs}
+        return given.get("set-cookie", "").partition(";")[0]
+
     async def get(self, address: str, cookie: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers (names in small letters) and body."""
         path = "/" + address.partition(f"{self.host}/")[2]

@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skipviz.access import settings, who
+from skipviz.access.guests import COOKIE, COOKIE_S
 from skipviz.access.origins import same_host
 from skipviz.access.roles import Action, Connection, Role, is_local, refusal
 from skipviz.core import events
@@ -101,6 +102,8 @@ class Doors:
         scope = {**scope, "headers": _noted(scope["headers"], connection)}
         if scope["type"] == "websocket" and _by_cookie(connection):
             receive = _while_logged_in(connection, receive, send)
+        if action is Action.LOAD and _is_guests_page(scope, connection):
+            send = _with_cookie(connection, scope, self.home.rstrip("/") or "/", send)
         await self.app(scope, receive, send)
 
 
@@ -127,6 +130,35 @@ def _noted(headers: list[tuple[bytes, bytes]], connection: Connection) -> list[t
     ours = PEER.encode()
     other_headers = [(name, value) for name, value in headers if name.lower() != ours]
     return [*other_headers, (ours, (connection.peer or "").encode())]
+
+
+def _is_guests_page(scope: Scope, connection: Connection) -> bool:
+    """Does a browser of a guest who may run nets ask for a page?"""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return False
+    wants_page = any("text/html" in value for value in connection.all("accept"))
+    return (
+        wants_page
+        and who.permitted(Action.TRAIN, connection)
+        and who.role(connection) is Role.GUEST
+    )
+
+
+def _with_cookie(connection: Connection, scope: Scope, path: str, send: Send) -> Send:
+    """`send` that gives a browser without a guest's cookie one with its page."""
+    forwarded = " ".join(connection.all("x-forwarded-proto")).strip().lower()
+    secure = "; Secure" if "https" in (scope.get("scheme"), forwarded) else ""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            cookie = await asyncio.to_thread(who.guests().cookie, connection)
+            if cookie is not None:
+                words = f"{COOKIE}={cookie}; Max-Age={COOKIE_S}; Path={path}; HttpOnly"
+                header = (b"set-cookie", f"{words}; SameSite=Lax{secure}".encode())
+                message = {**message, "headers": [*message.get("headers", ()), header]}
+        await send(message)
+
+    return sent
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, sentence: str) -> None:

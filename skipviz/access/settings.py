@@ -8,10 +8,12 @@ pass phrase     none      SKIPVIZ_PASSPHRASE     passphrase = "twelve characters
 its token       none      SKIPVIZ_METRICS_TOKEN  metrics_token = "twelve characters at least"
 log             text      SKIPVIZ_LOG            log = "text" | "json"
 disk for runs   20 GB     SKIPVIZ_RUNS_GB        runs_gb = 20, or 0 for no limit
+limits          see core/limits.py               [limits]
+                          SKIPVIZ_LIMIT_<NAME>   guest_steps = 20000
 
 The file is the one that SKIPVIZ_CONFIG names; else skipviz.toml in the working directory; else the
 one in the user's folder for configurations. What is changed in it counts from the next question on,
-`log` from the next start.
+`log` and limits from the next start.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ from typing import Any
 import platformdirs
 
 from skipviz.access.roles import Guests
+from skipviz.core import limits
 from skipviz.core.knob import SpecError, show
+from skipviz.core.limits import Limits
 
 NAME = "skipviz.toml"
 LEAST_CHARACTERS = 12
@@ -61,6 +65,7 @@ class Settings:
     log             how the log is written
     runs_gb         gigabytes that stored runs may take on disk; 0: any. Where a new run begins and
                     they take more, the oldest that are over and not pinned are deleted
+    limits          what a guest may use, and all together
     """
 
     guests: Guests = Guests.WATCH
@@ -70,6 +75,7 @@ class Settings:
     metrics_token: str = field(default="", repr=False)
     log: LogForm = LogForm.TEXT
     runs_gb: float = 20.0
+    limits: Limits = Limits()
 
 
 def candidates(environment: Mapping[str, str]) -> list[Path]:
@@ -82,13 +88,13 @@ def candidates(environment: Mapping[str, str]) -> list[Path]:
 def load(environment: Mapping[str, str]) -> Settings:
     """The settings of this environment and its file. SpecError, in one sentence."""
     values = _file(environment)
-    for each in fields(Settings):
-        variable = f"SKIPVIZ_{each.name.upper()}"
+    table, where = values.pop("limits", ({}, ""))
+    for name in _CHECKS:
+        variable = f"SKIPVIZ_{name.upper()}"
         if environment.get(variable):
-            values[each.name] = (environment[variable], variable)
-    return Settings(
-        **{name: _CHECKS[name](value, where) for name, (value, where) in values.items()}
-    )
+            values[name] = (environment[variable], variable)
+    checked = {name: _CHECKS[name](value, where) for name, (value, where) in values.items()}
+    return Settings(**checked, limits=_limits(table, where, environment))
 
 
 def _file(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
@@ -102,11 +108,30 @@ def _file(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SpecError(f"{path}: cannot be read ({error})") from error
-    names = [each.name for each in fields(Settings)]
+    _check_known(str(path), values, [each.name for each in fields(Settings)], "setting")
+    return {name: (value, f"{path}, {name}") for name, value in values.items()}
+
+
+def _limits(table: Any, where: str, environment: Mapping[str, str]) -> Limits:
+    """The limits of a table of the file and of the environment."""
+    if not isinstance(table, dict):
+        raise SpecError(f"{where}: must be a table, [limits]")
+    names = [each.name for each in fields(Limits)]
+    _check_known(where, table, names, "limit")
+    values = {name: (value, f"{where}, {name}") for name, value in table.items()}
+    for name in names:
+        variable = f"SKIPVIZ_LIMIT_{name.upper()}"
+        if environment.get(variable):
+            values[name] = (environment[variable], variable)
+    parsed: dict[str, Any] = {name: limits.parsed(name, *each) for name, each in values.items()}
+    return Limits(**parsed)
+
+
+def _check_known(where: str, values: Mapping[str, Any], names: list[str], what: str) -> None:
     unknown = next((name for name in values if name not in names), None)
     if unknown is not None:
-        raise SpecError(f"{path}: there is no setting {show(unknown)}; there is {', '.join(names)}")
-    return {name: (value, f"{path}, {name}") for name, value in values.items()}
+        there = ", ".join(names)
+        raise SpecError(f"{where}: there is no {what} {show(unknown)}; there is {there}")
 
 
 def _one_of(choices: type[StrEnum]) -> Callable[[Any, str], StrEnum]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 
 from skipviz.access import settings
+from skipviz.access.guests import Guests, guests_of
 from skipviz.access.keys import Keys
 from skipviz.access.roles import Action, Connection, Role, role_of
 from skipviz.core import places
@@ -34,3 +35,8 @@ def _has_token(connection: Connection) -> bool:
     expected = f"Bearer {token}".encode()
     said = [value.encode("utf-8", "replace") for value in connection.all("authorization")]
     return bool(token) and len(said) == 1 and hmac.compare_digest(said[0], expected)
+
+
+def guests() -> Guests:
+    """The guests of this server's runs."""
+    return guests_of(places.runs())

@@ -1,6 +1,7 @@
 """What the server, its workers and the browsers say to each other: every kind, and what is in it.
 
-    server → worker    an Order: Train, Measure, TrainChoices, Stop, Steer, SetValue
+    server → worker    an Order: Train, Measure, TrainChoices, Stop, GiveWay,
+                       Steer, SetValue
     worker → server    a Report: Hello, Frames, Progress, Outcomes, Answer
     server → browser   a TextMessage (JSON): RunHello, StatusMessage, MissingMessage; or a packed
                        message of a PackedKind, whose layout stands in `stream.messages`
@@ -14,7 +15,7 @@ one sentence in its log and goes on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
 from typing import Any, ClassVar, Literal, TypedDict, get_args
 
@@ -95,6 +96,7 @@ class OrderKind(StrEnum):
     MEASURE = "probe"
     CHOICES = "choices"
     STOP = "stop"
+    GIVE_WAY = "give way"
     PAUSE = "pause"
     RESUME = "resume"
     STEP = "step"
@@ -110,6 +112,8 @@ class Train:
     experiment   its Experiment as JSON
     folder       where it is stored; None: it is kept in the server's memory alone
     resume       whether it goes on from its checkpoint
+    begins_with  the number of the newest order that it was given in the queue: its first step waits
+                 for that; 0: there was none
     """
 
     do: ClassVar = OrderKind.TRAIN
@@ -117,6 +121,7 @@ class Train:
     experiment: str
     folder: str | None
     resume: bool
+    begins_with: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,14 @@ class Stop:
     run: str
 
 
+@dataclass(frozen=True)
+class GiveWay:
+    """Leave the run after the step in hand, saved, for others' sake: it will go on."""
+
+    do: ClassVar = OrderKind.GIVE_WAY
+    run: str
+
+
 SteerKind = Literal[OrderKind.PAUSE, OrderKind.RESUME, OrderKind.STEP]
 ValueKind = Literal[OrderKind.PACE, OrderKind.LEARNING_RATE]
 
@@ -190,7 +203,7 @@ class SetValue:
     number: int = 0
 
 
-RunOrder = Stop | Steer | SetValue
+RunOrder = Stop | GiveWay | Steer | SetValue
 """Orders for a run that is under way."""
 
 Order = Train | Measure | TrainChoices | RunOrder
@@ -239,11 +252,13 @@ class Hello:
 
     devices   those that can train, the GPU first
     placing   where `auto` trains, as `core.placing.Placing.to_json` has it
+    speeds    multiply-adds per second of each device
     """
 
     devices: list[Device]
     machine: Machine
     placing: dict[str, Any]
+    speeds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,42 @@
 """Owns the workers and the queue: submit, stop, find. One for each server, made by its lifespan.
 
 A run belongs to nobody's tab: it is found by its id, from any browser, and goes on until it ends,
-is stopped, or its budget is used up.
+is stopped, or its budget is used up. What a guest began has limits (`core.limits`), and gives way
+to the lecturer's.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from skipviz.access import settings
 from skipviz.core import packages
 from skipviz.core.experiment import Experiment
+from skipviz.core.guest import LECTURER
 from skipviz.core.knob import SpecError, show
+from skipviz.core.limits import Limits
 from skipviz.core.placing import alike
 from skipviz.core.protocol import Measure, Outcomes, TrainChoices
 from skipviz.core.registry import probe
 from skipviz.datafiles.availability import missing
-from skipviz.server import capacity, orders
+from skipviz.server import admission, capacity, orders
 from skipviz.server.dispatcher import Dispatcher
+from skipviz.server.kept_runs import KeptRuns
+from skipviz.server.leases import Leases
 from skipviz.server.process import Job
 from skipviz.server.run import Run
 from skipviz.store import answers, data_origin
-from skipviz.store.frame_log import FrameLog
 from skipviz.store.run_index import Known
 from skipviz.store.store import Store
 
 QUEUE = 20
+"""So many of the lecturer's runs wait at a time."""
+
 WAIT_S = 120.0
 """So long a measurement may take."""
-
-KEPT = 64
-"""So many runs stay in memory; an older one is read from its folder again when somebody asks."""
-KEPT_BYTES = 8 * 2**20
-"""The frames of finished runs take no more: those of runs asked for longest ago rest on disk."""
 
 
 class Manager:
@@ -45,11 +45,15 @@ class Manager:
     dispatcher   has them trained and measured
     """
 
-    def __init__(self, store: Store | None = None, running: int | None = None) -> None:
+    def __init__(
+        self, store: Store | None = None, running: int | None = None, limits: Limits | None = None
+    ) -> None:
         self.store = store or Store()
-        self.dispatcher = Dispatcher(running)
+        self.limits = limits or Limits()
+        self.dispatcher = Dispatcher(running, self.limits)
+        self.leases = Leases(self.dispatcher, self.limits)
         self._lock = threading.RLock()
-        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._runs = KeptRuns(self.store)
         self._known_runs = Known(self.store)
         self._shared: dict[str, str] = {}
         self._jobs_so_far = 0
@@ -57,26 +61,30 @@ class Manager:
     def start(self) -> None:
         """Starts the workers; returns at once, they warm up by themselves."""
         self.dispatcher.start()
+        self.leases.start()
 
     def close(self) -> None:
         """Lets every worker save its run and go."""
+        self.leases.close()
         self.dispatcher.close()
 
-    def submit(self, experiment: Experiment) -> str:
-        """Queues a stored run and returns its id. SpecError where it cannot run here."""
-        self._fits(experiment)
+    def submit(self, experiment: Experiment, guest: str = LECTURER) -> str:
+        """Queues a stored run and returns its id. SpecError where it cannot run here, or not for
+        this guest."""
+        self._fits(experiment, guest)
         experiment = self._placed(experiment)
         with self._lock:
-            self._has_room()
+            self._has_room(guest)
             run_id = self.store.new_id()
-            folder = self.store.create(run_id, experiment)
+            folder = self.store.create(run_id, experiment, guest)
             run = Run(run_id, experiment, folder)
+            run.guest = guest
             run.save_status(state="queued")
-            self._keep(run)
+            self._runs.keep(run)
             self.dispatcher.train(run)
         return run_id
 
-    def shared(self, experiment: Experiment) -> str:
+    def shared(self, experiment: Experiment, guest: str = LECTURER) -> str:
         """The id of a run that is kept in memory and shared by all who ask for the same
         experiment."""
         key = experiment.to_json()
@@ -84,26 +92,32 @@ class Manager:
             shared_run = self._runs.get(self._shared.get(key, ""))
             broken = ("failed", "interrupted")
             if shared_run is not None and shared_run.status()["state"] not in broken:
-                self._runs.move_to_end(shared_run.id)
+                self._runs.find(shared_run.id)
                 return shared_run.id
-            self._fits(experiment)
+            self._fits(experiment, guest)
             run = Run(self.store.new_id(), experiment, None)
+            run.guest = guest
             self._shared[key] = run.id
-            self._keep(run)
+            self._runs.keep(run)
             self.dispatcher.train(run)
         return run.id
 
-    def join(self, experiment: Experiment) -> str:
+    def join(self, experiment: Experiment, guest: str = LECTURER) -> str:
         """The id of a stored run of this experiment that waits or trains now; submits one where
-        there is none, so that a class that asks for the same waits for one run. SpecError."""
+        there is none, so that a class that asks for the same waits for one run. A guest's run that
+        the lecturer joins is the lecturer's. SpecError."""
         with self._lock:
             run = self.under_way(experiment)
-            return run.id if run is not None else self.submit(experiment)
+            if run is None:
+                return self.submit(experiment, guest)
+        if run.guest and guest == LECTURER:
+            self.dispatcher.becomes_lecturers(run)
+        return run.id
 
     def under_way(self, experiment: Experiment) -> Run | None:
         """A stored run of exactly this experiment that waits or trains and is not paused."""
         with self._lock:
-            for run in self._runs.values():
+            for run in self._runs:
                 busy = run.folder is not None and not run.ended and not run.status().get("paused")
                 if busy and alike(run.experiment, experiment):
                     return run
@@ -122,8 +136,7 @@ class Manager:
 
     def stop(self, run_id: str) -> None:
         """Ends a run within a second; a run that has ended stays as it is."""
-        with self._lock:
-            run = self._runs.get(run_id)
+        run = self._runs.get(run_id)
         if run is not None:
             self.dispatcher.stop(run)
 
@@ -145,34 +158,27 @@ class Manager:
         if sent:
             orders.wait(run, number)
 
-    def resume(self, run_id: str) -> None:
+    def resume(self, run_id: str, guest: str = LECTURER) -> None:
         """Queues a run again that was stopped or interrupted before its last step: it goes on from
-        its newest checkpoint, in the same folder. SpecError where it cannot."""
+        its newest checkpoint, in the same folder; what the lecturer takes up is his. SpecError
+        where it cannot."""
         run = self._known(run_id)
-        self._fits(run.experiment)
+        self._fits(run.experiment, guest)
         with self._lock:
             orders.check_goes_on(run)
-            self._has_room()
+            self._has_room(guest)
+            if guest != LECTURER:
+                admission.has_time(self.limits, run.with_worker_s)
+            run.guest = guest
             run.begin_again()
+            run.seen()
             run.save_status(state="queued", message="")
-            self._runs[run_id] = run
+            self._runs.keep(run)
             self.dispatcher.train(run)
 
     def find(self, run_id: str) -> Run | None:
         """The run with this id, from memory or from its folder; None where there is none."""
-        with self._lock:
-            run = self._runs.get(run_id)
-            if run is not None:
-                self._runs.move_to_end(run_id)
-                self._lighten()
-                if run.ended and run.folder is not None:
-                    self._look_at_data(run)
-                return run
-        try:
-            experiment = self.store.experiment(run_id)
-        except SpecError:
-            return None
-        return self._load(run_id, experiment)
+        return self._runs.find(run_id)
 
     def forget(self, run_id: str) -> None:
         """Lets go of a stored run whose folder is to be deleted. SpecError while it is trained."""
@@ -180,10 +186,16 @@ class Manager:
             run = self._runs.get(run_id)
             if run is not None and not run.ended:
                 raise SpecError(f"run {show(run_id)}: is under way; stop it before you delete it")
-            self._runs.pop(run_id, None)
+            self._runs.forget(run_id)
 
     def measure(
-        self, run_id: str, key: str, options: dict[str, Any], seed_index: int = 0
+        self,
+        run_id: str,
+        key: str,
+        options: dict[str, Any],
+        seed_index: int = 0,
+        *,
+        guest: str = LECTURER,
     ) -> dict[str, Any]:
         """What a probe says of a stored run's newest weights, of its `seed_index`-th seed. Waits;
         SpecError where it cannot be.
@@ -204,9 +216,12 @@ class Manager:
         packages.check(f"probe {show(key)}")
         with self._lock:
             self._jobs_so_far += 1
-            job = Job(Measure(self._jobs_so_far, str(folder), key, options, seed_index))
+            job = Job(
+                Measure(self._jobs_so_far, str(folder), key, options, seed_index), guest=guest
+            )
         self.dispatcher.measure(job)
         if not job.done.wait(WAIT_S):
+            self.dispatcher.end_job(job)
             raise SpecError(f"probe {show(key)}: no worker answered within {WAIT_S:g} s")
         value = job.answer.value
         if value is None:
@@ -224,7 +239,7 @@ class Manager:
         """Has many choices of one number trained by the next worker that is idle, or timed. Does
         not wait: the job's bell rings when it is over. SpecError where one cannot run here."""
         for experiment in experiments:
-            self._fits(experiment)
+            self._fits(experiment, LECTURER)
         texts = [self._placed(experiment).to_json() for experiment in experiments]
         with self._lock:
             self._jobs_so_far += 1
@@ -257,24 +272,6 @@ class Manager:
 
     # --- inside
 
-    def _keep(self, run: Run) -> None:
-        """Remembers a run and forgets the oldest that has ended."""
-        self._runs[run.id] = run
-        ended = [other.id for other in self._runs.values() if other.ended]
-        for run_id in ended[: max(0, len(self._runs) - KEPT)]:
-            del self._runs[run_id]
-        self._lighten()
-
-    def _lighten(self) -> None:
-        """Lets the runs that were asked for longest ago rest, while all take too much memory."""
-        bytes_in_memory = sum(run.nbytes for run in self._runs.values())
-        for run in list(self._runs.values())[:-1]:
-            if bytes_in_memory <= KEPT_BYTES:
-                return
-            before = run.nbytes
-            run.rest()
-            bytes_in_memory -= before - run.nbytes
-
     def _known(self, run_id: str) -> Run:
         run = self.find(run_id)
         if run is None:
@@ -287,9 +284,13 @@ class Manager:
             raise SpecError(f"run {show(run_id)}: there is no such stored run")
         return run, run.folder
 
-    def _has_room(self) -> None:
-        if self.dispatcher.waiting >= QUEUE:
-            raise SpecError(f"queue: {QUEUE} runs are waiting already; try again in a minute")
+    def _has_room(self, guest: str) -> None:
+        if guest == LECTURER:
+            if self.dispatcher.waiting_of(LECTURER) >= QUEUE:
+                raise SpecError(f"queue: {QUEUE} runs are waiting already; try again in a minute")
+            return
+        own = sum(run.guest == guest for run in self.dispatcher.under_way())
+        admission.has_room(self.limits, own=own, of_guests=self.dispatcher.waiting_of_guests)
 
     def _placed(self, experiment: Experiment) -> Experiment:
         """The experiment with the device that `auto` means here; while no worker is warm as it is:
@@ -297,40 +298,23 @@ class Manager:
         dispatcher = self.dispatcher
         return dispatcher.placing().with_device(experiment) if dispatcher.ready else experiment
 
-    def _fits(self, experiment: Experiment) -> None:
+    def _fits(self, experiment: Experiment, guest: str) -> None:
         packages.check()
         absent = missing(experiment.data)
         if absent:
             raise SpecError(absent)
         devices = {device["key"]: device for device in self.dispatcher.devices()}
-        wanted = self._placed(experiment).device
-        if devices and wanted not in devices and wanted != "auto":
+        placed = self._placed(experiment)
+        if devices and placed.device not in devices and placed.device != "auto":
             raise SpecError(
-                f"device '{wanted}': not found here; there is {', '.join(['auto', *devices])}"
+                f"device '{placed.device}': not found here;"
+                f" there is {', '.join(['auto', *devices])}"
             )
-        card = devices.get(wanted) if wanted == "cuda" else None
+        if guest != LECTURER:
+            speed = self.dispatcher.expected.speed(placed.device)
+            admission.check(experiment, self.limits, speed)
+        card = devices.get(placed.device) if placed.device == "cuda" else None
         capacity.check(experiment, card["free"] if card else None)
-
-    def _look_at_data(self, run: Run) -> None:
-        """The set of a run that is over may have been removed or replaced since it was read."""
-        with suppress(SpecError):
-            run.experiment = self.store.experiment(run.id)
-
-    def _load(self, run_id: str, experiment: Experiment) -> Run:
-        folder = self.store.folder(run_id)
-        frames = folder / "frames.arrow"
-        status = self.store.status(run_id)
-        there = frames.is_file() and frames.stat().st_size > 0
-        if there and status["state"] == "finished":
-            run = Run(run_id, experiment, folder, rests=True)
-        else:
-            run = Run(run_id, experiment, folder, FrameLog.open(frames) if there else None)
-        run.update(**status)
-        with self._lock:
-            run_in_memory = self._runs.get(run_id)
-            if run_in_memory is None:
-                self._keep(run)
-            return run_in_memory or run
 
 
 _current: Manager | None = None
@@ -343,7 +327,7 @@ def current() -> Manager:
     global _current
     with _current_lock:
         if _current is None:
-            _current = Manager()
+            _current = Manager(limits=settings.current().limits)
             _current.start()
         return _current
 

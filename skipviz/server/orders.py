@@ -87,10 +87,12 @@ def wait(run: Run, number: int) -> None:
 
 
 def goes_on(run: Run) -> bool:
-    """Was this run broken off before its budget was used up, so that it can go on?"""
+    """Was this run broken off before its budget was used up, so that it can go on? One that was
+    interrupted after its last step has yet to be brought to its end."""
     status = run.status()
-    broken_off = status["state"] in ("stopped", "interrupted")
-    return broken_off and run.folder is not None and status.get("step", 0) < run.experiment.steps
+    is_short = status.get("step", 0) < run.experiment.steps
+    broken_off = status["state"] == "interrupted" or (status["state"] == "stopped" and is_short)
+    return broken_off and run.folder is not None
 
 
 class Accident(NamedTuple):
@@ -134,4 +136,10 @@ def check_goes_on(run: Run) -> None:
 def training(run: Run) -> Train:
     """The order to train a run, from its first step or from its checkpoint."""
     folder = str(run.folder) if run.folder else None
-    return Train(run.id, run.experiment.to_json(), folder, resume=run.breaks > 0)
+    return Train(
+        run.id,
+        run.experiment.to_json(),
+        folder,
+        resume=run.breaks > 0,
+        begins_with=max((each.number for each in run.early_orders), default=0),
+    )

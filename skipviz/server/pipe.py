@@ -17,6 +17,7 @@ from skipviz.core import protocol
 from skipviz.core.protocol import (
     Answer,
     Frames,
+    GiveWay,
     Hello,
     Measure,
     Order,
@@ -127,6 +128,8 @@ def _order(kind: bytes, payload: bytes) -> Order:
                 return TrainChoices(**value)
             case OrderKind.STOP:
                 return Stop(**value)
+            case OrderKind.GIVE_WAY:
+                return GiveWay(**value)
             case OrderKind.PACE | OrderKind.LEARNING_RATE:
                 return SetValue(do, **value)
             case OrderKind.PAUSE | OrderKind.RESUME | OrderKind.STEP:

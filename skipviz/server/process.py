@@ -20,15 +20,25 @@ ENVIRONMENT = {
 }
 
 
+_SIGKILL = 9
+"""Its number on every system that has it; Windows names no signal."""
+
+
 class Job:
-    """One measurement, or the training of choices, under way: what the worker is asked, and a bell
-    that rings with its answer. `hear` is given what comes before."""
+    """One measurement, or the training of choices, under way: what the worker is asked, for whom
+    ("" for the lecturer), and a bell that rings with its answer. `hear` is given what comes
+    before."""
 
     def __init__(
-        self, order: Measure | TrainChoices, hear: Callable[[Outcomes], None] | None = None
+        self,
+        order: Measure | TrainChoices,
+        hear: Callable[[Outcomes], None] | None = None,
+        *,
+        guest: str = "",
     ) -> None:
         self.order = order
         self.hear = hear
+        self.guest = guest
         self.done = threading.Event()
         self.answer = Answer(order.job)
 
@@ -84,6 +94,11 @@ class Worker:
         self.process.wait()
         self.close()
         self._on_end(self)
+
+    @property
+    def was_killed(self) -> bool:
+        """Did something kill its process, as a system does whose memory runs out?"""
+        return self.process.returncode == -_SIGKILL
 
     def send(self, order: Order) -> bool:
         """Sends an order; False where the process is gone."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack, cast
 
 from skipviz.core import events
 from skipviz.core.events import Event
 from skipviz.core.experiment import Change, Experiment
-from skipviz.core.protocol import ENDED, SetValue, Status, Steer
+from skipviz.core.protocol import ENDED, OrderKind, SetValue, Status, Steer
+from skipviz.server.needs import Needs, needs
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import read_json, this_process, write_json
 
@@ -27,6 +30,12 @@ class Run:
     breaks   how often it was broken off and went on
     orders   how many it was given since; its status says how many its worker has `heard`
     early_orders   that it was given in the queue
+    guest      who began it; "" for the lecturer
+    gives_way  whether its worker was told to leave it for others, until it is taken up again
+    wants_pause   whether it is to stand still, as it was ordered last
+    ending     whether its worker was told to stop it
+    why_ended  the sentence with which it ends then; "" for its worker's own
+    trained_s  seconds that it had a worker, those before `began_at` (None: it has none now)
     """
 
     def __init__(
@@ -46,6 +55,14 @@ class Run:
         self.stopping = False
         self.breaks = self.orders = 0
         self.early_orders: list[Steer | SetValue] = []
+        self.guest = ""
+        self.gives_way = self.wants_pause = self.ending = False
+        self.why_ended = ""
+        self.trained_s = 0.0
+        self.began_at: float | None = None
+        self._sent: list[Steer | SetValue] = []
+        self._needs: Needs | None = None
+        self._viewers, self._seen_at = 0, time.monotonic()
         self._status: Status = {"state": "queued", "steps": experiment.steps, "step": 0}
         self._lock = threading.Lock()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
@@ -60,6 +77,46 @@ class Run:
     @property
     def ended(self) -> bool:
         return self.status()["state"] in ENDED
+
+    @property
+    def needs(self) -> Needs:
+        """What it takes to train it; worked out once."""
+        if self._needs is None:
+            self._needs = needs(self.experiment)
+        return self._needs
+
+    def viewer_came(self) -> None:
+        """Somebody watches it, until `viewer_left`."""
+        with self._lock:
+            self._viewers += 1
+
+    def viewer_left(self) -> None:
+        with self._lock:
+            self._viewers -= 1
+            self._seen_at = time.monotonic()
+
+    def seen(self) -> None:
+        """A page showed it just now."""
+        self._seen_at = time.monotonic()
+
+    @property
+    def unwatched_s(self) -> float:
+        """For how many seconds nobody has watched it."""
+        return 0.0 if self._viewers else time.monotonic() - self._seen_at
+
+    @property
+    def with_worker_s(self) -> float:
+        """For how many seconds it has had a worker."""
+        now = 0.0 if self.began_at is None else time.monotonic() - self.began_at
+        return self.trained_s + now
+
+    def got_worker(self) -> None:
+        """A worker trains it from now on."""
+        self.began_at = time.monotonic()
+
+    def lost_worker(self) -> None:
+        """No worker trains it any more."""
+        self.trained_s, self.began_at = self.with_worker_s, None
 
     @property
     def log(self) -> FrameLog:
@@ -123,10 +180,36 @@ class Run:
     def begin_again(self) -> None:
         """The run goes on in another worker, which repeats what came after its checkpoint."""
         self.log.drop_half()
-        self.stopping, self.orders, self.early_orders = False, 0, []
+        self.stopping, self.orders, self.early_orders, self._sent = False, 0, [], []
+        self.gives_way, self.ending, self.why_ended = False, False, ""
         self.breaks += 1
         with self._lock:
             self._status |= {"paused": False, "pace": 0.0, "heard": 0}
+
+    def note(self, order: Steer | SetValue) -> None:
+        """Remembers an order that was given: what it asks for holds after a change of workers."""
+        if isinstance(order, Steer):
+            self.wants_pause = order.do is not OrderKind.RESUME
+        self._sent.append(order)
+
+    def give_way(self) -> None:
+        """Its worker has left it for others' sake: it will go on where it was, at the pace that was
+        asked for, paused where that was asked for, with what its worker had not heard."""
+        status = self.status()
+        unheard = [order for order in self._sent if order.number > status.get("heard", 0)]
+        pace, paused = status.get("pace", 0.0), self.wants_pause
+        self.begin_again()
+        self.wants_pause = paused
+        early: list[Steer | SetValue] = []
+        if pace:
+            early.append(SetValue(OrderKind.PACE, self.id, pace))
+        if paused and not any(isinstance(order, Steer) for order in unheard):
+            early.append(Steer(OrderKind.PAUSE, self.id))
+        for order in [*early, *unheard]:
+            self.orders += 1
+            self.early_orders.append(replace(order, number=self.orders))
+        with self._lock:
+            self._status |= {"paused": paused, "pace": pace}
 
     def add(self, data: bytes) -> None:
         """Appends Arrow bytes from the worker and rings."""

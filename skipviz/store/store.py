@@ -5,6 +5,7 @@
 <id>/status.json       state, last step, message, worker process; replaced as a whole, never half
 <id>/machine.json      versions and hardware
 <id>/checkpoint.pt     weights, optimiser state, step
+<id>/guest.json        the guest who began it; none where the lecturer did
 <id>/data.json         which data it was trained on, with its fingerprint (`runs.origin`)
 
 Beside them are the recordings that come with the program (`runs.recordings`): read, never written.
@@ -22,9 +23,12 @@ import psutil
 from skipviz.core import places
 from skipviz.core.atomic_files import read_json, write_json
 from skipviz.core.experiment import Experiment
+from skipviz.core.guest import BROWSER, LECTURER
 from skipviz.core.knob import SpecError
 from skipviz.core.protocol import ENDED, STATES, ProcessMark, Status
 from skipviz.store import data_origin
+
+GUEST_FILE = "guest.json"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _RECORDED = re.compile(r"recorded\.([a-z0-9_]{1,40})\.([a-z0-9_]{1,40})")
@@ -65,15 +69,17 @@ class Store:
             )
         return self.root / run_id
 
-    def create(self, run_id: str, experiment: Experiment) -> Path:
-        """Makes the folder of a new run and writes its experiment. SpecError for a recording's
-        id."""
+    def create(self, run_id: str, experiment: Experiment, guest: str = LECTURER) -> Path:
+        """Makes the folder of a new run and writes its experiment, and the guest who began it if he
+        is known again. SpecError for a recording's id."""
         if self.is_recorded(run_id):
             raise SpecError(f"run '{run_id}': a recording is not written to; start another run")
         folder = self.folder(run_id)
         folder.mkdir(parents=True)
         (folder / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
         write_json(folder / "status.json", {"state": "queued", "steps": experiment.steps})
+        if guest.startswith(BROWSER):
+            write_json(folder / GUEST_FILE, {"guest": guest})
         return folder
 
     def experiment(self, run_id: str) -> Experiment:
@@ -87,6 +93,11 @@ class Store:
     def data(self, run_id: str) -> dict[str, Any]:
         """What the run keeps of its data set; empty for one from before fingerprints."""
         return read_json(self.folder(run_id) / data_origin.FILE)
+
+    def guest(self, run_id: str) -> str:
+        """The guest who began a run; "" for the lecturer's, and for one who is not known again."""
+        guest = read_json(self.folder(run_id) / GUEST_FILE).get("guest")
+        return guest if isinstance(guest, str) else LECTURER
 
     def status(self, run_id: str) -> Status:
         """A run's status; a run whose worker is gone without a word is `interrupted`."""

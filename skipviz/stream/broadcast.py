@@ -52,6 +52,8 @@ class LiveRun(Protocol):
     @property
     def version(self) -> int: ...
     def status(self) -> Status: ...
+    def viewer_came(self) -> None: ...
+    def viewer_left(self) -> None: ...
     async def changed(self, version: int) -> int:
         """Waits until the run's version is greater than `version`; the new one."""
         ...
@@ -86,12 +88,14 @@ class RunBroadcast:
     async def watched(self) -> AsyncIterator[None]:
         """It looks as long as somebody watches."""
         self.viewers += 1
+        self.run.viewer_came()
         if self._pump is None:
             self._pump = asyncio.create_task(self._follow())
         try:
             yield
         finally:
             self.viewers -= 1
+            self.run.viewer_left()
             if not self.viewers and self._pump is not None:
                 self._pump.cancel()
                 self._pump = None

@@ -27,6 +27,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from skipviz.access.origins import same_host
+from skipviz.access.throttle import Throttle
 from skipviz.core.knob import SpecError
 from skipviz.core.phone_protocol import (
     MOST_BYTES,
@@ -43,7 +44,6 @@ from skipviz.store.rooms import rooms_of
 from skipviz.store.voters import voters_of
 from skipviz.stream import phone_page
 from skipviz.stream.room_broadcast import ENDED, RoomBroadcast, ended, text
-from skipviz.stream.throttle import Throttle
 
 COOKIE = "skipviz_voter"
 COOKIE_S = 90 * 86_400

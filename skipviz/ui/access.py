@@ -12,10 +12,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from skipviz.access import who
 from skipviz.access.doors import PEER
-from skipviz.access.roles import Action, Connection, refusal
+from skipviz.access.roles import Action, Connection, Role, refusal
 from skipviz.core import events
 from skipviz.core.events import Event
+from skipviz.core.guest import LECTURER
 from skipviz.core.knob import SpecError
+from skipviz.server.run import Run
 
 _KEPT = "access_connection"
 
@@ -45,21 +47,21 @@ def require(action: Action) -> None:
         raise _refused(action)
 
 
-def begun() -> set[str]:
-    """The runs that this page's session began: a guest's own. No message from a browser reaches
-    this set."""
-    run_ids: set[str] = st.session_state.setdefault("access_begun", set())
-    return run_ids
+def guest() -> str:
+    """Whose runs this page's visitor begins: the lecturer's (""), or those of his browser. No
+    message of a page reaches it: it is read from the connection alone."""
+    here = connection()
+    return LECTURER if who.role(here) is Role.LECTURER else who.guests().guest(here)
 
 
-def may_control(run_id: str) -> bool:
-    """May he steer, stop or resume this run, now?"""
-    return may(Action.CONTROL_ANY) or (run_id in begun() and may(Action.CONTROL_OWN))
+def may_control(run: Run) -> bool:
+    """May he steer, stop or resume this run, now? A guest may his browser's own."""
+    return may(Action.CONTROL_ANY) or (run.guest == guest() and may(Action.CONTROL_OWN))
 
 
-def require_control(run_id: str) -> None:
+def require_control(run: Run | None) -> None:
     """SpecError where he may not steer, stop or resume this run."""
-    if not may_control(run_id):
+    if run is None or not may_control(run):
         raise _refused(Action.CONTROL_ANY)
 
 

@@ -6,14 +6,13 @@ Pages have no other (`tests/access/test_guarded.py`), so that none can forget to
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from skipviz.access import settings
 from skipviz.access.roles import Action
 from skipviz.core.experiment import Experiment
-from skipviz.core.knob import SpecError
 from skipviz.core.picks import Pick
 from skipviz.core.placing import Placing
 from skipviz.core.protocol import Device
@@ -27,9 +26,6 @@ from skipviz.store import kept
 from skipviz.store.history import History
 from skipviz.store.store import Store
 from skipviz.ui import access
-
-MOST_OF_A_GUEST = 4
-"""So many runs of one guest's page wait or train at a time: the largest scene has four."""
 
 
 class Guarded:
@@ -61,7 +57,11 @@ class Guarded:
         return self._owner.dispatcher.placing()
 
     def find(self, run_id: str) -> Run | None:
-        return self._owner.find(run_id)
+        """The run of this id; this page watches it."""
+        run = self._owner.find(run_id)
+        if run is not None:
+            run.seen()
+        return run
 
     def finished(self, experiment: Experiment) -> Run | None:
         return self._owner.finished(experiment)
@@ -76,6 +76,12 @@ class Guarded:
     def history(self) -> History:
         """All stored runs, for lists."""
         return History(self._owner.store)
+
+    def watch(self, runs: Iterable[Run]) -> None:
+        """This page waits for all of these runs, whichever it shows: nobody ends them for want of
+        a viewer."""
+        for run in runs:
+            run.seen()
 
     # --- what acts
 
@@ -101,46 +107,41 @@ class Guarded:
 
     def submit(self, experiment: Experiment) -> str:
         access.require(Action.TRAIN)
-        self._has_room()
-        run_id = self._owner.submit(experiment)
+        run_id = self._owner.submit(experiment, access.guest())
         self._make_room()
-        access.begun().add(run_id)
         return run_id
 
     def join(self, experiment: Experiment) -> str:
         access.require(Action.TRAIN)
         is_new = self._owner.under_way(experiment) is None
+        run_id = self._owner.join(experiment, access.guest())
         if is_new:
-            self._has_room()
-        run_id = self._owner.join(experiment)  # at once: of two who press together one begins it
-        if is_new:
-            access.begun().add(run_id)
             self._make_room()
         return run_id
 
     def shared(self, experiment: Experiment) -> str:
         access.require(Action.PREVIEW)
-        return self._owner.shared(experiment)
+        return self._owner.shared(experiment, access.guest())
 
     def stop(self, run_id: str) -> None:
-        access.require_control(run_id)
+        access.require_control(self._owner.find(run_id))
         self._owner.stop(run_id)
 
     def control(self, run_id: str, action: str, **values: Any) -> None:
-        access.require_control(run_id)
+        access.require_control(self._owner.find(run_id))
         self._owner.control(run_id, action, **values)
 
     def resume(self, run_id: str) -> None:
-        access.require_control(run_id)
-        self._has_room()
-        self._owner.resume(run_id)
+        access.require_control(self._owner.find(run_id))
+        self._owner.resume(run_id, access.guest())
 
     def measure(
         self, run_id: str, key: str, options: dict[str, Any], seed_index: int = 0
     ) -> dict[str, Any]:
         """What was measured before, anybody may see who may look."""
         if access.may(Action.MEASURE):
-            return self._owner.measure(run_id, key, options, seed_index)
+            guest = access.guest()
+            return self._owner.measure(run_id, key, options, seed_index, guest=guest)
         answer = self._owner.kept_answer(run_id, key, options, seed_index)
         if answer is None:
             access.require(Action.MEASURE)
@@ -153,16 +154,6 @@ class Guarded:
         if most:
             room = threading.Thread(target=keeping.make_room, args=(self._owner, int(most)))
             room.start()
-
-    def _has_room(self) -> None:
-        """SpecError where a guest's runs under way are as many as a guest may have."""
-        if access.may(Action.CONTROL_ANY):
-            return
-        runs = (self._owner.find(run_id) for run_id in access.begun())
-        if sum(run is not None and not run.ended for run in runs) >= MOST_OF_A_GUEST:
-            raise SpecError(
-                f"queue: {MOST_OF_A_GUEST} of your runs are under way; stop one, or wait for it"
-            )
 
 
 class GuardedSweeps:

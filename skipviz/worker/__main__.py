@@ -71,6 +71,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     orders = Orders(sys.stdin.buffer)
 
+    from skipviz.engine.out_of_memory import give_back
     from skipviz.worker.choices import train_choices
     from skipviz.worker.machine import hello
     from skipviz.worker.session import Session, answer
@@ -85,7 +86,12 @@ def main() -> None:
             pipe.send(out, train_choices(order, control, out))
             continue
         orders.working.set()
-        Session(order, control, server_gone=orders.gone, out=out).run()
+        session = Session(order, control, server_gone=orders.gone, out=out)
+        session.run()
+        ran_out = session.memory_ran_out
+        del session
+        if ran_out:  # the next run has the memory of this one
+            give_back()
         orders.working.clear()
 
 

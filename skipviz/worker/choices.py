@@ -6,12 +6,11 @@ import time
 import traceback
 from typing import BinaryIO
 
-import torch
-
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.protocol import Answer, Outcomes, TrainChoices
 from skipviz.engine.choices import Choices
+from skipviz.engine.out_of_memory import give_back, is_out_of_memory
 from skipviz.server import pipe
 from skipviz.worker.control import Control
 
@@ -33,12 +32,14 @@ def train_choices(order: TrainChoices, control: Control, out: BinaryIO) -> Answe
         return Answer(order.job, {"stopped": control.leaving})
     except SpecError as error:
         sentence = str(error)
-    except (torch.OutOfMemoryError, MemoryError):
-        sentence = "choices: the device ran out of memory; take less depth or width"
     except BrokenPipeError:
         raise
     except Exception as error:
-        traceback.print_exc()
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        sentence = f"choices: training broke off: {first}"
+        if is_out_of_memory(error):
+            sentence = "choices: memory ran out; take less depth or width"
+            give_back()
+        else:
+            traceback.print_exc()
+            first = (str(error) or type(error).__name__).splitlines()[0]
+            sentence = f"choices: training broke off: {first}"
     return Answer(order.job, error=sentence)

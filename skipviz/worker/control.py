@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from skipviz.core.protocol import OrderKind, RunOrder, SetValue, Steer, Stop
+from skipviz.core.protocol import GiveWay, OrderKind, RunOrder, SetValue, Steer, Stop
 
 WINDOW_S = 5.0
 """The speed is that of the last so many seconds."""
@@ -34,7 +34,7 @@ class Control:
     """The orders for one run: heard by the thread that reads them, taken between two steps."""
 
     def __init__(self) -> None:
-        self.stopped = self.gone = False
+        self.stopped = self.gone = self.gives_way = False
         self._paused, self._singles, self._pace, self._heard = False, 0, 0.0, 0
         self._lr: float | None = None
         self._news = False
@@ -43,7 +43,7 @@ class Control:
     @property
     def leaving(self) -> bool:
         """Is the run to end here?"""
-        return self.stopped or self.gone
+        return self.stopped or self.gone or self.gives_way
 
     def hear(self, order: RunOrder) -> None:
         """Takes note of an order."""
@@ -51,6 +51,8 @@ class Control:
             match order:
                 case Stop():
                     self.stopped = True
+                case GiveWay():
+                    self.gives_way = True
                 case SetValue(OrderKind.PACE, _, pace):
                     self._pace = pace
                 case SetValue(OrderKind.LEARNING_RATE, _, lr):
@@ -58,7 +60,7 @@ class Control:
                 case Steer(do):
                     self._paused = do is not OrderKind.RESUME
                     self._singles = self._singles + 1 if do is OrderKind.STEP else 0
-            if not isinstance(order, Stop):
+            if not isinstance(order, Stop | GiveWay):
                 self._heard = order.number
             self._ring()
 
@@ -79,6 +81,11 @@ class Control:
             self._singles = max(0, self._singles - 1)
             self._lr = None
             return wish
+
+    def wait_for(self, number: int) -> None:
+        """Sleeps until the order of this number was heard, or the run is to end."""
+        with self._bell:
+            self._bell.wait_for(lambda: self._heard >= number or self.leaving)
 
     def wait(self, seconds: float | None) -> None:
         """Sleeps until something new was heard since the last wait, at most so long."""

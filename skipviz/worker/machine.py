@@ -13,17 +13,21 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.protocol import Hello, Machine
 from skipviz.engine import calibration
 from skipviz.engine import device as devices
+from skipviz.engine.arithmetic_speed import multiply_adds_per_s
 
 
 def hello() -> Hello:
     """Warms up (the first step of any optimiser imports lazily for a second), measures where `auto`
-    trains if that is not known of this machine, and says what is here."""
+    trains if that is not known of this machine and how fast it multiplies, and says what is here.
+    """
     devices.keep_memory()
     lane = Lane(family="plain", knobs={"backbone": "dense", "depth": 2})
     for _ in engine.train(Experiment(lanes=[lane], steps=2, device="cpu")):
         pass
     placing = calibration.calibrate().to_json()
-    return Hello(devices.available(), machine(), placing)
+    here = devices.available()
+    speeds = {each["key"]: multiply_adds_per_s(each["key"]) for each in here}
+    return Hello(here, machine(), placing, speeds)
 
 
 def machine() -> Machine:

@@ -32,8 +32,10 @@ from skipviz.core.protocol import (
 )
 from skipviz.core.registry import probe
 from skipviz.core.schedule import base
+from skipviz.engine.out_of_memory import give_back, is_out_of_memory
 from skipviz.engine.trained import load
 from skipviz.server import pipe
+from skipviz.server.needs import reduce
 from skipviz.store import data_origin
 from skipviz.store.frame_log import Writer, schema
 from skipviz.store.lane_axes import lane_axes
@@ -52,8 +54,9 @@ CHECKPOINT_S = 5.0
 class Session:
     """The order to train one run, carried out.
 
-    control       what is ordered later
-    server_gone   set when there is no server any more
+    control          what is ordered later
+    server_gone      set when there is no server any more
+    memory_ran_out   whether that is how it ended
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Session:
         self.experiment = Experiment.from_json(order.experiment)
         self.folder = Path(order.folder) if order.folder else None
         self.resumes = order.resume and self.folder is not None
+        self.begins_with = order.begins_with
         self.control = control
         self.server_gone, self.out = server_gone, out
         self.status: Status = {
@@ -74,6 +78,7 @@ class Session:
             "heard": 0,
             "worker": this_process(),
         }
+        self.memory_ran_out = False
         self.file: Any = None
         self.waiting: list[Frame] = []
         self.times: list[float] = []
@@ -85,14 +90,14 @@ class Session:
             self._train()
         except SpecError as error:
             self._end("failed", str(error))
-        except (torch.OutOfMemoryError, MemoryError):
-            self._end(
-                "failed", "the device ran out of memory; take less depth, width or batch size"
-            )
         except Exception as error:
-            traceback.print_exc()
-            first = (str(error) or type(error).__name__).splitlines()[0]
-            self._end("failed", f"training broke off: {first}")
+            if is_out_of_memory(error):
+                self.memory_ran_out = True
+                self._end("failed", f"memory ran out: {reduce(self.experiment)}")
+            else:
+                traceback.print_exc()
+                first = (str(error) or type(error).__name__).splitlines()[0]
+                self._end("failed", f"training broke off: {first}")
         finally:
             if self.file is not None:
                 self.file.close()
@@ -106,6 +111,7 @@ class Session:
         self.status["began"] = time.time() - self.clock.read()
         self._report_step()
         self.flushed = self.saved = self.let_go = time.monotonic()
+        self.control.wait_for(self.begins_with)
         if self._obey():
             for frames in self.training.steps():
                 self._record(frames)
@@ -238,6 +244,8 @@ class Session:
             return "finished", self._which_budget()
         if self.control.stopped:
             return "stopped", f"stopped after {step} steps"
+        if self.control.gives_way and not self.control.gone:
+            return "interrupted", f"gave way to others after {step} steps"
         return "interrupted", "the server ended"
 
     def _which_budget(self) -> str:
@@ -325,10 +333,12 @@ def answer(order: Measure) -> Answer:
         return Answer(order.job, trained.ask(declared, order.options))
     except SpecError as error:
         sentence = str(error)
-    except (torch.OutOfMemoryError, MemoryError):
-        sentence = "probe: the device ran out of memory"
     except Exception as error:
-        traceback.print_exc()
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        sentence = f"probe: the measurement broke off: {first}"
+        if is_out_of_memory(error):
+            sentence = "probe: memory ran out; measure when no run trains, or a smaller net"
+            give_back()
+        else:
+            traceback.print_exc()
+            first = (str(error) or type(error).__name__).splitlines()[0]
+            sentence = f"probe: the measurement broke off: {first}"
     return Answer(order.job, error=sentence)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from skipviz.access import who
+from skipviz.access.guests import COOKIE
 from skipviz.access.roles import Action, Connection
 from skipviz.core.atomic_files import write_json
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
+from skipviz.core.limits import Limits
 from skipviz.datafiles import background_jobs
 from skipviz.server import manager as servers_manager
 from skipviz.server.manager import Manager
@@ -133,7 +137,8 @@ def test_two_who_ask_for_the_same_run_at_once_share_it(
     def seen_by_both(experiment: Experiment) -> Run | None:
         run = under_way(experiment)
         if next(first_looks, 0):
-            both_look.wait(60)
+            with suppress(threading.BrokenBarrierError):
+                both_look.wait(1)  # the other one looks too, unless it has to wait for us
         return run
 
     monkeypatch.setattr(owner, "under_way", seen_by_both)
@@ -174,10 +179,9 @@ ACTS: dict[str, Callable[[str], object]] = {
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
 def test_a_guest_who_watches_is_refused_and_nothing_changes(
     owner: Manager, as_who: Callable[..., None], act: Callable[[str], object],
-    connection: Connection | None, monkeypatch: pytest.MonkeyPatch,
+    connection: Connection | None,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(access, "begun", lambda: {run_id})
-    run_id = owner.submit(EXPERIMENT)
+    run_id = owner.submit(EXPERIMENT, who.guests().guest(connection))
     as_who(connection)
     before = _state(owner)
     with pytest.raises(SpecError, match="only the lecturer may"):
@@ -186,16 +190,13 @@ def test_a_guest_who_watches_is_refused_and_nothing_changes(
 
 
 def test_the_lecturer_may_and_a_guest_who_may_run_has_his_own_runs_alone(
-    owner: Manager, as_who: Callable[..., None], set_to: Set, monkeypatch: pytest.MonkeyPatch
+    owner: Manager, as_who: Callable[..., None], set_to: Set
 ) -> None:
-    begun: set[str] = set()
-    monkeypatch.setattr(access, "begun", lambda: begun)
     as_who(LOCAL)
     lecturers = manager.current().submit(EXPERIMENT)
-    begun.clear()
     set_to(guests="run")
     as_who(FAR)
-    own = [manager.current().submit(EXPERIMENT) for _ in range(manager.MOST_OF_A_GUEST)]
+    own = [manager.current().submit(EXPERIMENT) for _ in range(owner.limits.guest_runs)]
     with pytest.raises(SpecError, match="of your runs are under way"):
         manager.current().submit(EXPERIMENT)
     refused = ("stop", "pause", "resume", "sweep", "get", "add", "remove", "mark", "delete",
@@ -372,3 +373,144 @@ def test_pages_ask_the_connection_that_the_doors_noted() -> None:
 
     assert AppTest.from_function(script).run().code[0].value == "None"
     assert not access.may(Action.TRAIN)  # outside a page: nobody
+
+
+# --- A guest's own runs: his browser's, whichever page or tab it has open
+
+
+@pytest.fixture
+def browsers(owner: Manager, set_to: Set) -> tuple[Connection, Connection]:
+    """Two guests' browsers at one address."""
+    set_to(guests="run")
+    made = []
+    for _ in range(2):
+        cookie = who.guests().cookie(FAR)
+        made.append(Connection(FAR.peer, (*FAR.headers, ("cookie", f"{COOKIE}={cookie}"))))
+    return made[0], made[1]
+
+
+def _at(run_id: str, script: Callable[[], None] = _row) -> AppTest:
+    page = AppTest.from_function(script, default_timeout=120)
+    page.query_params["run"] = run_id
+    return page.run()
+
+
+def test_a_guest_s_run_is_his_again_after_a_reload_and_nobody_else_s(
+    owner: Manager, as_who: Callable[..., None], browsers: tuple[Connection, Connection]
+) -> None:
+    anna, ben = browsers
+    as_who(anna)
+    run_id = manager.current().submit(EXPERIMENT)
+    assert _at(run_id).button, "another session of the same browser: a reload, a tab"
+    as_who(ben)
+    assert not _at(run_id).button
+    as_who(FAR)
+    assert not _at(run_id).button, "a client without a cookie"
+    with pytest.raises(SpecError, match="only the lecturer may steer"):
+        manager.current().stop(run_id)
+
+
+@pytest.mark.parametrize("label", ["Cancel", "Pause", "× 10"])
+def test_a_forged_message_for_another_guest_s_run_changes_nothing(
+    owner: Manager,
+    as_who: Callable[..., None],
+    browsers: tuple[Connection, Connection],
+    label: str,
+) -> None:
+    anna, ben = browsers
+    as_who(anna)
+    run_id = manager.current().submit(EXPERIMENT)
+    page = _at(run_id)
+    before = _run(owner, run_id).status()
+    as_who(ben)
+    next(each for each in page.button if each.label == label).click().run()
+    assert not page.exception and not page.button
+    assert _run(owner, run_id).status() == before
+    as_who(anna)
+    page = _at(run_id)
+    next(each for each in page.button if each.label == label).click().run()
+    assert not page.exception and _run(owner, run_id).status() != before
+
+
+def test_a_run_that_an_earlier_server_began_is_still_its_guest_s(
+    owner: Manager, as_who: Callable[..., None], browsers: tuple[Connection, Connection]
+) -> None:
+    anna, ben = browsers
+    as_who(anna)
+    run_id = manager.current().submit(EXPERIMENT)
+    owner.stop(run_id)
+    del owner._runs._runs[run_id]
+    as_who(ben)
+    with pytest.raises(SpecError, match="only the lecturer may steer"):
+        manager.current().resume(run_id)
+    as_who(anna)
+    manager.current().resume(run_id)
+    assert _run(owner, run_id).status()["state"] == "queued"
+
+
+def test_no_address_is_written_down_with_a_run(
+    owner: Manager, as_who: Callable[..., None], set_to: Set
+) -> None:
+    set_to(guests="run")
+    as_who(FAR)
+    run_id = manager.current().submit(EXPERIMENT)
+    assert _run(owner, run_id).guest.endswith(str(FAR.peer))
+    folder = owner.store.folder(run_id)
+    assert not any(str(FAR.peer).encode() in path.read_bytes() for path in folder.iterdir())
+
+
+CONVOLUTIONAL = Experiment(
+    lanes=[Lane(family="plain", knobs={"backbone": "cifar", "depth": 20})] * 4,
+    data="digits", steps=20, batch_size=512,
+)  # fmt: skip
+LIMITS: dict[str, tuple[Limits, Experiment, str]] = {
+    "steps": (Limits(guest_steps=10), EXPERIMENT, "20 steps.* may take 10 .*; take at most 10"),
+    "parameters": (
+        Limits(guest_parameters=1000), EXPERIMENT.with_(seeds=3),
+        r"parameters.* 1,000 .*; take fewer seeds \(now 3\), less width or depth",
+    ),
+    "memory": (
+        Limits(guest_memory_mb=350), CONVOLUTIONAL,
+        r"MB of memory.* 350 MB .*; take a smaller batch \(now \d+\), .*or fewer lanes",
+    ),
+    "step": (
+        Limits(guest_step_s=0.002), EXPERIMENT.with_(seeds=16),
+        r"s for each step.* 0.002 s .*; take a smaller batch \(now \d+\), fewer seeds \(now 16\)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_guest_s_run_that_takes_too_much_is_refused_with_what_to_reduce(
+    owner: Manager, as_who: Callable[..., None], set_to: Set, name: str
+) -> None:
+    set_to(guests="run")
+    owner.limits, experiment, sentence = LIMITS[name]
+    as_who(FAR)
+    for ask in (manager.current().submit, manager.current().join):
+        with pytest.raises(SpecError, match=f"guest's run: it takes .*{sentence}"):
+            ask(experiment)
+    assert owner.store.runs() == []
+    owner.limits = Limits(guest_step_s=100)
+    manager.current().submit(experiment)
+    owner.limits = LIMITS[name][0]
+    as_who(LOCAL)
+    manager.current().submit(experiment)
+
+
+def test_when_as_many_wait_as_may_a_guest_is_told_so_and_the_lecturer_is_not(
+    owner: Manager, as_who: Callable[..., None], browsers: tuple[Connection, Connection]
+) -> None:
+    owner.limits = Limits(waiting=3, guest_runs=2)
+    anna, ben = browsers
+    for guest, count in ((anna, 2), (ben, 1)):
+        as_who(guest)
+        for _ in range(count):
+            manager.current().submit(EXPERIMENT)
+    with pytest.raises(SpecError, match="queue: 3 runs are waiting already; try again in a minute"):
+        manager.current().submit(EXPERIMENT)
+    as_who(anna)
+    with pytest.raises(SpecError, match="queue: 2 of your runs are under way; stop one, or wait"):
+        manager.current().submit(EXPERIMENT)
+    as_who(LOCAL)
+    manager.current().submit(EXPERIMENT)

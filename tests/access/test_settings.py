@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from skipviz.access import settings, who
 from skipviz.access.roles import COOKIE, Connection, Guests, Role
 from skipviz.access.settings import Settings, load
 from skipviz.core.knob import SpecError
+from skipviz.core.limits import Limits
+
+ROOT = Path(__file__).parents[2]
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -54,6 +58,14 @@ def test_the_working_directory_goes_before_the_user_s_folder_and_the_environment
         ("passphrase = 123456789012", "must be a text"),
         ("guests = ", "cannot be read"),
         ("[server]\nport = 1", "there is no setting 'server'"),
+        ("limits = 3", "must be a table, [limits]"),
+        ("[limits]\nguest_step = 3", "there is no limit 'guest_step'; there is guest_runs, guest_"),
+        ("[limits]\nguest_steps = 1.5", "guest_steps: 1.5 must be a whole number of at least 1"),
+        ("[limits]\nguest_steps = 0", "guest_steps: 0 must be a whole number of at least 1"),
+        ("[limits]\nguest_runs = true", "guest_runs: True must be a number"),
+        ('[limits]\nguest_minutes = "long"', "guest_minutes: 'long' must be a number"),
+        ("[limits]\nlease_minutes = inf", "lease_minutes: inf must be a number of at least"),
+        ("[limits]\nlease_minutes = nan", "lease_minutes: nan must be a number of at least"),
     ],
 )
 def test_what_is_wrong_is_refused_in_one_sentence(tmp_path: Path, text: str, why: str) -> None:
@@ -68,6 +80,21 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
         load({"SKIPVIZ_CONFIG": str(tmp_path / "none.toml")})
     with pytest.raises(SpecError, match="SKIPVIZ_GUESTS: 'some' must be one of"):
         load({"SKIPVIZ_GUESTS": "some"})
+
+
+def test_limits_are_a_table_of_the_file_and_variables_of_the_environment(tmp_path: Path) -> None:
+    named = _file(tmp_path, "[limits]\nguest_steps = 300\nlease_minutes = 1\n")
+    given = {"SKIPVIZ_CONFIG": str(named), "SKIPVIZ_LIMIT_GUEST_STEPS": "400"}
+    assert load(given).limits == Limits(guest_steps=400, lease_minutes=1.0)
+    with pytest.raises(SpecError, match="SKIPVIZ_LIMIT_WAITING: '-1' must be a whole number"):
+        load({"SKIPVIZ_LIMIT_WAITING": "-1"})
+
+
+def test_every_limit_is_documented_with_its_default() -> None:
+    text = (ROOT / "docs" / "in_class.md").read_text(encoding="utf-8")
+    for limit in fields(Limits):
+        row = next((line for line in text.splitlines() if line.startswith(f"| `{limit.name}`")), "")
+        assert f"| {limit.default:g} |" in row, limit.name
 
 
 def test_a_pass_phrase_is_not_in_what_settings_print() -> None:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 def left_as_found(manager: Manager) -> Iterator[None]:
     """A test that fails leaves no run behind that the next would wait for."""
     yield
-    for run in [run for run in manager._runs.values() if not run.ended]:
+    for run in [run for run in manager._runs if not run.ended]:
         manager.stop(run.id)
         until(lambda run=run: run.ended)
 
@@ -286,8 +286,7 @@ def test_a_run_that_was_broken_off_goes_on_and_ends_like_one_that_was_not(
     if not same_server:
         with torn.open("ab") as file:
             file.write(torn.read_bytes()[-400:-100])
-        with manager._lock:
-            del manager._runs[run.id]
+        del manager._runs._runs[run.id]
     manager.resume(run.id)
     again = manager.find(run.id)
     assert again is not None and (again is run) == same_server

@@ -107,7 +107,13 @@ def test_every_order_reaches_a_worker_and_every_report_comes_back(
         send(stream, order)
 
     monkeypatch.setattr(pipe, "send", record)
+    guests = manager.find(manager.submit(experiment(steps=20_000), "browser anna"))
+    assert guests is not None
+    manager.control(guests.id, "pace", value=50)
+    until(lambda: guests.log.n > 0)
     run = started(manager)
+    until(lambda: guests.status()["state"] == "queued")
+    manager.stop(guests.id)
     manager.control(run.id, "pause")
     until(lambda: run.status()["paused"])
     step = run.status()["step"]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
+from skipviz.access.throttle import MOST_ADDRESSES, Throttle
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
 from skipviz.core.phone_protocol import (
@@ -32,7 +33,6 @@ from skipviz.store.rooms import Rooms, rooms_of, word
 from skipviz.stream import phone_page, phones, room_broadcast
 from skipviz.stream.phones import COOKIE, Phones
 from skipviz.stream.room_broadcast import RoomBroadcast, state
-from skipviz.stream.throttle import MOST_ADDRESSES, Throttle
 
 with warnings.catch_warnings():
     # Which HTTP library stands behind it is the same to these tests; the older one warns.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from skipviz.core.experiment import Experiment, Lane
-from skipviz.server import manager as managers
+from skipviz.server import kept_runs
 from skipviz.server.manager import Manager
 from skipviz.store.run_index import Known
 from skipviz.store.store import Store, write_json
@@ -105,7 +105,7 @@ def test_frames_of_finished_runs_rest_on_disk_until_somebody_asks(
     older, newer = (manager.find(run_id) for run_id in ids)
     assert older is not None and newer is not None and older.nbytes and newer.nbytes
     loss = older.log.column("lane0_loss").copy()
-    monkeypatch.setattr(managers, "KEPT_BYTES", newer.nbytes)
+    monkeypatch.setattr(kept_runs, "KEPT_BYTES", newer.nbytes)
     assert manager.find(ids[1]) is newer and older.nbytes == 0 and newer.nbytes
     assert (older.log.column("lane0_loss") == loss).all() and older.nbytes
 
@@ -116,7 +116,7 @@ def test_frames_of_a_run_that_was_broken_off_stay_in_memory(
     run = manager.find(manager.submit(experiment(steps=100_000, seed=13)))
     assert run is not None
     until(lambda: run.log.n > 0)
-    monkeypatch.setattr(managers, "KEPT_BYTES", 0)
+    monkeypatch.setattr(kept_runs, "KEPT_BYTES", 0)
     assert manager.find(manager.shared(experiment(seed=14))) is not None and run.nbytes
     manager.stop(run.id)
     until(lambda: run.ended)

@@ -16,6 +16,7 @@ import streamlit as st
 
 from skipviz.core.knob import SpecError
 from skipviz.store.lane_axes import labels
+from skipviz.ui import manager
 from skipviz.ui.lecture import findings, scene_runs
 from skipviz.ui.lecture.scene_runs import Performance
 from skipviz.ui.notes import complain, no_training, untrainable, watches, words
@@ -148,6 +149,7 @@ def follow(shown: Performance) -> None:
 
     @st.fragment(run_every=FOLLOW_S, key=f"follow_{shown.key}")
     def following() -> None:
+        manager.current().watch(shown.runs.values())
         waiting = shown.waiting
         if not waiting:
             st.rerun()

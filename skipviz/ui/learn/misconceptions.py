@@ -8,6 +8,7 @@ import streamlit as st
 
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
+from skipviz.ui import manager
 from skipviz.ui.learn import lesson
 from skipviz.ui.lecture import findings, scene_runs
 from skipviz.ui.lecture.scene_runs import Performance
@@ -59,6 +60,7 @@ def _measuring(total: int) -> None:
         if not queue:
             st.rerun()
         performance = scene_runs.of(queue[0])
+        manager.current().watch(performance.runs.values())
         if performance.measured:
             queue.pop(0)
             st.rerun()

@@ -191,6 +191,7 @@ def _pending(place: Place, runs: Mapping[str, Run]) -> bool:
 
     @st.fragment(run_every=1.0)
     def follow() -> None:
+        manager.current().watch(runs.values())
         waiting = [run for run in runs.values() if not run.ended]
         if not waiting:
             st.rerun()

@@ -37,9 +37,10 @@ def controls(run: Run | None, experiment: Experiment | None, key: str) -> None:
         if experiment is not None and experiment.changes:
             _changes(_a_row(), experiment, experiment, key)
         return
-    if not access.may_control(run.id):
+    if not access.may_control(run):
         return
-    mine = run.id in steered() | st.session_state.get("mine", set())
+    own = bool(run.guest) and run.guest == access.guest()
+    mine = own or run.id in steered() | st.session_state.get("mine", set())
     every = EVERY_S if mine and not run.ended else None
     st.fragment(_row, run_every=every)(run, experiment, key, every is not None)
 
@@ -64,6 +65,8 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
         st.session_state[under_way] = run.id
         if run.id in steered() and not follows:
             st.rerun()
+        if run.guest and run.status()["state"] == "queued":
+            _waits(run, key)
         _under_way(run, key)
         _accident(run, key)
         return
@@ -90,6 +93,26 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
     if row is not None and experiment is not None and changed:
         _changes(row, experiment, run.experiment, key)
     _accident(run, key)
+
+
+def _waits(run: Run, key: str) -> None:
+    """What a guest is told whose run waits for its turn, and the way out."""
+    sentence = run.status().get("message") or "it waits for its turn"
+    row = _a_row()
+    row.info(
+        f"**Your run waits**: {sentence}. It begins by itself; it ends when you close this page.",
+        icon=":material/hourglass_top:",
+        width="stretch",
+    )
+    row.button("Cancel", key=f"{key}_cancel", icon=":material/close:", on_click=_cancel,
+               args=(run.id, key))  # fmt: skip
+
+
+def _cancel(run_id: str, key: str) -> None:
+    try:
+        manager.current().stop(run_id)
+    except SpecError as error:
+        st.session_state[f"{key}_trouble"] = error
 
 
 def _under_way(run: Run, key: str) -> None:

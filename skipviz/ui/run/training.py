@@ -91,7 +91,7 @@ def buttons(
         icon=":material/stop:",
         shortcut=keys.STOP,
         width="stretch",
-        disabled=(run is None or run.ended or not access.may_control(run.id)) and not train,
+        disabled=(run is None or run.ended or not access.may_control(run)) and not train,
     )
     copy_link(last, f"{key}_copy_link")
     if stop and run is not None:

@@ -1,0 +1,99 @@
+"""The runs that this server holds in memory; others are read from their folders when asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
+
+from skipviz.core.experiment import Experiment
+from skipviz.core.knob import SpecError
+from skipviz.server.run import Run
+from skipviz.store.frame_log import FrameLog
+from skipviz.store.store import Store
+
+KEPT = 64
+"""So many runs stay in memory; an older one is read from its folder again when somebody asks."""
+KEPT_BYTES = 8 * 2**20
+"""The frames of finished runs take no more: those of runs asked for longest ago rest on disk."""
+
+
+class KeptRuns:
+    """Runs by id; those asked for longest ago first."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._lock = threading.RLock()
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Run]:
+        with self._lock:
+            return iter(list(self._runs.values()))
+
+    def get(self, run_id: str) -> Run | None:
+        """The run of this id if it is in memory."""
+        with self._lock:
+            return self._runs.get(run_id)
+
+    def keep(self, run: Run) -> None:
+        """Remembers a run and forgets the oldest that has ended."""
+        with self._lock:
+            self._runs[run.id] = run
+            ended = [other.id for other in self._runs.values() if other.ended]
+            for run_id in ended[: max(0, len(self._runs) - KEPT)]:
+                del self._runs[run_id]
+            self._lighten()
+
+    def find(self, run_id: str) -> Run | None:
+        """The run with this id, from memory or from its folder; None where there is none."""
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is not None:
+                self._runs.move_to_end(run_id)
+                self._lighten()
+                if run.ended and run.folder is not None:
+                    self._look_at_data(run)
+                return run
+        try:
+            experiment = self.store.experiment(run_id)
+        except SpecError:
+            return None
+        return self._load(run_id, experiment)
+
+    # --- inside
+
+    def _lighten(self) -> None:
+        """Lets the runs that were asked for longest ago rest, while all take too much memory."""
+        bytes_in_memory = sum(run.nbytes for run in self._runs.values())
+        for run in list(self._runs.values())[:-1]:
+            if bytes_in_memory <= KEPT_BYTES:
+                return
+            before = run.nbytes
+            run.rest()
+            bytes_in_memory -= before - run.nbytes
+
+    def _look_at_data(self, run: Run) -> None:
+        """The set of a run that is over may have been removed or replaced since it was read."""
+        with suppress(SpecError):
+            run.experiment = self.store.experiment(run.id)
+
+    def _load(self, run_id: str, experiment: Experiment) -> Run:
+        folder = self.store.folder(run_id)
+        frames = folder / "frames.arrow"
+        status = self.store.status(run_id)
+        there = frames.is_file() and frames.stat().st_size > 0
+        if there and status["state"] == "finished":
+            run = Run(run_id, experiment, folder, rests=True)
+        else:
+            run = Run(run_id, experiment, folder, FrameLog.open(frames) if there else None)
+        run.guest = self.store.guest(run_id)
+        run.update(**status)
+        with self._lock:
+            run_in_memory = self._runs.get(run_id)
+            if run_in_memory is None:
+                self.keep(run)
+            return run_in_memory or run
