@@ -30,8 +30,7 @@ from skipviz.core.protocol import (
     Stop,
     TrainChoices,
 )
-from skipviz.server import orders, places
-from skipviz.server.needs import reduce
+from skipviz.server import endings, orders, places
 from skipviz.server.places import Expected
 from skipviz.server.pool import Pool
 from skipviz.server.process import Job, Worker
@@ -78,7 +77,7 @@ class Dispatcher:
             waiting = self._turns.clear()
         for run in waiting:
             if run.folder is not None:
-                run.save_status(state="interrupted", message=_unbegun(run), paused=False)
+                run.save_status(state="interrupted", message=endings.unbegun(run), paused=False)
         self._pool.close(patience_s)
 
     @property
@@ -272,7 +271,11 @@ class Dispatcher:
                     return
             self.expected.learn(run)
             if left:  # it gave way just before it heard that it is to stop
-                status = {**status, "state": "stopped", "message": f"stopped after {_step(status)}"}
+                status = {
+                    **status,
+                    "state": "stopped",
+                    "message": f"stopped after {endings.steps_of(status)}",
+                }
         turned = status.get("paused", False) != run.status().get("paused", False)
         run.update_from_worker({"message": "", **status})
         if run.status()["state"] == "stopped" and run.ending:
@@ -305,7 +308,7 @@ class Dispatcher:
         if run is not None and not run.ended:
             run.save_status(
                 state="stopped" if run.stopping else "interrupted",
-                message=_loss(worker, run),
+                message=endings.loss(worker, run),
                 paused=False,
             )
         if not worker.ready and not self.closing:
@@ -321,27 +324,3 @@ class Dispatcher:
                 return
             run.stopping = True
         worker.kill()
-
-
-def _loss(worker: Worker, run: Run) -> str:
-    """What is said of a run whose worker was lost, or killed because it did not heed a stop."""
-    steps = _step(run.status())
-    if run.stopping:
-        return run.why_ended or f"stopped after {steps}"
-    if worker.was_killed:
-        return (
-            f"its worker was killed after {steps}, as a machine does that runs out of memory:"
-            f" {reduce(run.experiment)}"
-        )
-    return f"its worker was lost after {steps}"
-
-
-def _unbegun(run: Run) -> str:
-    """What is said of a run that waits when the server ends."""
-    if run.status().get("step", 0):
-        return f"the server ended after {_step(run.status())}"
-    return "the server ended before it began"
-
-
-def _step(status: Status) -> str:
-    return f"{status.get('step', 0)} steps"

@@ -6,10 +6,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 from skipviz.core.experiment import Experiment
-from skipviz.core.knob import SpecError
+from skipviz.core.knob import SpecError, show
 from skipviz.server.run import Run
+from skipviz.store import data_origin
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import Store
 
@@ -63,6 +66,34 @@ class KeptRuns:
         except SpecError:
             return None
         return self._load(run_id, experiment)
+
+    def known(self, run_id: str) -> Run:
+        """The run with this id. SpecError where there is none."""
+        run = self.find(run_id)
+        if run is None:
+            raise SpecError(f"run {show(run_id)}: there is no such run on this machine")
+        return run
+
+    def stored(self, run_id: str) -> tuple[Run, Path]:
+        """A stored run and its folder. SpecError where there is none."""
+        run = self.find(run_id)
+        if run is None or run.folder is None:
+            raise SpecError(f"run {show(run_id)}: there is no such stored run")
+        return run, run.folder
+
+    def recent(self, most: int) -> list[dict[str, Any]]:
+        """The newest stored runs: id, experiment, state, step. What cannot be read is left out."""
+        runs = []
+        for run_id in self.store.runs()[:most]:
+            try:
+                experiment = self.store.experiment(run_id)
+            except SpecError:
+                continue
+            run = self.get(run_id)
+            status = run.status() if run else self.store.status(run_id)
+            remark = data_origin.remark(self.store.data(run_id))
+            runs.append({"run": run_id, "experiment": experiment, "data": remark, **status})
+        return runs
 
     # --- inside
 

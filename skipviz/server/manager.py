@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from skipviz.access import settings
@@ -28,7 +27,7 @@ from skipviz.server.kept_runs import KeptRuns
 from skipviz.server.leases import Leases
 from skipviz.server.process import Job
 from skipviz.server.run import Run
-from skipviz.store import answers, data_origin
+from skipviz.store import answers
 from skipviz.store.run_index import Known
 from skipviz.store.store import Store
 
@@ -148,7 +147,7 @@ class Manager:
         Waits a moment for the worker's word; a run in the queue begins with what it was told there.
         SpecError for nonsense and for a run that has ended.
         """
-        run = self._known(run_id)
+        run = self._runs.known(run_id)
         order = orders.order(run, action, values)
         with self._lock:
             sent = self.dispatcher.steer(run, order)
@@ -162,7 +161,7 @@ class Manager:
         """Queues a run again that was stopped or interrupted before its last step: it goes on from
         its newest checkpoint, in the same folder; what the lecturer takes up is his. SpecError
         where it cannot."""
-        run = self._known(run_id)
+        run = self._runs.known(run_id)
         self._fits(run.experiment, guest)
         with self._lock:
             orders.check_goes_on(run)
@@ -207,7 +206,7 @@ class Manager:
             return answer_kept
         declared = probe(key)
         options = declared.options(options)
-        run, folder = self._stored(run_id)
+        run, folder = self._runs.stored(run_id)
         if self.store.is_recorded(run_id):
             raise SpecError(f"probe {show(key)}: a recording has no weights; train its scene")
         absent = missing(run.experiment.data)
@@ -254,35 +253,13 @@ class Manager:
         """What a probe said of a run before, with these weights; None where it was not asked.
         SpecError where it cannot be asked."""
         checked_options = probe(key).options(options)
-        return answers.stored_answer(self._stored(run_id)[1], key, checked_options, seed_index)
+        return answers.stored_answer(self._runs.stored(run_id)[1], key, checked_options, seed_index)
 
     def recent(self, most: int) -> list[dict[str, Any]]:
         """The newest stored runs: id, experiment, state, step. What cannot be read is left out."""
-        runs = []
-        for run_id in self.store.runs()[:most]:
-            try:
-                experiment = self.store.experiment(run_id)
-            except SpecError:
-                continue
-            run = self._runs.get(run_id)
-            status = run.status() if run else self.store.status(run_id)
-            remark = data_origin.remark(self.store.data(run_id))
-            runs.append({"run": run_id, "experiment": experiment, "data": remark, **status})
-        return runs
+        return self._runs.recent(most)
 
     # --- inside
-
-    def _known(self, run_id: str) -> Run:
-        run = self.find(run_id)
-        if run is None:
-            raise SpecError(f"run {show(run_id)}: there is no such run on this machine")
-        return run
-
-    def _stored(self, run_id: str) -> tuple[Run, Path]:
-        run = self.find(run_id)
-        if run is None or run.folder is None:
-            raise SpecError(f"run {show(run_id)}: there is no such stored run")
-        return run, run.folder
 
     def _has_room(self, guest: str) -> None:
         if guest == LECTURER:

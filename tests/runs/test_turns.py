@@ -38,7 +38,7 @@ def run_of(guest: str, name: str, *, stored: bool = True) -> Run:
 
 
 def job_of(guest: str, number: int) -> Job:
-    return Job(Measure(number, "nowhere", "predictions", {}, 0), guest)
+    return Job(Measure(number, "nowhere", "predictions", {}, 0), guest=guest)
 
 
 def turns(running: int = 1, fits: bool = True) -> Turns:
