@@ -67,6 +67,11 @@ class KeptRuns:
             return None
         return self._load(run_id, experiment)
 
+    def forget(self, run_id: str) -> None:
+        """Lets go of a run."""
+        with self._lock:
+            self._runs.pop(run_id, None)
+
     def known(self, run_id: str) -> Run:
         """The run with this id. SpecError where there is none."""
         run = self.find(run_id)

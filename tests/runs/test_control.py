@@ -286,7 +286,7 @@ def test_a_run_that_was_broken_off_goes_on_and_ends_like_one_that_was_not(
     if not same_server:
         with torn.open("ab") as file:
             file.write(torn.read_bytes()[-400:-100])
-        del manager._runs._runs[run.id]
+        manager._runs.forget(run.id)
     manager.resume(run.id)
     again = manager.find(run.id)
     assert again is not None and (again is run) == same_server
