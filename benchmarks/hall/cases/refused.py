@@ -1,0 +1,309 @@
+"""Every entry of the table of actions, tried as a guest and as the lecturer: each line of the doors
+by route or socket, from this server's page and from another site's; every button of every page by
+its forged state, from a guest's own session; and the acts of the pages by name. A guest must be
+refused, and nothing on the disk be another than before; the lecturer must succeed. Percent of all
+tries that came out as the table says: 100 less that is the figure.
+
+A guest comes over the loopback with a proxy's header, guests are set to `watch`. What a page reads
+by itself for the first time and what it removes of its own session (READ_DATA, REMOVE_DATA) are
+tried at the guards in `tests/access/test_guarded.py`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.sync.client import connect
+
+from benchmarks.hall.damage import Wire, tree
+from benchmarks.hall.row import Row
+from skipviz.access.doors import TABLE
+from skipviz.access.roles import Action, Guests, Role
+from skipviz.core import registry
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.phone_protocol import Phase
+from skipviz.store.rooms import Rooms, word
+from skipviz.store.store import Store, read_json
+from skipviz.ui.shell import pages
+from tests.browser.serving import Server, serving
+from tests.streamlit_page import StreamlitPage, streamlit_page
+
+PROXY = {"X_Forwarded_For": "10.0.0.9"}
+PROXYS_LINE = b"X-Forwarded-For: 10.0.0.9\r\n"
+ELSEWHERE = b"Origin: http://elsewhere.example\r\n"
+AT_GUARDS = {Action.READ_DATA, Action.REMOVE_DATA}
+OURS = re.compile(rb"only the lecturer may|there is no such thing", re.IGNORECASE)
+"""Our refusals: Streamlit has some of its own, such as of an upload that no page asked for."""
+
+REFUSED = re.compile("only the lecturer may", re.IGNORECASE)
+RUN_ON_PAGE = re.compile(r"run\W+[\w-]{22}\W")
+LANE = Lane(family="highway", knobs={"backbone": "dense", "depth": 5})
+LONG = Experiment(lanes=[LANE], data="digits", steps=1_000_000, record_every=50, device="cpu")
+PATIENCE_S = 120.0
+
+
+@dataclass
+class Tries:
+    """What was tried, and what came out otherwise than the table says."""
+
+    tried: int = 0
+    actions: set[Action] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)
+
+    def expect(self, is_so: bool, what: str, action: Action | None = None) -> None:
+        self.tried += 1
+        if action is not None:
+            self.actions.add(action)
+        if not is_so:
+            self.wrong.append(what)
+
+
+def measure(folder: Path, quick: bool) -> list[Row]:
+    """The rows of this case, on a server of its own whose runs lie in `folder`."""
+    runs, cache = folder / "runs", folder / "cache"
+    for each in (runs, cache):
+        each.mkdir()
+    tries = Tries()
+    with Mirror() as mirror, serving(
+        runs, SKIPVIZ_FUSED="0", SKIPVIZ_CACHE=str(cache), SKIPVIZ_GUESTS="watch",
+        SKIPVIZ_METRICS="1", SKIPVIZ_MIRROR=mirror.url, SKIPVIZ_RECORDINGS=str(folder),
+    ) as server:  # fmt: skip
+        _wait(lambda: Wire(server.url).ask(b"GET", b"/healthz") == 200)
+        hall = Hall(server, cache, tries, mirror)
+        hall.doors()
+        hall.forged_buttons(list(pages())[:: 4 if quick else 1])
+        hall.acts()
+    for action in set(Action) - tries.actions - AT_GUARDS:
+        tries.expect(False, f"{action.name} was not tried")
+    print(f"refused: {tries.tried} tries", file=sys.stderr)
+    for text in tries.wrong[:20]:
+        print(f"  {text}", file=sys.stderr)
+    return [Row("refused", 0.0, 100 * len(tries.wrong) / tries.tried)]
+
+
+def _wait(is_so: Callable[[], bool]) -> bool:
+    until = time.monotonic() + PATIENCE_S
+    while not is_so():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+class Mirror(ThreadingHTTPServer):
+    """Where data sets are downloaded from: it has none, and counts who asks.
+
+    url     its address
+    asked   how often it was asked
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Nothing)
+        self.url, self.asked = f"http://127.0.0.1:{self.server_port}", 0
+
+    def __enter__(self) -> Mirror:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Nothing(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        cast(Mirror, self.server).asked += 1
+        self.send_error(404)
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+class Hall:
+    """A server with a run under way and a room, and who comes to it."""
+
+    def __init__(self, server: Server, cache: Path, tries: Tries, mirror: Mirror) -> None:
+        self.server, self.cache, self.tries, self.mirror = server, cache, tries, mirror
+        self.store = Store(server.runs)
+        room = Rooms(server.runs).room(word())
+        room.show(sorted(registry.scenes())[0], Phase.VOTE)
+        self.code = room.code
+        with streamlit_page(server.url) as page:
+            page.open("lab", urlencode(LONG.to_query(), doseq=True)).press("Train")
+            self.run_id = page.query.rpartition("run=")[2]
+        _wait(lambda: self.store.status(self.run_id).get("step", 0) > 0)
+
+    @contextmanager
+    def page(self, role: Role) -> Iterator[StreamlitPage]:
+        with streamlit_page(self.server.url, **(PROXY if role is Role.GUEST else {})) as page:
+            yield page
+
+    def kept(self) -> object:
+        """All that lies on the disk but the frames of the run that is under way, and how far it
+        is."""
+        files = {path for path in tree(self.server.runs) if self.run_id not in path}
+        rooms = [path.read_bytes() for path in sorted(self.server.runs.glob("rooms/*.json"))]
+        status = read_json(self.server.runs / self.run_id / "status.json")
+        return files - {str(self.server.runs / "server.log")}, rooms, set(tree(self.cache)), [
+            status.get(name) for name in ("state", "paused", "pace", "changes")
+        ]  # fmt: skip
+
+    # --- the doors
+
+    def doors(self) -> None:
+        for methods, pattern, action in TABLE:
+            path = self._example(pattern)
+            for method in methods.split():
+                if method == "WEBSOCKET":
+                    self._socket(path, action)
+                elif action is not Action.LOG_IN or method in ("GET", "HEAD", "OPTIONS"):
+                    self._route(method.encode(), path.encode(), action)
+        for path in ("api/runs/x/stop", "_stcore/agent/x", "lab", "v"):
+            for line, who in ((b"", "lecturer"), (PROXYS_LINE, "guest")):
+                status = Wire(self.server.url).ask(b"POST", f"/{path}".encode(), line)
+                self.tries.expect(status == 403, f"{who} POST /{path}: {status}")
+
+    def _example(self, pattern: str) -> str:
+        """A path of a line of the table."""
+        examples = (
+            "_stcore/stream", f"api/runs/{self.run_id}/live", f"v/{self.code}/live",
+            f"api/runs/{self.run_id}/frame?step=0", "media/0123.png", f"v/{self.code}",
+            f"v/{self.code}/vote", "lecturer", "lecturer/out", "_stcore/upload_file/session/file",
+            "_stcore/health", "healthz", "metrics", "lab",
+        )  # fmt: skip
+        return next(path for path in examples if re.fullmatch(pattern, path.partition("?")[0]))
+
+    def _route(self, method: bytes, path: bytes, action: Action) -> None:
+        for line, role in ((b"", Role.LECTURER), (PROXYS_LINE, Role.GUEST)):
+            wire = Wire(self.server.url)
+            status = wire.ask(method, b"/" + path, line)
+            is_passed = status != 0 and not (status == 403 and OURS.search(wire.body))
+            if method == b"HEAD":  # an answer without a body, but with our refusal's status
+                is_passed = status not in (0, 403)
+            is_permitted = action.permitted(role, Guests.WATCH)
+            what = f"{role.value} {method.decode()} /{path.decode()}: {status}"
+            self.tries.expect(is_passed == is_permitted, what, action)
+        if method in (b"POST", b"PUT", b"DELETE"):
+            status = Wire(self.server.url).ask(method, b"/" + path, ELSEWHERE)
+            self.tries.expect(status == 403, f"another site's {method!r} /{path!r}: {status}")
+
+    def _socket(self, path: str, action: Action) -> None:
+        address = f"{self.server.url.replace('http', 'ws')}/{path}"
+        options = {"subprotocols": ["streamlit"]} if "stream" in path else {}
+        for role in Role:
+            headers = {"X-Forwarded-For": "10.0.0.9"} if role is Role.GUEST else {}
+            is_open = self._opens(address, None, headers, options)
+            is_permitted = action.permitted(role, Guests.WATCH)
+            self.tries.expect(is_open == is_permitted, f"{role.value} socket {path}", action)
+        elsewhere = "http://elsewhere.example"
+        is_open = self._opens(address, elsewhere, {}, options)
+        self.tries.expect(not is_open, f"another site's socket {path}")
+
+    @staticmethod
+    def _opens(address: str, origin: Any, headers: dict[str, str], options: Any) -> bool:
+        try:
+            connect(address, origin=origin, additional_headers=headers, **options).close()
+            return True
+        except (InvalidStatus, WebSocketException, OSError):
+            return False
+
+    # --- forged states of widgets
+
+    def forged_buttons(self, chosen: list[object]) -> None:
+        """Every button that the lecturer sees, pressed from a guest's session of the same page."""
+        queries = {"lab": f"run={self.run_id}", "plain_vs_residual": "", "data": "set=mnist"}
+        for number, each in enumerate(chosen):
+            slug = "" if number == 0 else each.slug  # type: ignore[attr-defined]
+            query = queries.get(slug, "")
+            with self.page(Role.LECTURER) as page:
+                ids = sorted(page.open(slug, query).labels().values())
+            for button in ids:
+                before = self.kept()
+                with self.page(Role.GUEST) as page:
+                    page.open(slug, query).forge(WidgetState(id=button, trigger_value=True))
+                is_same = self.kept() == before and not page.exceptions
+                self.tries.expect(is_same, f"guest forged {button[-40:]} on /{slug}")
+
+    # --- acts of pages, by name
+
+    def acts(self) -> None:
+        query = urlencode(LONG.with_(seed=9).to_query(), doseq=True)
+        run = f"run={self.run_id}"
+        self._act(Action.CONTROL_ANY, "lab", run, "Pause", self._is("paused", True))
+        self._act(Action.CONTROL_ANY, "lab", run, "Stop", self._is("state", "stopped"))
+        self._opening(Action.MEASURE, "routing", run, self._answers)
+        self._act(Action.CONTROL_OWN, "lab", run, "on", self._is("state", "running"))
+        self._act(Action.CONTROL_ANY, "lab", run, "Stop", self._is("state", "stopped"))
+        self._act(Action.TRAIN, "lab", query, "Train", lambda: len(self.store.runs()))
+        scene, room = sorted(registry.scenes())[0], word()
+        lecture = f"scenes={scene}&seeds=1&at=1&phase=0&room={room}"
+        kept = self.server.runs / "rooms" / f"{room}.json"
+        self._opening(Action.LECTURE, "lecture", lecture, kept.is_file)
+        self._act(
+            Action.SWEEP, "highway_depth", "view=figure1", "Run", lambda: len(self.store.runs())
+        )
+        self._act(Action.GET_DATA, "data", "set=mnist", "Download", lambda: self.mirror.asked)
+        self._preview()
+
+    def _is(self, name: str, value: object) -> Callable[[], bool]:
+        return lambda: self.store.status(self.run_id).get(name) == value
+
+    def _answers(self) -> int:
+        return len(list((self.server.runs / self.run_id).glob("probes/*.json")))
+
+    def _act(
+        self, action: Action, slug: str, query: str, label: str, effect: Callable[[], object]
+    ) -> None:
+        """A button's act: a guest's forged state has no effect, the lecturer's press has."""
+        before = effect()
+        with self.page(Role.LECTURER) as page:
+            button = page.open(slug, query).button(label)
+            if button is None:
+                self.tries.expect(False, f"no {label} on /{slug}: {sorted(page.labels())}", action)
+                return
+            with self.page(Role.GUEST) as guest:
+                guest.open(slug, query).forge(WidgetState(id=button, trigger_value=True))
+                is_drawn = guest.button(label) is not None
+            self.tries.expect(effect() == before, f"guest did {label} on /{slug}", action)
+            self.tries.expect(not is_drawn, f"a guest sees {label} on /{slug}")
+            page.press(label)
+            self._must(_wait(lambda: effect() != before), f"{label} on /{slug}", page)
+
+    def _opening(self, action: Action, slug: str, query: str, effect: Callable[[], object]) -> None:
+        """An act of a page that is opened."""
+        before = effect()
+        with self.page(Role.GUEST) as guest:
+            guest.open(slug, query)
+        self.tries.expect(effect() == before, f"guest opened /{slug}", action)
+        with self.page(Role.LECTURER) as page:
+            page.open(slug, query)
+            self._must(_wait(lambda: effect() != before), f"opening /{slug}", page)
+
+    def _must(self, is_so: bool, what: str, page: StreamlitPage) -> None:
+        refused = [text for text in page.texts() if REFUSED.search(text)]
+        self.tries.expect(is_so, f"the lecturer's {what}: {refused} {page.exceptions}")
+
+    def _preview(self) -> None:
+        """The twins' page has nets measured at init: the run's id is on the page."""
+        query = urlencode({"depth": 21})
+        for role in Role:
+            with self.page(role) as page:
+                page.open("plain_vs_residual", query)
+                is_there = bool(RUN_ON_PAGE.search(page.components()))
+            self.tries.expect(
+                is_there == (role is Role.LECTURER), f"{role.value}'s preview", Action.PREVIEW
+            )
