@@ -57,7 +57,7 @@ class Dispatcher:
         cores = psutil.cpu_count(logical=False) or 1
         self.running = running or int(os.environ.get("SKIPVIZ_RUNNING", 0)) or max(1, cores - 1)
         self.limits = limits or Limits()
-        self.expected = Expected()
+        self.expected = Expected(60 * self.limits.guest_minutes)
         self.trouble = ""
         self._lock = threading.RLock()
         self._turns = Turns(self.running, self._has_memory)

@@ -18,10 +18,12 @@ LECTURERS_PAUSE = "the lecturer's run is paused; yours follows it"
 class Expected:
     """How long runs take: as was worked out, and as those before them took.
 
+    most_s   the seconds that a guest's run may train
     speeds   multiply-adds per second of each device, as a worker says
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_s: float = float("inf")) -> None:
+        self.most_s = most_s
         self.speeds: dict[str, float] = {}
         self._slower = 1.0
 
@@ -45,8 +47,9 @@ class Expected:
         steps = max(0, run.experiment.steps - status.get("step", 0))
         speed = status.get("steps_per_s", 0.0)
         took = steps / speed if speed > 0 else steps * self.step_s(run) * self._slower
-        budget = run.experiment.seconds - status.get("spent_s", 0.0)
-        return min(took, max(0.0, budget)) if run.experiment.seconds else took
+        if run.experiment.seconds:
+            took = min(took, max(0.0, run.experiment.seconds - status.get("spent_s", 0.0)))
+        return min(took, max(0.0, self.most_s - run.with_worker_s)) if run.guest else took
 
     def learn(self, run: Run) -> None:
         """Takes note of how long a run took that has ended."""

@@ -172,6 +172,16 @@ def test_what_waits_is_told_its_place_its_time_and_what_it_waits_for() -> None:
     assert told()["a1"].startswith("paused after step 7: place 1 of 4")
 
 
+def test_no_guest_s_run_is_expected_to_take_longer_than_it_may() -> None:
+    expected, run = Expected(most_s=60), run_of("anna", "a1")
+    run.update(steps_per_s=0.001)
+    assert expected.remaining_s(run) == 60
+    run.trained_s = 45
+    assert expected.remaining_s(run) == 15
+    run.guest = ""
+    assert expected.remaining_s(run) == 20_000
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_happens_nothing_is_lost_and_no_more_train_than_may(seed: int) -> None:
     chance = random.Random(seed)

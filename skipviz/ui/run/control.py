@@ -98,14 +98,19 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
 def _waits(run: Run, key: str) -> None:
     """What a guest is told whose run waits for its turn, and the way out."""
     sentence = run.status().get("message") or "it waits for its turn"
-    row = _a_row()
-    row.info(
-        f"**Your run waits**: {sentence}. It begins by itself; it ends when you close this page.",
+    left, right = st.columns([6, 1], vertical_alignment="center")
+    left.info(
+        f"**{sentence[:1].upper()}{sentence[1:]}.** It begins by itself; keep this page open.",
         icon=":material/hourglass_top:",
+    )
+    right.button(
+        "Cancel",
+        key=f"{key}_cancel",
+        icon=":material/close:",
+        on_click=_cancel,
+        args=(run.id, key),
         width="stretch",
     )
-    row.button("Cancel", key=f"{key}_cancel", icon=":material/close:", on_click=_cancel,
-               args=(run.id, key))  # fmt: skip
 
 
 def _cancel(run_id: str, key: str) -> None:
