@@ -13,6 +13,8 @@ import pytest
 
 import skipviz
 from skipviz import jupyter
+from skipviz.access import settings
+from skipviz.access.roles import Guests
 from skipviz.cli.main import main, parse
 from skipviz.core import child_processes, places
 from skipviz.core.knob import SpecError
@@ -167,3 +169,5 @@ def test_jupyter_starts_it_below_its_own_path() -> None:
         True,
     )
     assert Path(asked["launcher_entry"]["icon_path"]).is_file()
+    alone = settings.load(asked["environment"])
+    assert alone.guests is Guests.RUN and alone.limits.lease_minutes > 60 * 24, "no class is here"

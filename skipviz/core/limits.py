@@ -1,4 +1,5 @@
-"""What a guest may use of this server, and all together. The lecturer has none of these limits.
+"""What a guest may use of this server, and all together. The lecturer has none of these limits but
+those of pictures, which he alone may upload.
 
 Each field is a setting of `skipviz.toml`, under `[limits]`, and of the environment as
 SKIPVIZ_LIMIT_<NAME>; its metadata say what it counts and the least that makes sense.
@@ -31,6 +32,10 @@ class Limits:
     lease_minutes: float = _limit(2, "minutes until a guest's run ends that nobody watches", 0.05)
     waiting: int = _limit(600, "guests' runs that wait, all together", 1)
     memory_mb: float = _limit(0, "estimated memory of guests' runs that train; 0: what is free")
+    pictures: int = _limit(
+        500_000, "pictures of one's own that are kept; only the lecturer adds", 1
+    )
+    pictures_mb: float = _limit(8192, "pictures of one's own that are kept, in MB", 1)
 
 
 def parsed(name: str, value: Any, where: str) -> int | float:

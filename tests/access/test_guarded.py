@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -18,7 +19,7 @@ from skipviz.core.atomic_files import write_json
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.limits import Limits
-from skipviz.datafiles import background_jobs
+from skipviz.datafiles import adding, background_jobs
 from skipviz.server import manager as servers_manager
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
@@ -514,3 +515,29 @@ def test_when_as_many_wait_as_may_a_guest_is_told_so_and_the_lecturer_is_not(
         manager.current().submit(EXPERIMENT)
     as_who(LOCAL)
     manager.current().submit(EXPERIMENT)
+
+
+@pytest.mark.parametrize(
+    ("limit", "sentence"),
+    [
+        ("pictures", r"pictures: \d+ of one's own are kept already, and 1 may be here; delete"),
+        ("pictures_mb", r"pictures: with these, \d+ MB of one's own would be kept, and 1 MB may"),
+    ],
+)
+def test_no_more_pictures_are_taken_than_may_be_kept(
+    as_who: Callable[..., None], set_to: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    limit: str, sentence: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path / "cache"))
+    as_who(LOCAL)
+    upload = tmp_path / "upload.npz"
+    images = np.random.default_rng(0).integers(0, 255, (2000, 28, 28), dtype=np.uint8)
+    np.savez(upload, images=images, labels=np.arange(2000) % 2)
+    adding.add("Two", upload, 0, lambda **event: None)
+    set_to(**{f"limit_{limit}": "1"})
+    with pytest.raises(SpecError, match=sentence):
+        jobs.start("add", str(upload))
+    set_to(**{f"limit_{limit}": "100000"})
+    job = jobs.start("add", str(upload), options=("--title=More", "--side=0"))
+    assert job is not None
+    job.stop()

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.limits import Limits
 from skipviz.core.protocol import Measure, OrderKind, Steer
 from skipviz.server import places
+from skipviz.server.dispatcher import Dispatcher
 from skipviz.server.places import Expected
 from skipviz.server.process import Job
 from skipviz.server.run import Run
@@ -139,6 +141,14 @@ def test_a_run_for_which_there_is_no_memory_waits_until_others_end() -> None:
     assert sit(made, chairs) == ["a1", "", ""], "the first one begins: it was let in"
     chairs[0].run = None
     assert sit(made, chairs) == ["b1", "", ""]
+
+
+def test_guests_runs_that_train_together_take_no_more_memory_than_they_may() -> None:
+    run, other = run_of("anna", "a1"), run_of("ben", "b1")
+    both_mb = 2 * run.needs.memory_bytes / 2**20
+    assert Dispatcher(2, Limits(memory_mb=both_mb + 1))._has_memory(run, [other])
+    assert not Dispatcher(2, Limits(memory_mb=both_mb - 1))._has_memory(run, [other])
+    assert Dispatcher(2, Limits(memory_mb=0))._has_memory(run, [other]), "it is free"
 
 
 def test_what_waits_is_told_its_place_its_time_and_what_it_waits_for() -> None:

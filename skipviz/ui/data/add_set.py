@@ -150,14 +150,15 @@ def _start(
         with places.disk_errors(places.cache()):
             folder.mkdir(parents=True)
             write(folder / f"upload{ending}")
+        words = ("add", str(folder / f"upload{ending}"))
+        stretch = st.session_state.get("own_stretch", 1.0)
+        options = (f"--title={title or 'My pictures'}", f"--side={side}", f"--stretch={stretch}")
+        job = jobs.start(*words, options=options, clear=folder)
     except SpecError as error:
         shutil.rmtree(folder, ignore_errors=True)
         complain(error)
         return
-    words = ("add", str(folder / f"upload{ending}"))
-    stretch = st.session_state.get("own_stretch", 1.0)
-    options = (f"--title={title or 'My pictures'}", f"--side={side}", f"--stretch={stretch}")
-    if jobs.start(*words, options=options, clear=folder) is None:
+    if job is None:
         shutil.rmtree(folder, ignore_errors=True)
         complain(SpecError("three data sets are being read already; try again in a moment"))
         return

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from skipviz.access import settings
 from skipviz.access.roles import Action
 from skipviz.core import user_datasets
+from skipviz.core.knob import SpecError
 from skipviz.datafiles import background_jobs
 from skipviz.datafiles.background_jobs import BackgroundJob
 from skipviz.ui import access
@@ -28,9 +30,30 @@ def may(word: str) -> bool:
 def start(
     *words: str, options: Sequence[str] = (), clear: Path | None = None
 ) -> BackgroundJob | None:
-    """As `background_jobs.start`; SpecError where the visitor may not."""
+    """As `background_jobs.start`; SpecError where the visitor may not, and where so many pictures
+    are kept that no more may be."""
     access.require(ACTIONS[words[0]])
+    if words[0] == "add":
+        _check_room(Path(words[1]).stat().st_size)
     return background_jobs.start(*words, options=options, clear=clear)
+
+
+def _check_room(upload_bytes: int) -> None:
+    limits = settings.current().limits
+    sets = user_datasets.datasets().values()
+    count = sum(each.train_size + each.test_size for each in sets)
+    if count >= limits.pictures:
+        raise SpecError(
+            f"pictures: {count} of one's own are kept already, and {limits.pictures} may be here;"
+            " delete a set first"
+        )
+    files = (path for path in user_datasets.home().rglob("*") if path.is_file())
+    kept_mb = (sum(path.stat().st_size for path in files) + upload_bytes) / 2**20
+    if kept_mb > limits.pictures_mb:
+        raise SpecError(
+            f"pictures: with these, {kept_mb:.0f} MB of one's own would be kept, and"
+            f" {limits.pictures_mb:g} MB may be here; delete a set first, or upload fewer"
+        )
 
 
 def stop(job: BackgroundJob) -> None:
