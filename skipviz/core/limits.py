@@ -21,7 +21,9 @@ def _limit(default: float, words: str, least: float = 0) -> Any:
 class Limits:
     """Numbers; whole ones where the default is one."""
 
-    guest_runs: int = _limit(4, "runs of a guest that wait or train at a time", 1)
+    guest_runs: int = _limit(
+        4, "runs of a guest that wait or train at a time; measurements that wait, too", 1
+    )
     guest_steps: int = _limit(20_000, "steps of a guest's run", 1)
     guest_parameters: int = _limit(
         20_000_000, "parameters of a guest's run, over all its nets and seeds", 1

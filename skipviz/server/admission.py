@@ -58,6 +58,12 @@ def has_room(limits: Limits, *, own: int, of_guests: int) -> None:
         raise SpecError(f"queue: {of_guests} runs are waiting already; try again in a minute")
 
 
+def may_ask(limits: Limits, waiting: int) -> None:
+    """SpecError where as many of a guest's measurements wait as may."""
+    if waiting >= limits.guest_runs:
+        raise SpecError(f"queue: {waiting} of your measurements are waiting; try again in a moment")
+
+
 def has_time(limits: Limits, with_worker_s: float) -> None:
     """SpecError where a guest's run has trained for as long as it may."""
     if with_worker_s >= 60 * limits.guest_minutes:

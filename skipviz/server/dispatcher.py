@@ -114,6 +114,10 @@ class Dispatcher:
         """How many stored runs of the lecturer's ("") or of one guest are in the queue."""
         return self._turns.stored.count(guest)
 
+    def asked_by(self, guest: str) -> int:
+        """How many measurements, at init and of stored runs, of one guest wait for a worker."""
+        return self._turns.shared.count(guest) + self._turns.jobs.count(guest)
+
     @property
     def waiting_of_guests(self) -> int:
         """How many stored runs of all guests are in the queue."""

@@ -94,6 +94,7 @@ class Manager:
                 self._runs.find(shared_run.id)
                 return shared_run.id
             self._fits(experiment, guest)
+            self._may_ask(guest)
             run = Run(self.store.new_id(), experiment, None)
             run.guest = guest
             self._shared[key] = run.id
@@ -213,6 +214,7 @@ class Manager:
         if absent:
             raise SpecError(absent)
         packages.check(f"probe {show(key)}")
+        self._may_ask(guest)
         with self._lock:
             self._jobs_so_far += 1
             job = Job(
@@ -268,6 +270,11 @@ class Manager:
             return
         own = sum(run.guest == guest for run in self.dispatcher.under_way())
         admission.has_room(self.limits, own=own, of_guests=self.dispatcher.waiting_of_guests)
+
+    def _may_ask(self, guest: str) -> None:
+        """SpecError where as many measurements of a guest wait as may."""
+        if guest != LECTURER:
+            admission.may_ask(self.limits, self.dispatcher.asked_by(guest))
 
     def _placed(self, experiment: Experiment) -> Experiment:
         """The experiment with the device that `auto` means here; while no worker is warm as it is:

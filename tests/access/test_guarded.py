@@ -517,6 +517,22 @@ def test_when_as_many_wait_as_may_a_guest_is_told_so_and_the_lecturer_is_not(
     manager.current().submit(EXPERIMENT)
 
 
+def test_a_guest_s_measurements_do_not_fill_the_queue(
+    owner: Manager, as_who: Callable[..., None], browsers: tuple[Connection, Connection]
+) -> None:
+    owner.limits = Limits(guest_runs=2)
+    anna, ben = browsers
+    as_who(anna)
+    for seed in range(2):
+        manager.current().shared(EXPERIMENT.with_(steps=1, seed=seed))
+    with pytest.raises(SpecError, match="queue: 2 of your measurements are waiting"):
+        manager.current().shared(EXPERIMENT.with_(steps=1, seed=2))
+    manager.current().shared(EXPERIMENT.with_(steps=1, seed=1))  # there already
+    for connection in (ben, LOCAL):
+        as_who(connection)
+        manager.current().shared(EXPERIMENT.with_(steps=1, seed=3))
+
+
 @pytest.mark.parametrize(
     ("limit", "sentence"),
     [
