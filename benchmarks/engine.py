@@ -36,6 +36,7 @@ from skipviz.core.experiment import Experiment, Lane
 
 BATCH = 128
 DEPTHS = (10, 30, 100, 300, 1000)
+CLASSES = 10
 SIZES = {"mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
 PORTABLE, FUSED = {"SKIPVIZ_FUSED": "0"}, {"SKIPVIZ_FUSED": "1"}
 Found = Mapping[str, Times]
@@ -285,6 +286,8 @@ KNOBS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         for variant in ("bn_after_add", "relu_before_add", "relu_only_preact", "full_preact")
     },
     "full-preact-batchnorm": ("resnet", {"variant": "full_preact", "norm": "batch"}, {}),
+    "layernorm-plain": ("plain", {"norm": "layer"}, {}),
+    "layernorm": ("resnet", {"norm": "layer"}, {}),
     "branch-scale": ("resnet", {"branch_scale": "inv_sqrt_depth"}, {}),
     "rezero": ("resnet", {"branch_scale": "rezero"}, {}),
     "dropout": ("plain", {"drop_rate": 0.1}, {}),
@@ -420,7 +423,8 @@ def _draw(data: str) -> None:
 
     count, held = SIZES[data]
     images, labels = pictures(data, count + held)
-    cache.store(_folder(data), (images[:count], labels[:count], images[count:], labels[count:]))
+    parts = images[:count], labels[:count], images[count:], labels[count:]
+    cache.store(_folder(data), parts, CLASSES)
 
 
 def row(case: Case, found: Found | None, why: str) -> dict[str, Any]:

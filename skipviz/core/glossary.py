@@ -48,6 +48,7 @@ SOURCES = {
     "Veit 2016": "Veit et al. 2016, Ensembles of Shallow Networks (arXiv 1605.06431)",
     "Balduzzi 2017": "Balduzzi et al. 2017, Shattered Gradients (arXiv 1702.08591)",
     "Ioffe 2015": "Ioffe & Szegedy 2015, Batch Normalization (arXiv 1502.03167)",
+    "Ba 2016": "Ba, Kiros & Hinton 2016, Layer Normalization (arXiv 1607.06450)",
     "He 2015b": "He et al. 2015, Delving Deep into Rectifiers (arXiv 1502.01852)",
     "Glorot 2010": "Glorot & Bengio 2010, Difficulty of Training Deep Networks (AISTATS)",
 }
@@ -196,6 +197,9 @@ training error |  | common
 batch normalisation | BN | Ioffe 2015
     Brings each channel to mean 0 and variance 1 over the batch, then scales and shifts it by
     learned numbers. In testing, running averages stand in for the batch.
+layer normalisation | LN | Ba 2016
+    Brings the features of each sample to mean 0 and variance 1, then scales and shifts them by
+    learned numbers. It does the same in training and in testing, whatever the batch.
 activation |  | common
     The non-linear function behind a weight layer: ReLU, tanh or sigmoid. Without it, layers in
     a row would be no more than one.

@@ -32,6 +32,7 @@ _KEEPS_INPUT = (
     "conv",
     "linear",
     "norm",
+    "layer_norm",
     "max_pool",
     "global_max",
     "avg_pool",

@@ -56,6 +56,7 @@ _MODULES: dict[str, Callable[[Step], nn.Module]] = {
     "conv": _conv,
     "linear": lambda s: nn.Linear(s.inputs, s.outputs, bias=s.bias),
     "norm": _norm,
+    "layer_norm": lambda s: nn.LayerNorm(s.inputs),
     "relu": lambda s: nn.ReLU(),
     "tanh": lambda s: nn.Tanh(),
     "sigmoid": lambda s: nn.Sigmoid(),
@@ -102,6 +103,9 @@ def _is_extra(name: str) -> bool:
     return "shortcut" in name or "gate" in name
 
 
+_NORMS = nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm
+
+
 def initialise(net: nn.Module, init: str) -> None:
     """Draws every weight: he N(0, 2/fan_in), glorot uniform, orthogonal (biases 0), or torch's own.
 
@@ -114,7 +118,7 @@ def initialise(net: nn.Module, init: str) -> None:
             _INITS[init](module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, (nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d)):
+        elif isinstance(module, (nn.Conv2d, nn.Linear, *_NORMS)):
             module.reset_parameters()
 
 

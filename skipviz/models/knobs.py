@@ -102,8 +102,9 @@ NORM = Knob(
     "norm",
     "choice",
     "Normalisation",
-    "batch: batch normalisation. none: none, and biased weight layers.",
-    choices=("batch", "none"),
+    "batch: batch normalisation, of each channel over the batch. layer: layer normalisation, of "
+    "each sample over its features (dense). none: none. With layer and none, layers have biases.",
+    choices=("batch", "layer", "none"),
 )
 NUM_CLASSES = Knob(
     "num_classes", "int", "Classes", "Number of logits.", 10, low=2, high=100_000, hidden=True
@@ -139,10 +140,13 @@ def common(on: str) -> dict[str, Any]:
 
 
 def check_input(settings: Mapping[str, Any]) -> None:
-    """A convolutional net needs an image, large enough for its stages."""
+    """A convolutional net needs an image, large enough for its stages, and is not normalised layer
+    by layer."""
     on, shape = settings["backbone"], settings["input_shape"]
     if on == "dense":
         return
+    if settings["norm"] == "layer":
+        raise SpecError("norm 'layer': only on the dense backbone; take 'batch' or 'none'")
     least = _SMALLEST[on]
     if len(shape) != 3 or min(shape[1:]) < least:
         text = "x".join(map(str, shape))

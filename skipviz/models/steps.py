@@ -1,6 +1,6 @@
 """Chains of layers as data, without torch: a net is built from them, and its drawing too.
 
-    style = Style(flat=False, norm=True, activation="relu")
+    style = Style(flat=False, norm="batch", activation="relu")
     style.chain("W N A W N", [style.weight(16, 32, stride=2), style.weight(32, 32)])
 
 W is a weight layer, N a normalisation, A an activation: the alphabet in which He 2016 (Fig. 4)
@@ -40,11 +40,11 @@ Chain = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class Style:
-    """What all layers of a net share: flat or image signals, normalised or not, the activation,
-    and the share of values that is dropped behind it."""
+    """What all layers of a net share: flat or image signals, the normalisation ("batch", "layer" or
+    "none"), the activation, and the share of values that is dropped behind it."""
 
     flat: bool
-    norm: bool
+    norm: str
     activation: str
     drop_rate: float = 0.0
 
@@ -52,7 +52,7 @@ class Style:
     def of(cls, settings: Mapping[str, Any]) -> Style:
         return cls(
             flat=settings["backbone"] == "dense",
-            norm=settings["norm"] == "batch",
+            norm=settings["norm"],
             activation=settings["activation"],
             drop_rate=settings.get("drop_rate", 0.0),
         )
@@ -60,9 +60,11 @@ class Style:
     def weight(
         self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1
     ) -> Step:
-        """A linear layer or a convolution; biased where no normalisation would undo the bias."""
+        """A linear layer or a convolution; biased where no normalisation would undo the bias, as
+        that of each channel over the batch does."""
+        bias = self.norm != "batch"
         if self.flat:
-            return Step("linear", "linear", inputs, outputs, bias=not self.norm)
+            return Step("linear", "linear", inputs, outputs, bias=bias)
         return Step(
             "conv",
             "conv",
@@ -72,7 +74,7 @@ class Style:
             stride=stride,
             padding=(kernel - 1) // 2,
             groups=groups,
-            bias=not self.norm,
+            bias=bias,
         )
 
     def chain(self, order: str, weights: Iterable[Step] = (), channels: int = 0) -> Chain:
@@ -80,13 +82,14 @@ class Style:
         left, steps, counts = list(weights), [], dict.fromkeys("WNA", 0)
         channels = channels or left[0].inputs
         for letter in order.replace(" ", ""):
-            if letter == "N" and not self.norm:
+            if letter == "N" and self.norm == "none":
                 continue
             if letter == "W":
                 step = left.pop(0)
                 channels = step.outputs
             elif letter == "N":
-                step = Step("norm", "norm", channels, channels, flat=self.flat)
+                kind = "layer_norm" if self.norm == "layer" else "norm"
+                step = Step(kind, "norm", channels, channels, flat=self.flat)
             else:
                 step = Step(self.activation, "act", channels, channels)
             counts[letter] += 1
@@ -99,7 +102,10 @@ class Style:
 
 # --- What a step does to a shape, and what it costs -----------------------------------------------
 
-_WORDS = {"relu": "ReLU", "tanh": "tanh", "sigmoid": "sigmoid", "norm": "BN", "flatten": "flatten"}
+_WORDS = {
+    "relu": "ReLU", "tanh": "tanh", "sigmoid": "sigmoid", "norm": "BN", "layer_norm": "LN",
+    "flatten": "flatten",
+}  # fmt: skip
 
 
 def _slid(size: int, step: Step) -> int:
@@ -149,10 +155,11 @@ def op_of(step: Step, shape: Shape, path: str, role: Role) -> Op:
     """`step` as the drawing's operation, with its output shape and its costs."""
     after = shape_after(step, shape)
     weights = step.inputs // step.groups * step.outputs * step.kernel**2
-    norm = 2 * step.outputs if step.kind == "norm" else 0
+    norm = 2 * step.outputs if step.kind in ("norm", "layer_norm") else 0
     weighted = step.kind in ("conv", "linear")
     indices = 8 * prod(after) if step.kind in ("max_pool", "global_max") else 0
     mask = 4 * prod(after) if step.kind == "dropout" else 0
+    moments = 8 if step.kind == "layer_norm" else 0  # mean and deviation of the sample
     return Op(
         name=path,
         kind=step.kind,
@@ -165,7 +172,7 @@ def op_of(step: Step, shape: Shape, path: str, role: Role) -> Op:
         multiply_adds=weights * prod(after[1:]) if weighted else 0,
         kernel=step.kernel,
         stride=step.stride,
-        kept=indices + mask,
+        kept=indices + mask + moments,
     )
 
 

@@ -229,7 +229,7 @@ def class_lines(unit_class: UnitClass) -> list[str]:
 
 def _words(chain: Chain) -> list[str]:
     """What a chain does, in words for its docstring."""
-    words = {"norm": "BN", "conv": "convolution", "relu": "ReLU"}
+    words = {"norm": "BN", "layer_norm": "LN", "conv": "convolution", "relu": "ReLU"}
     return [words.get(step.kind, step.kind.replace("_", " ")) for step in chain]
 
 

@@ -77,6 +77,16 @@ DRAWN: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("plain", {"norm": "batch", "init": "he"}),
         ("plain", {"norm": "batch", "init": "orthogonal"}),
     ],
+    "LayerNorm": [
+        ("resnet", {"norm": "layer"}),
+        ("resnet", {"norm": "layer", "init": "he"}),
+    ],
+    "LayerNorm, pre-activation": [("resnet", {"norm": "layer", "variant": "full_preact"})],
+    "highway, LayerNorm": [("highway", {"norm": "layer"})],
+    "DenseNet, LayerNorm": [
+        ("densenet", {"growth_rate": 4, "norm": "layer"}),
+        ("densenet", {"growth_rate": 4, "norm": "layer"}),
+    ],
     "one layer, BatchNorm": [("plain", {"norm": "batch", "depth": 1})],
     "sigmoid, BatchNorm": [("plain", {"norm": "batch", "activation": "sigmoid"})],
     "highway, BatchNorm": [("highway", {"norm": "batch"}), ("highway", {"norm": "batch"})],
@@ -233,6 +243,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "sigmoid, BatchNorm": {"evaluate_every": 2},
     "full_preact, BatchNorm": {"evaluate_every": 3},
     "dropout": {"seeds": 2},
+    "highway, LayerNorm": {},
     "free gates": {"optimiser": "adam", "lr": 0.001},
     "DenseNet, BatchNorm": {"evaluate_every": 3},
 }

@@ -90,6 +90,16 @@ def _variants() -> list[Case]:
         ("highway", {"backbone": "fitnet", "depth": 10, "dropout": False}),
         ("highway", {"preset": "highway4", "dropout": False, "input_shape": (3, 16, 16)}),
         ("densenet", {**dense, "depth": 6, "bottleneck": True}),
+        *(
+            (family, {**dense, "depth": 6, "norm": "layer", **more})
+            for family, more in (
+                ("plain", {}),
+                ("resnet", {"branch_scale": "zero_init"}),
+                ("resnet", {"variant": "full_preact"}),
+                ("highway", {}),
+                ("densenet", {"bottleneck": True}),
+            )
+        ),
         ("densenet", {"depth": 13, "bottleneck": False, **SMALL_IMAGE}),
     ]
 
@@ -161,8 +171,9 @@ def randomise_norms(net: nn.Module, seed: int = 2) -> None:
     """Gives every normalisation gains, shifts and statistics that are not 1 and 0."""
     made = torch.Generator().manual_seed(seed)
     for module in net.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            for value in (module.weight, module.running_var):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)):
+            kept = isinstance(module, nn.LayerNorm)  # it has no statistics
+            for value in (module.weight, *([] if kept else [module.running_var])):
                 value.data = torch.rand(value.shape, generator=made).to(value.dtype) + 0.5
-            for value in (module.bias, module.running_mean):
+            for value in (module.bias, *([] if kept else [module.running_mean])):
                 value.data = torch.randn(value.shape, generator=made).to(value.dtype) * 0.1

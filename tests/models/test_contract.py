@@ -66,7 +66,9 @@ def test_the_same_seed_draws_the_same_weights_and_another_seed_others(case: Case
 @every_size
 def test_the_wiring_counts_what_the_module_holds(case: Case) -> None:
     net, counts = on_meta(case), wired(case).describe()
-    norm = [m for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    norm = [
+        m for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm))
+    ]
     in_norm = sum(p.numel() for m in norm for p in m.parameters())
     held = sum(p.numel() for p in net.parameters())
     assert counts["parameters"] == held

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from skipviz.core.knob import SpecError
 from skipviz.core.wiring import Wiring
 from skipviz.models import build
 from skipviz.models.highway.net import HighwayUnit
@@ -222,6 +223,27 @@ def test_a_dense_net_takes_images_and_rows_alike(family: str) -> None:
     net = build(family, backbone="dense", depth=5).eval()
     x = torch.randn(3, 1, 28, 28)
     assert torch.equal(net(x), net(x.flatten(1)))
+
+
+def test_layer_normalisation_brings_each_sample_to_mean_0_and_variance_1() -> None:
+    case: Case = ("plain", {**DENSE, "norm": "layer", "depth": 2, "width": 20})
+    net = built(case, double=True)
+    randomise_norms(net)
+    layer, norm = net.get_submodule("stem.linear1"), net.get_submodule("stem.norm1")
+    x = batch(case, 5, double=True)
+    z = layer(x.flatten(1))
+    even = (z - z.mean(1, keepdim=True)) / (z.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
+    expected = even * norm.weight + norm.bias
+    torch.testing.assert_close(norm(z), expected, rtol=1e-9, atol=1e-12)
+    alone = net.eval()(x[:1])  # no sample asks for the others
+    torch.testing.assert_close(net.train()(x)[:1], alone, rtol=1e-9, atol=1e-12)
+    assert layer.bias is not None
+
+
+@pytest.mark.parametrize("backbone", ["cifar", "imagenet", "uniform"])
+def test_convolutional_nets_are_not_normalised_layer_by_layer(backbone: str) -> None:
+    with pytest.raises(SpecError, match="norm 'layer': only on the dense backbone"):
+        build("plain", backbone=backbone, norm="layer")
 
 
 @pytest.mark.parametrize(("init", "spread"), [("he", 2.0), ("glorot", 1.0), ("orthogonal", 1.0)])

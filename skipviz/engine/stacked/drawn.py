@@ -23,6 +23,12 @@ from skipviz.engine.stacked.program import traced
 from skipviz.engine.stacked.shape import StackShape
 from skipviz.engine.stacked.weights import Weights
 
+_LEARNED = {
+    **dict.fromkeys(("linear", "norm", "layer_norm"), ("weight", "bias")),
+    "rezero": ("scale",),
+}
+"""The parameters of an operation's module."""
+
 Key = tuple[int, str]
 """A step and the name of one of its parameters."""
 
@@ -75,8 +81,7 @@ class Drawn:
         """Every parameter of net i. ValueError where its drawing leaves one out."""
         found: dict[Key, nn.Parameter] = {}
         for k, (step, module) in enumerate(zip(self.program, self.modules[i], strict=True)):
-            names = {"linear": ("weight", "bias"), "norm": ("weight", "bias"), "rezero": ("scale",)}
-            for name in names.get(step.kind, ()):
+            for name in _LEARNED.get(step.kind, ()):
                 if (parameter := getattr(module, name)) is not None:
                     found[k, name] = parameter
         if {id(p) for p in found.values()} != {id(p) for p in self.nets[i].parameters()}:

@@ -248,14 +248,51 @@ def norm_back(calls: Any, k: int, grad: Tensor) -> None:
     )
 
 
+def layer_norm(calls: Any, k: int) -> None:
+    """Each sample of each net with mean and variance of its C values."""
+    (x,), out, eps = _sources(calls, k), calls.out[k], calls.nets.modules[0][k].eps
+    gain, shift = (calls.nets.part(k, name) for name in ("weight", "bias"))
+    even, (mean, root) = torch.empty_like(out), (torch.empty_like(out[:, :1]) for _ in range(2))
+    calls.normalised[k] = even, gain, root
+
+    def normalise() -> None:
+        torch.mean(x, 1, keepdim=True, out=mean)
+        torch.sub(x, mean, out=even)
+        torch.mul(even, even, out=out)
+        torch.mean(out, 1, keepdim=True, out=root).add_(eps).rsqrt_()
+        even.mul_(root)
+        torch.addcmul(shift, even, gain, out=out)
+
+    calls.then(normalise)
+
+
+def layer_norm_back(calls: Any, k: int, grad: Tensor) -> None:
+    (source,), (even, gain, root) = calls.program[k].sources, calls.normalised[k]
+    gain_grad, shift_grad = (calls.nets.part(k, n, grad=True) for n in ("weight", "bias"))
+    part = calls.spare(calls.program[k].channels)
+
+    def way_back(out: Tensor) -> None:
+        torch.mul(grad, even, out=part)
+        torch.sum(part, 2, keepdim=True, out=gain_grad)
+        torch.sum(grad, 2, keepdim=True, out=shift_grad)
+        mean_by = part.mul_(gain).mean(1, keepdim=True)
+        torch.mul(grad, gain, out=out)
+        out.sub_(out.mean(1, keepdim=True)).addcmul_(even, mean_by, value=-1).mul_(root)
+
+    calls.send(source, lambda out: calls.back(way_back, out))
+    calls.release(part)
+
+
 FORWARD: dict[str, Any] = {
-    **dict.fromkeys(ACTIVATIONS, activate), "linear": linear, "norm": norm, "scale": scale,
+    **dict.fromkeys(ACTIVATIONS, activate), "linear": linear, "norm": norm,
+    "layer_norm": layer_norm, "scale": scale,
     "rezero": rezero, "dropout": dropout, "complement": complement, "constant": constant,
     "add": add, "multiply": multiply, "concat": concat,
 }  # fmt: skip
 
 BACKWARD: dict[str, Any] = {
     **dict.fromkeys(ACTIVATIONS, activate_back), "linear": linear_back, "norm": norm_back,
+    "layer_norm": layer_norm_back,
     "scale": scale_back, "rezero": rezero_back, "dropout": dropout_back,
     "complement": complement_back, "constant": constant_back, "add": add_back,
     "multiply": multiply_back, "concat": concat_back,

@@ -13,8 +13,8 @@ from skipviz.core.wiring import INPUT, Op, Unit, Wiring
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 KINDS = {
-    *ACTIVATIONS, "linear", "norm", "dropout", "scale", "rezero", "add", "multiply", "complement",
-    "constant", "concat",
+    *ACTIVATIONS, "linear", "norm", "layer_norm", "dropout", "scale", "rezero", "add", "multiply",
+    "complement", "constant", "concat",
 }  # fmt: skip
 """The operations that can stand in a program; `flatten` is none, for a signal is flat here."""
 

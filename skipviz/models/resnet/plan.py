@@ -121,7 +121,7 @@ class _Units:
         if option == "A":
             return (Step("zero_pad", "pad", inputs, outputs, stride=stride),)
         conv = Step("conv", "conv1", inputs, outputs, stride=stride)
-        if self.settings["variant"] == "full_preact" or not self.style.norm:
+        if self.settings["variant"] == "full_preact" or self.style.norm == "none":
             return (conv,)
         return conv, Step("norm", "norm1", outputs, outputs)
 

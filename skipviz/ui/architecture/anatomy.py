@@ -41,7 +41,7 @@ def counts(wiring: Wiring) -> dict[str, str]:
     whole = not flat and seen >= max(wiring.input_shape[-2:])
     return {
         "Parameters": plural(described["parameters"]),
-        "of them not in BatchNorm": plural(described["parameters_without_norm"]),
+        "of them not in normalisations": plural(described["parameters_without_norm"]),
         "Multiply-adds a sample": plural(described["multiply_adds"]),
         "Activations kept a sample": memory_text(described["activation_bytes"]),
         "Receptive field": "the whole input"
