@@ -86,7 +86,8 @@ def _get(url: str, **headers: str) -> int:
         with urllib.request.urlopen(asked) as answer:
             return int(answer.status)
     except HTTPError as error:
-        return error.code
+        with error:
+            return error.code
 
 
 def test_behind_nginx_everything_works_and_nobody_is_taken_for_this_machine(
@@ -130,6 +131,7 @@ def _a_page_is_a_guest_s_until_it_has_a_key(url: str, server: Server) -> None:
         opener.open(f"{url}/lecturer?key={key}")
     assert redirected.value.code == 303 and redirected.value.headers["location"] == "/skipviz/"
     cookie = redirected.value.headers["set-cookie"]
+    redirected.value.close()
     assert "Path=/skipviz;" in cookie and "HttpOnly" in cookie
     with streamlit_page(url, Cookie=cookie.partition(";")[0]) as page:
         assert page.open("lab").button("Train") is not None

@@ -47,7 +47,8 @@ def _health(server: Server) -> dict[str, Any]:
         with urllib.request.urlopen(f"{server.url}/healthz") as answer:
             return dict(json.load(answer))
     except HTTPError as error:
-        return dict(json.load(error))
+        with error:
+            return dict(json.load(error))
 
 
 def _train(server: Server, experiment: Experiment) -> str:

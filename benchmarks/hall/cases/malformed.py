@@ -42,16 +42,17 @@ def measure(folder: Path, quick: bool) -> list[Row]:
     """The rows of this case, on a server of its own whose runs lie in `folder`."""
     seed = int(os.environ.get("SKIPVIZ_BENCH_SEED") or time.time_ns() % 2**32)
     shares = {door: count // 20 if quick else count for door, count in SHARES.items()}
-    runs, cache = folder / "runs", folder / "cache"
-    for each in (runs, cache):
+    runs, cache, home = folder / "runs", folder / "cache", folder / "home"
+    for each in (runs, cache, home):
         each.mkdir()
     os.environ["SKIPVIZ_CACHE"] = str(cache)
     with serving(
-        runs, SKIPVIZ_FUSED="0", SKIPVIZ_CACHE=str(cache), SKIPVIZ_PASSPHRASE="x" * 12
-    ) as server:
+        runs, SKIPVIZ_FUSED="0", SKIPVIZ_CACHE=str(cache), SKIPVIZ_PASSPHRASE="x" * 12,
+        HOME=str(home),
+    ) as server:  # fmt: skip
         _warm(server)
         process = psutil.Process(server.process.pid)
-        damage = Damage(runs / "server.log", process, (ROOT, Path.home()))
+        damage = Damage(runs / "server.log", process, (ROOT, home))
         storm(Doors(server, damage, random.Random(seed)), shares)
         faults = damage.look()
     print(f"malformed: seed {seed}, tried {dict(damage.tried)}, answers "
