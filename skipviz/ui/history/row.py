@@ -22,12 +22,23 @@ from skipviz.ui.notes import complain
 from skipviz.ui.run.exports import links, plain
 from skipviz.ui.theme import is_dark
 
+LAB = "pages/3_explore/01_lab.py"
+
 
 def row(entry: Entry) -> None:
     """A run, and its buttons for whoever may press them."""
     keeps, takes = access.may(Action.KEEP_RUNS), access.may(Action.EXPORT)
-    said, pin, more = st.columns([12, 0.6, 0.6], vertical_alignment="center", gap="small")
-    said.html(_html(entry))
+    picture, said, pin, more = st.columns(
+        [1.7, 10.3, 0.6, 0.6], vertical_alignment="center", gap="small"
+    )
+    picture.html(thumbnail(curves(entry), f"Loss curves of {entry.title}", is_dark()))
+    with said.container(gap=None, key=f"history_run_{entry.id}"):
+        if st.button(
+            plain(entry.title) or "a run that cannot be read",
+            key=f"history_see_{entry.id}", type="tertiary",
+        ):  # fmt: skip
+            st.switch_page(LAB, query_params={"run": entry.id})
+        st.html(_facts(entry))
     if keeps:
         pin.button(
             f"{'Unpin' if entry.pinned else 'Pin'} {plain(entry.title)}",
@@ -48,23 +59,19 @@ def row(entry: Entry) -> None:
         _opened(entry)
 
 
-def _html(entry: Entry) -> str:
-    """Its picture, its name as a link, and its facts."""
-    picture = thumbnail(curves(entry), f"Loss curves of {entry.title}", is_dark())
+def _facts(entry: Entry) -> str:
+    """How it ended, what it was, and what somebody said of it."""
     depth = f"depth {entry.depth}" if entry.depth else ""
-    steps = f"step {entry.step:,} of {entry.steps:,}" if entry.step < entry.steps else (
-        f"{entry.steps:,} steps"
-    )  # fmt: skip
+    whole = entry.step >= entry.steps
+    steps = f"{entry.steps:,} steps" if whole else f"step {entry.step:,} of {entry.steps:,}"
     when = time.strftime("%d %B %Y, %H:%M", time.localtime(entry.began)).lstrip("0")
     facts = [entry.lanes if entry.name else "", depth, entry.data, entry.remark, entry.state, steps,
              _duration(entry.seconds), megabytes(entry.size), when]  # fmt: skip
-    verdict = f"<span>{escape(entry.verdict)}</span>" if entry.verdict else ""
+    verdict = f"<span>Final loss: {escape(entry.verdict)}</span>" if entry.verdict else ""
     note = f"<q>{escape(entry.note)}</q>" if entry.note else ""
-    return (
-        f'<div class="skip-run">{picture}<div><a href="lab?run={entry.id}" target="_self">'
-        f"{escape(entry.title) or 'a run that cannot be read'}</a>{verdict}"
-        f"<small>{' · '.join(map(escape, filter(None, facts)))}</small>{note}</div></div>"
-    )
+    aside = f'<a href="lab?run={entry.id}" target="_blank">in a new tab</a>'
+    words = " · ".join([*map(escape, filter(None, facts)), aside])
+    return f'<div class="skip-run">{verdict}<small>{words}</small>{note}</div>'
 
 
 def _duration(seconds: float) -> str:
