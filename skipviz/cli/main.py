@@ -232,9 +232,7 @@ def grammar() -> Grammar:
     datafiles.declare(add("data", datafiles.data))
     lecturers_key.declare(add("key", lecturers_key.key))
     one = add("bench", bench)
-    one.add_argument(
-        "key", help="engine: training; hall: phones; runs: many; live_page: the browser"
-    )
+    one.add_argument("key", help="engine: training; hall: phones; live_page: the browser")
     one.add_argument("--cases", default="", help="only these rows, separated by commas")
     one.add_argument("--quick", action="store_true", help="fewer rounds, fewer nets")
     add("doctor", doctor)
