@@ -198,22 +198,24 @@ function showResult(room) {
     if (small) say(small, i === room.shown ? "✓ what the run showed" : "");
     each.querySelectorAll("p").forEach((old) => old.remove());
     for (const [counts, stage, name] of there) {
-      each.append(bar(room[counts] || [], i, own && own[stage] === i ? `${name}, yours` : name));
+      each.append(bar(room[counts] || [], i, name, own !== null && own[stage] === i));
     }
   });
 }
 
 /**
- * One stage of a choice: its name, a bar, and how many.
+ * One stage of a choice: its name, a bar, and how many; whether this phone is among them.
  * @param {number[]} counts
  * @param {number} choice
  * @param {string} name
+ * @param {boolean} yours
  */
-function bar(counts, choice, name) {
+function bar(counts, choice, name, yours) {
   const total = counts.reduce((sum, count) => sum + count, 0) || 1;
   const made = document.createElement("p"), track = named("u", ""), share = named("i", "");
   share.style.width = `${100 * (counts[choice] || 0) / total}%`;
   track.append(share);
-  made.append(named("span", name), track, named("em", String(counts[choice] || 0)));
+  const many = `${counts[choice] || 0}${yours ? " · yours" : ""}`;
+  made.append(named("span", name), track, named("em", many));
   return made;
 }

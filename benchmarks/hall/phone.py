@@ -16,7 +16,7 @@ from websockets.exceptions import WebSocketException
 
 PATIENCE_S = 60.0
 GONE = (OSError, EOFError, WebSocketException)
-FILES = ("phone.css", "ballot.js", "line.js", "phone.js")
+FILES = ("phone.css", "ballot.js", "clock.js", "curve.js", "line.js", "pad.js", "phone.js")
 
 
 class Pages:

@@ -5,7 +5,7 @@ icon: slideshow
 
 import streamlit as st
 
-from skipviz.ui.lecture import lecture, player
+from skipviz.ui.lecture import lecture, player, room_settings
 
 place = lecture.from_address()
 if place.playing:
@@ -13,3 +13,4 @@ if place.playing:
 else:
     st.title("Lecture scenes")
     lecture.contents()
+    room_settings.kept_by_the_lecturer()

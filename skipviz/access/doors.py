@@ -43,6 +43,7 @@ TABLE: tuple[tuple[str, str, Action], ...] = (
     ("WEBSOCKET", r"v/.+", Action.VOTE),
     (_READ, r"api/runs/[^/]+/export/.+", Action.EXPORT),
     (_READ, r"api/runs/.+", Action.WATCH),
+    (_READ, r"api/rooms/[^/]+/answers\.csv", Action.READ_ROOM),
     (_READ, r"media/.+", Action.WATCH),
     (_READ, r"(v|v/.*|vote)", Action.VOTE),
     ("POST", r"v/.+", Action.VOTE),

@@ -61,6 +61,8 @@ class Action(Enum):
     IMPORT_RUNS = ("take in runs from files", None)
     SWEEP = ("run and stop sweeps", None)
     LECTURE = ("hold the lecture", None)
+    READ_ROOM = ("read what a room answered", None)
+    END_ROOM = ("delete a lecture's room", None)
     READ_DATA = ("have a data set read for the first time", None)
     GET_DATA = ("download data sets", None)
     ADD_DATA = ("upload pictures and make data sets of them", None)

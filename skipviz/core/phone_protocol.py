@@ -147,7 +147,7 @@ class RoomState(TypedDict):
 class OwnVote(TypedDict):
     """What the server holds of this phone: an answer that was taken is acknowledged so.
 
-    choice, curve          the answer to `ballot`
+    choice, curve          the answer to `ballot`; while nothing is asked, the last vote's
     pick                   the number that this phone picked
     first, second, seen    this phone's choices so far
     now                    the server's clock, in seconds

@@ -9,8 +9,10 @@ import numpy as np
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
 from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, curve, ratio
+from skipviz.core.sketch import Sketch
 
 SHALLOW, DEEP = 20, 56
+STEPS = 200
 DROP_RATE = 0.1
 _NORM = DENSE | {"norm": "batch", "init": "he"}
 _PLAIN = tuple(Lane(family="plain", knobs=_NORM | {"depth": depth}) for depth in (SHALLOW, DEEP))
@@ -20,7 +22,7 @@ _DROPPED = tuple(
 _RESIDUAL = tuple(
     Lane(family="resnet", knobs=_NORM | {"depth": depth}) for depth in (SHALLOW, DEEP)
 )
-_BUDGET = {"steps": 200, "lr": 0.03, "seeds": 3, "record_every": 3}
+_BUDGET = {"steps": STEPS, "lr": 0.03, "seeds": 3, "record_every": 3}
 
 
 def _times(above: int, below: int, run: str = "main") -> Callable[[Evidence], list[float]]:
@@ -202,6 +204,20 @@ SCENE = Scene(
             "Training loss and held-out loss of both nets. Overfitting: the deeper net is lower in "
             "training and higher on held-out data. Degradation: it is higher in both.",
         ),
+    ),
+    sketch=Sketch(
+        f"A plain net of {DEEP} layers with BatchNorm and He's init; it starts at guessing. Draw"
+        " its training loss.",
+        figure=1,
+        x="step",
+        y="training loss (nats)",
+        x_range=(0, STEPS),
+        y_range=(0, 3.5),
+        values="loss",
+        lane=1,
+        label=f"plain-{DEEP}",
+        family="plain",
+        over="steps",
     ),
     order=1,
 )

@@ -10,6 +10,7 @@ import numpy as np
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
 from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, decades, profile
+from skipviz.core.sketch import Sketch
 
 DEPTH = 50
 _DEEP = DENSE | {"depth": DEPTH}
@@ -213,6 +214,21 @@ SCENE = Scene(
             "input shrinks as fast as the gradient shrinks on the way down, so their product is "
             "the same everywhere: tiny. dLoss/dx shows the slope.",
         ),
+    ),
+    sketch=Sketch(
+        f"A plain net of {DEPTH} layers, just made by nn.Linear, nothing trained. Draw the norm of"
+        " the gradient dLoss/dx at each of its layers.",
+        figure=1,
+        x="layer (1 = nearest the input)",
+        y="norm of dLoss/dx",
+        x_range=(1, DEPTH),
+        y_range=(1e-24, 1e4),
+        values="signal_gradient_norm",
+        lane=0,
+        label=f"plain-{DEPTH}",
+        family="plain",
+        over="layers",
+        log_y=True,
     ),
     order=0,
 )

@@ -20,6 +20,7 @@ from skipviz.core.scene import (
     profile,
     ratio,
 )
+from skipviz.core.sketch import Sketch
 
 SHALLOW, DEEP = 20, 56
 _NORM = {"backbone": "cifar"}
@@ -227,6 +228,21 @@ SCENE = Scene(
             "and keep the other, for instance another init or other normalisation, and see whether "
             "the loss follows.",
         ),
+    ),
+    sketch=Sketch(
+        f"A plain net of {DEEP} layers with BatchNorm, nothing trained; it will train badly. Draw"
+        " the norm of the gradient dLoss/dx at each of its layers.",
+        figure=2,
+        x="layer (1 = nearest the input)",
+        y="norm of dLoss/dx",
+        x_range=(1, DEEP),
+        y_range=(1e-8, 1e6),
+        values="signal_gradient_norm",
+        lane=1,
+        label=f"plain-{DEEP}",
+        family="plain",
+        over="layers",
+        log_y=True,
     ),
     order=2,
 )

@@ -109,12 +109,12 @@ def state(room: Room) -> RoomState:
 
 
 def _counts(room: Room, scene: Scene) -> dict[Stage, list[int]]:
-    """Phones and hands for each choice, at each stage at which somebody answered."""
-    return {
+    """Phones and hands for each choice, at each stage at which somebody chose."""
+    counts = {
         stage: room.counts(room.scene, len(scene.choices_at(stage)), stage)
         for stage in (Stage.FIRST, Stage.SECOND, Stage.SEEN)
-        if room.answered(room.scene, stage)
     }
+    return {stage: counted for stage, counted in counts.items() if sum(counted)}
 
 
 def number_of(state_text: str) -> int:
@@ -172,8 +172,10 @@ class RoomBroadcast:
     def own_vote(self, voter: str) -> OwnVote:
         """What the server holds of one phone's answers."""
         room = self.room
-        stage = room.phase.stage or (Stage.FIRST if room.phase is Phase.TALK else None)
-        answer = None if stage is None else room.answer(room.scene, voter, stage)
+        is_second = room.answer(room.scene, voter, Stage.SECOND) is not None
+        after_the_votes = room.phase in (Phase.CURVES, Phase.RUN) and is_second
+        stage = room.phase.stage or (Stage.SECOND if after_the_votes else Stage.FIRST)
+        answer = room.answer(room.scene, voter, stage)
         return {
             "type": PhoneKind.OWN_VOTE,
             "ballot": room.ballot,

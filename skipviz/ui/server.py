@@ -25,6 +25,7 @@ from skipviz.core.knob import SpecError
 from skipviz.operate import health, logs, metrics
 from skipviz.operate.leaving import leaving
 from skipviz.server import manager
+from skipviz.stream import room_files
 from skipviz.stream.exports import Exports
 from skipviz.stream.phones import Phones
 from skipviz.stream.routes import Streams
@@ -54,6 +55,7 @@ ROUTES = [
     *EXPORTS.routes(),
     *STREAMS.routes(BASE),
     *PHONES.routes(),
+    *room_files.routes(lambda: manager.current().store.root, base=BASE),
     *login.routes(base=BASE),
     *health.routes(lambda: manager.current().dispatcher, base=BASE),
     *metrics.routes(FIGURES, base=BASE),

@@ -41,7 +41,8 @@ async def _socket(socket: WebSocket) -> None:
 
 def _client(peer: tuple[str, int], base: str = "", **options: Any) -> TestClient:
     home = f"/{base}".rstrip("/")
-    paths = ("api/runs/x/poll", "api/other", "media/a.png", "lab", "_stcore/health",
+    paths = ("api/runs/x/poll", "api/rooms/x/answers.csv",
+             "api/other", "media/a.png", "lab", "_stcore/health",
              "_stcore/agent/x", "_stcore/upload_file/s/f", "v/KQTRPM/vote", "")  # fmt: skip
     methods = ["GET", "POST", "PUT", "DELETE", "PATCH"]
     routes = [Route(f"{home}/{path}", _echo, methods=methods) for path in paths]
@@ -66,7 +67,8 @@ def test_a_browser_cannot_say_whose_connection_it_is() -> None:
 REQUESTS = (
     ("GET", "api/runs/x/poll", "watch"), ("GET", "media/a.png", "watch"), ("GET", "lab", "nothing"),
     ("GET", "_stcore/health", "nothing"), ("POST", "v/KQTRPM/vote", "nothing"),
-    ("PUT", "_stcore/upload_file/s/f", None), ("DELETE", "_stcore/upload_file/s/f", None),
+    ("GET", "api/rooms/x/answers.csv", None), ("PUT", "_stcore/upload_file/s/f", None),
+    ("DELETE", "_stcore/upload_file/s/f", None),
 )  # fmt: skip
 
 

@@ -19,14 +19,17 @@ from skipviz.core.atomic_files import write_json
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.limits import Limits
+from skipviz.core.phone_protocol import Phase
 from skipviz.datafiles import adding, background_jobs
 from skipviz.server import manager as servers_manager
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
 from skipviz.store import kept
+from skipviz.store.rooms import rooms_of, word
 from skipviz.store.store import Store
 from skipviz.ui import access, manager
 from skipviz.ui.data import jobs
+from skipviz.ui.lecture import lecture
 from tests.access.conftest import Set
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +37,7 @@ PAGES = sorted([*ROOT.glob("skipviz/ui/**/*.py"), *ROOT.glob("pages/**/*.py"), R
 GUARDS = {
     "skipviz/ui/manager.py": "the guard itself",
     "skipviz/ui/data/jobs.py": "the guard itself",
+    "skipviz/ui/lecture/lecture.py": "the guard itself, for rooms",
     "skipviz/ui/server.py": "finds runs for the routes, and ends the workers: no visitor's wish",
     "skipviz/ui/home.py": "one run of the server's own, the same whoever looks",
 }
@@ -48,7 +52,7 @@ HARMLESS = {"skipviz.datafiles.background_jobs.BackgroundJob"}
 ACTING_CALLS = {
     "sweeps.of", "sweep.of", "user_datasets.remove", "user_datasets.add", "job.stop",
     "store.create", "run.begin_again", "run.save_status", "kept.mark", "kept.delete",
-    "kept.undelete", "kept.purge",
+    "kept.undelete", "kept.purge", "room.end",
 }  # fmt: skip
 
 LOCAL = Connection("127.0.0.1", (("host", "localhost"),))
@@ -96,8 +100,26 @@ def test_a_lecture_s_room_is_had_in_one_place_and_by_the_phones() -> None:
                 calls = [ast.unparse(n.func) for n in ast.walk(function) if isinstance(n, ast.Call)]
                 if {"Room", "rooms_of"} & {call.split(".")[-1] for call in calls}:
                     makers[f"{path.stem}.{function.name}"] = calls
-    assert set(makers) <= {"lecture.room_of", "votes.ballot", "server.lifespan"}
-    assert "access.require" in makers["lecture.room_of"]
+    in_the_lecture = {"lecture.room_of", "lecture.new_room", "lecture.rooms_kept"}
+    assert set(makers) <= {*in_the_lecture, "server.lifespan"}
+    assert all("access.require" in makers[name] for name in in_the_lecture)
+
+
+def test_a_room_is_deleted_and_listed_by_the_lecturer_alone(
+    owner: Manager, as_who: Callable[..., None]
+) -> None:
+    room = rooms_of(owner.store.root).room(word())
+    room.show("lesion", Phase.VOTE)
+    for connection in (FAR, None):
+        as_who(connection)
+        for act in (lambda: lecture.end_room(room), lecture.rooms_kept, lecture.new_room):
+            with pytest.raises(SpecError, match="only the lecturer may"):
+                act()
+    assert room.exists
+    as_who(LOCAL)
+    assert lecture.rooms_kept() == [room]
+    lecture.end_room(room)
+    assert room.ended == "deleted" and lecture.rooms_kept() == []
 
 
 # --- The guards, with a real manager whose workers were not started

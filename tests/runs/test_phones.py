@@ -30,7 +30,7 @@ from skipviz.core.protocol import UnknownMessage
 from skipviz.core.sketch import Sketch
 from skipviz.store.room import Room
 from skipviz.store.rooms import Rooms, rooms_of, word
-from skipviz.stream import phone_page, phones, room_broadcast
+from skipviz.stream import phone_page, phones, room_broadcast, room_files
 from skipviz.stream.phones import COOKIE, Phones
 from skipviz.stream.room_broadcast import RoomBroadcast, state
 
@@ -446,6 +446,23 @@ def test_phones_of_a_room_that_was_deleted_are_told_so_once(
     for answer in (client.get(f"/v/{code}"), client.get(f"/v/{code}/state")):
         assert answer.status_code == 410 and "deleted this room" in answer.text
     assert "Traceback" not in client.get(f"/v/{code}").text
+
+
+def test_the_answers_of_a_room_are_a_file_and_those_of_none_are_a_sentence(
+    room: Room, tmp_path: Path
+) -> None:
+    room.vote(BALLOT, word(), 1, 2)
+    app = Starlette(routes=room_files.routes(lambda: tmp_path, base="under"))
+    with TestClient(app) as client:
+        answer = client.get(f"/under/api/rooms/{room.id}/answers.csv")
+        assert answer.status_code == 200 and answer.headers["cache-control"] == "no-store"
+        assert f'filename="answers-{room.code}.csv"' in answer.headers["content-disposition"]
+        assert answer.content.decode("utf-8-sig").startswith("scene,title,question,stage,")
+        assert f"{SCENE}," in answer.text
+        for wrong in ("AAAAAAAAAAAA", "..%2Fvoters", room.code):
+            assert client.get(f"/under/api/rooms/{wrong}/answers.csv").status_code == 404
+        room.end("deleted")
+        assert client.get(f"/under/api/rooms/{room.id}/answers.csv").status_code == 404
 
 
 def test_equal_states_have_equal_numbers_after_a_restart_too(room: Room, tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def measure(folder: Path, quick: bool) -> list[Row]:
 
 async def phones(server: Server, count: int, questions: int) -> list[Row]:
     """Phones that follow a lecture and vote."""
-    scenes = sorted(registry.scenes())[: questions + 1]
+    known = registry.scenes()
+    scenes = sorted(key for key in known if known[key].sketch is None)[: questions + 1]
     async with Wall(server, scenes) as wall:
         home = f"{server.url}/v/{wall.file['code']}"
         crowd = [Phone(home) for _ in range(count)]

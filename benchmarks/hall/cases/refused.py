@@ -43,7 +43,7 @@ from tests.streamlit_page import StreamlitPage, streamlit_page
 PROXY = {"X_Forwarded_For": "10.0.0.9"}
 PROXYS_LINE = b"X-Forwarded-For: 10.0.0.9\r\n"
 ELSEWHERE = b"Origin: http://elsewhere.example\r\n"
-AT_GUARDS = {Action.READ_DATA, Action.REMOVE_DATA}
+AT_GUARDS = {Action.READ_DATA, Action.REMOVE_DATA, Action.END_ROOM}
 OURS = re.compile(rb"only the lecturer may|there is no such thing", re.IGNORECASE)
 """Our refusals: Streamlit has some of its own, such as of an upload that no page asked for."""
 
@@ -141,7 +141,7 @@ class Hall:
         self.store = Store(server.runs)
         room = Rooms(server.runs).room(word())
         room.show(sorted(registry.scenes())[0], Phase.VOTE)
-        self.code = room.code
+        self.code, self.room_id = room.code, room.id
         with streamlit_page(server.url) as page:
             page.open("lab", urlencode(LONG.to_query(), doseq=True)).press("Train")
             self.run_id = page.query.rpartition("run=")[2]
@@ -184,6 +184,7 @@ class Hall:
             f"api/runs/{self.run_id}/frame?step=0", "media/0123.png", f"v/{self.code}",
             f"v/{self.code}/vote", "lecturer", "lecturer/out", "_stcore/upload_file/session/file",
             "_stcore/health", "healthz", "metrics", "lab",
+            f"api/rooms/{self.room_id}/answers.csv",
         )  # fmt: skip
         return next(path for path in examples if re.fullmatch(pattern, path.partition("?")[0]))
 

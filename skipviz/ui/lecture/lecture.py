@@ -130,9 +130,32 @@ def room_of(place: Place) -> Room:
     access.require(Action.LECTURE)
     rooms = rooms_of(manager.current().store.root)
     try:
-        return rooms.room(place.room)
+        room = rooms.room(place.room)
     except SpecError:
         return rooms.room(word())
+    if room.ended:
+        complain(SpecError(f"the room {room.code} is no more; this is a new one, with a new code"))
+        return rooms.room(word())
+    return room
+
+
+def new_room() -> str:
+    """The id of a new room; rooms that nobody used for 90 days go."""
+    access.require(Action.LECTURE)
+    rooms_of(manager.current().store.root).tidy()
+    return word()
+
+
+def rooms_kept() -> list[Room]:
+    """All rooms that there are. SpecError for a guest."""
+    access.require(Action.READ_ROOM)
+    return rooms_of(manager.current().store.root).kept()
+
+
+def end_room(room: Room) -> None:
+    """Deletes a room with all of its answers. SpecError for a guest, OSError."""
+    access.require(Action.END_ROOM)
+    room.end("deleted")
 
 
 def contents() -> None:
@@ -154,7 +177,7 @@ def contents() -> None:
         "Begin", type="primary", icon=":material/slideshow:", shortcut=keys.RUN, width="stretch"
     )
     if begin:
-        to_address(replace(place, playing=True, at=0, phase=0, room=word()))
+        to_address(replace(place, playing=True, at=0, phase=0, room=new_room()))
         st.rerun()
     to_address(place)
     took = sum(known[key].seconds for key in place.scenes)
@@ -176,7 +199,7 @@ def _cards(seeds: int | None) -> None:
             if seeds is None:
                 continue
             if foot[1].button("Play", key=f"play_{key}", icon=":material/play_arrow:"):
-                alone = Place((key,), seeds=seeds, room=word(), playing=True)
+                alone = Place((key,), seeds=seeds, room=new_room(), playing=True)
                 to_address(alone)
                 st.rerun()
 

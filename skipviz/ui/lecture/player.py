@@ -23,7 +23,16 @@ from skipviz.store.lane_axes import labels
 from skipviz.store.room import Room
 from skipviz.store.store import write_json
 from skipviz.ui import access, keys, manager
-from skipviz.ui.lecture import findings, picks, replay, reveal, summary, votes, way
+from skipviz.ui.lecture import (
+    findings,
+    picks,
+    replay,
+    reveal,
+    room_settings,
+    summary,
+    votes,
+    way,
+)
 from skipviz.ui.lecture.lecture import Phase, Place, room_of, to_address
 from skipviz.ui.lecture.worksheet import worksheet
 from skipviz.ui.notes import complain, only_the_lecturer, untrainable
@@ -104,10 +113,8 @@ def _bar(place: Place, room: Room, runs: Mapping[str, Run], step: Step) -> None:
         _pick_buttons(place, room, boxes[3], boxes[4])
     else:
         _run_buttons(place, room, runs, boxes[3], boxes[4])
-    with boxes[5].popover("", icon=":material/notes:", help="Speaker notes and the way out"):
-        st.markdown(f"**To say**  \n{scene.notes}")
-        if st.button("Close the lecture", icon=":material/close:", key="player_close"):
-            _go(replace(place, playing=False))
+    with boxes[5].popover("", icon=":material/notes:", help="Speaker notes, the room, the way out"):
+        _notes_and_room(place, room)
 
 
 def _run_buttons(
@@ -146,6 +153,16 @@ def _pick_buttons(place: Place, room: Room, left: DeltaGenerator, right: DeltaGe
                     key="player_pick_reset", width="stretch"):  # fmt: skip
         picks.reset(place.key, room)
         _go(place)
+
+
+def _notes_and_room(place: Place, room: Room) -> None:
+    """What to say, the way out, and the room's settings."""
+    st.markdown(f"**To say**  \n{place.scene.notes}")
+    if st.button("Close the lecture", icon=":material/close:", key="player_close"):
+        _go(replace(place, playing=False))
+    st.markdown("**The room**")
+    room_settings.steps(room)
+    room_settings.deletion(room)
 
 
 def _go(place: Place) -> None:
@@ -249,7 +266,8 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
     except SpecError as error:
         complain(error)
         return
-    left, aside = st.columns([6, 4], gap="large")
+    is_drawn = way.has_sketches(room, place.key)
+    left, aside = st.columns([5, 5] if is_drawn else [6, 4], gap="large")
     with left:
         st.html(f'<p class="skip-saw">{html.escape(shown.saw)}</p>')
         recorded = replay.is_recorded(runs["main"])

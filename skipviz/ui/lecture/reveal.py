@@ -3,6 +3,8 @@ showed."""
 
 from __future__ import annotations
 
+import html
+
 import streamlit as st
 
 from skipviz.core.phone_protocol import Stage
@@ -19,6 +21,8 @@ SKETCH_PX = 400
 def answers(key: str, scene: Scene, room: Room, right: int, evidence: Evidence) -> None:
     """Beside the numbers: curves where the room drew, bars where it chose, and a sentence."""
     st.markdown("**What the room predicted**")
+    stages = counts(key, scene, room)
+    st.html(f'<p class="skip-predicted">{html.escape(sentence(scene, stages, right))}</p>')
     is_drawn = scene.sketch is not None and way.has_sketches(room, key)
     if is_drawn and scene.sketch is not None:
         first, second = (room.sketches(key, stage) for stage in (Stage.FIRST, Stage.SECOND))
@@ -26,7 +30,6 @@ def answers(key: str, scene: Scene, room: Room, right: int, evidence: Evidence) 
         figure = sketches.draw(scene.sketch, first, second, band, is_dark())
         figure.update_layout(height=SKETCH_PX)
         st.plotly_chart(figure, theme=None, key=f"sketches_measured_{key}")
-    stages = counts(key, scene, room)
     if len(stages) > 1 or Stage.SEEN in stages:
         names = {NAMES[stage]: many for stage, many in stages.items()}
         choices = scene.choices_at(Stage.SEEN if Stage.SEEN in stages else Stage.FIRST)
@@ -34,25 +37,22 @@ def answers(key: str, scene: Scene, room: Room, right: int, evidence: Evidence) 
     elif not is_drawn:
         nobody = [0] * len(scene.choices)
         st.html(votes.bars(scene.choices, stages.get(Stage.FIRST, nobody), right))
-    st.caption(sentence(scene, stages, right))
 
 
 def counts(key: str, scene: Scene, room: Room) -> dict[Stage, list[int]]:
     """Phones and hands for each choice, at each stage at which somebody chose."""
-    many = {stage: room.counts(key, len(scene.choices_at(stage)), stage) for stage in Stage}
+    many = {stage: room.counts(key, len(scene.choices_at(stage)), stage) for stage in NAMES}
     return {stage: counted for stage, counted in many.items() if sum(counted)}
-
-
-_SAID = {
-    Stage.FIRST: "predicted what this run shows",
-    Stage.SECOND: "did after talking",
-    Stage.SEEN: "saw it",
-}
 
 
 def sentence(scene: Scene, stages: dict[Stage, list[int]], right: int) -> str:
     """How many were right at each stage."""
     if not stages:
-        return f"Nobody voted. This run shows: {scene.choices[right]}."
-    said = [f"{many[right]} of {sum(many)} {_SAID[stage]}" for stage, many in stages.items()]
-    return "; ".join(said) + "."
+        return f"Nobody chose. This run shows: {scene.choices[right]}."
+    said = {
+        Stage.FIRST: "predicted what this run shows",
+        Stage.SECOND: "did after talking" if Stage.FIRST in stages else "predicted it",
+        Stage.SEEN: "saw it" if len(stages) > 1 else "saw what this run shows",
+    }
+    parts = [f"{many[right]} of {sum(many)} {said[stage]}" for stage, many in stages.items()]
+    return "; ".join(parts) + "."

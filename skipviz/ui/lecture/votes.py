@@ -15,12 +15,13 @@ from skipviz.core.phone_protocol import Phase, Stage
 from skipviz.core.scene import Scene
 from skipviz.figures import sketches
 from skipviz.store.room import Room
+from skipviz.ui.lecture import way
 from skipviz.ui.theme import is_dark
 
 _SHOW = "votes_shown_{}_{}_{}"
 """The key of the switch that shows a room's answers on a scene."""
 
-SKETCH_PX = 330
+SKETCH_PX = 290
 """So high that question and answers fit beside it on a projector of 720 lines."""
 
 _STEPS = {
@@ -36,7 +37,7 @@ def question(key: str, scene: Scene, room: Room, phase: Phase) -> None:
     answered is hidden until the reveal, so that nobody votes with the most; the lecturer may show
     it."""
     left, right = st.columns([7, 2.4], gap="large")
-    is_drawn = scene.sketch is not None and room.settings.sketch and phase is not Phase.SEEN
+    is_drawn = _is_drawn(key, scene, room, phase)
     with left:
         says = scene.sketch.says if is_drawn and scene.sketch else scene.question
         step = _STEPS.get(phase, "")
@@ -46,11 +47,18 @@ def question(key: str, scene: Scene, room: Room, phase: Phase) -> None:
         )
         if phase is Phase.TALK:
             st.fragment(_clock, run_every=1.0)(room)
-        st.fragment(_answers, run_every=1.5)(key, scene, room, phase)
+        st.fragment(_answers, run_every=1.5)(key, scene, room, phase, is_drawn)
         if phase.stage is not None and not is_drawn:
             _count_hands(key, scene, room, phase.stage)
     with right:
         how_to_vote(room)
+
+
+def _is_drawn(key: str, scene: Scene, room: Room, phase: Phase) -> bool:
+    """Does the room draw a curve? Hands cannot: without a phone there are choices."""
+    is_there = room.phones > 0 or way.has_sketches(room, key)
+    is_asked = scene.sketch is not None and room.settings.sketch and phase is not Phase.SEEN
+    return is_asked and is_there
 
 
 def _clock(room: Room) -> None:
@@ -61,11 +69,13 @@ def _clock(room: Room) -> None:
     st.html(f'<p class="skip-clock" role="timer">{said}</p>')
 
 
-def _answers(key: str, scene: Scene, room: Room, phase: Phase) -> None:
+def _answers(key: str, scene: Scene, room: Room, phase: Phase, is_drawn: bool) -> None:
+    if is_drawn is not _is_drawn(key, scene, room, phase):
+        st.rerun()  # the first phone has come
     stage = phase.stage or Stage.FIRST
     switch = _SHOW.format(room.id, key, stage)
     is_shown = phase in (Phase.REVEAL, Phase.CURVES) or st.session_state.get(switch, False)
-    if scene.sketch is not None and room.settings.sketch and phase is not Phase.SEEN:
+    if scene.sketch is not None and is_drawn:
         drawn = [room.sketches(key, each) for each in (Stage.FIRST, Stage.SECOND)]
         first, second = drawn if is_shown else ([], [])
         figure = sketches.draw(scene.sketch, first, second, None, is_dark())
