@@ -10,6 +10,7 @@ again by its guest after all others; its frames must be whole.
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 from pathlib import Path
@@ -87,6 +88,17 @@ class Hall:
                 psutil.Process(self.chance.choice(training).process.pid).kill()
                 self.kills += 1
 
+    def take_up(self) -> None:
+        """Every guest resumes his runs that were interrupted. Of so many the server holds some in
+        memory no more: what it has of them then is another object."""
+        for runs in self.runs.values():
+            for number, run in enumerate(runs):
+                if run.status()["state"] == "interrupted":
+                    self.manager.resume(run.id, run.guest)
+                    again = self.manager.find(run.id)
+                    assert again is not None
+                    runs[number] = again
+
     def worst_share(self) -> float:
         """The longest wait of a guest's k-th run, over the time in which k runs of all began."""
         begins = sorted(self.began_at.values())
@@ -127,17 +139,25 @@ def measure(folder: Path, quick: bool) -> list[Row]:
 
 def _lost(hall: Hall, folder: Path) -> int:
     """Runs that are lost, there twice, broken off for good, or not whole when they have gone on."""
-    for run in hall.all():
-        if run.status()["state"] == "interrupted" and goes_on(run):
-            hall.manager.resume(run.id, run.guest)
-            hall.watch()
+    hall.take_up()
+    hall.watch()
     ids = [run.id for run in hall.all()]
     wrong = len(ids) - len(set(ids)) + len(set(Store(folder).runs()) ^ set(ids))
     for run in hall.all():
-        state, step = run.status()["state"], run.status().get("step", 0)
-        if state == "stopped":
-            wrong += not (step < STEPS and goes_on(run))
-            continue
-        log = FrameLog.open(Store(folder).folder(run.id) / "frames.arrow")
-        wrong += not (state == "finished" and log.column("step").tolist() == list(range(STEPS)))
+        why = _wrong_with(run, folder)
+        if why:
+            print(f"run {run.id}: {why}", file=sys.stderr)
+        wrong += bool(why)
     return wrong
+
+
+def _wrong_with(run: Run, folder: Path) -> str:
+    """Why a run is not as it should be at the end; empty where it is."""
+    status = run.status()
+    state, step = status["state"], status.get("step", 0)
+    if state == "stopped":
+        return "" if step < STEPS and goes_on(run) else f"stopped after {step} steps for good"
+    if state != "finished":
+        return f"{state} after {step} steps: {status.get('message')}"
+    log = FrameLog.open(Store(folder).folder(run.id) / "frames.arrow")
+    return "" if log.column("step").tolist() == list(range(STEPS)) else f"{log.n} frames"
