@@ -98,9 +98,10 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
 def _waits(run: Run, key: str) -> None:
     """What a guest is told whose run waits for its turn, and the way out."""
     sentence = run.status().get("message") or "it waits for its turn"
+    begins = "goes on" if run.status().get("step", 0) else "begins"
     left, right = st.columns([6, 1], vertical_alignment="center")
     left.info(
-        f"**{sentence[:1].upper()}{sentence[1:]}.** It begins by itself; keep this page open.",
+        f"**{sentence[:1].upper()}{sentence[1:]}.** It {begins} by itself; keep this page open.",
         icon=":material/hourglass_top:",
     )
     right.button(
