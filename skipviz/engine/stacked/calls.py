@@ -50,6 +50,8 @@ class Calls:
         self._there: list[Call] = []
         for k, step in enumerate(self.program):
             operations.FORWARD[step.kind](self, k)
+        if self.masks:
+            self._there.insert(0, operations.draw(self))
         self._write_back()
 
     # --- buffers

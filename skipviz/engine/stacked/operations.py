@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,8 +16,11 @@ from torch import Tensor
 
 from skipviz.engine.precise_layers import DROPOUT
 from skipviz.engine.stacked.kernels import ACTIVATED, ACTIVATIONS, SLOPES
+from skipviz.engine.stacked.streams import Streams
 
 aten = torch.ops.aten
+
+Call = Callable[[], Any]
 
 
 def _sources(calls: Any, k: int) -> list[Tensor]:
@@ -111,17 +116,7 @@ def rezero_back(calls: Any, k: int, grad: Tensor) -> None:
 
 def dropout(calls: Any, k: int) -> None:
     """y = x / (1 - p) where a number of the documented stream is below 1 - p, else 0."""
-    nets, mask = calls.nets, torch.empty_like(calls.out[k])
-    calls.masks[k], number, channels = mask, nets.dropouts[k], calls.program[k].channels
-    keeps = [1 - modules[k].p for modules in nets.modules]
-
-    def draw() -> None:
-        for i, keep in enumerate(keeps):
-            rng = np.random.default_rng([nets.seeds[i], calls.step, DROPOUT, number])
-            kept = rng.random((calls.batch, channels), np.float32) < np.float32(keep)
-            mask[i].copy_(torch.from_numpy(kept).T).div_(keep)
-
-    calls.then(draw)
+    calls.masks[k] = mask = torch.empty_like(calls.out[k])
     calls.then(torch.mul, *_sources(calls, k), mask, out=calls.out[k])
 
 
@@ -281,6 +276,29 @@ def layer_norm_back(calls: Any, k: int, grad: Tensor) -> None:
 
     calls.send(source, lambda out: calls.back(way_back, out))
     calls.release(part)
+
+
+def draw(calls: Any) -> Call:
+    """Draws the masks of all dropout layers of a step: what each multiplies its input with."""
+    nets, streams = calls.nets, Streams()
+    layers = [(nets.dropouts[k], mask, k) for k, mask in calls.masks.items()]
+    width = max((mask.shape[1] for mask in calls.masks.values()), default=0)
+    numbers = np.empty(calls.batch * width, np.float32)
+
+    def fill() -> None:
+        keys = [
+            (seed, calls.step, DROPOUT, number) for number, _, _ in layers for seed in nets.seeds
+        ]
+        generators = streams.of(keys)
+        for _, mask, k in layers:
+            shape = calls.batch, mask.shape[1]
+            values = torch.from_numpy(numbers[: math.prod(shape)].reshape(shape))
+            for i, modules in enumerate(nets.modules):
+                keep = 1 - modules[k].p
+                next(generators).random(out=values.numpy(), dtype=np.float32)
+                mask[i].copy_(values.lt_(float(np.float32(keep))).T).div_(keep)
+
+    return fill
 
 
 FORWARD: dict[str, Any] = {
