@@ -29,6 +29,7 @@ from tests.numbers_in_text import settings, texts, unbacked, values
 ROOT = Path(__file__).parent.parent
 SCENES: dict[str, Scene] = registry.scenes()
 ONE = {"backbone": "dense", "depth": 3}
+PLACES = r"(?i)section|fig|table|eq|abstract|appendix|lemma|theorem|paragraph|passage|^on "
 
 
 def _loss(evidence: Evidence) -> list[float]:
@@ -99,7 +100,7 @@ def test_expectations_can_fail_and_sources_name_a_place(key: str) -> None:
         assert expectation.at_least is not None or expectation.at_most is not None
     for source, place in scene.sources:
         assert re.search(r"\b(19|20)\d\d\b", source), f"{key}: {source} has no year"
-        assert re.search(r"(?i)section|fig|table|eq|abstract|appendix|lemma|theorem", place), place
+        assert re.search(PLACES, place), place
 
 
 @pytest.mark.parametrize("key", SCENES)

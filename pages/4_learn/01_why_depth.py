@@ -9,8 +9,8 @@ lesson.begin(__file__, "More layers can say more. Why not simply stack them?")
 
 lesson.text("""
 The nets that changed computer vision became deeper from year to year: 8 weight layers in AlexNet
-(Krizhevsky et al. 2012, section 3), up to 19 in VGG (Simonyan and Zisserman 2014, Table 1), 152
-in the ResNet that won ImageNet (He et al. 2015, section 4.1).
+(Krizhevsky et al. 2012, section 3), up to 19 in VGG (Simonyan and Zisserman 2014, Table 1), up to
+152 in the ResNets that won ImageNet (He et al. 2015, section 4.1).
 
 The usual reason is that features build on features: edges, then textures, then parts, then
 objects. For convolutional nets that have seen many photographs, pictures of the features bear

@@ -13,7 +13,9 @@ If doing nothing is hard to learn, make it the starting point. A residual unit c
 $$y = F(x) + x$$
 
 and its layers learn only the difference $F(x)$ from the identity. To do nothing they need
-$F = 0$: weights near zero, where the usual inits begin (He et al. 2015, section 3.1).
+$F = 0$: driving weights to zero is taken to be easier than finding the identity (He et al. 2015,
+section 3.1). The usual inits do not begin there: from He's the branch is at first larger than its
+input, from Glorot's a little smaller; only nn.Linear's own is a fraction of it.
 
 On the way back the sum has a derivative with two terms, $1 + F'(x)$. The first passes the
 gradient on as it is, whatever the layers do. That does *not* mean that all of it takes this way,

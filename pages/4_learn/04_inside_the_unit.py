@@ -46,7 +46,7 @@ necessary” is a modest claim: BatchNorm may still be the easiest way.
 #### Where skips earn their keep: a saturating activation
 
 The slope of a sigmoid is at most a quarter, so a plain stack of them loses gradient in every
-layer unless the weights are large (Glorot and Bengio 2010, section 3). Does it take a skip to
+layer unless the weights are large (Hochreiter 1991, and Bengio et al. 1994). Does it take a skip to
 save such a net? Or a better optimiser? Several cures are tried side by side.
 """)
 lesson.scene("sigmoid", figures=(1,))

@@ -50,6 +50,8 @@ SOURCES = {
     "Ioffe 2015": "Ioffe & Szegedy 2015, Batch Normalization (arXiv 1502.03167)",
     "Ba 2016": "Ba, Kiros & Hinton 2016, Layer Normalization (arXiv 1607.06450)",
     "He 2015b": "He et al. 2015, Delving Deep into Rectifiers (arXiv 1502.01852)",
+    "Hochreiter 1991": "Hochreiter 1991, diploma thesis; Bengio et al. 1994, Learning Long-Term"
+    " Dependencies with Gradient Descent is Difficult",
     "Glorot 2010": "Glorot & Bengio 2010, Difficulty of Training Deep Networks (AISTATS)",
 }
 
@@ -173,7 +175,7 @@ weight gradient | ‖∂L/∂W‖ | ours
 gradient norm | ‖·‖ | common
     The length of a gradient: the square root of the sum of its squares (L2). Always said with
     which gradient is meant, the signal's or the weights'.
-vanishing gradient |  | Glorot 2010
+vanishing gradient |  | Hochreiter 1991
     A gradient that shrinks by some factor at every layer on its way back, until the first
     layers hardly learn.
 exploding gradient |  | common
@@ -184,7 +186,8 @@ degradation problem |  | He 2015
     overfitting, and it is not the same thing as vanishing gradients.
 shattered gradients |  | Balduzzi 2017
     Gradients at neighbouring inputs that have hardly anything in common, like white noise,
-    which makes them a poor guide. Deep plain nets have them, residual nets much less.
+    which makes them a poor guide. Deep plain nets have them; residual nets much less if their
+    branches are small.
 activation scale | rms(x) | ours
     The typical size of the numbers in a signal: the root of their mean square.
 diverged |  | ours

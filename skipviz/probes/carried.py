@@ -44,7 +44,7 @@ PROBE = Probe(
     " them; of each cell of each sample its longest. Selectivity: the deviation of a cell's T over"
     " samples. Correlation: of a layer's input and output over samples and cells. Change:"
     " ‖y − x‖ / ‖x‖, mean over the first and over the last third of the layers.",
-    source="Srivastava et al. 2015 (arXiv 1505.00387), section 4 and Fig. 2; the thresholds are"
+    source="Srivastava et al. 2015 (arXiv 1507.06228), section 4 and Fig. 2; the thresholds are"
     " ours",
     cost="Two forward passes of each lane over the samples.",
     caveat="Compare with the same numbers at init: most stripes are the gate bias's doing. In a net"

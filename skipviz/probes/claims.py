@@ -37,8 +37,8 @@ CLAIMS: dict[str, tuple[str, str]] = {
         "correlation over layers of mean bias and mean T: at most −0.5",
     ),
 }
-"""Sentences of Srivastava et al. 2015, section 4, each with the number and the bound that decide;
-the bounds are ours."""
+"""Sentences of Srivastava et al. 2015, Training Very Deep Networks, section 4, each with the number
+and the bound that decide; the bounds are ours."""
 
 BOUNDS = {"deeper": (0.5, None), "inverse": (None, -0.5)}
 """(at least, at most); all others: more than 0.5."""
@@ -118,7 +118,7 @@ PROBE = Probe(
     question="Which sentences of the highway papers does this run bear out?",
     title="The papers' sentences",
     definition="; ".join(f"“{text}” {bound}" for text, bound in CLAIMS.values()) + ".",
-    source="Srivastava et al. 2015 (arXiv 1505.00387), section 4; the bounds are ours",
+    source="Srivastava et al. 2015 (arXiv 1507.06228), section 4; the bounds are ours",
     cost="Four forward passes of each highway lane over the samples.",
     caveat="The papers looked at nets of 50 layers, trained for long on MNIST and CIFAR-100, chosen"
     " as the best of many. Some sentences hold at init already: then training did not bring them"

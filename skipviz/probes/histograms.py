@@ -15,7 +15,8 @@ QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 
 def measure(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
-    """Histograms of one lane over the first `samples` training samples.
+    """Histograms of one lane over the first `samples` training samples, with the labels that it
+    was trained on.
 
     weights, activations, gradients   for each layer (activations, gradients: for each signal
         point): path, depth, edges (61), counts (60), quantiles (1, 25, 50, 75, 99 %), zeros (share
@@ -42,7 +43,8 @@ def measure(trained: Trained, lane: int, samples: int) -> dict[str, Any]:
     try:
         rows = slice(0, samples)
         logits = net(batches.pictures(rows))
-        nn.functional.cross_entropy(logits, batches.labels[rows]).backward()
+        labels = batches.training_labels(trained.seed)[rows]
+        nn.functional.cross_entropy(logits, labels).backward()
         points = [(point, seen[point.path]) for point in wiring.points]
         layers = [(layer, trained.weight(lane, layer.path)) for layer in wiring.layers]
         with torch.no_grad():

@@ -65,7 +65,7 @@ def _lane(
 
 
 def _deeper(trained: Trained, lane: int, insert: int) -> nn.Module:
-    """The lane's net with `insert` more layers in front of its head, each W = 1 and b = 0."""
+    """The lane's net with `insert` more layers in front of its head, each W = I and b = 0."""
     import torch
 
     from skipviz.core.experiment import Lane
@@ -103,19 +103,25 @@ def _noisy(trained: Trained, lane: int, insert: int, sd: float, x: Any, y: Any) 
 
 
 def _trained_on(trained: Trained, net: nn.Module, steps: int) -> list[float]:
-    """The loss of each of `steps` more steps, with the run's optimiser and batches."""
+    """The loss of each of `steps` more steps, with the run's optimiser, batches, clipping and
+    learning rates: behind its last step the rate stays what it was there."""
     from torch.nn import functional
 
-    from skipviz.engine.optimise import optimiser
+    from skipviz.core import schedule
+    from skipviz.engine.optimise import clip, optimiser
 
     net.train()
-    learner = optimiser(trained.experiment, list(net.parameters()))
+    experiment, weights = trained.experiment, list(net.parameters())
+    learner = optimiser(experiment, weights)
     losses = []
     for step in range(trained.step, trained.step + steps):
+        learner.lr = schedule.rate(experiment, min(step, experiment.steps - 1))
         x, y = trained.batches.batch(step, trained.seed)
         loss = functional.cross_entropy(net(x), y)
         net.zero_grad(set_to_none=True)
         loss.backward()
+        if experiment.clip:
+            clip(weights, experiment.clip)
         learner.step()
         losses.append(float(loss.detach()))
     return losses
@@ -129,14 +135,14 @@ def _final(curve: list[float]) -> float:
 PROBE = Probe(
     question="What happens to a trained net that is made deeper by layers that do nothing?",
     title="Identity layers",
-    definition="Layers with W = 1 and b = 0 are inserted in front of the classifier of a plain"
+    definition="Layers with W = I and b = 0 are inserted in front of the classifier of a plain"
     " dense net. Measured: the largest difference of a logit; the accuracy after Gaussian noise was"
     " added to every inserted weight; the loss when the deeper net is trained on with the run's"
     " batches and optimiser.",
     source="He et al. 2015 (arXiv 1512.03385), section 1: a deeper net has a solution by"
     " construction",
     cost="A training of its own, net by net: a second for some hundred steps of a thin net.",
-    caveat="Exact for ReLU, whose output is never negative; with tanh or sigmoid W = 1 is no"
+    caveat="Exact for ReLU, whose output is never negative; with tanh or sigmoid W = I is no"
     " identity, and the difference says how far off it is. That a solution exists does not say"
     " that training finds it.",
     knobs=(

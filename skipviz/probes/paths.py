@@ -146,7 +146,7 @@ PROBE = Probe(
     " through the layers or around them. For each length the gradient is followed back along random"
     " paths of that length alone; its mean norm times the number of such paths is that length's"
     " share.",
-    source="Veit et al. 2016 (arXiv 1605.06431), sections 3.2 and 4.3",
+    source="Veit et al. 2016 (arXiv 1605.06431), sections 3 and 5",
     cost="One backward pass for each path that is drawn.",
     caveat="Few paths of each length are drawn, and norms of paths do not add up to the norm of"
     " their sum. A highway unit goes around with its carry gate as it is, through with all the"

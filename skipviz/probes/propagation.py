@@ -65,8 +65,8 @@ PROBE = Probe(
     source="Schoenholz et al. 2017 (correlation of two inputs by depth); He et al. 2015, section"
     " 4.1",
     cost="One forward and one backward pass.",
-    caveat="BatchNorm uses the statistics of the samples at hand. With ReLU all activations are"
-    " positive, so that even unrelated inputs have a cosine above 0.",
+    caveat="BatchNorm uses the statistics of the samples at hand. With ReLU no activation is"
+    " negative, so that even unrelated inputs have a cosine above 0.",
     knobs=(
         Knob("when", "choice", "When", "The net now, or at init.", "now", choices=("now", "init")),
         Knob("samples", "int", "Samples", "Of the training split.", 256, low=2, high=1024),

@@ -134,7 +134,7 @@ PROBE = Probe(
     " mean over all samples. The null is the same after the labels were shuffled: what is left of"
     " the difference when classes mean nothing. rms: the root of the mean square over classes,"
     " layers and cells.",
-    source="Srivastava et al. 2015 (arXiv 1505.00387), Fig. 3; the null is ours",
+    source="Srivastava et al. 2015 (arXiv 1507.06228), Fig. 3; the null is ours",
     cost="One forward pass over the training split; of nets for which that would take more than"
     " seconds, over evenly chosen samples.",
     caveat="A net at init routes a little too: different classes are different inputs. Compare with"

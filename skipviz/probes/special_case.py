@@ -136,8 +136,8 @@ PROBE = Probe(
     " residual units y = H(x) + x, as highway units with T = C = 1, and with T = C = 0.5, which is"
     " the coupled gate half open. The first two are compared as they are; the third after"
     " multiplying by 2^L, with ReLU and without biases, because there H(a x) = a H(x).",
-    source="The claim: ResNet is a highway net whose gates do not depend on the data; equations (2)"
-    " and (3) of Srivastava et al. 2015 (arXiv 1505.00387)",
+    source="The claim: ResNet is a highway net whose gates do not depend on the data; Srivastava et"
+    " al. 2015 (arXiv 1505.00387), equations (2) and (3)",
     cost="Five forward passes of dense highway lanes over the samples.",
     caveat="Equal functions are not equal nets to train: a factor of 2^−L in the output is one in"
     " the gradient of the first layers too.",

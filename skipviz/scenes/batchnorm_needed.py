@@ -35,7 +35,7 @@ def _first(evidence: Evidence) -> list[float]:
 
 
 def _bars(evidence: Evidence) -> Chart:
-    """Final losses, a dot for each seed; what left the numbers stands at the top."""
+    """Final losses, a dot for each seed; what diverged stands at the top."""
     guess = float(np.log(evidence.experiment().dataset.num_classes))
     top = 4 * guess
     series = []
@@ -50,7 +50,7 @@ def _bars(evidence: Evidence) -> Chart:
         "training loss (nats)",
         series,
         log_y=True,
-        note="dots at the very top: the loss left the finite numbers or went off the chart",
+        note="dots at the very top: diverged, or beyond the chart",
     )
 
 
@@ -67,7 +67,7 @@ def _numbers(evidence: Evidence) -> dict[str, float | str]:
     he = middle["main", 1]
     return {
         "norm": round(middle["main", 0], 3),
-        "he": f"a loss of {he:.2g}" if np.isfinite(he) else "no number at all",
+        "he": f"a loss of {he:.2g}" if np.isfinite(he) else "no finite loss: it diverges",
         "he_first": round(float(np.median(_first(evidence)))),
         "default": round(middle["main", 2], 3),
         "scaled": round(middle["main", 3], 3),
@@ -105,7 +105,7 @@ SCENE = Scene(
         ),
     },
     figures=(
-        Figure("live", "one net leaves the numbers, three train", panels=("loss",)),
+        Figure("live", "One net blows up, three train.", panels=("loss",)),
         Figure("chart", "with the right scale it goes without BatchNorm", chart=_bars),
     ),
     expects=(
@@ -176,12 +176,12 @@ SCENE = Scene(
     notes="A slide in circulation says: BatchNorms absolutely necessary because of vanishing "
     "gradients. Two claims in one line; we test both. Vote. Run: four residual nets, the first as "
     "in the paper, with BatchNorm. The second is the same without it, from the same init, and it "
-    "leaves the numbers at once: every unit adds a branch as large as its input, so the signal "
-    "doubles its variance fifty layers long. That is exploding, not vanishing. The third and the "
-    "fourth have no BatchNorm either, they only begin with smaller branches, and they train, as "
-    "well or better. So: not necessary, but an init that keeps the sum in bounds is. And the other "
-    "half: BatchNorm alone does not make the plain ReLU net of this depth train. For sigmoid nets, "
-    "its first customers, it does wonders. Ask of every must: in which net?",
+    "blows up at once: every unit adds a branch about as large as its input, so that the signal's "
+    "variance about doubles once in every unit. That is exploding, not vanishing. The third and "
+    "the fourth have no BatchNorm either, they only begin with smaller branches, and they train, "
+    "as well or better. So: not necessary, but an init that keeps the sum in bounds is. And the "
+    "other half: BatchNorm alone does not make the plain ReLU net of this depth train. For sigmoid "
+    "nets, its first customers, it does wonders. Ask of every must: in which net?",
     exercises=(
         (
             "Each of n residual branches adds a signal of the same variance as its input. By what "

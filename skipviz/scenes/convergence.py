@@ -151,8 +151,8 @@ SCENE = Scene(
     "plain nets. Then show each net at its own best rate. The question is not whether the plain "
     "net arrives, but when. He and colleagues saw the same in their small nets: where the plain "
     "net is not too deep, the residual one ends about as well, but is there sooner. Ask why the "
-    "residual net can use a larger rate: its gradient does not depend on a product over all "
-    "layers, so that one step does not turn the whole net over.",
+    "residual net can use a larger rate. A usual answer: its gradient is not one product over all "
+    "layers, so that one step does not turn the whole net over. This run does not test that.",
     exercises=(
         (
             "Why is a comparison at one common learning rate unfair?",

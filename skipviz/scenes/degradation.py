@@ -195,9 +195,11 @@ SCENE = Scene(
         (
             "Plain-56 can represent every function that plain-20 can. How, and why does that not "
             "help?",
-            "Let the extra layers be the identity: after a ReLU all values are positive, so a "
-            "layer with $W = I$ and zero bias passes them on. It shows that a good solution "
-            "exists; nothing leads gradient descent to it from a random start.",
+            "Let the extra layers be the identity: after a ReLU no value is negative, so a layer "
+            "with $W = I$ and zero bias passes them on. With BatchNorm inside, its scale and shift "
+            "must also undo the normalisation, which is exact only while the statistics stay "
+            "fixed. It shows that a good solution exists; nothing leads gradient descent to it "
+            "from a random start.",
         ),
         (
             "Which two curves would you draw to tell overfitting from degradation?",

@@ -115,8 +115,8 @@ SCENE = Scene(
     "agree or cancel; and few paths of each length are drawn. That short paths carry the gradient "
     "does not mean that the net is shallow: the output uses all units.",
     sources=(
-        ("Veit et al. 2016, Residual Networks Behave Like Ensembles", "section 3.2"),
-        ("Veit et al. 2016, Residual Networks Behave Like Ensembles", "section 4.3, Fig. 6"),
+        ("Veit et al. 2016, Residual Networks Behave Like Ensembles", "section 3"),
+        ("Veit et al. 2016, Residual Networks Behave Like Ensembles", "section 5, Fig. 6"),
     ),
     seconds=20,
     notes="Draw three units in a row, each with its arrow around it, and let the room count the "
@@ -125,7 +125,7 @@ SCENE = Scene(
     "toss. Then ask through which of them the gradient comes. Run, and show grey beside colour. "
     "The gradient lives on the short side: every unit on the way costs a factor, and the number of "
     "ways does not make up for it. Veit and colleagues found the same in a net of 110 layers, "
-    "where most of the gradient comes through 10 to 34 layers (Veit et al. 2016, section 4.3).",
+    "where most of the gradient comes through 10 to 34 layers (Veit et al. 2016, abstract).",
     exercises=(
         (
             "How many paths are there through a residual net of 3 units, and how many of each "

@@ -115,7 +115,7 @@ SCENE = Scene(
     sources=(
         (
             "Juliani 2016, ResNets, HighwayNets, and DenseNets, Oh My!",
-            "section “Dense Networks”, on training all of them on CIFAR-10",
+            "last paragraph: all three trained on CIFAR-10",
         ),
         ("He et al. 2015, Deep Residual Learning", "section 4.1"),
         ("Huang et al. 2016, Densely Connected Convolutional Networks", "section 5"),

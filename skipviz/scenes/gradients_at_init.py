@@ -180,8 +180,8 @@ SCENE = Scene(
     misconception="“Every deep plain net has vanishing gradients.” It depends on the init: He's "
     "keeps them, and BatchNorm makes them explode.",
     caveat="Healthy gradients at init do not mean that the net trains: the plain net from He's "
-    "init maps all inputs to nearly one point. And look at dLoss/dx: in a net without biases "
-    "dLoss/dW can look flat over the layers although the signal has long vanished.",
+    "init often maps all inputs to nearly one direction. And look at dLoss/dx: in a net without "
+    "biases dLoss/dW can look flat over the layers although the signal has long vanished.",
     sources=(
         ("He et al. 2015, Delving Deep into Rectifiers", "section 2.2"),
         ("He et al. 2015, Deep Residual Learning", "section 4.1"),

@@ -127,8 +127,9 @@ SCENE = Scene(
     misconception="“A negative gate bias of −2 is always enough.” For 100 layers it is not: each "
     "layer then still passes on too little of the signal.",
     caveat="The paper searches rates, biases and activations anew for each net and depth "
-    "(Srivastava et al. 2015, section 3.1); here each family has one rate. The deep highway "
-    "net may well use few of its layers: that it trains does not say that it needs them.",
+    "(Srivastava et al. 2015, Training Very Deep Networks, section 3.1); here each family has one "
+    "rate. The deep highway net may well use few of its layers: that it trains does not say that "
+    "it needs them.",
     sources=(
         ("Srivastava et al. 2015, Training Very Deep Networks", "Fig. 1 and section 3.1"),
         ("Srivastava et al. 2015, Highway Networks", "section 3"),
@@ -142,7 +143,7 @@ SCENE = Scene(
     "gate bias is −4 here. With −2, the value that one reads everywhere, the hundred-layer net "
     "does not start at all. The pocket calculator from the first scene says why: one minus T, to "
     "the power of the depth. The bias has to grow with the depth. And a warning for later: a net "
-    "that carries nearly everything trains well because it is hardly deep at all.",
+    "that carries nearly everything may train well because it is hardly deep at all.",
     exercises=(
         (
             "Why does the gate bias have to be more negative in a deeper net?",
@@ -154,7 +155,9 @@ SCENE = Scene(
             "The plain net of 100 layers learns slowly here. Name an init with which plain tanh "
             "nets of this depth train, and say what it preserves.",
             "Orthogonal weights: they keep lengths and angles, so that signal and gradient keep "
-            "their size through any number of layers (Saxe et al. 2014, section 3).",
+            "their size through any number of linear layers (Saxe et al. 2014, section 3). tanh "
+            "bends the signal a little smaller in each layer, and still lets it through (section "
+            "4).",
         ),
     ),
     pick=Pick(

@@ -70,7 +70,7 @@ def _numbers(evidence: Evidence) -> dict[str, float]:
 
 SCENE = Scene(
     title="Identity layers",
-    question="We train a plain net, then insert 15 layers that do nothing: W = 1, b = 0. What "
+    question="We train a plain net, then insert 15 layers that do nothing: W = I, b = 0. What "
     "happens to its training error?",
     choices=("nothing at all", "it gets a little worse", "the net is destroyed"),
     correct_choice=_correct_choice,
@@ -148,7 +148,7 @@ SCENE = Scene(
     "doing nothing is the easy thing: $x + F(x)$ with $F = 0$.",
     exercises=(
         (
-            "Why is W = 1, b = 0 an exact identity in a ReLU net but not in a tanh net?",
+            "Why is W = I, b = 0 an exact identity in a ReLU net but not in a tanh net?",
             "The signal comes out of a ReLU, so it is never negative and the next ReLU leaves it "
             "as it is. tanh bends every value towards zero, so that $\\tanh(x) \\ne x$.",
         ),

@@ -135,7 +135,7 @@ SCENE = Scene(
     "one, no more.",
     sources=(
         ("Li et al. 2018, Visualizing the Loss Landscape of Neural Nets", "section 4"),
-        ("Li et al. 2018, Visualizing the Loss Landscape of Neural Nets", "section 5, Fig. 5"),
+        ("Li et al. 2018, Visualizing the Loss Landscape of Neural Nets", "section 6"),
     ),
     seconds=25,
     notes="Train the three nets first. Then choose two random directions, each filter as long as "
@@ -143,8 +143,9 @@ SCENE = Scene(
     "middle. All three share one colour scale. Let the room say what it sees before you do: a "
     "small dark spot against a broad one. Then take the picture apart again. It is two directions "
     "of many thousands; the plain nets had not finished; and width is not the same as error on new "
-    "pictures. What one may say: a random step of this size ruins the plain net and not the "
-    "residual one. That is why its training forgives larger learning rates.",
+    "pictures. What one may say: a random step of this size ruins the plain ReLU net and "
+    "hurts the residual one less. Whether that is why a net trains well, this picture does not "
+    "say.",
     exercises=(
         (
             "Why are the directions scaled filter by filter?",

@@ -170,8 +170,8 @@ SCENE = Scene(
     "shut, {half} half open, {open} as a plain net; the ResNet at {resnet}. Where gates are "
     "learned, replacing every T by its mean costs {worth} percentage points of training accuracy.",
     numbers=_numbers,
-    misconception="“ResNet is the highway net with T = 0.5.” Half and half shrinks the signal by "
-    "half in every layer; ResNet adds both in full.",
+    misconception="“ResNet is the highway net with T = 0.5.” Half and half halves what is carried "
+    "in every layer; ResNet adds both in full.",
     caveat="ResNet is a special case of the general highway net with two gates, not of the coupled "
     "one that was trained in the paper. Its units usually have two weight layers and "
     "normalisation; here each has one, so that both nets are the same formula.",
@@ -183,13 +183,14 @@ SCENE = Scene(
     seconds=40,
     notes="Write the highway formula on the board: y is H times T plus x times C. Somebody always "
     "says: ResNet is that with everything at one half. Vote. Run the first pair: a highway net "
-    "with both gates held at one, and a ResNet with the same layers. There is one curve; the "
-    "other lies under it, to the last digit. So yes, ResNet is a special highway net, with both "
+    "with both gates held at one, and a ResNet with the same layers. You see one curve: the "
+    "other lies exactly underneath. So yes, ResNet is a special highway net, with both "
     "gates wide open, which the coupled version with C equal to one minus T cannot do. Now the "
     "slider: couple them, fix T and train. Nearly shut works, because almost everything is "
-    "carried. At one you have the plain net. Half open is the worst place: each layer keeps half "
-    "of the signal, and twenty layers keep a half to the twentieth power. The last number: "
-    "learned gates depend on the input, and that is used. It is what ResNet gives up, and does "
+    "carried. At one you have the plain net. Half open is the worst place: each layer halves "
+    "what it carries, so that of the input only a half to the twentieth power is left after twenty "
+    "layers, and what the layers add makes up for a part of it alone. The last number: learned "
+    "gates depend on the input, and that is used. It is what ResNet gives up, and does "
     "well without.",
     exercises=(
         (

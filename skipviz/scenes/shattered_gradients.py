@@ -130,7 +130,7 @@ SCENE = Scene(
     "section 2).",
     sources=(
         ("Balduzzi et al. 2017, The Shattered Gradients Problem", "section 2, Fig. 1"),
-        ("Balduzzi et al. 2017, The Shattered Gradients Problem", "section 3: rescaled branches"),
+        ("Balduzzi et al. 2017, The Shattered Gradients Problem", "passages on rescaled branches"),
     ),
     seconds=20,
     notes="So far we asked how large a gradient is. Now: what does it look like? If I change the "

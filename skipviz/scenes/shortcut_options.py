@@ -120,8 +120,8 @@ SCENE = Scene(
     "convolution at these few places. Or project at every unit. Let the room bet on the winner. "
     "While it runs, show the table of costs: what C adds, it adds at every unit. Then look at the "
     "dots: three of them lie together, and the plain net above. The kind matters little; that "
-    "there is one matters. This is why small nets use A, large ones use B where the size "
-    "changes, and nobody uses C.",
+    "there is one matters. The paper draws the same conclusion: it leaves C out, to save memory "
+    "and time (He et al. 2015, section 4.1), and its small nets use A.",
     exercises=(
         (
             "How many parameters has a projection from 16 to 32 channels, without a bias and with "

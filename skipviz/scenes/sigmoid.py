@@ -115,22 +115,25 @@ SCENE = Scene(
     numbers=_numbers,
     misconception="“ReLU solved everything”, and its mirror, “only skips can save a sigmoid net”. "
     "Skips do; so do BatchNorm and, for tanh, the right initial weights.",
-    caveat="The slope of a sigmoid is at most 0.25, so that each layer of a plain net takes at "
-    "least three quarters of the gradient unless the weights are large (Glorot and Bengio 2010, "
-    "section 3). That is a statement on this activation: it says nothing of plain ReLU nets.",
+    caveat="The slope of a sigmoid is at most a quarter, so that each layer "
+    "of a plain net takes at least three quarters of the gradient unless the weights are large "
+    "(Hochreiter 1991, and Bengio et al. 1994). That is a statement on this activation: it says "
+    "nothing of plain ReLU nets.",
     sources=(
         ("Glorot and Bengio 2010, Understanding the Difficulty of Training Deep Nets", "section 3"),
+        ("Hochreiter 1991, Untersuchungen zu dynamischen neuronalen Netzen", "on vanishing errors"),
         ("Srivastava et al. 2015, Highway Networks", "section 1"),
-        ("Saxe et al. 2014, Exact Solutions to the Nonlinear Dynamics of Learning", "section 3"),
+        ("Saxe et al. 2014, Exact Solutions to the Nonlinear Dynamics of Learning", "section 4"),
     ),
     seconds=35,
     notes="Ask whether Adam can save it. Adam divides each gradient by its own size, so why not? "
     "Run. Three curves fall, the plain one does not move. Look at the gradient chart: what arrives "
-    "at the first layers is so small that even Adam's division leaves noise. Then show what "
-    "helped. A path around the sigmoid, of any kind: added, gated or appended. But also BatchNorm, "
-    "which keeps the sigmoid in its steep middle. And at the right end the cell that textbooks "
-    "leave out: a tanh net without any skip, from orthogonal weights. Skips are one way to keep a "
-    "signal alive, not the only one.",
+    "at the first layers is far smaller than the ε that Adam adds to what it divides by, so that "
+    "nothing is divided and nothing moves. Then show what helped. A path around the sigmoid, of "
+    "any kind: added, gated or appended. But also BatchNorm: the sigmoid stood in its steep middle "
+    "already, yet the samples had become all alike, and BatchNorm brings their differences back to "
+    "size. And at the right end the cell that textbooks leave out: a tanh net without any skip, "
+    "from orthogonal weights. Skips are one way to keep a signal alive, not the only one.",
     exercises=(
         (
             "The steepest slope of a sigmoid is 1/4. With weights that keep the length of a "

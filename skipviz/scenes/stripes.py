@@ -172,9 +172,10 @@ SCENE = Scene(
     "its gate bias: an untrained net has them.",
     caveat="Stripes tell highway from plain nets, not trained from untrained ones. The paper also "
     "reports that biases grow with depth on CIFAR-100 and that the change sits in the early layers "
-    "(Srivastava et al. 2015, section 4.1); on this small task neither is expected.",
+    "(Srivastava et al. 2015, Training Very Deep Networks, section 4); on this small task neither "
+    "is expected.",
     sources=(
-        ("Srivastava et al. 2015, Training Very Deep Networks", "Fig. 2 and section 4.1"),
+        ("Srivastava et al. 2015, Training Very Deep Networks", "Fig. 2 and section 4"),
         ("Srivastava et al. 2015, Highway Networks", "section 4"),
     ),
     seconds=10,

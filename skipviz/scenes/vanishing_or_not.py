@@ -200,8 +200,11 @@ SCENE = Scene(
     sources=(
         ("He et al. 2015, Deep Residual Learning", "Fig. 1 and section 4.1"),
         ("Yang et al. 2019, A Mean Field Theory of Batch Normalization", "abstract"),
-        ("Juliani 2016, ResNets, HighwayNets, and DenseNets, Oh My!", "section on ResNets"),
-        ("Shorten 2019, Introduction to ResNets", "section on the 56-layer CNN"),
+        (
+            "Juliani 2016, ResNets, HighwayNets, and DenseNets, Oh My!",
+            "section “Why Naively Going Deeper Doesn't Work”",
+        ),
+        ("Shorten 2019, Introduction to ResNets", "paragraphs on the deeper CNN"),
     ),
     seconds=40,
     notes="Write three quotations on the board. A much-read article: the signal essentially "

@@ -10,7 +10,7 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.engine.trained import restore
 from skipviz.engine.training import Training
 from skipviz.figures.answers import of
-from skipviz.probes.identity_insertion import NOISE, PROBE
+from skipviz.probes.identity_insertion import NOISE, PROBE, _deeper, _trained_on
 from skipviz.store.lane_axes import families, labels
 
 DENSE = {"backbone": "dense", "depth": 3, "init": "he"}
@@ -60,6 +60,23 @@ def test_training_on_goes_on_learning(answer: dict[str, Any]) -> None:
     curve = answer["lanes"][0]["curve"]
     assert len(curve) == 40 and min(curve[-25:]) < curve[0]
     assert answer["lanes"][0]["tuned"] == pytest.approx(sum(curve[-5:]) / 5, rel=1e-4)
+
+
+def test_training_goes_on_at_the_rate_at_which_the_schedule_ended() -> None:
+    """A cosine has come down to next to nothing: what it trains on for moves next to nothing."""
+    experiment = Experiment(lanes=LANES[:1], steps=60, lr=0.03)
+    tuned = {}
+    for schedule in ("constant", "cosine"):
+        training = Training(experiment.with_(schedule=schedule))
+        for _ in training.frames():
+            pass
+        trained = restore(training.experiment, training.state(), training.batches, 0)
+        deeper = _deeper(trained, 0, 2)
+        start = [weight.detach().clone() for weight in deeper.parameters()]
+        _trained_on(trained, deeper, 5)
+        moved = zip(deeper.parameters(), start, strict=True)
+        tuned[schedule] = max(float((now.detach() - then).abs().max()) for now, then in moved)
+    assert tuned["cosine"] < tuned["constant"] / 100
 
 
 def test_only_plain_nets_without_normalisation_are_asked_and_the_figure_skips_others(

@@ -16,6 +16,7 @@ from skipviz.core import registry
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
+from skipviz.engine.batches import Batches
 from skipviz.engine.trained import Trained, load
 from skipviz.engine.training import Training
 
@@ -120,6 +121,21 @@ def test_histograms_hold_every_value_once(trained: Trained) -> None:
     assert [entry["depth"] for entry in value["weights"]] == list(range(1, 7))
     low, middle, high = (value["gradients"][0]["quantiles"][i] for i in (0, 2, 4))
     assert low <= middle <= high
+
+
+def test_histograms_are_of_the_loss_with_the_labels_that_were_trained_on(trained: Trained) -> None:
+    noisy = Batches(trained.experiment.with_(label_noise=0.9), trained.device)
+    assert not torch.equal(noisy.training_labels(trained.seed)[:32], noisy.labels[:32])
+    value = probe("histograms").measure(replace(trained, batches=noisy), lane=0, samples=32)
+    last = trained.nets[0].get_submodule(trained.wirings[0].points[-1].path)
+    outputs = []
+    handle = last.register_forward_hook(lambda module, args, out: outputs.append(out))
+    logits = trained.nets[0](noisy.pictures(slice(0, 32)))
+    handle.remove()
+    loss = torch.nn.functional.cross_entropy(logits, noisy.training_labels(trained.seed)[:32])
+    (grad,) = torch.autograd.grad(loss, outputs[0])
+    edges = value["gradients"][-1]["edges"]
+    assert (edges[0], edges[-1]) == pytest.approx((float(grad.min()), float(grad.max())), rel=1e-5)
 
 
 @pytest.mark.parametrize(
