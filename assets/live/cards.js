@@ -111,7 +111,7 @@ export function slider(id, move, follow) {
   const text = element("output", { for: id });
   const button = element("button", {
     type: "button", class: "sv-follow", title: "Show the newest step again",
-  }, "follow");
+  }, "follow latest");
   range.addEventListener("input", () => move(Number(range.value)));
   button.addEventListener("click", follow);
   const box = element("div", { class: "sv-slider" }, text, range, button);
@@ -125,7 +125,6 @@ export function slider(id, move, follow) {
     if (text.textContent !== words) text.textContent = words;
     range.setAttribute("aria-valuetext", `${words} of ${newest}`);
     button.setAttribute("aria-pressed", String(!pinned));
-    button.textContent = pinned ? "follow" : "following";
   };
   show(0, 0, false);
   return { box, show };

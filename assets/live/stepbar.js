@@ -30,7 +30,7 @@ export class StepBar {
     this.follow = element("button", {
       type: "button", class: "sv-follow", title: "Show the newest step again",
       onclick: () => { this.stop(); on.follow(); },
-    }, "following");
+    }, "follow latest");
     this.text = element("output", { for: `${id}-step` });
     this.box = element("div", { class: "sv-slider sv-steps" },
       this.play, this.text, this.range, this.follow);
@@ -67,6 +67,5 @@ export class StepBar {
     this.range.setAttribute("aria-valuetext", text);
     this.text.textContent = text;
     this.follow.setAttribute("aria-pressed", String(!pinned));
-    this.follow.textContent = pinned ? "follow" : "following";
   }
 }

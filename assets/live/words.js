@@ -31,21 +31,21 @@ export const QUANTITIES = {
     title: "Signal gradient per layer",
     axis: "‖dLoss/dx‖",
     unit: "L2 norm",
-    of: "the signal that reaches the first layer",
+    of: "the gradient of the signal at the first layer",
   },
   weight: {
     button: "weight dLoss/dW",
     title: "Weight gradient per layer",
     axis: "‖dLoss/dW‖",
     unit: "L2 norm",
-    of: "the weight gradient of the first layer",
+    of: "the weight gradient at the first layer",
   },
   activation: {
     button: "activation scale",
     title: "Activation scale per layer",
     axis: "activation scale",
     unit: "root mean square",
-    of: "the activation of the first layer",
+    of: "the activation at the first layer",
   },
 };
 
@@ -127,12 +127,12 @@ export function profileReading(lanes, quantity) {
  * @param {boolean} whole
  */
 function against(first, last, whole) {
-  if (Number.isNaN(first) || Number.isNaN(last)) return "not a number any more";
+  if (Number.isNaN(first) || Number.isNaN(last)) return "no longer a number: it diverged";
   if (!Number.isFinite(last) || last < FLOAT32_LOG10) return "unknown: the last layer has none";
   if (first < FLOAT32_LOG10) return "0 or below float32: nothing arrives";
   const decades = last - first;
   const at = whole ? " than at the last layer" : "";
-  if (Math.abs(decades) < 0.04) return whole ? "as large as at the last layer" : "as large";
+  if (Math.abs(decades) < 0.04) return whole ? "about the same as at the last layer" : "about the same";
   return `${power(decades)} times ${decades > 0 ? "smaller" : "larger"}${at}`;
 }
 
@@ -217,7 +217,7 @@ export function heatReading(lanes, profile, quantity) {
   if (!lanes.length) return "";
   const parts = lanes.map((lane) => {
     const first = profile.lanes[lane.index][quantity][0];
-    if (Number.isNaN(first)) return `${name(lane)} no number`;
+    if (Number.isNaN(first)) return `${name(lane)} diverged`;
     if (first < FLOAT32_LOG10) return `${name(lane)} 0 or less than float32 can hold`;
     return `${name(lane)} 10<sup>${first.toFixed(1).replace("-", "−")}</sup>`;
   });

@@ -62,7 +62,7 @@ def _dots(evidence: Evidence) -> Chart:
         "",
         "steps",
         series,
-        note=f"one dot a seed; {STEPS}: it did not get there",
+        note=f"one dot per seed; at {STEPS}: it did not get there",
     )
 
 

@@ -107,7 +107,7 @@ def _against_parameters(evidence: Evidence) -> Chart:
         series,
         log_x=True,
         log_y=True,
-        note="one dot a seed, at the better of two learning rates",
+        note="one dot per seed, at the better of two learning rates",
     )
 
 

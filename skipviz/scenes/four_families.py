@@ -50,7 +50,7 @@ def _dots(evidence: Evidence) -> Chart:
         "training loss (nats)",
         series,
         log_y=True,
-        note="one dot a seed, at the best of three learning rates",
+        note="one dot per seed, at the best of three learning rates",
     )
 
 

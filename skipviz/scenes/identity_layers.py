@@ -41,7 +41,7 @@ def _losses(evidence: Evidence) -> Chart:
         Series(name, [name] * len(losses), losses, "plain", "dots") for name, losses in rows.items()
     ]
     return Chart(
-        "The same deep net by two ways",
+        "The same deep net, reached two ways",
         "net",
         "training loss (nats)",
         [Series("", one.x, one.y, one.family, one.style) for one in series],
@@ -92,7 +92,7 @@ SCENE = Scene(
     figures=(
         Figure("live", "the shallow net learns", panels=("loss",)),
         Figure("probe", "without noise nothing is lost, with a little all is", ask="insert"),
-        Figure("chart", "one net, two ways to it, two losses", chart=_losses),
+        Figure("chart", "The same net, reached two ways: two losses.", chart=_losses),
     ),
     expects=(
         Expectation(

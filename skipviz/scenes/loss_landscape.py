@@ -45,7 +45,7 @@ def _bars(evidence: Evidence) -> Chart:
         "",
         "share of the plane",
         series,
-        note="one dot a seed",
+        note="one dot per seed",
     )
 
 

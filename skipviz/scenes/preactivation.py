@@ -55,7 +55,7 @@ def _bars(evidence: Evidence) -> Chart:
             for finals in [_finals(evidence)[0]]
         ],
         log_y=True,
-        note="one dot a seed",
+        note="one dot per seed",
     )  # fmt: skip
 
 

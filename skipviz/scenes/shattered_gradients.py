@@ -48,7 +48,7 @@ def _dots(evidence: Evidence) -> Chart:
         "",
         "autocorrelation (1: alike, 0: white noise)",
         series,
-        note="one dot a seed, the median over ten lines",
+        note="one dot per seed: the median over ten lines",
     )
 
 

@@ -46,7 +46,7 @@ def _dots(evidence: Evidence) -> Chart:
         label = name[0] if family == "resnet" else "plain"
         series.append(seed_dots(label, finals, family, name))
     return Chart("Training loss at the end", "shortcut", "training loss (nats)", series,
-                 log_y=True, note="one dot a seed")  # fmt: skip
+                 log_y=True, note="one dot per seed")  # fmt: skip
 
 
 def _costs(evidence: Evidence) -> Chart:

@@ -39,7 +39,7 @@ def _ends(evidence: Evidence) -> Chart:
         "training loss (nats)",
         series,
         log_y=True,
-        note="one dot a seed; the last column is a tanh net",
+        note="one dot per seed; the last column is a tanh net",
     )
 
 

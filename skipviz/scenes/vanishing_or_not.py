@@ -111,7 +111,7 @@ SCENE = Scene(
     title="Is it vanishing gradients?",
     question="The 56-layer plain net with BatchNorm trains badly. Its gradient at the first layer, "
     "compared with the last, is …?",
-    choices=("much smaller: it vanishes", "about as large: healthy", "much larger: it explodes"),
+    choices=("much smaller: it vanishes", "about the same: healthy", "much larger: it explodes"),
     correct_choice=_correct_choice,
     runs={
         "main": Experiment(

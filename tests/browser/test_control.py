@@ -100,7 +100,7 @@ def test_a_stopped_run_goes_on_and_slow_motion_is_kept_in_sight(server: Server, 
     live = page.locator(".sv-live")
     expect(live).to_have_attribute("data-state", "stopped")
     stopped = drawn_step(page)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     expect(live).to_have_attribute("data-state", "running")
     wait_for_step(page, stopped + 20)
     expect(page.get_by_role("button", name="Pause")).to_be_visible()

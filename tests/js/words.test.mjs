@@ -44,9 +44,9 @@ test("the profile's sentence says how much smaller the first layer's gradient wa
   const said = read(profileReading(lanesOf(history), "signal"));
   const norms = recorded.lanes[0].signal_gradient_norm;
   const decades = Math.log10(norms.at(-1) / norms[0]);
-  assert.match(said, /^Plain-20: the signal that reaches the first layer is /);
+  assert.match(said, /^Plain-20: the gradient of the signal at the first layer is /);
   assert.ok(said.includes(`10^${decades.toFixed(1)} times smaller than at the last layer`), said);
-  assert.match(said, /; ResNet-8: [\d.]+ times (smaller|larger)\.$|; ResNet-8: as large\.$/);
+  assert.match(said, /; ResNet-8: [\d.]+ times (smaller|larger)\.$|; ResNet-8: about the same\.$/);
 });
 
 test("a gradient of zero, below single precision or no number has words of its own", () => {
@@ -56,8 +56,8 @@ test("a gradient of zero, below single precision or no number has words of its o
   assert.match(said([-300, 0]), /nothing arrives\. Triangles/);
   assert.match(said([-Infinity, 0]), /nothing arrives/);
   assert.match(said([0, -Infinity]), /unknown: the last layer has none/);
-  assert.match(said([NaN, 0]), /not a number any more/);
-  assert.match(said([0, 0]), /as large as at the last layer/);
+  assert.match(said([NaN, 0]), /no longer a number: it diverged/);
+  assert.match(said([0, 0]), /about the same as at the last layer/);
   const packed = profileReading([lane], "signal");
   assert.match(read(packed), /nothing arrives\. Triangles/);
 });

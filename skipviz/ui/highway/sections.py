@@ -93,7 +93,7 @@ def _mark(now: Sequence[bool | None], init: Sequence[bool | None]) -> str:
     """In how many seeds a sentence holds now, and whether it held before any training."""
     count, of = sum(each is True for each in now), len(now)
     if all(each is None for each in now):
-        return ":gray[**–** no number here:]"
+        return ":gray[**–** not measured here:]"
     if count == of and all(init):
         return ":green[**✓** shows here,] and did at init:"
     if count == of:

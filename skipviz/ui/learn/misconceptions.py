@@ -1,4 +1,4 @@
-"""Sentences that are often heard, each beside what this machine measured."""
+"""Common claims, each beside what this machine measured."""
 
 from __future__ import annotations
 

@@ -295,7 +295,7 @@ def _keep_votes(run: Run, scene: Scene, counts: list[int], right: int) -> None:
 def _caveat(scene: Scene) -> None:
     boxes = st.columns(2, gap="large")
     cards = (("What this does not show", scene.caveat),
-             ("A sentence that is often heard", scene.misconception))  # fmt: skip
+             ("A common claim", scene.misconception))  # fmt: skip
     for box, (title, text) in zip(boxes, cards, strict=True):
         box.html(f'<div class="skip-card"><h3>{title}</h3><p>{html.escape(text)}</p></div>')
 

@@ -1,4 +1,4 @@
-"""The row that controls a run under way: pause, one step, slow motion, learning rate; and Go on.
+"""The row that controls a run under way: pause, one step, slow motion, learning rate; and Resume.
 
 It is a fragment: what is pressed in it reruns the row alone. For whoever started or steered the run
 it looks every second how the run is; everybody else sees the row as it was when the page ran.
@@ -81,14 +81,14 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
         st.space(ROW_PX)
     if row is not None and can:
         row.button(
-            "Go on",
+            "Resume",
             key=f"{key}_go_on",
             icon=":material/resume:",
             on_click=_go_on,
             args=(run.id, key),
             disabled=bool(untrainable()),
             help=untrainable()
-            or "Training goes on from the last saved step as if it had never been broken off.",
+            or "Training continues from the last saved step as if it had never been interrupted.",
         )
     if row is not None and experiment is not None and changed:
         _changes(row, experiment, run.experiment, key)
