@@ -30,7 +30,7 @@ At 18 layers, where plain nets still train, the residual net arrives sooner (He 
 section 4.1). Faster than which plain net, and at which learning rate? Each net gets the same
 small search here, and is then counted at its own best rate.
 """)
-lesson.scene("convergence", figures=(1, 2))
+lesson.scene("convergence", figures=(0, 1))
 
 lesson.text("""
 #### When the sizes do not match

@@ -42,7 +42,7 @@ one (Huang et al. 2016, Fig. 5). A large weight, the argument goes, is a feature
 two ways to check it: look at the same map *before* training, and take a feature away to see
 whether anybody misses it.
 """)
-lesson.scene("feature_reuse", figures=(1, 2, 4))
+lesson.scene("feature_reuse", figures=(0, 1, 3))
 
 lesson.text("""
 If a picture looks alike before and after training, it cannot tell what training did. The second

@@ -38,7 +38,7 @@ to the next, a step that helps one sample says nothing about its neighbour. Walk
 between two pictures and plot the gradient on the way. In deep plain nets it comes to look like
 white noise (Balduzzi et al. 2017, section 2). It is then called **shattered**.
 """)
-lesson.scene("shattered_gradients", figures=(1, 2))
+lesson.scene("shattered_gradients", figures=(0, 1))
 
 lesson.text("""
 #### Look four: the valley

@@ -245,6 +245,39 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> list[float]:
         return [float(v) for v in np.asarray(above, float) / np.asarray(below, float)]
 
 
+def norms_off(
+    evidence: Evidence, ask: str, lanes: Sequence[int], run: str = "main", by: str = "autograd"
+) -> list[float]:
+    """The largest share by which a norm of dLoss/dx at step 0 is off what the probe `cross_check`
+    has of it, over these lanes and all places where it has one, seed by seed; NaN without one.
+
+    ask   the name of the `Ask`; `by`: "autograd", or "differences" of the loss alone
+    """
+    worst = []
+    for seed_index, answer in enumerate(evidence.ask(ask)):
+        shares = []
+        for lane in lanes:
+            shown = evidence.history("signal_gradient_norm", lane, run)[0, seed_index]
+            checked = np.array(answer["lanes"][lane][by], float)
+            there = np.isfinite(checked) & (checked > 0)
+            shares += [*np.abs(shown[there] / checked[there] - 1)]
+        worst.append(max(map(float, shares), default=float("nan")))
+    return worst
+
+
+def learned(lane: int, run: str = "main") -> Callable[[Evidence], list[float]]:
+    """The final training loss of a lane, seed by seed, as the measure of an expectation."""
+    return lambda evidence: evidence.final("loss", lane, run)
+
+
+def highest(*lanes: tuple[str, int]) -> Callable[[Evidence], list[float]]:
+    """The highest final training loss of several (run, lane), seed by seed."""
+    return lambda evidence: [
+        max(losses)
+        for losses in zip(*(evidence.final("loss", lane, run) for run, lane in lanes), strict=True)
+    ]
+
+
 def decades(values: np.ndarray) -> list[float]:
     """log10(first / last) along the last axis of (S, P), seed by seed: how many powers of ten the
     first is above the last."""

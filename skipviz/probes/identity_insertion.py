@@ -11,7 +11,7 @@ from skipviz.core.declarations import Probe
 from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from skipviz.engine.trained import Trained
 
@@ -111,7 +111,8 @@ def _trained_on(trained: Trained, net: nn.Module, steps: int) -> list[float]:
     from skipviz.engine.optimise import clip, optimiser
 
     net.train()
-    experiment, weights = trained.experiment, list(net.parameters())
+    experiment = trained.experiment
+    weights: list[Tensor] = list(net.parameters())
     learner = optimiser(experiment, weights)
     losses = []
     for step in range(trained.step, trained.step + steps):

@@ -24,6 +24,7 @@ def measure(trained: Trained, points: int, reach: float, samples: int) -> dict[s
 
     at       (points,) places along both axes: 1 moves every filter by its own length
     loss     (points, points) nats
+    centre, guess   the loss at the trained weights, and that of guessing, log(classes)
     floor    share of the plane whose loss is less than 0.5 above the centre's
     worse    share of the plane whose loss is above guessing, log(classes)
     median   loss on the plane
@@ -62,6 +63,7 @@ def _lane(trained: Trained, lane: int, points: int, reach: float, samples: int) 
         "at": to_json(at),
         "loss": to_json(np.minimum(grid, 1e12).tolist()),
         "centre": to_json(here),
+        "guess": to_json(chance),
         "floor": float((grid < here + ABOVE).mean()),
         "worse": float((grid > chance).mean()),
         "median": to_json(float(np.median(np.minimum(grid, 1e12)))),
@@ -113,7 +115,7 @@ def _sharpest(net: Any, x: Any, y: Any, seed: int) -> float:
         return np.concatenate([on_host(each).ravel() for each in moved])
 
     v = np.random.default_rng(seed).standard_normal(sum(w.numel() for w in weights))
-    basis, diagonal, beside = [v / np.linalg.norm(v)], [], []
+    basis, diagonal, beside = [v / np.linalg.norm(v)], list[float](), list[float]()
     for _ in range(min(TURNS, len(v))):
         rest = product(basis[-1])
         if not np.isfinite(rest).all():

@@ -106,7 +106,9 @@ SCENE = Scene(
     },
     figures=(
         Figure("live", "One net blows up, three train.", panels=("loss",)),
-        Figure("chart", "with the right scale it goes without BatchNorm", chart=_bars),
+        Figure(
+            "chart", "With branches of the right scale it trains without BatchNorm.", chart=_bars
+        ),
     ),
     expects=(
         Expectation(
@@ -117,9 +119,16 @@ SCENE = Scene(
             unit="nats",
         ),
         Expectation(
-            "Without it, from He's init, it does not: its loss is huge before the first step",
+            "Without it, from He's init, its loss is huge before the first step",
             _first,
             at_least=100,
+            over="every",
+            unit="nats",
+        ),
+        Expectation(
+            "and it does not train: at the end it is no better than guessing, or has diverged",
+            _loss("main", 1),
+            at_least=2,
             over="every",
             unit="nats",
         ),
@@ -141,6 +150,14 @@ SCENE = Scene(
             "BatchNorm does not save the plain ReLU net of the same depth",
             _loss("plain", 0),
             at_least=1.2,
+            at_most=3,
+            over="every",
+            unit="nats",
+        ),
+        Expectation(
+            "With BatchNorm the plain sigmoid net of 21 layers trains",
+            _loss("plain", 2),
+            at_most=0.5,
             over="every",
             unit="nats",
         ),

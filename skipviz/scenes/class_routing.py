@@ -16,6 +16,7 @@ from skipviz.core.scene import (
     Figure,
     Scene,
     Series,
+    learned,
     ratio,
     seed_dots,
 )
@@ -101,12 +102,19 @@ SCENE = Scene(
         Ask("trained", "routing", {"lane": 0, "classes": "0,1,7"}),
     ),
     figures=(
-        Figure("live", "the gates of one image while the net learns", panels=("loss", "gates")),
-        Figure("probe", "before training: three classes, and shuffled labels", ask="init"),
-        Figure("probe", "after training: which cells tell a 0 from a 7?", ask="trained"),
-        Figure("chart", "the last bar against the two before it", chart=_bars),
+        Figure(
+            "live", "Watch the gates of one image while the net learns.", panels=("loss", "gates")
+        ),
+        Figure("probe", "Before training: three classes, and shuffled labels.", ask="init"),
+        Figure(
+            "probe",
+            "After training, on the same scale: which cells tell a 0 from a 7?",
+            ask="trained",
+        ),
+        Figure("chart", "Compare the last bar with the two before it.", chart=_bars),
     ),
     expects=(
+        Expectation("The net learns the task", learned(0), at_most=0.3, over="every", unit="nats"),
         Expectation(
             "Classes differ far more than shuffled labels do",
             _OVER_CHANCE,

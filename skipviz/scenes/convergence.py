@@ -108,9 +108,8 @@ SCENE = Scene(
         run: Experiment(lanes=_LANES, steps=STEPS, lr=rate, seeds=3) for run, rate in RATES.items()
     },
     figures=(
-        Figure("live", "the smallest of three learning rates", panels=("loss",)),
-        Figure("chart", "each net at the rate that suits it", chart=_curves),
-        Figure("chart", "steps to the same loss", chart=_dots),
+        Figure("chart", "Each net at its best rate: which curve falls first?", chart=_curves),
+        Figure("chart", "How many steps does each net need to the same loss?", chart=_dots),
     ),
     expects=(
         Expectation(
@@ -147,8 +146,8 @@ SCENE = Scene(
     ),
     seconds=25,
     notes="Say what is fair: every net may choose among the same learning rates, and the best one "
-    "counts. Run, and let the first figure grow: it is the smallest of the rates, good for the "
-    "plain nets. Then show each net at its own best rate. The question is not whether the plain "
+    "counts. Run: what grows first is the smallest of the rates, good for the plain nets. "
+    "Then show each net at its own best rate. The question is not whether the plain "
     "net arrives, but when. He and colleagues saw the same in their small nets: where the plain "
     "net is not too deep, the residual one ends about as well, but is there sooner. Ask why the "
     "residual net can use a larger rate. A usual answer: its gradient is not one product over all "

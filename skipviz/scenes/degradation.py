@@ -8,7 +8,17 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series, curve, ratio
+from skipviz.core.scene import (
+    Chart,
+    Evidence,
+    Expectation,
+    Figure,
+    Scene,
+    Series,
+    curve,
+    highest,
+    ratio,
+)
 from skipviz.core.sketch import Sketch
 
 SHALLOW, DEEP = 20, 56
@@ -110,9 +120,9 @@ SCENE = Scene(
         "dropout": Experiment(lanes=_DROPPED, **_BUDGET, evaluate_every=_BUDGET["steps"]),
     },
     figures=(
-        Figure("live", "which of the two plain curves falls first?", panels=("loss",)),
-        Figure("chart", "the dashed plain curve stays above the solid one", chart=_curves),
-        Figure("chart", "the deep net's dots stay up, whatever is tried", chart=_regularised),
+        Figure("live", "Which of the two plain curves falls first?", panels=("loss",)),
+        Figure("chart", "The dashed plain curve stays above the solid one.", chart=_curves),
+        Figure("chart", "The deep net's dots stay up, whatever is tried.", chart=_regularised),
     ),
     expects=(
         Expectation(
@@ -137,9 +147,17 @@ SCENE = Scene(
             unit="nats",
         ),
         Expectation(
+            "The shallow plain net learns, with weight decay as without",
+            highest(("main", 0), ("decay", 0)),
+            at_most=1,
+            over="every",
+            unit="nats",
+        ),
+        Expectation(
             "Weight decay leaves the deep plain net's training loss where it was",
             lambda evidence: ratio(evidence.final("loss", 1, "decay"), evidence.final("loss", 1)),
             at_least=0.7,
+            at_most=1.3,
             unit="×",
         ),
         Expectation(
@@ -153,6 +171,7 @@ SCENE = Scene(
             "Nor does dropout lower the deep plain net's training loss",
             lambda evidence: ratio(evidence.final("loss", 1, "dropout"), evidence.final("loss", 1)),
             at_least=0.9,
+            at_most=1.5,
             over="every",
             unit="×",
         ),
@@ -161,6 +180,7 @@ SCENE = Scene(
             "most pictures",
             _held_out,
             at_least=0.7,
+            at_most=0.95,
             over="every",
         ),
     ),

@@ -8,7 +8,7 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Ask, Evidence, Expectation, Figure, Scene
+from skipviz.core.scene import Ask, Evidence, Expectation, Figure, Scene, highest
 
 DEPTH = 51
 UNITS = (DEPTH - 1) // 2
@@ -26,11 +26,11 @@ def _factor(name: str) -> Callable[[Evidence], list[float]]:
     return lambda evidence: [answer["lanes"][0]["factor"] for answer in evidence.ask(name)]
 
 
-def _middle(evidence: Evidence) -> list[float]:
-    """The length in the middle of the gradient, seed by seed."""
+def _middle(evidence: Evidence, name: str = "paths", lane: int = 0) -> list[float]:
+    """The length in the middle of a lane's gradient, seed by seed."""
     middles = []
-    for answer in evidence.ask("paths"):
-        below = np.cumsum(answer["lanes"][0]["gradient"])
+    for answer in evidence.ask(name):
+        below = np.cumsum(answer["lanes"][lane]["gradient"])
         middles.append(float(np.searchsorted(below, 0.5)))
     return middles
 
@@ -47,6 +47,7 @@ def _numbers(evidence: Evidence) -> dict[str, int | float]:
     return {
         "units": UNITS,
         "middle": median(_middle),
+        "highway": median(lambda evidence: _middle(evidence, lane=1)),
         "short": median(_end("paths", 0, 0)),
         "long": median(_end("paths", 0, 1)),
         "few": median(_end("paths", 0, 0, "middle_count")),
@@ -65,10 +66,10 @@ SCENE = Scene(
         "main": Experiment(
             lanes=[
                 Lane(family="resnet", knobs=_DEEP),
-                Lane(family="highway", knobs=_DEEP | {"depth": UNITS + 1, "gate_bias": -1.0}),
+                Lane(family="highway", knobs=_DEEP | {"depth": UNITS + 1, "gate_bias": -2.0}),
             ],
             steps=400,
-            lr=0.03,
+            lr=0.05,
             seeds=3,
         )
     },
@@ -78,23 +79,48 @@ SCENE = Scene(
         Ask("shares", "shares"),
     ),
     figures=(
-        Figure("live", "a residual and a highway net learn", panels=("loss", "profile")),
-        Figure("probe", "grey: the paths there are; coloured: the gradient", ask="paths"),
-        Figure("probe", "it was so before training", ask="paths_at_init"),
-        Figure("probe", "at each unit most of the gradient goes around", ask="shares"),
+        Figure("live", "A residual and a highway net learn.", panels=("loss", "profile")),
+        Figure(
+            "probe",
+            "Grey: the paths that there are. Coloured: the gradient, far to the left of them.",
+            ask="paths",
+        ),
+        Figure("probe", "Before training it was so, too.", ask="paths_at_init"),
+        Figure("probe", "At most units most of the gradient goes around.", ask="shares"),
     ),
     expects=(
         Expectation(
+            "Both nets learn the task",
+            highest(("main", 0), ("main", 1)),
+            at_most=0.3,
+            over="every",
+            unit="nats",
+        ),
+        Expectation(
             "Most of the residual net's gradient takes paths through at most a third of its units",
             _middle,
-            at_most=UNITS / 3,
+            at_most=UNITS // 3,
+            over="every",
+            unit="units",
+        ),
+        Expectation(
+            "and so it did before training",
+            lambda evidence: _middle(evidence, "paths_at_init"),
+            at_most=UNITS // 3,
+            over="every",
+            unit="units",
+        ),
+        Expectation(
+            "So does the highway net's, whose gates begin nearly shut",
+            lambda evidence: _middle(evidence, lane=1),
+            at_most=UNITS // 3,
             over="every",
             unit="units",
         ),
         Expectation(
             "The longest paths that matter are still shorter than a typical path",
             _end("paths", 0, 1),
-            at_most=UNITS / 2,
+            at_most=UNITS // 2,
             unit="units",
         ),
         Expectation(
@@ -107,7 +133,8 @@ SCENE = Scene(
     ),
     saw="Of the {units} units, the middle of the gradient goes through {middle}; nine tenths of "
     "it take paths through {short} to {long}. Of all paths nine tenths go through {few} to {many}. "
-    "Each unit more divides a path's gradient by {factor}.",
+    "Each unit more divides a path's gradient by {factor}. In the highway net the middle of the "
+    "gradient goes through {highway}.",
     numbers=_numbers,
     misconception="“A residual net is an ensemble of all its paths.” There are very many paths, "
     "but the long ones carry almost nothing.",

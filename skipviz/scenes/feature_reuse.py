@@ -10,7 +10,18 @@ import numpy as np
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
 from skipviz.core.registry import architecture
-from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, best, ratio
+from skipviz.core.scene import (
+    Ask,
+    Chart,
+    Evidence,
+    Expectation,
+    Figure,
+    Scene,
+    Series,
+    best,
+    highest,
+    ratio,
+)
 
 DEPTH, GROWTH = 13, 8
 _NET = DENSE | {"depth": DEPTH, "growth_rate": GROWTH}
@@ -74,9 +85,9 @@ def _drawn_over_units(evidence: Evidence) -> list[float]:
 
 def _input_over_units(evidence: Evidence) -> list[float]:
     """How many times more the loss rises without the block's input than without the unit that is
-    missed most."""
+    missed most; NaN where no unit is missed at all."""
     removed = [_block(answer)["removed"] for answer in evidence.ask("reuse")]
-    return ratio([r[0] for r in removed], [max(r[1:]) for r in removed])
+    return [r[0] / max(r[1:]) if max(r[1:]) > 0 else float("nan") for r in removed]
 
 
 def _missed(evidence: Evidence) -> Chart:
@@ -166,13 +177,32 @@ SCENE = Scene(
     },
     asks=(Ask("reuse", "reuse"), Ask("decayed", "reuse", run="decay")),
     figures=(
-        Figure("live", "a dense net learns", panels=("loss", "profile")),
-        Figure("probe", "left at init, middle trained, right what is missed", ask="reuse"),
-        Figure("chart", "what would really be missed", chart=_missed),
-        Figure("probe", "with weight decay the picture begins to speak", ask="decayed"),
-        Figure("chart", "few parameters go far", chart=_against_parameters),
+        Figure(
+            "probe", "Left at init, in the middle trained, right what would be missed.", ask="reuse"
+        ),
+        Figure("chart", "What would really be missed: the input.", chart=_missed),
+        Figure("probe", "With weight decay the picture begins to speak.", ask="decayed"),
+        Figure(
+            "chart",
+            "Few parameters go far: the dense dots lie lower, and further left.",
+            chart=_against_parameters,
+        ),
     ),
     expects=(
+        Expectation(
+            "The dense nets learn, with weight decay as without",
+            highest(("main", 0), ("decay", 0)),
+            at_most=0.3,
+            over="every",
+            unit="nats",
+        ),
+        Expectation(
+            "Without the block's input the loss rises to that of guessing or above",
+            lambda evidence: [_block(answer)["removed"][0] for answer in evidence.ask("reuse")],
+            at_least=2,
+            over="every",
+            unit="nats",
+        ),
         Expectation(
             "The picture of |W| still resembles the one at init (correlation)",
             _init_in_the_picture("reuse"),
@@ -202,8 +232,15 @@ SCENE = Scene(
         Expectation(
             "The smaller dense net ends lower than the larger plain one",
             _smaller_and_better,
-            at_least=2,
+            at_least=1.5,
             unit="×",
+        ),
+        Expectation(
+            "and learns the task",
+            lambda evidence: best(evidence, 2, tuple(_RATES)),
+            at_most=0.15,
+            over="every",
+            unit="nats",
         ),
     ),
     saw="The classifier reads {stem} + {units} · {growth} = {features} features. Without the "

@@ -86,9 +86,11 @@ SCENE = Scene(
         "open": Experiment(lanes=_lanes("highway", (50, 100), gate_bias=-2.0), lr=0.3, **_BUDGET),
     },
     figures=(
-        Figure("live", "four highway nets, four depths, nearly one curve", panels=("loss",)),
-        Figure("live", "the plain nets fan out", run="plain", panels=("loss",)),
-        Figure("chart", "the plain line climbs with depth, the highway line hardly", chart=_fig1),
+        Figure("live", "Four highway nets of four depths: nearly one curve.", panels=("loss",)),
+        Figure(
+            "live", "The plain nets fan out: the deeper, the later.", run="plain", panels=("loss",)
+        ),
+        Figure("chart", "The plain line climbs with depth, the highway line hardly.", chart=_fig1),
     ),
     expects=(
         Expectation(

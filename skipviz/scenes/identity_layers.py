@@ -32,7 +32,7 @@ def _scratch(evidence: Evidence) -> list[float]:
 
 def _losses(evidence: Evidence) -> Chart:
     rows = {
-        "trained, shallow": evidence.final("loss", 0),
+        "trained, shallow": _asked("loss")(evidence),
         "made deeper by identities": _asked("loss_deeper")(evidence),
         "the same, trained on": _asked("tuned")(evidence),
         "as deep, from scratch": _scratch(evidence),
@@ -46,6 +46,7 @@ def _losses(evidence: Evidence) -> Chart:
         "training loss (nats)",
         [Series("", one.x, one.y, one.family, one.style) for one in series],
         log_y=True,
+        note="the first two on the same training samples; the others: mean of the last batches",
     )
 
 
@@ -90,11 +91,18 @@ SCENE = Scene(
     },
     asks=(Ask("insert", "identity_insertion", {"insert": INSERTED, "steps": MORE}),),
     figures=(
-        Figure("live", "the shallow net learns", panels=("loss",)),
-        Figure("probe", "without noise nothing is lost, with a little all is", ask="insert"),
+        Figure("live", "The shallow net learns.", panels=("loss",)),
+        Figure("probe", "Without noise nothing is lost, with a little all is.", ask="insert"),
         Figure("chart", "The same net, reached two ways: two losses.", chart=_losses),
     ),
     expects=(
+        Expectation(
+            "The shallow net has learned its training samples",
+            _asked("accuracy"),
+            at_least=0.95,
+            over="every",
+            unit="of the samples",
+        ),
         Expectation(
             "The deeper net gives exactly the same logits",
             _asked("difference"),

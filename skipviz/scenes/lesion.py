@@ -117,16 +117,28 @@ SCENE = Scene(
         Ask("gates", "lesion", {"samples": 1000}, run="highway"),
     ),
     figures=(
-        Figure("live", "all three nets learn", panels=("loss",)),
+        Figure("live", "All three nets learn.", panels=("loss",)),
         Figure(
-            "probe", "a point for each layer that was taken out; dashed: the whole net", ask="cut"
+            "probe", "A point for each layer that was taken out; dashed: the whole net.", ask="cut"
         ),
         Figure(
-            "probe", "the same for highway nets: gate bias −1, and −4", run="highway", ask="gates"
+            "probe", "The same for highway nets: gate bias −1, and −4.", run="highway", ask="gates"
         ),
-        Figure("chart", "what is left without one unit, and without half", chart=_bars),
+        Figure("chart", "What is left without one unit, and without half of them?", chart=_bars),
     ),  # fmt: skip
     expects=(
+        Expectation(
+            "Whole, every net has learned its training samples",
+            lambda evidence: [
+                min(each)
+                for each in zip(
+                    *(_whole((ask, lane))(evidence) for _, ask, lane, _ in _ROWS), strict=True
+                )
+            ],
+            at_least=0.9,
+            over="every",
+            unit="of the samples",
+        ),
         Expectation(
             "The plain net does not survive the loss of one layer",
             _kept(_one, _PLAIN),

@@ -15,6 +15,8 @@ from skipviz.core.scene import (
     Expectation,
     Figure,
     Scene,
+    highest,
+    learned,
     ratio,
     seed_dots,
 )
@@ -87,11 +89,29 @@ SCENE = Scene(
     },
     asks=(Ask("landscape", "landscape", {"points": 15, "samples": 256}),),
     figures=(
-        Figure("live", "train first, then look around", panels=("loss",)),
-        Figure("probe", "one colour scale for all: dark is a low loss", ask="landscape"),
-        Figure("chart", "how soon it is worse than guessing", chart=_bars),
+        Figure("live", "Train first, then look around.", panels=("loss",)),
+        Figure(
+            "probe",
+            "One colour scale for all: inside the white line a net is better than guessing.",
+            ask="landscape",
+        ),
+        Figure("chart", "On how much of the plane is each net worse than guessing?", chart=_bars),
     ),
     expects=(
+        Expectation(
+            "All three nets have learned something of the task before anybody looks around",
+            highest(("main", _RELU), ("main", _TANH), ("main", _RESIDUAL)),
+            at_most=1,
+            over="every",
+            unit="nats",
+        ),
+        Expectation(
+            "The residual net has learned it",
+            learned(_RESIDUAL),
+            at_most=0.1,
+            over="every",
+            unit="nats",
+        ),
         Expectation(
             "The plain ReLU net is worse than guessing on most of the plane",
             _read(_RELU, "worse"),
@@ -119,7 +139,7 @@ SCENE = Scene(
         Expectation(
             "Its valley is sharper: the Hessian's largest eigenvalue is larger",
             _above(_RELU, "sharpest"),
-            at_least=3,
+            at_least=1.5,
             unit="×",
         ),
     ),  # fmt: skip
@@ -141,11 +161,11 @@ SCENE = Scene(
     notes="Train the three nets first. Then choose two random directions, each filter as long as "
     "the net's own, and draw the training loss on that plane; the net we trained sits in the "
     "middle. All three share one colour scale. Let the room say what it sees before you do: a "
-    "small dark spot against a broad one. Then take the picture apart again. It is two directions "
-    "of many thousands; the plain nets had not finished; and width is not the same as error on new "
-    "pictures. What one may say: a random step of this size ruins the plain ReLU net and "
-    "hurts the residual one less. Whether that is why a net trains well, this picture does not "
-    "say.",
+    "small spot inside the white line against a broad one. Then take the picture apart again. It "
+    "is two directions of many thousands; the plain nets had not finished; and width is not the "
+    "same as error on new pictures. What one may say: a random step of this size ruins the plain "
+    "ReLU net and hurts the residual one less. Whether that is why a net trains well, this picture "
+    "does not say.",
     exercises=(
         (
             "Why are the directions scaled filter by filter?",

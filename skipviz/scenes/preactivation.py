@@ -95,11 +95,24 @@ SCENE = Scene(
         ),
     },
     figures=(
-        Figure("live", "the same layers, in four orders", panels=("loss",)),
-        Figure("chart", "a clean shortcut wins", chart=_curves),
-        Figure("chart", "where each order ended", chart=_bars),
+        Figure(
+            "live", "The same layers in four orders: which curve falls at once?", panels=("loss",)
+        ),
+        Figure("chart", "A clean shortcut wins.", chart=_curves),
+        Figure(
+            "chart",
+            "Where each order ended: the lowest dots are the full pre-activation.",
+            chart=_bars,
+        ),
     ),
     expects=(
+        Expectation(
+            "Full pre-activation learns the task in these few steps",
+            lambda evidence: _finals(evidence)[0],
+            at_most=0.5,
+            over="every",
+            unit="nats",
+        ),
         Expectation(
             "Full pre-activation ends lower than the original order",
             _behind(2),
@@ -118,6 +131,7 @@ SCENE = Scene(
             "BatchNorm on the shortcut's way does worst of all to the signal: it hardly learns",
             lambda evidence: _finals(evidence)[4],
             at_least=2,
+            at_most=2.6,
             unit="nats",
         ),
         Expectation(

@@ -8,7 +8,17 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, ratio
+from skipviz.core.scene import (
+    Ask,
+    Chart,
+    Evidence,
+    Expectation,
+    Figure,
+    Scene,
+    Series,
+    learned,
+    ratio,
+)
 
 _DEEP = DENSE | {"depth": 21}
 _BUDGET = {"steps": 200, "lr": 0.03, "seeds": 3, "record_every": 3}
@@ -81,6 +91,18 @@ def _worth(evidence: Evidence) -> list[float]:
     return [a["base"]["accuracy"] - a["per_cell"]["accuracy"] for a in answers]
 
 
+def _modules_apart(evidence: Evidence) -> list[float]:
+    """The largest difference of an output of both stacks of units, seed by seed: their modules,
+    whichever way the engine trains them."""
+    return [answer["lanes"][0]["uncoupled"] for answer in evidence.ask("modules")]
+
+
+def _halvings_off(evidence: Evidence) -> list[float]:
+    """How far log2 of the coupled stack's size beside the residual one is from minus its layers."""
+    answers = [answer["lanes"][0] for answer in evidence.ask("modules")]
+    return [abs(answer["log2"] + answer["layers"]) for answer in answers]
+
+
 def _correct_choice(evidence: Evidence) -> int:
     """The setting whose training loss ends nearest to the ResNet's."""
     resnet = np.array(evidence.final("loss", 1))
@@ -124,11 +146,14 @@ SCENE = Scene(
             **(_BUDGET | {"lr": 0.1, "steps": 500}),
         ),
     },
-    asks=(Ask("means", "adaptivity", run="learned"),),
+    asks=(
+        Ask("means", "adaptivity", run="learned"),
+        Ask("modules", "special_case", run="learned"),
+    ),
     figures=(
-        Figure("live", "two nets, and one line covers the other", panels=("loss",)),
-        Figure("chart", "the dashed line lies on the solid one", chart=_both),
-        Figure("chart", "a half-open fixed gate is the worst place, not the best", chart=_slider),
+        Figure("live", "Two nets: one line covers the other.", panels=("loss",)),
+        Figure("chart", "The dashed line lies on the solid one.", chart=_both),
+        Figure("chart", "A half-open fixed gate is the worst place, not the best.", chart=_slider),
     ),
     expects=(
         Expectation(
@@ -137,6 +162,40 @@ SCENE = Scene(
             at_most=1e-3,
             over="every",
             unit="nats apart",
+        ),
+        Expectation(
+            "Residual units and highway units with T = C = 1 of the same layers say the same",
+            _modules_apart,
+            at_most=1e-6,
+            over="every",
+            unit="largest difference",
+        ),
+        Expectation(
+            "Half of each, T = C = 0.5, is the ResNet shrunk by a half in every layer",
+            _halvings_off,
+            at_most=1e-3,
+            over="every",
+            unit="powers of two off",
+        ),
+        Expectation(
+            "The ResNet learns",
+            learned(1),
+            at_most=0.3,
+            over="every",
+            unit="nats",
+        ),
+        Expectation(
+            "and ends lower than the plain net, T = 1, with C = 0",
+            lambda evidence: ratio(_at(1.0)(evidence), evidence.final("loss", 1)),
+            at_least=1.5,
+            unit="×",
+        ),
+        Expectation(
+            "The net whose gates are learned learns",
+            learned(0, "learned"),
+            at_most=0.3,
+            over="every",
+            unit="nats",
         ),
         Expectation(
             "With C = 1 − T, a gate fixed half open ends many times higher than the ResNet",

@@ -91,9 +91,12 @@ SCENE = Scene(
     },
     asks=(Ask("shattering", "shattering", {"when": "init", "lines": 10}),),
     figures=(
-        Figure("live", "the gradient's size says nothing of its shape", panels=("profile",)),
-        Figure("probe", "the same line through four nets, at init", ask="shattering"),
-        Figure("chart", "white noise, or not", chart=_dots),
+        Figure(
+            "probe",
+            "The same line through four nets, at init: which trace is noise?",
+            ask="shattering",
+        ),
+        Figure("chart", "At 0 the gradient is white noise, at 1 it is smooth.", chart=_dots),
     ),
     expects=(
         Expectation(

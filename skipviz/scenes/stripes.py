@@ -9,7 +9,17 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, ratio
+from skipviz.core.scene import (
+    Ask,
+    Chart,
+    Evidence,
+    Expectation,
+    Figure,
+    Scene,
+    Series,
+    highest,
+    ratio,
+)
 
 _DEEP = DENSE | {"depth": 21}
 _SHUT, _OPEN = 0, 1  # the lanes: gate bias −2 and −1
@@ -111,14 +121,25 @@ SCENE = Scene(
     figures=(
         Figure(
             "live",
-            "watch the fourth picture: are there stripes in it at step 0?",
+            "Watch the fourth picture: are there stripes in it at step 0?",
             panels=("gates",),
         ),
-        Figure("probe", "before training: look for stripes on the right", ask="init"),
-        Figure("probe", "after training: which of the four pictures has changed?", ask="trained"),
-        Figure("chart", "stripes hardly change, selectivity does", chart=_bars),
+        Figure(
+            "probe", "Before training: look for stripes in the picture on the right.", ask="init"
+        ),
+        Figure(
+            "probe", "After training: which of the four pictures has changed most?", ask="trained"
+        ),
+        Figure("chart", "Stripes hardly change, selectivity does.", chart=_bars),
     ),  # fmt: skip
     expects=(
+        Expectation(
+            "All three nets learn the task",
+            highest(("main", _SHUT), ("main", _OPEN), ("plain", 0)),
+            at_most=1,
+            over="every",
+            unit="nats",
+        ),
         Expectation(
             "Most cells of the trained highway net are carried",
             _carried("carried", _SHUT, "now", "stripes"),

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from skipviz.core.experiment import Experiment
+from skipviz.core.lane_names import labels
 from skipviz.core.map_plan import pictures
 from skipviz.store.frame_log import LaneAxes
-
-
-def labels(experiment: Experiment) -> list[str]:
-    """A name for each lane; where two would be the same, they are numbered."""
-    names = [lane.name(experiment.dataset) for lane in experiment.lanes]
-    again = Counter(names)
-    seen: Counter[str] = Counter()
-    for i, name in enumerate(names):
-        if again[name] > 1:
-            seen[name] += 1
-            names[i] = f"{name} ({seen[name]})"
-    return names
 
 
 def families(experiment: Experiment) -> list[str]:
@@ -50,3 +37,6 @@ def lane_axes(experiment: Experiment) -> list[LaneAxes]:
             )
         )
     return axes
+
+
+__all__ = ["families", "labels", "lane_axes"]

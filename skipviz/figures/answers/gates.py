@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ _PANELS = (
     ("bias", "gate bias b_T", "Cividis", None),
     ("mean", "T, mean over samples", "Viridis", (0.0, 1.0)),
     ("sample_gate", "T of one sample", "Viridis", (0.0, 1.0)),
-    ("sample_output", "outputs of that sample", "PuOr", None),
+    ("sample_output", "its outputs ÷ rms of their layer", "PuOr", (-2.5, 2.5)),
 )
 
 
@@ -31,13 +32,11 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
     )
     wide = (1 - 0.07 * (len(panels) - 1)) / len(panels)
     for place, (name, title, scale, limits) in enumerate(panels):
-        top = max(abs(v) for row in answer[name] for v in row if v is not None)
-        if name == "sample_output":
-            limits = (-top, top)
-        cells = max(map(len, answer[name]))
+        rows = answer[name] if name != "sample_output" else _of_one_size(answer[name])
+        cells = max(map(len, rows))
         chart.add_trace(
             go.Heatmap(
-                z=[[*row, *[None] * (cells - len(row))] for row in answer[name]],
+                z=[[*row, *[None] * (cells - len(row))] for row in rows],
                 y=answer["depth"],
                 x0=1,
                 colorscale=scale,
@@ -57,3 +56,14 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
     chart = laid_out(chart, dark=dark, x="cell", height=460)
     chart.update_yaxes(autorange="reversed")
     return chart.update_yaxes(title_text="layer (1 = nearest the input)", row=1, col=1)
+
+
+def _of_one_size(rows: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
+    """Each layer's outputs over their root mean square: a stripe keeps its colour in a net whose
+    signal fades with depth, too, and pictures before and after training can be compared."""
+    scaled = []
+    for row in rows:
+        values = [value for value in row if value is not None]
+        size = math.sqrt(sum(value * value for value in values) / max(1, len(values))) or 1.0
+        scaled.append([None if value is None else value / size for value in row])
+    return scaled

@@ -15,8 +15,9 @@ DECADES = (-3, 2)
 
 
 def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], dark: bool) -> Any:
-    """A filled contour plot for each lane, of the first seed, all on one colour scale."""
-    entries = answers[0]["lanes"]
+    """A filled contour plot for each lane, of the seed in the middle, all on one colour scale; a
+    white line where the net is as good as guessing."""
+    entries = [_middle([answer["lanes"][i] for answer in answers]) for i in range(len(lanes))]
     titles = [
         f"{label}<br>largest eigenvalue {entry['sharpest']:.3g}"
         for (label, _), entry in zip(lanes, entries, strict=True)
@@ -33,6 +34,13 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
             hovertemplate="(%{x:.2f}, %{y:.2f}): loss %{customdata:.3g}<extra></extra>",
             row=1, col=place,
         )  # fmt: skip
+        if "guess" in entry:
+            level = np.log10(entry["guess"])
+            chart.add_contour(
+                x=entry["at"], y=entry["at"], z=height, showscale=False, hoverinfo="skip",
+                contours={"coloring": "none", "start": level, "end": level, "size": 1},
+                line={"width": 3.5, "color": "#FFFFFF"}, row=1, col=place,
+            )  # fmt: skip
         chart.update_xaxes(title_text="direction 1", row=1, col=place)
     chart.update_layout(
         coloraxis={
@@ -44,3 +52,8 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
     chart = laid_out(chart, dark=dark, height=430)
     chart.update_yaxes(title_text="direction 2", row=1, col=1)
     return chart.update_layout(margin={"t": 70, "r": 90})
+
+
+def _middle(of_seeds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The seed whose share of the plane above guessing is the middle one of all."""
+    return sorted(of_seeds, key=lambda entry: float(entry["worse"]))[(len(of_seeds) - 1) // 2]

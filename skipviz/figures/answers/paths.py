@@ -12,6 +12,9 @@ from plotly.subplots import make_subplots
 from skipviz.figures import theme
 from skipviz.figures.layout import above, laid_out
 
+TOP = 0.4
+"""Where the axis of shares ends, unless one is larger."""
+
 
 def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], dark: bool) -> Any:
     """For each lane that has paths: grey how many of each length, coloured how much gradient."""
@@ -41,6 +44,8 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
                 hovertemplate=f"{name}<br>through %{{x}} units: %{{y:.3g}}<extra></extra>",
             )  # fmt: skip
     chart.update_layout(bargap=0.1)
+    top = max(value for trace in chart.data for value in trace.y)
+    chart.update_yaxes(range=[0, max(TOP, 1.05 * top)])  # one axis for figures that are compared
     chart = laid_out(chart, dark=dark, x="units that a path goes through", y="share")
     chart = above(chart)
     return chart.update_layout(legend={"y": 1.12}, margin={"t": 90})

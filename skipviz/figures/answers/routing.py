@@ -12,6 +12,9 @@ from skipviz.core.escapes import plotly
 from skipviz.figures.layout import laid_out
 
 COLUMNS = 6
+REACH = 0.4
+"""Where the colour scale ends, unless the maps go further: pictures before and after training are
+compared by eye."""
 ROW_PX = 190
 
 
@@ -31,7 +34,7 @@ def figure(
         [*maps, answer["null"][0]],
         [*titles, "shuffled labels"],
         answer["depth"],
-        reach(answer),
+        max(REACH, reach(answer)),
         dark,
     )
 
