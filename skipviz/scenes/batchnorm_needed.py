@@ -198,7 +198,7 @@ SCENE = Scene(
     "the fourth have no BatchNorm either, they only begin with smaller branches, and they train, "
     "as well or better. So: not necessary, but an init that keeps the sum in bounds is. And the "
     "other half: BatchNorm alone does not make the plain ReLU net of this depth train. For sigmoid "
-    "nets, its first customers, it does wonders. Ask of every must: in which net?",
+    "nets, its first customers, it does wonders. Whenever somebody says “must”, ask: in which net?",
     exercises=(
         (
             "Each of n residual branches adds a signal of the same variance as its input. By what "

@@ -143,9 +143,9 @@ SCENE = Scene(
     numbers=_numbers,
     misconception="“The maps of two classes differ, so routing was learned.” They differ in an "
     "untrained net too; only more than that is learned.",
-    caveat="Another T for another class is not yet another way for its information, and says "
-    "nothing of cause: to see what a gate does, change it (the lesion scene). The gate bias −1 is "
-    "chosen because it shows best.",
+    caveat="A different T for a different class is not yet a different path for its information, "
+    "and says nothing about cause: to see what a gate does, change it (the lesion scene). The gate "
+    "bias −1 is chosen because it shows best.",
     sources=(("Srivastava et al. 2015, Training Very Deep Networks", "Fig. 3 and section 4.1"),),
     seconds=6,
     notes="The highway paper shows the mean gates of two digits side by side and says: the "

@@ -209,7 +209,7 @@ SCENE = Scene(
     "layers with an addition around every two of them, and depth no longer hurts much. Second "
     "figure: the usual medicines against overfitting are weight decay and dropout. They do not "
     "help, because they treat another illness; look what dropout does to the shallow net, which "
-    "was well. That is what He and colleagues called degradation: the solution "
+    "was healthy. That is what He and colleagues called degradation: the solution "
     "exists, the optimiser does not find it. Next question: is it the gradient?",
     exercises=(
         (

@@ -76,7 +76,7 @@ SCENE = Scene(
     choices=(
         "normalise and activate first, then the weights",
         "the original: ReLU after the addition",
-        "an order that puts something on the shortcut's way",
+        "an order that puts something on the shortcut",
         "it makes no difference",
     ),
     correct_choice=_correct_choice,
@@ -128,7 +128,7 @@ SCENE = Scene(
             unit="×",
         ),
         Expectation(
-            "BatchNorm on the shortcut's way does worst of all to the signal: it hardly learns",
+            "With BatchNorm on the shortcut the net hardly learns",
             lambda evidence: _finals(evidence)[4],
             at_least=2,
             at_most=2.6,

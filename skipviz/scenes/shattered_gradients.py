@@ -137,7 +137,7 @@ SCENE = Scene(
     ),
     seconds=20,
     notes="So far we asked how large a gradient is. Now: what does it look like? If I change the "
-    "input a little, does the advice of the gradient change a little, or is it a new advice at "
+    "input a little, does the advice of the gradient change a little, or is it new advice at "
     "every point? Show the traces, one above the other. The plain net with BatchNorm draws white "
     "noise: a step that is right at this point is wrong at the next, however healthy its norm. "
     "Then the surprise for those who know the title of the paper: whole residual branches with "

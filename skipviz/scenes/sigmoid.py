@@ -101,7 +101,7 @@ SCENE = Scene(
             "The plain net stays at guessing", _final(0), at_least=2, at_most=2.5, over="every"
         ),
         Expectation(
-            "so it does with Adam", _final(0, "adam"), at_least=2, at_most=2.5, over="every"
+            "and so it does with Adam", _final(0, "adam"), at_least=2, at_most=2.5, over="every"
         ),
         Expectation("The residual net learns", _final(1), at_most=0.3, over="every"),
         Expectation("The highway net learns", _final(2), at_most=0.4, over="every"),

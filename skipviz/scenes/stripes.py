@@ -220,7 +220,7 @@ SCENE = Scene(
         (
             "Why does a more negative gate bias make longer stripes?",
             "A cell is changed by $T (H - x)$. With a smaller T every layer changes it less, so it "
-            "takes more layers until it has left its value.",
+            "takes more layers to lose its old value.",
         ),
     ),
     order=5,
