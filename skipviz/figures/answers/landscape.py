@@ -37,7 +37,8 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
         if "guess" in entry:
             level = np.log10(entry["guess"])
             chart.add_contour(
-                x=entry["at"], y=entry["at"], z=height, showscale=False, hoverinfo="skip",
+                x=entry["at"], y=entry["at"], z=height, showscale=False, showlegend=False,
+                hoverinfo="skip",
                 contours={"coloring": "none", "start": level, "end": level, "size": 1},
                 line={"width": 3.5, "color": "#FFFFFF"}, row=1, col=place,
             )  # fmt: skip
