@@ -243,7 +243,7 @@ SCENE = Scene(
         ("Yang et al. 2019, A Mean Field Theory of Batch Normalization", "abstract"),
         ("Srivastava et al. 2015, Training Very Deep Networks", "section 2"),
     ),
-    seconds=6,
+    seconds=12,
     notes="Ask for hands before you press anything: nobody has trained this net, it has only been "
     "made. Press run: the first frame is the net at init. Follow the plain line from right to "
     "left; every layer takes away the same factor: on a logarithmic axis a straight cliff. "

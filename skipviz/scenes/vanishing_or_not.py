@@ -136,7 +136,7 @@ SCENE = Scene(
             seeds=3,
         ),
     },
-    asks=(Ask("check", "cross_check"),),
+    asks=(Ask("check", "cross_check", run="bare"),),
     figures=(
         Figure("live", "Loss beside gradients, as they come.", panels=("loss", "profile")),
         Figure("chart", "The deep plain net stays behind the shallow one.", chart=_loss),
@@ -165,10 +165,11 @@ SCENE = Scene(
             unit="decades",
         ),
         Expectation(
-            "At the end it has settled: first and last layer have gradients of like size",
+            "At the end it no longer explodes: first and last layer are less far apart than at "
+            "init",
             _settled,
-            at_least=-1.7,
-            at_most=1.7,
+            at_least=-2,
+            at_most=2,
             over="every",
             unit="decades",
         ),
@@ -181,8 +182,8 @@ SCENE = Scene(
         ),
         Expectation(
             "The norms drawn are right: autograd in float64 gives the same",
-            lambda evidence: norms_off(evidence, "check", (0, 1, 2)),
-            at_most=0.05,
+            lambda evidence: norms_off(evidence, "check", (0, 1), "bare"),
+            at_most=0.01,
             over="every",
             unit="of the norm off",
         ),
@@ -235,8 +236,8 @@ SCENE = Scene(
     "same net. Vote, then run. The loss first: plain-56 lags far behind plain-20, so here is the "
     "degradation. Now the gradient at init: read it from right to left. If it vanished, it would "
     "fall. It climbs. The third figure follows the ratio through the training: within a few steps "
-    "it comes down, and from then on first and last layer have gradients of like size, the plain "
-    "net's now a little on the small side. The loss stays bad all the same. So for nets with "
+    "it comes down, and from then on first and last layer have gradients of comparable size, the "
+    "plain net's now a little on the small side. The loss stays bad all the same. So for nets with "
     "BatchNorm the first quotation fails, and the second holds from the first steps on. The small "
     "run without BatchNorm is there to be fair: in those nets the article is right. One sentence "
     "to keep: ask which net, and when, before you say vanishing.",
