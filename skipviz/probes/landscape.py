@@ -93,8 +93,8 @@ def _sharpest(net: Any, x: Any, y: Any, seed: int) -> float:
     """The largest eigenvalue of the Hessian, by Lanczos iteration with Hessian-vector products:
     until `SETTLED` of it would change no more, at most `TURNS` times. NaN where it is not finite.
 
-    The Krylov vectors are made orthogonal to all before them, twice, in float64 on the host: the
-    products are float32, and without that the iteration loses its directions.
+    Three vectors are held, whatever the net's size: that they lose their orthogonality to the first
+    ones repeats eigenvalues that were found and leaves the largest as it is (Paige 1980).
     """
     import numpy as np
     import torch
@@ -115,22 +115,22 @@ def _sharpest(net: Any, x: Any, y: Any, seed: int) -> float:
         return np.concatenate([on_host(each).ravel() for each in moved])
 
     v = np.random.default_rng(seed).standard_normal(sum(w.numel() for w in weights))
-    basis, diagonal, beside = [v / np.linalg.norm(v)], list[float](), list[float]()
+    before, v = np.zeros_like(v), v / np.linalg.norm(v)
+    diagonal, beside = list[float](), list[float]()
     for _ in range(min(TURNS, len(v))):
-        rest = product(basis[-1])
+        rest = product(v)
         if not np.isfinite(rest).all():
             return math.nan
-        diagonal.append(float(rest @ basis[-1]))
-        rows = np.array(basis)
-        for _ in range(2):
-            rest = rest - rows.T @ (rows @ rest)
+        diagonal.append(float(rest @ v))
+        rest = rest - diagonal[-1] * v - (beside[-1] if beside else 0.0) * before
         size = float(np.linalg.norm(rest))
-        matrix = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
-        values, vectors = np.linalg.eigh(matrix)
+        values, vectors = np.linalg.eigh(
+            np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+        )
         if size * abs(vectors[-1, -1]) <= SETTLED * abs(values[-1]):
             break
         beside.append(size)
-        basis.append(rest / size)
+        before, v = v, rest / size
     return float(values[-1])
 
 

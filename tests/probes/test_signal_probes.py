@@ -225,3 +225,26 @@ def test_every_figure_of_a_probe_draws_its_answer_with_axis_titles(
     assert drawn.data and axes
     titles = [drawn.layout[axis].title.text for axis in axes]
     assert any(titles)
+
+
+def test_norms_computed_otherwise_are_those_of_the_first_frame() -> None:
+    """Recorded norms, autograd in float64 and differences of the loss are three ways to one
+    number; a net with normalisation has only two of them."""
+    shallow = DENSE | {"depth": 4}
+    lanes = [Lane(family="plain", knobs=shallow | each) for each in ({}, {"norm": "batch"})]
+    training = Training(Experiment(lanes=lanes, steps=2, lr=0.05, device="cpu"))
+    first = next(iter(training.frames()))
+    state = training.state()
+    answer = ask(restore(training.experiment, state, training.batches, 0), "cross_check", points=3)
+    for lane, shown in zip(answer["lanes"], first.lanes, strict=True):
+        signal, weight = (
+            np.ravel(norms) for norms in (shown.signal_gradient_norm, shown.weight_gradient_norm)
+        )
+        assert lane["autograd"] == pytest.approx(signal, rel=1e-3)
+        assert lane["weight"] == pytest.approx(weight, rel=1e-3)
+        assert lane["scale"] == pytest.approx(np.ravel(shown.activation_scale), rel=1e-3)
+    plain, normed = answer["lanes"]
+    moved = [place for place, each in enumerate(plain["differences"]) if each is not None]
+    assert len(moved) == 3 and not any(normed["differences"])
+    for place in moved:
+        assert plain["differences"][place] == pytest.approx(plain["autograd"][place], rel=1e-3)
