@@ -112,7 +112,7 @@ def test_a_lesson_shows_its_recordings_and_a_lecture_replays_one(
     open_page(page, server, "why_depth")
     expect(page.locator(".skip-recorded").first).to_contain_text("Not of this machine")
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
-    page.goto(f"{server.url}/lecture?scenes=convergence&at=1&phase=0")
+    page.goto(f"{server.url}/lecture?scenes=degradation&at=1&phase=0")
     settled(page)
     expect(page.locator(".st-key-player_run button").first).to_be_disabled()
     page.get_by_role("button", name="Next").click()
