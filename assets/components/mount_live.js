@@ -8,16 +8,40 @@
  */
 const going = new WeakMap();
 
+const TELL_EVERY_MS = 200;
+
+/**
+ * Tells the server which step is chosen, now and then while a slider is drawn, and where it stops.
+ * @param {string} address
+ * @param {string} run
+ */
+function teller(address, run) {
+  /** @type {number | null} */
+  let newest = null;
+  let waits = false;
+  return (/** @type {number | null} */ step) => {
+    newest = step;
+    if (waits) return;
+    waits = true;
+    setTimeout(() => {
+      waits = false;
+      const body = JSON.stringify({ run, step: newest });
+      fetch(address, { method: "POST", body }).catch(() => undefined); // who follows stays behind
+    }, TELL_EVERY_MS);
+  };
+}
+
 /**
  * @param {object} component  as Streamlit hands it
  * @param {HTMLElement} component.parentElement
- * @param {{base: string, script: string, settings: object}} component.data
+ * @param {{base: string, script: string, tell: string, settings: {run: string}}} component.data
  */
 export default function ({ parentElement, data }) {
   const home = homeOf(data.base);
   const root = /** @type {HTMLElement} */ (parentElement.querySelector(".sv-live"));
   const transport = new URLSearchParams(location.search).get("transport");
-  const settings = { home, transport, ...data.settings };
+  const chosen = data.tell ? teller(home + data.tell, data.settings.run) : undefined;
+  const settings = { home, transport, chosen, ...data.settings };
   const go = (going.get(parentElement) ?? Promise.resolve())
     .then(() => import(home + data.script))
     .then(({ mount }) => mount(root, settings))

@@ -32,6 +32,10 @@ import { View } from "./view.js";
  * @property {number | null} [height]  of one chart in pixels; default: fitting
  * @property {string} [title]
  * @property {Options} [options]
+ * @property {number | null} [step]  that somebody else has chosen: it is shown, also when it comes
+ *   again with another `turn`; null: the newest; without it the viewer alone chooses
+ * @property {number} [turn]
+ * @property {(step: number | null) => void} [chosen]  is told what the viewer chooses
  */
 
 /** @type {PanelName[]} */
@@ -105,6 +109,8 @@ class Live {
     this.root = root;
     this.shape = shape;
     this.home = settings.home ?? new URL("../../", import.meta.url).href;
+    this.settings = settings;
+    this.led = ""; // which step somebody else has chosen
     this.applied = ""; // the settings and the theme that stand now
     root.classList.add("sv-live");
     dress(root, settings.theme);
@@ -130,6 +136,7 @@ class Live {
   apply(settings) {
     // A rerun of the page brings the same again and again: nothing has to be drawn for that.
     dress(this.root, settings.theme);
+    this.settings = settings;
     const wanted = JSON.stringify([settings, readTheme(this.root)]);
     if (wanted === this.applied) return;
     this.applied = wanted;
@@ -144,6 +151,18 @@ class Live {
     }
     this.view.style(this.run.history?.tracks ?? []);
     this.painter.touch();
+    this.goAlong(settings);
+  }
+
+  /**
+   * Shows the step that somebody else has chosen.
+   * @param {Settings} settings
+   */
+  goAlong({ run, step, turn }) {
+    const led = JSON.stringify([run, step, turn]);
+    if (step === undefined || led === this.led) return;
+    this.led = led;
+    this.choose(step);
   }
 
   /**
@@ -222,6 +241,12 @@ class Live {
 
   /** @param {number | null} step */
   pin(step) {
+    this.choose(step);
+    this.settings.chosen?.(step);
+  }
+
+  /** @param {number | null} step */
+  choose(step) {
     this.view.pinned = step;
     if (this.page.cards.profile) this.run.exactly(step);
     if (step !== null) this.page.gates.forEach((panel) => panel.need());

@@ -28,6 +28,19 @@ import { outcome } from "./pick.js";
  * @property {number} chance  the loss of guessing
  */
 
+/**
+ * What the wall shows.
+ * @typedef {object} View
+ * @property {string} scene  its title
+ * @property {string} page
+ * @property {string} says  what to look at
+ * @property {string} run  whose live charts may be opened; "": none
+ * @property {string[]} panels  of the charts
+ * @property {string} quantity  of the profiles
+ * @property {[string, string][]} colours  of each lane, on a light and on a dark page
+ * @property {number | null} step  that the lecturer has chosen; null: the newest
+ */
+
 /** @typedef {[number, (number | null)[], (number | null)[]]} Outcome  A number, the final loss of
  * each net or null where it diverged, and the step at which it did. */
 
@@ -59,6 +72,7 @@ import { outcome } from "./pick.js";
  * @property {number[] | null} counts  of the first vote for each choice; null before the reveal
  * @property {number[] | null} second_counts
  * @property {number[] | null} seen_counts  with a last one more, of those who could not tell
+ * @property {View | null} view  what the wall shows
  * @property {number | null} shown  the choice that the run showed
  */
 

@@ -2,6 +2,7 @@
 // result, and what is going on.
 
 import { NOTHING, STEPS, after, isOpen, letter, mine, sentence, tapped } from "./ballot.js";
+import { Charts } from "./charts.js";
 import { announced, left, shown } from "./clock.js";
 import { Line } from "./line.js";
 import { Pad } from "./pad.js";
@@ -47,6 +48,10 @@ const line = new Line(location.origin + location.pathname.replace(/\/+$/, ""), {
   },
 });
 
+const charts = new Charts({
+  root: element("charts"), open: element("open"), back: element("back"), home: line.home,
+});
+
 setInterval(tick, 1000);
 
 /** Until it is acknowledged; the server counts an answer that comes twice once. */
@@ -65,7 +70,10 @@ function answer(answer) {
 function show(now) {
   known = now;
   const { room, final } = known;
-  document.body.className = final ? "refused" : "";
+  document.body.classList.toggle("refused", final);
+  const view = room && !final ? room.view : null;
+  say(element("view"), view ? [view.scene, view.page, view.says].filter(Boolean).join(" · ") : "");
+  charts.show(view);
   say(step, room && !final ? STEPS[room.phase] : "");
   say(question, final ? "No vote here" : room && room.question || "What do you predict?");
   const sketch = room !== null && room.kind === "sketch" && !final;

@@ -46,6 +46,7 @@ TABLE: tuple[tuple[str, str, Action], ...] = (
     (_READ, r"api/rooms/[^/]+/answers\.csv", Action.READ_ROOM),
     (_READ, r"media/.+", Action.WATCH),
     (_READ, r"(v|v/.*|vote)", Action.VOTE),
+    ("POST", r"v/[^/]+/step", Action.LECTURE),
     ("POST", r"v/.+", Action.VOTE),
     (_READ, r"lecturer", Action.LOG_IN),
     ("POST", r"lecturer(/out)?", Action.LOG_IN),

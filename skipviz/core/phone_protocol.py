@@ -112,6 +112,28 @@ class Tried(TypedDict):
     outcomes: Sequence[tuple[float, Sequence[float | None], Sequence[int | None]]]
 
 
+class View(TypedDict):
+    """What the wall shows.
+
+    scene, page   the scene's title, and what its page is
+    says          what to look at; empty where nothing is to be
+    run           the run that is on the wall, whose live charts a phone may open; empty: none
+    panels        of its charts
+    quantity      of its profiles
+    colours       of each lane, on a light and on a dark page
+    step          that the lecturer has chosen in its charts; None: the newest
+    """
+
+    scene: str
+    page: str
+    says: str
+    run: str
+    panels: Sequence[str]
+    quantity: str
+    colours: Sequence[tuple[str, str]]
+    step: int | None
+
+
 class RoomState(TypedDict):
     """What the room is asked now: the same for all phones.
 
@@ -124,6 +146,7 @@ class RoomState(TypedDict):
     counts     phones and hands for each choice: the first vote's, the second's, and what was seen
                (a last choice more: "I could not tell"); None before the reveal: nobody votes with
                the most; None, too, where there was none
+    view       what the wall shows; None before the first page
     shown      which choice the run showed; None before the reveal
     """
 
@@ -141,6 +164,7 @@ class RoomState(TypedDict):
     counts: Sequence[int] | None
     second_counts: Sequence[int] | None
     seen_counts: Sequence[int] | None
+    view: View | None
     shown: int | None
 
 

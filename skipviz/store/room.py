@@ -6,6 +6,7 @@
                           "tried": {scene: {"total", "state", "outcomes"}},
                           "hands", "second_hands": {scene: [count, …]},
                           "shown": {scene: the choice that the run showed},
+                          "view": what the wall shows (`phone_protocol.View`),
                           "rounds": {scene: how often its votes were taken back}}
                           or, of a room that is no more, {"code", "ended": "deleted" or "expired"}
 
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from skipviz.core.knob import SpecError
-from skipviz.core.phone_protocol import Phase, Stage, Tried
+from skipviz.core.phone_protocol import Phase, Stage, Tried, View
 from skipviz.store.room_settings import Settings
 from skipviz.store.store import read_json, write_json
 
@@ -66,6 +67,7 @@ class Room:
         self._path = path
         self._new_code = new_code
         self._state = read_json(path)
+        self._chosen: dict[str, int | None] = {}
         self._changing, self._writing = threading.RLock(), threading.Lock()
 
     @property
@@ -126,6 +128,25 @@ class Room:
                 self._give_code(room)
 
             self._change(ask)
+
+    @property
+    def view(self) -> View | None:
+        """What the wall shows, with the step that the lecturer has chosen."""
+        view: View | None = self._state.get("view")
+        return None if view is None else {**view, "step": self._chosen.get(view["run"])}
+
+    def look_at(self, view: View) -> None:
+        """Tells the room what the wall shows; its step is `lead`'s."""
+        view = {**view, "step": None}
+        if self._state.get("view") != view:
+            self._change(lambda room: room.update(view=view))
+
+    def lead(self, run: str, step: int | None) -> None:
+        """The step that the lecturer has chosen in the charts of a run. It is in no file: a slider
+        that is drawn would write it many times a second."""
+        if self._chosen.get(run) != step:
+            self._chosen = {run: step}
+            self._tell()
 
     def step(self, scene: str) -> Phase:
         """How far a scene's question has gone, whichever page is shown."""

@@ -84,6 +84,19 @@ def page(request_headers: Mapping[str, str]) -> Response:
     return guarded(response, request_headers)
 
 
+def charts(script: str, plotly: str, request_headers: Mapping[str, str]) -> Response:
+    """The frame of the live charts, which come from these addresses below the app's. What draws
+    them writes styles into elements, so that this page, and no other of the phones', allows it."""
+    text = files().bodies["charts.html"].decode("utf-8")
+    text = text.replace("SCRIPT", html.escape(script)).replace("PLOTLY", html.escape(plotly))
+    response = guarded(Response(text, media_type="text/html"), request_headers)
+    policy = response.headers["Content-Security-Policy"]
+    policy = policy.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+    policy = policy.replace("img-src data:", "img-src 'self' data: blob:")
+    response.headers["Content-Security-Policy"] = policy
+    return response
+
+
 def ask_for_code(sentence: str, status: int, request_headers: Mapping[str, str]) -> Response:
     """The page that asks for a room's code, with a sentence in large type above it."""
     text = files().bodies["code.html"].decode("utf-8")
@@ -96,6 +109,7 @@ def guarded(response: Response, request_headers: Mapping[str, str]) -> Response:
     sockets = sockets_of(request_headers.get("host", ""))
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data:;"
+        f" frame-src 'self';"
         f" connect-src 'self'{sockets}; form-action 'self'; base-uri 'none';"
         " frame-ancestors 'self'"
     )

@@ -6,6 +6,8 @@ GET        /v/files/{version}/{name}   the page's files
 WebSocket  /v/{code}/live          the room's state when it has changed; takes votes
 GET        /v/{code}/state?after=  the same as a JSON list, where sockets are barred: at once where
                                    the state is another one, else when it changes or after a while
+GET        /v/{code}/charts        a frame with the live charts, for whoever opens them
+POST       /v/{code}/step          the lecturer's: the step that is chosen in the charts of a run
 POST       /v/{code}/vote          an answer, where sockets are barred; answered when it is kept
 GET        /vote?room=…            the address of before there were codes: goes to the page
 
@@ -15,6 +17,7 @@ No address, name or browser is written down; how often an address tried is in me
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -42,7 +45,7 @@ from skipviz.core.protocol import UnknownMessage
 from skipviz.store.room import Room
 from skipviz.store.rooms import rooms_of
 from skipviz.store.voters import voters_of
-from skipviz.stream import phone_page
+from skipviz.stream import assets, phone_page
 from skipviz.stream.room_broadcast import ENDED, RoomBroadcast, ended, text
 
 COOKIE = "skipviz_voter"
@@ -90,6 +93,8 @@ class Phones:
             Route(f"{here}/{{code}}", self.page),
             WebSocketRoute(f"{here}/{{code}}/live", self.live),
             Route(f"{here}/{{code}}/state", self.state),
+            Route(f"{here}/{{code}}/charts", self.charts),
+            Route(f"{here}/{{code}}/step", self.step, methods=["POST"]),
             Route(f"{here}/{{code}}/vote", self.vote, methods=["POST"]),
             Route(f"{self.home}/vote", self.old_address),
         ]
@@ -166,6 +171,31 @@ class Phones:
                 await asyncio.wait_for(broadcast.after(held), LONG_POLL_S)
             news = [broadcast.text] if broadcast.number != held else []
             return _json([*news, *_own(broadcast, voter)])
+
+    async def charts(self, request: Request) -> Response:
+        """The frame with the live charts."""
+        room, sentence, status = await self._room(request)
+        if room is None:
+            return PlainTextResponse(sentence, status)
+        script, plotly = assets.script_path(), assets.plotly_path()
+        return phone_page.charts(script, plotly, request.headers)
+
+    async def step(self, request: Request) -> Response:
+        """The step that the lecturer has chosen: those who follow go to it. The doors let nobody
+        else in."""
+        room, sentence, status = await self._room(request)
+        if room is None:
+            return PlainTextResponse(sentence, status)
+        body = (await request.body())[:MOST_BYTES]
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            value = None
+        match value:
+            case {"run": str(run), "step": int() | None as step} if not isinstance(step, bool):
+                room.lead(run[:40], step)
+                return Response(status_code=204)
+        return PlainTextResponse("This is no step of a run.", 400)
 
     async def vote(self, request: Request) -> Response:
         """A vote without a socket."""

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from math import log
 
+from skipviz.access import settings
+from skipviz.access.roles import Action, Role
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
 from skipviz.core.phone_protocol import (
@@ -26,6 +28,7 @@ from skipviz.core.phone_protocol import (
     Refusal,
     RoomState,
     Stage,
+    View,
     Vote,
 )
 from skipviz.core.picks import Pick
@@ -102,10 +105,19 @@ def state(room: Room) -> RoomState:
         "counts": counts.get(Stage.FIRST),
         "second_counts": counts.get(Stage.SECOND),
         "seen_counts": counts.get(Stage.SEEN),
+        "view": _view(room),
         "shown": room.shown(room.scene) if phase is Phase.REVEAL else None,
     }
     now["number"] = number_of(text(now))
     return now
+
+
+def _view(room: Room) -> View | None:
+    """What the wall shows; without its run where guests may not watch."""
+    view = room.view
+    if view is None or Action.WATCH.permitted(Role.GUEST, settings.current().guests):
+        return view
+    return {**view, "run": ""}
 
 
 def _counts(room: Room, scene: Scene) -> dict[Stage, list[int]]:

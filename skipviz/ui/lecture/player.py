@@ -14,12 +14,14 @@ from streamlit.delta_generator import DeltaGenerator
 from skipviz.access.roles import Action
 from skipviz.core.knob import SpecError
 from skipviz.core.phone_protocol import Phase as Step
+from skipviz.core.phone_protocol import View
 from skipviz.core.scene import Figure, Scene
+from skipviz.figures import theme
 from skipviz.server.run import Run
 from skipviz.server.stored_evidence import of_stored
 from skipviz.store import recordings
 from skipviz.store.evidence import Gathered, with_seeds
-from skipviz.store.lane_axes import labels
+from skipviz.store.lane_axes import families, labels
 from skipviz.store.room import Room
 from skipviz.store.store import write_json
 from skipviz.ui import access, keys, manager
@@ -53,6 +55,7 @@ def play(place: Place) -> None:
     way.arrive(place, room, runs)
     step = way.phase(place, room, runs)
     room.show(place.key, step)
+    room.look_at(_view(place, step, runs))
     to_address(place)
     _bar(place, room, runs, step)
     if phase.kind != "summary":
@@ -62,7 +65,7 @@ def play(place: Place) -> None:
     elif phase.kind == "question" or step is Step.SEEN:
         votes.question(place.key, scene, room, step)
     elif phase.kind == "figure":
-        _figure(place, scene.figures[phase.figure], runs)
+        _figure(place, scene.figures[phase.figure], runs, room)
     elif phase.kind == "numbers":
         _numbers(place, room, runs)
     elif phase.kind == "caveat":
@@ -71,6 +74,22 @@ def play(place: Place) -> None:
         summary.summary(place, room)
     else:
         _sources(scene)
+
+
+def _view(place: Place, step: Step, runs: Mapping[str, Run]) -> View:
+    """What those who follow the lecture see of this page: its words, and the run on it."""
+    phase = place.phases[place.phase]
+    figure = place.scene.figures[phase.figure] if phase.kind == "figure" else None
+    run = runs.get(figure.run if figure else "main")
+    is_live = figure is not None and figure.kind == "live"
+    whose = families(run.experiment) if run is not None else []
+    return {
+        "scene": place.scene.title, "page": way.TITLES.get(step, phase.title),
+        "says": figure.says if figure else "", "run": run.id if run is not None else "",
+        "panels": ["header", *figure.panels] if figure and is_live else ["header", "loss"],
+        "quantity": figure.quantity if figure else "signal", "step": None,
+        "colours": [(theme.colour(each), theme.colour(each, dark=True)) for each in whose],
+    }  # fmt: skip
 
 
 def _look(place: Place) -> None:
@@ -226,7 +245,7 @@ def _gathered(place: Place, runs: Mapping[str, Run]) -> Gathered:
     return of_stored(place.scene, ids, manager.current())
 
 
-def _figure(place: Place, figure: Figure, runs: Mapping[str, Run]) -> None:
+def _figure(place: Place, figure: Figure, runs: Mapping[str, Run], room: Room) -> None:
     st.html(f'<p class="skip-says">{html.escape(figure.says)}</p>')
     if figure.run not in runs:
         _empty(place)
@@ -234,7 +253,10 @@ def _figure(place: Place, figure: Figure, runs: Mapping[str, Run]) -> None:
     if figure.kind == "live":
         panels = ("header", *figure.panels) if "header" not in figure.panels else figure.panels
         run = runs[figure.run]
-        charts(run, panels=panels, quantity=figure.quantity, **replay.options(run))
+        charts(
+            run, panels=panels, quantity=figure.quantity, tell=f"v/{room.code}/step",
+            **replay.options(run),
+        )  # fmt: skip
         return
     if _pending(place, runs):
         return

@@ -47,12 +47,14 @@ def live(
     height: int | None = None,
     title: str = "",
     options: Mapping[str, Any] | None = None,
+    tell: str = "",
 ) -> None:
     """Shows the charts of a run, or empty charts that say what to press.
 
     panels    which charts, in this order: header, loss, profile, heat, gates
               (gates appears only where a lane has some)
     height    of one chart in pixels; None: fitting
+    tell      an address below the app's, which is told the step that is chosen: {"run", "step"}
     options   colours   of each lane, (light, dark), or {family: (light, dark)}; default: families'
               dashes    of each lane, as in plotly; default: lanes of one family differ
               chance    the loss of guessing, drawn as a dashed line: log(number of classes)
@@ -75,7 +77,8 @@ def live(
         "options": {"colours": _colours(), **(options or {})},
         "plotly": assets.plotly_path(),
     }
-    data = {"settings": settings, "script": assets.script_path(), "base": served.base()}
+    data = {"settings": settings, "script": assets.script_path(), "base": served.base(),
+            "tell": tell}  # fmt: skip
     _component(key=key, data=json.loads(dumps(data)))
 
 

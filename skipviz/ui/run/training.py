@@ -33,8 +33,10 @@ def charts(
     replay_s: float | None = None,
     quantity: str = "signal",
     extra: dict[str, Any] | None = None,
+    tell: str = "",
 ) -> None:
-    """The live charts of a run: they follow it by themselves, without a rerun of the page."""
+    """The live charts of a run: they follow it by themselves, without a rerun of the page. `tell`
+    as in `live`."""
     whose = families(run.experiment)
     options = {
         "colours": [[theme.colour(family), theme.colour(family, dark=True)] for family in whose],
@@ -47,6 +49,7 @@ def charts(
         run.id,
         panels=panels,
         key=key,
+        tell=tell,
         options=options | ({"replay_s": replay_s} if replay_s else {}),
     )
 
