@@ -48,10 +48,11 @@ export class Charts {
   /** @param {MessageEvent} event */
   hear({ origin, source, data }) {
     if (!this.frame || origin !== location.origin || source !== this.frame.contentWindow) return;
+    if (!data) return;
     if (data.height) this.frame.style.height = `${data.height}px`;
     if (data.ready) this.ready = true;
     if (data.chosen) this.left = this.left || this.view;
-    if (!data.height) this.draw();
+    if (data.ready || data.chosen) this.draw();
   }
 
   draw() {

@@ -20,7 +20,7 @@ async function begin() {
   const { mount } = await import(new URL(script, location.href).href);
   root.textContent = "";
   addEventListener("message", ({ data, origin, source }) => {
-    if (origin !== location.origin || source !== parent) return;
+    if (origin !== location.origin || source !== parent || !data || !data.view) return;
     /** @type {{ view: View, step: number | null | undefined, turn: number }} */
     const { view: shown, step, turn } = data;
     view = shown;

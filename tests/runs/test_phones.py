@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
+from skipviz.access import settings
+from skipviz.access.doors import action_of
+from skipviz.access.roles import Action, Guests
 from skipviz.access.throttle import MOST_ADDRESSES, Throttle
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
@@ -23,6 +26,7 @@ from skipviz.core.phone_protocol import (
     Curve,
     Look,
     Phase,
+    View,
     Vote,
     from_phone,
 )
@@ -30,7 +34,7 @@ from skipviz.core.protocol import UnknownMessage
 from skipviz.core.sketch import Sketch
 from skipviz.store.room import Room
 from skipviz.store.rooms import Rooms, rooms_of, word
-from skipviz.stream import phone_page, phones, room_broadcast, room_files
+from skipviz.stream import assets, phone_page, phones, room_broadcast, room_files
 from skipviz.stream.phones import COOKIE, Phones
 from skipviz.stream.room_broadcast import RoomBroadcast, state
 
@@ -516,3 +520,53 @@ def test_a_picked_number_is_rounded_kept_in_its_bounds_and_its_outcome_goes_to_a
         assert told(socket, "vote")["pick"] == 0.012
         socket.send_json({"ballot": ballot, "pick": 0.5})
         assert "closed" in told(socket, "refusal")["message"]
+
+
+VIEW: View = {
+    "scene": "Stripes", "page": "figure 1", "says": "look", "run": "a-run", "panels": ["loss"],
+    "quantity": "signal", "colours": [("#000000", "#FFFFFF")], "step": None,
+}  # fmt: skip
+
+
+def test_those_who_follow_hear_of_the_wall_s_page_and_of_the_step_of_its_run(
+    client: TestClient, room: Room, phone: Callable[[], dict[str, str]], tmp_path: Path
+) -> None:
+    room.look_at(VIEW)
+    step = f"/v/{room.code}/step"
+    with client.websocket_connect(f"/v/{room.code}/live", headers=phone()) as socket:
+        assert told(socket, "room")["view"] == json.loads(json.dumps(VIEW))
+        told(socket, "vote")
+        assert client.post(step, json={"run": "a-run", "step": 7}).status_code == 204
+        assert told(socket, "room")["view"]["step"] == 7
+    view = state(room)["view"]
+    assert view is not None and view["step"] == 7
+    room.look_at({**VIEW, "run": "another"})
+    view = state(room)["view"]
+    assert view is not None and view["step"] is None, "the step was of the run before"
+    for body in ("", "[]", '{"run": "a-run", "step": true}', '{"run": 1, "step": 1}', "{" * 99):
+        assert client.post(step, content=body).status_code == 400
+    assert client.post("/v/BBBBBB/step", content="{}").status_code == 404
+    assert "7" not in json.dumps(Rooms(tmp_path).room(room.id).view)
+
+
+def test_where_guests_may_not_watch_no_run_is_named(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.look_at(VIEW)
+    now = settings.current()
+    monkeypatch.setattr(settings, "current", lambda: replace(now, guests=Guests.NOTHING))
+    view = state(room)["view"]
+    assert view is not None and (view["run"], view["scene"]) == ("", "Stripes")
+
+
+def test_the_charts_have_a_frame_of_their_own_which_alone_allows_styles_in_elements(
+    client: TestClient, room: Room
+) -> None:
+    frame, page = client.get(f"/v/{room.code}/charts"), client.get(f"/v/{room.code}")
+    policy = frame.headers["content-security-policy"]
+    assert "style-src 'self' 'unsafe-inline';" in policy and "script-src 'self';" in policy
+    assert "frame-src 'self'" in page.headers["content-security-policy"]
+    assert assets.script_path() in frame.text and assets.plotly_path() in frame.text
+    assert client.get("/v/BBBBBB/charts").status_code == 404
+    assert action_of("POST", f"v/{room.code}/step") is Action.LECTURE
+    assert action_of("POST", f"v/{room.code}/vote") is Action.VOTE

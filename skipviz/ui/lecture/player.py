@@ -177,6 +177,7 @@ def _pick_buttons(place: Place, room: Room, left: DeltaGenerator, right: DeltaGe
 def _notes_and_room(place: Place, room: Room) -> None:
     """What to say, the way out, and the room's settings."""
     st.markdown(f"**To say**  \n{place.scene.notes}")
+    st.markdown(f"**To follow along** on a laptop  \n`{votes.vote_address(room)}#follow`")
     if st.button("Close the lecture", icon=":material/close:", key="player_close"):
         _go(replace(place, playing=False))
     st.markdown("**The room**")
