@@ -32,7 +32,7 @@ class Visitor:
         self.buttons: dict[str, str] = {}
         self.run_id = self.cookie = ""
 
-    async def open(self) -> None:
+    async def visit(self) -> None:
         """Loads the page: a guest's browser is given its cookie, the page is drawn."""
         host = self.server.url.partition("://")[2]
         if not self.lecturer:

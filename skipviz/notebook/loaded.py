@@ -23,7 +23,6 @@ from skipviz.exchange.run_import import import_run
 from skipviz.notebook import figures
 from skipviz.store import frame_table
 from skipviz.store.frame_log import FrameLog
-from skipviz.store.lane_axes import labels
 from skipviz.store.store import Store
 
 if TYPE_CHECKING:
@@ -47,8 +46,8 @@ class LoadedRun:
 
     @property
     def lanes(self) -> list[str]:
-        """The lanes' names, in order."""
-        return labels(self.experiment)
+        """The lanes' names, in order, as the run's charts bear them."""
+        return [track.label for track in self.log.tracks]
 
     @cached_property
     def log(self) -> FrameLog:

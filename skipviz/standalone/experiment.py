@@ -98,7 +98,7 @@ def _source(function: Callable[..., Any]) -> str:
 
 def _header(of: Experiment, recorded: Recorded) -> str:
     paragraphs = [
-        f"{', '.join(recorded.names)} on {of.data}: what run {recorded.run} of skipviz trained,"
+        f"{'; '.join(recorded.names)} on {of.data}: what run {recorded.run} of skipviz trained,"
         " with PyTorch and NumPy alone.",
         f"    python SCRIPT          in float32, as it was recorded; the training images in"
         f"\n                           {recorded.data} must lie beside it"
@@ -129,7 +129,9 @@ def _constants(of: Experiment, recorded: Recorded) -> str:
     return "\n".join(
         [
             f"DATA = {dumps(recorded.data)}",
-            f"LANES = {dumps(list(recorded.names))}",
+            "LANES = [",
+            *(f"    {dumps(name)}," for name in recorded.names),
+            "]",
             f"STEPS, BATCH = {recorded.steps}, {of.batch_size}",
             f"SEEDS = {list(range(of.seed, of.seed + of.seeds))!r}",
             "RECORDED = {  # step: the loss of every lane, seed by seed",

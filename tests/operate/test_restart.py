@@ -59,7 +59,7 @@ def _train(server: Server, experiment: Experiment) -> str:
 
 def _resume(server: Server, run_id: str) -> None:
     with streamlit_page(server.url) as page:
-        page.open("lab", f"run={run_id}").press("on")
+        page.open("lab", f"run={run_id}").press("Resume")
 
 
 def _room(folder: Path) -> str:

@@ -45,9 +45,9 @@ async def _clicks(server: Server, guests: int, clicks: int) -> tuple[list[float]
     hall = [Visitor(server, _experiment(seed)) for seed in range(guests)]
     lecturer = Visitor(server, _experiment(10_000), lecturer=True)
     for visitor in hall:
-        await visitor.open()
+        await visitor.visit()
         await visitor.press("Train")
-    await lecturer.open()
+    await lecturer.visit()
     await hall[0].first_frame()  # the workers are warm
     waits = []
     for _ in range(clicks):
