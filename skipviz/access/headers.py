@@ -8,6 +8,7 @@ at all, and get the strictest. Streamlit's pages get the narrowest with which th
 - `blob:` modules: Streamlit imports a component's own text from one; WebAssembly: Graphviz draws in
   the browser
 - inline styles: Streamlit's own, and Plotly's, are made while the page is drawn
+- `data:` to be read: Streamlit's camera hands its picture on as such an address
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def policy_of_pages(host: str, inline: Iterable[str]) -> str:
     return (
         f"default-src 'none'; script-src {scripts};"
         " style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:;"
-        f" connect-src 'self'{sockets_of(host)}; media-src 'self' blob:; manifest-src 'self';"
+        f" connect-src 'self' data:{sockets_of(host)}; media-src 'self' blob:; manifest-src 'self';"
         " form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
     )
 

@@ -64,7 +64,7 @@ def test_each_kind_of_answer_has_its_policy() -> None:
         "script-src 'self' blob: 'wasm-unsafe-eval' 'sha256-" in page
         and "'unsafe-eval'" not in page
     )
-    assert "connect-src 'self' ws://localhost:8501 wss://localhost:8501;" in page
+    assert "connect-src 'self' data: ws://localhost:8501 wss://localhost:8501;" in page
     for path in ("/api/runs/x/poll", "/api/nothing"):  # the second is refused at the doors
         assert _answer(path).headers[POLICY].startswith("default-src 'none'; base-uri 'none'")
     assert _answer("/v/x").headers[POLICY] == "default-src 'none'"
@@ -74,7 +74,7 @@ def test_each_kind_of_answer_has_its_policy() -> None:
 def test_no_host_writes_into_the_policy(host: str) -> None:
     assert sockets_of(host) == ""
     if host:
-        assert "connect-src 'self';" in _answer("/", host).headers[POLICY]
+        assert "connect-src 'self' data:;" in _answer("/", host).headers[POLICY]
 
 
 def test_a_page_that_has_not_changed_keeps_the_policy_that_came_with_it() -> None:
