@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run lint check test test-long bench wheelhouse clean
+.PHONY: run lint check test test-ray test-long bench wheelhouse clean
 
 run:
 	@$(PYTHON) tools/environment.py requirements.txt
@@ -29,6 +29,12 @@ test: lint
 	$(BIN)/python -m pytest tests/browser
 	@echo "Of skipviz, tests without a browser execute, in percent (coverage report -m: line by line):"
 	@$(BIN)/coverage report --format=total
+
+# The workers' suite on a Ray cluster of two nodes on this machine. `make test` runs it on this
+# machine's processes alone, unless Ray is there.
+test-ray:
+	@$(PYTHON) tools/environment.py requirements-ray.txt
+	$(BIN)/python -m pytest tests/cluster
 
 test-long:
 	@$(PYTHON) tools/environment.py requirements-dev.txt

@@ -8,18 +8,21 @@ pass phrase     none      SKIPVIZ_PASSPHRASE     passphrase = "twelve characters
 its token       none      SKIPVIZ_METRICS_TOKEN  metrics_token = "twelve characters at least"
 log             text      SKIPVIZ_LOG            log = "text" | "json"
 disk for runs   20 GB     SKIPVIZ_RUNS_GB        runs_gb = 20, or 0 for no limit
+Ray cluster     none      SKIPVIZ_CLUSTER        cluster = "10.0.0.5:6379" (docs/scaling.md)
+share of a GPU  0         SKIPVIZ_CLUSTER_GPUS   cluster_gpus = 0.5, of each run there
 limits          see core/limits.py               [limits]
                           SKIPVIZ_LIMIT_<NAME>   guest_steps = 20000
 
 The file is the one that SKIPVIZ_CONFIG names; else skipviz.toml in the working directory; else the
 one in the user's folder for configurations. What is changed in it counts from the next question on,
-`log` and limits from the next start.
+`log`, cluster and limits from the next start.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import tomllib
 from collections.abc import Callable, Mapping
@@ -65,6 +68,8 @@ class Settings:
     log             how the log is written
     runs_gb         gigabytes that stored runs may take on disk; 0: any. Where a new run begins and
                     they take more, the oldest that are over and not pinned are deleted
+    cluster         address and port of the Ray cluster that trains; empty: this machine does
+    cluster_gpus    share of a GPU that a run takes there
     limits          what a guest may use, and all together
     """
 
@@ -75,6 +80,8 @@ class Settings:
     metrics_token: str = field(default="", repr=False)
     log: LogForm = LogForm.TEXT
     runs_gb: float = 20.0
+    cluster: str = ""
+    cluster_gpus: float = 0.0
     limits: Limits = Limits()
 
 
@@ -160,6 +167,22 @@ def _gigabytes(value: Any, where: str) -> float:
     return size
 
 
+def _address(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[^\s:]+:[0-9]{1,5}", value):
+        raise SpecError(f"{where}: {show(value)} must be host:port, such as 10.0.0.5:6379")
+    return value
+
+
+def _share(value: Any, where: str) -> float:
+    try:
+        share = float(value) if not isinstance(value, bool) else -1.0
+    except (TypeError, ValueError):
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SpecError(f"{where}: {show(value)} must be a number from 0 to 1")
+    return share
+
+
 def _secret(value: Any, where: str) -> str:
     if not isinstance(value, str) or len(value) < LEAST_CHARACTERS:
         raise SpecError(f"{where}: must be a text of at least {LEAST_CHARACTERS} characters")
@@ -174,6 +197,8 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "metrics_token": _secret,
     "log": _one_of(LogForm),
     "runs_gb": _gigabytes,
+    "cluster": _address,
+    "cluster_gpus": _share,
 }
 
 

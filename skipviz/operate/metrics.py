@@ -30,7 +30,7 @@ from starlette.routing import BaseRoute, Route
 from skipviz.access import settings
 from skipviz.core import events
 from skipviz.server.dispatcher import Dispatcher
-from skipviz.server.process import Worker
+from skipviz.server.process import AnyWorker
 from skipviz.stream.phones import Phones
 from skipviz.stream.routes import Streams
 
@@ -89,7 +89,7 @@ class Figures:
         yield memory
 
 
-def _state(worker: Worker) -> str:
+def _state(worker: AnyWorker) -> str:
     if not worker.ready:
         return "warming"
     return "training" if worker.run else "measuring" if worker.job else "idle"

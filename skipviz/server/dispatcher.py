@@ -33,7 +33,7 @@ from skipviz.core.protocol import (
 from skipviz.server import endings, orders, places
 from skipviz.server.places import Expected
 from skipviz.server.pool import Pool
-from skipviz.server.process import Job, Worker
+from skipviz.server.process import AnyWorker, Job, NewWorker, Worker
 from skipviz.server.run import Run
 from skipviz.server.turns import Turns
 
@@ -53,7 +53,12 @@ class Dispatcher:
     trouble    one sentence where no worker can start
     """
 
-    def __init__(self, running: int | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        running: int | None = None,
+        limits: Limits | None = None,
+        new_worker: NewWorker = Worker,
+    ) -> None:
         cores = psutil.cpu_count(logical=False) or 1
         self.running = running or int(os.environ.get("SKIPVIZ_RUNNING", 0)) or max(1, cores - 1)
         self.limits = limits or Limits()
@@ -61,7 +66,7 @@ class Dispatcher:
         self.trouble = ""
         self._lock = threading.RLock()
         self._turns = Turns(self.running, self._has_memory)
-        self._pool = Pool(self.running + 1, self._heard, self._lost)
+        self._pool = Pool(self.running + 1, self._heard, self._lost, new_worker)
 
     # --- life of the server
 
@@ -91,7 +96,7 @@ class Dispatcher:
         return self._pool.hello is not None
 
     @property
-    def workers(self) -> list[Worker]:
+    def workers(self) -> list[AnyWorker]:
         """The workers that there are."""
         return self._pool.workers
 
@@ -228,7 +233,7 @@ class Dispatcher:
 
     # --- inside
 
-    def _begin(self, worker: Worker, run: Run) -> None:
+    def _begin(self, worker: AnyWorker, run: Run) -> None:
         worker.run = run
         run.got_worker()
         worker.send(orders.training(run))
@@ -242,7 +247,7 @@ class Dispatcher:
             return all_bytes <= self.limits.memory_mb * 2**20
         return run.needs.memory_bytes <= psutil.virtual_memory().available
 
-    def _heard(self, worker: Worker, report: Report) -> None:
+    def _heard(self, worker: AnyWorker, report: Report) -> None:
         """A worker's report, in its thread."""
         run = worker.run
         match report:
@@ -262,7 +267,7 @@ class Dispatcher:
             case Progress() if run is not None and report.run == run.id:
                 self._progress(worker, run, report)
 
-    def _progress(self, worker: Worker, run: Run, report: Progress) -> None:
+    def _progress(self, worker: AnyWorker, run: Run, report: Progress) -> None:
         status = report.status
         if status["state"] in ENDED:
             with self._lock:
@@ -296,7 +301,7 @@ class Dispatcher:
         run.save_status()
         self._turns.take_back(run)
 
-    def _lost(self, worker: Worker) -> None:
+    def _lost(self, worker: AnyWorker) -> None:
         """A worker's process is gone: its run is interrupted (or stopped, if that is why), and
         another takes its place."""
         events.tell(Event.WORKER, outcome="ended" if self.closing else "lost")
@@ -321,7 +326,7 @@ class Dispatcher:
         self.start()
         self.dispatch()
 
-    def _insist(self, worker: Worker, run: Run, breaks: int) -> None:
+    def _insist(self, worker: AnyWorker, run: Run, breaks: int) -> None:
         """Kills a worker that is still at a run it was told to stop, unless it went on since."""
         with self._lock:
             if worker.run is not run or run.breaks != breaks:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from skipviz.core.protocol import Status
 from skipviz.server.needs import reduce
-from skipviz.server.process import Worker
+from skipviz.server.process import AnyWorker
 from skipviz.server.run import Run
 
 
-def loss(worker: Worker, run: Run) -> str:
+def loss(worker: AnyWorker, run: Run) -> str:
     """What is said of a run whose worker was lost, or killed because it did not heed a stop."""
     steps = steps_of(run.status())
     if run.stopping:

@@ -7,6 +7,7 @@ to the lecturer's.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,11 +26,15 @@ from skipviz.server import admission, capacity, orders
 from skipviz.server.dispatcher import Dispatcher
 from skipviz.server.kept_runs import KeptRuns
 from skipviz.server.leases import Leases
-from skipviz.server.process import Job
+from skipviz.server.process import Job, NewWorker, OnEnd, OnReport, Worker
+from skipviz.server.ray_cluster import Cluster
+from skipviz.server.ray_worker import ClusterWorker
 from skipviz.server.run import Run
 from skipviz.store import answers
 from skipviz.store.run_index import Known
 from skipviz.store.store import Store
+
+_log = logging.getLogger(__name__)
 
 QUEUE = 20
 """So many of the lecturer's runs wait at a time."""
@@ -45,11 +50,15 @@ class Manager:
     """
 
     def __init__(
-        self, store: Store | None = None, running: int | None = None, limits: Limits | None = None
+        self,
+        store: Store | None = None,
+        running: int | None = None,
+        limits: Limits | None = None,
+        new_worker: NewWorker = Worker,
     ) -> None:
         self.store = store or Store()
         self.limits = limits or Limits()
-        self.dispatcher = Dispatcher(running, self.limits)
+        self.dispatcher = Dispatcher(running, self.limits, new_worker)
         self.leases = Leases(self.dispatcher, self.limits)
         self._lock = threading.RLock()
         self._runs = KeptRuns(self.store)
@@ -311,9 +320,35 @@ def current() -> Manager:
     global _current
     with _current_lock:
         if _current is None:
-            _current = Manager(limits=settings.current().limits)
-            _current.start()
+            _current = _with_cluster() if settings.current().cluster else _alone()
         return _current
+
+
+def _alone() -> Manager:
+    """A manager whose workers are processes of this machine."""
+    manager = Manager(limits=settings.current().limits)
+    manager.start()
+    return manager
+
+
+def _with_cluster() -> Manager:
+    """A manager whose workers are on the cluster that is set; one that trains nothing and says why
+    where that cannot be used."""
+    now, store = settings.current(), Store()
+    try:
+        cluster = Cluster(now.cluster, store.root, now.cluster_gpus)
+    except SpecError as error:
+        _log.error("%s", error)
+        manager = Manager(store, limits=now.limits)
+        manager.dispatcher.trouble = str(error)
+        return manager
+
+    def place(on_report: OnReport, on_end: OnEnd) -> ClusterWorker:
+        return ClusterWorker(on_report, on_end, cluster)
+
+    manager = Manager(store, cluster.places, now.limits, place)
+    manager.start()
+    return manager
 
 
 def close() -> None:

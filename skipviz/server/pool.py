@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from functools import partial
 
 from skipviz.core import packages
 from skipviz.core.placing import Placing
-from skipviz.core.protocol import Device, Hello, Report
-from skipviz.server.process import Worker
+from skipviz.core.protocol import Device, Hello
+from skipviz.server.process import AnyWorker, NewWorker, OnEnd, OnReport
 
 
 class Pool:
@@ -22,13 +22,14 @@ class Pool:
     def __init__(
         self,
         size: int,
-        on_report: Callable[[Worker, Report], None],
-        on_end: Callable[[Worker], None],
+        on_report: OnReport,
+        on_end: OnEnd,
+        new_worker: NewWorker,
     ) -> None:
         self.size = size
-        self.workers: list[Worker] = []
+        self.workers: list[AnyWorker] = []
         self.closing = False
-        self._on_report, self._on_end = on_report, on_end
+        self._new_worker = partial(new_worker, on_report, on_end)
         self._lock = threading.Lock()
 
     def fill(self) -> None:
@@ -38,9 +39,9 @@ class Pool:
             return
         with self._lock:
             while len(self.workers) < self.size and not self.closing:
-                self.workers = [*self.workers, Worker(self._on_report, self._on_end)]
+                self.workers = [*self.workers, self._new_worker()]
 
-    def lost(self, worker: Worker) -> None:
+    def lost(self, worker: AnyWorker) -> None:
         """This one is gone."""
         with self._lock:
             self.workers = [each for each in self.workers if each is not worker]
@@ -60,7 +61,7 @@ class Pool:
                 worker.thread.join(1)
 
     @property
-    def idle(self) -> Worker | None:
+    def idle(self) -> AnyWorker | None:
         """A warm worker that has nothing to do."""
         return next((worker for worker in self.workers if worker.idle), None)
 

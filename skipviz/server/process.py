@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from skipviz.core import child_processes
 from skipviz.core.protocol import Answer, Hello, Measure, Order, Outcomes, Report, TrainChoices
@@ -47,6 +48,48 @@ class Job:
         self.done.set()
 
 
+class AnyWorker(Protocol):
+    """Who trains for a server, wherever: a process of this machine (`Worker`), or a place on a
+    cluster (`ray_worker`). Made by a `NewWorker`, whose `on_report(worker, report)` and
+    `on_end(worker)` are called from the worker's own thread.
+
+    thread     ends when the worker has
+    hello      what it said when it was warm; None before
+    run, job   what it is at
+    """
+
+    thread: threading.Thread
+    hello: Hello | None
+    run: Run | None
+    job: Job | None
+
+    @property
+    def ready(self) -> bool:
+        """Is it warm?"""
+
+    @property
+    def idle(self) -> bool:
+        """Is it warm and has nothing to do?"""
+
+    @property
+    def was_killed(self) -> bool:
+        """Did something kill it, as a system does whose memory runs out?"""
+
+    def send(self, order: Order) -> bool:
+        """Sends an order; False where the worker is gone. Never waits."""
+
+    def kill(self) -> None:
+        """Ends it at once."""
+
+    def close(self) -> None:
+        """Ends its input: it saves what it has and goes."""
+
+
+OnReport = Callable[[AnyWorker, Report], None]
+OnEnd = Callable[[AnyWorker], None]
+NewWorker = Callable[[OnReport, OnEnd], AnyWorker]
+
+
 class Worker:
     """One `python -m skipviz.worker`.
 
@@ -56,11 +99,7 @@ class Worker:
     run, job   what it is at
     """
 
-    def __init__(
-        self,
-        on_report: Callable[[Worker, Report], None],
-        on_end: Callable[[Worker], None],
-    ) -> None:
+    def __init__(self, on_report: OnReport, on_end: OnEnd) -> None:
         self.hello: Hello | None = None
         self.run: Run | None = None
         self.job: Job | None = None
