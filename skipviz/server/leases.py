@@ -3,11 +3,14 @@ the times that waiting runs are told up to date."""
 
 from __future__ import annotations
 
+import logging
 import threading
 
 from skipviz.core.limits import Limits
 from skipviz.server.dispatcher import Dispatcher
 from skipviz.server.run import Run
+
+_log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 
@@ -48,7 +51,10 @@ class Leases:
 
     def _watch(self) -> None:
         while not self._over.wait(LOOK_S):
-            self.look()
+            try:
+                self.look()
+            except Exception:  # whatever it was, it must not be the last look
+                _log.exception("guests' runs could not be looked at")
 
 
 def _minutes(count: float) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from skipviz.access import settings
@@ -30,6 +31,7 @@ from skipviz.server.process import Job, NewWorker, OnEnd, OnReport, Worker
 from skipviz.server.ray_cluster import Cluster
 from skipviz.server.ray_worker import ClusterWorker
 from skipviz.server.run import Run
+from skipviz.server.run_deletion import RunDeletion
 from skipviz.store import answers
 from skipviz.store.run_index import Known
 from skipviz.store.store import Store
@@ -46,7 +48,9 @@ WAIT_S = 120.0
 class Manager:
     """What pages ask for: runs submitted, shared, controlled, found, measured.
 
-    dispatcher   has them trained and measured
+    dispatcher    has them trained and measured
+    deletion      deletes them, and makes room on disk where they take more than `most_bytes` says
+    closed_last   what is left when the last worker has gone, such as a cluster
     """
 
     def __init__(
@@ -55,11 +59,14 @@ class Manager:
         running: int | None = None,
         limits: Limits | None = None,
         new_worker: NewWorker = Worker,
+        most_bytes: Callable[[], int] = lambda: 0,
     ) -> None:
         self.store = store or Store()
+        self.deletion = RunDeletion(self.store, self.forget, most_bytes)
         self.limits = limits or Limits()
         self.dispatcher = Dispatcher(running, self.limits, new_worker)
         self.leases = Leases(self.dispatcher, self.limits)
+        self.closed_last = ExitStack()
         self._lock = threading.RLock()
         self._runs = KeptRuns(self.store)
         self._known_runs = Known(self.store)
@@ -75,6 +82,7 @@ class Manager:
         """Lets every worker save its run and go."""
         self.leases.close()
         self.dispatcher.close()
+        self.closed_last.close()
 
     def submit(self, experiment: Experiment, guest: str = LECTURER) -> str:
         """Queues a stored run and returns its id. SpecError where it cannot run here, or not for
@@ -90,6 +98,7 @@ class Manager:
             run.save_status(state="queued")
             self._runs.keep(run)
             self.dispatcher.train(run)
+        self.deletion.make_room_meanwhile()
         return run_id
 
     def shared(self, experiment: Experiment, guest: str = LECTURER) -> str:
@@ -324,9 +333,14 @@ def current() -> Manager:
         return _current
 
 
+def _most_bytes() -> int:
+    """What stored runs may take on disk, as it is set just now."""
+    return int(settings.current().runs_gb * 1e9)
+
+
 def _alone() -> Manager:
     """A manager whose workers are processes of this machine."""
-    manager = Manager(limits=settings.current().limits)
+    manager = Manager(limits=settings.current().limits, most_bytes=_most_bytes)
     manager.start()
     return manager
 
@@ -339,14 +353,15 @@ def _with_cluster() -> Manager:
         cluster = Cluster(now.cluster, store.root, now.cluster_gpus)
     except SpecError as error:
         _log.error("%s", error)
-        manager = Manager(store, limits=now.limits)
+        manager = Manager(store, limits=now.limits, most_bytes=_most_bytes)
         manager.dispatcher.trouble = str(error)
         return manager
 
     def place(on_report: OnReport, on_end: OnEnd) -> ClusterWorker:
         return ClusterWorker(on_report, on_end, cluster)
 
-    manager = Manager(store, cluster.places, now.limits, place)
+    manager = Manager(store, cluster.places, now.limits, place, _most_bytes)
+    manager.closed_last.callback(cluster.close)
     manager.start()
     return manager
 

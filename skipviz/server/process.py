@@ -76,7 +76,7 @@ class AnyWorker(Protocol):
         """Did something kill it, as a system does whose memory runs out?"""
 
     def send(self, order: Order) -> bool:
-        """Sends an order; False where the worker is gone. Never waits."""
+        """Sends an order; False where the worker is gone. Waits for no answer."""
 
     def kill(self) -> None:
         """Ends it at once."""

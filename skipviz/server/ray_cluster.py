@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import ipaddress
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -41,6 +42,9 @@ from ray._raylet import GcsClient
 GcsClient(address=sys.argv[1]).internal_kv_keys(b"", None, 10)
 """
 """Asks the cluster's head for something without a token. `ray.init` would try for ever."""
+
+
+_RAISED = re.compile(r"[A-Za-z_.]+(?:Error|Exception): (.+)")
 
 
 class Lost(Exception):
@@ -258,11 +262,8 @@ def _as_spec_error(what: str) -> Iterator[None]:
 
 
 def _sentence(error: BaseException) -> str:
-    """The first line of what an error says; of an actor's, what it raised itself."""
-    cause = getattr(error, "cause", None) or error
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    return (
-        lines[-1 if isinstance(cause, Exception) and cause is not error else 0]
-        if lines
-        else (type(error).__name__)
-    )
+    """What an error says, in one line: of an actor's, what was raised in it, the last line of its
+    traceback; of any other the first line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    raised = [match[1] for line in lines if (match := _RAISED.match(line))]
+    return (raised or lines[:1] or [type(error).__name__])[-1]

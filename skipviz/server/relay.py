@@ -22,13 +22,13 @@ MOST_BYTES = 64 * 2**20
 
 LEASE_S = 10.0
 """A worker whose server has fetched nothing for so long is killed: by then the server holds it for
-lost (`LOST_S` in `workers.py` is more), and its run may go on elsewhere."""
+lost (`ray_cluster.LOST_S` is more), and its run may go on elsewhere."""
 
 
 class Relay:
     """One worker process of this node.
 
-    store   where the server stores runs; a file of its name and content `mark` must be there: runs
+    store   where the server stores runs; a file named `mark` must be there: runs
             are written by the worker. FileNotFoundError where this node does not share that folder
     """
 

@@ -124,7 +124,7 @@ class Sweeps:
         name = sweep.waiting[0]
         try:
             run_id = self.manager.submit(sweep.experiments[name])
-        except SpecError as error:
+        except (SpecError, OSError) as error:
             if str(error).startswith("queue"):
                 return
             sweep.stopped, sweep.trouble = True, str(error)

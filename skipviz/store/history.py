@@ -26,7 +26,7 @@ from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.protocol import ENDED
 from skipviz.core.strict_json import dumps
-from skipviz.store import data_origin, kept
+from skipviz.store import data_origin, deleted_runs, run_marks
 from skipviz.store.lane_axes import families, labels
 from skipviz.store.store import Store
 from skipviz.store.summary import summary
@@ -187,7 +187,7 @@ class History:
 
     def refresh(self) -> None:
         """Brings the index up to date with the folders; frames are not read."""
-        kept.purge(self.store)
+        deleted_runs.purge(self.store)
         there = self._stamps()
 
         def bring(index: sqlite3.Connection) -> None:
@@ -231,14 +231,14 @@ class History:
                 if self.store.is_id(folder.name):
                     with suppress(OSError):  # a run that is deleted just now
                         stat = folder.stat()
-                        said = _time(os.path.join(folder.path, kept.MARKS))
+                        said = _time(os.path.join(folder.path, run_marks.MARKS))
                         stamps[folder.name] = f"{stat.st_mtime_ns} {said}", stat.st_mtime
         return stamps
 
     def _entry(self, run_id: str, stamp: str, began: float) -> Entry:
         """What is known of a run without its frames."""
         folder = self.store.folder(run_id)
-        status, marks = self.store.status(run_id), kept.marks(folder)
+        status, marks = self.store.status(run_id), run_marks.marks(folder)
         values: dict[str, Any] = {"families": "|", "lanes": "", "depth": 0, "data": ""}
         values |= {"remark": "", "steps": int(status.get("steps", 0))}
         try:

@@ -24,7 +24,7 @@ from skipviz.core import places
 from skipviz.core.atomic_files import read_json, write_json
 from skipviz.core.experiment import Experiment
 from skipviz.core.guest import BROWSER, LECTURER
-from skipviz.core.knob import SpecError
+from skipviz.core.knob import SpecError, show
 from skipviz.core.protocol import ENDED, STATES, ProcessMark, Status
 from skipviz.store import data_origin
 
@@ -68,6 +68,13 @@ class Store:
                 f"run '{str(run_id)[:40]}': there is no such run; its address may be cut"
             )
         return self.root / run_id
+
+    def existing(self, run_id: str) -> Path:
+        """The folder of a stored run, no recording. SpecError where there is none."""
+        folder = self.folder(run_id)
+        if not self.is_id(run_id) or not (folder / "experiment.json").is_file():
+            raise SpecError(f"run {show(run_id)}: there is no such run on this machine")
+        return folder
 
     def create(self, run_id: str, experiment: Experiment, guest: str = LECTURER) -> Path:
         """Makes the folder of a new run and writes its experiment, and the guest who began it if he

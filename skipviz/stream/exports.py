@@ -56,6 +56,9 @@ class Exports:
         try:
             async with self._turn:
                 path = await to_thread.run_sync(self._written, request, folder)
+        except BaseException:  # whatever ends it, a client that goes away too: nothing stays behind
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         finally:
             self.asked -= 1
         if isinstance(path, str):

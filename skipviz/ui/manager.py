@@ -5,24 +5,22 @@ Pages have no other (`tests/access/test_guarded.py`), so that none can forget to
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from skipviz.access import settings
 from skipviz.access.roles import Action
 from skipviz.core.experiment import Experiment
 from skipviz.core.picks import Pick
 from skipviz.core.placing import Placing
 from skipviz.core.protocol import Device
 from skipviz.exchange.run_import import import_run
-from skipviz.server import class_run, keeping, manager, sweep
+from skipviz.server import class_run, manager, sweep
 from skipviz.server.class_run import ClassRun
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
 from skipviz.server.sweep import Sweep
-from skipviz.store import kept
+from skipviz.store import deleted_runs, run_marks
 from skipviz.store.history import History
 from skipviz.store.store import Store
 from skipviz.ui import access
@@ -86,38 +84,34 @@ class Guarded:
     # --- what acts
 
     def mark(self, run_id: str, **changes: Any) -> None:
-        """Names, annotates or pins a run (`kept.Marks`)."""
+        """Names, annotates or pins a run (`run_marks.Marks`)."""
         access.require(Action.KEEP_RUNS)
-        kept.mark(self._owner.store, run_id, **changes)
+        run_marks.mark(self._owner.store, run_id, **changes)
 
     def delete(self, run_id: str) -> None:
         """Deletes a run; for a day it can be had back."""
         access.require(Action.DELETE_RUNS)
-        keeping.delete(self._owner, run_id)
+        self._owner.deletion.delete(run_id)
 
     def undelete(self, run_id: str) -> None:
         """Brings a deleted run back."""
         access.require(Action.DELETE_RUNS)
-        kept.undelete(self._owner.store, run_id)
+        deleted_runs.undelete(self._owner.store, run_id)
 
     def import_run(self, path: Path) -> str:
         """Takes in a run that was exported as a zip; the id that it has here."""
         access.require(Action.IMPORT_RUNS)
-        return import_run(path, self._owner.store)
+        run_id = import_run(path, self._owner.store)
+        self._owner.deletion.make_room_meanwhile()
+        return run_id
 
     def submit(self, experiment: Experiment) -> str:
         access.require(Action.TRAIN)
-        run_id = self._owner.submit(experiment, access.guest())
-        self._make_room()
-        return run_id
+        return self._owner.submit(experiment, access.guest())
 
     def join(self, experiment: Experiment) -> str:
         access.require(Action.TRAIN)
-        is_new = self._owner.under_way(experiment) is None
-        run_id = self._owner.join(experiment, access.guest())
-        if is_new:
-            self._make_room()
-        return run_id
+        return self._owner.join(experiment, access.guest())
 
     def shared(self, experiment: Experiment) -> str:
         access.require(Action.PREVIEW)
@@ -147,13 +141,6 @@ class Guarded:
             access.require(Action.MEASURE)
         assert answer is not None
         return answer
-
-    def _make_room(self) -> None:
-        """Deletes what the limit on disk says, beside the run that begins."""
-        most = settings.current().runs_gb * 1e9
-        if most:
-            room = threading.Thread(target=keeping.make_room, args=(self._owner, int(most)))
-            room.start()
 
 
 class GuardedSweeps:

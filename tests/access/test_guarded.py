@@ -24,7 +24,7 @@ from skipviz.datafiles import adding, background_jobs
 from skipviz.server import manager as servers_manager
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
-from skipviz.store import kept
+from skipviz.store import deleted_runs, run_marks
 from skipviz.store.rooms import rooms_of, word
 from skipviz.store.store import Store
 from skipviz.ui import access, manager
@@ -44,15 +44,15 @@ GUARDS = {
 ACTING_MODULES = (
     "skipviz.server.manager", "skipviz.server.dispatcher", "skipviz.server.process",
     "skipviz.datafiles.background_jobs", "skipviz.datafiles.adding", "skipviz.datafiles.fetch",
-    "skipviz.exchange.run_import", "skipviz.server.keeping",
+    "skipviz.exchange.run_import", "skipviz.server.run_deletion",
     "skipviz.worker", "subprocess", "shutil.copy",
 )  # fmt: skip
 HARMLESS = {"skipviz.datafiles.background_jobs.BackgroundJob"}
 """A name for types."""
 ACTING_CALLS = {
     "sweeps.of", "sweep.of", "user_datasets.remove", "user_datasets.add", "job.stop",
-    "store.create", "run.begin_again", "run.save_status", "kept.mark", "kept.delete",
-    "kept.undelete", "kept.purge", "room.end",
+    "store.create", "run.begin_again", "run.save_status", "run_marks.mark", "deleted_runs.delete",
+    "deleted_runs.undelete", "deleted_runs.purge", "room.end",
 }  # fmt: skip
 
 LOCAL = Connection("127.0.0.1", (("host", "localhost"),))
@@ -146,7 +146,7 @@ def as_who(monkeypatch: pytest.MonkeyPatch) -> Callable[[Connection | None], Non
 def _state(owner: Manager) -> tuple[object, ...]:
     """All that acting would change."""
     runs = [(run_id, owner.store.status(run_id)) for run_id in owner.store.runs()]
-    marks = [kept.marks(owner.store.folder(run_id)) for run_id, _ in runs]
+    marks = [run_marks.marks(owner.store.folder(run_id)) for run_id, _ in runs]
     jobs_under_way = list(background_jobs._jobs)
     return runs, marks, len(owner._runs), jobs_under_way, owner.dispatcher.waiting
 
@@ -324,16 +324,16 @@ def test_a_forged_click_in_the_history_does_nothing(
     page.run()
     assert not page.exception
     button = next(each for each in page.button if each.label.startswith(label))
-    before = _state(owner), kept.deleted(owner.store)
+    before = _state(owner), deleted_runs.folders(owner.store)
     as_who(FAR)
     button.click().run()
     assert not page.exception
     assert all(str(each.key).startswith("history_see_") for each in page.button)
-    assert (_state(owner), kept.deleted(owner.store)) == before
+    assert (_state(owner), deleted_runs.folders(owner.store)) == before
     as_who(LOCAL)
     page.run()
     next(each for each in page.button if each.label.startswith(label)).click().run()
-    assert label == "Save" or (_state(owner), kept.deleted(owner.store)) != before
+    assert label == "Save" or (_state(owner), deleted_runs.folders(owner.store)) != before
 
 
 def _over(owner: Manager) -> str:

@@ -13,8 +13,9 @@ import pytest
 from skipviz import engine
 from skipviz.core.knob import SpecError
 from skipviz.server import dispatcher
+from skipviz.server import manager as manager_module
 from skipviz.server.manager import Manager
-from skipviz.server.ray_cluster import Cluster
+from skipviz.server.ray_cluster import Cluster, Lost
 from skipviz.server.ray_worker import ClusterWorker
 from skipviz.server.run import Run
 from skipviz.store.store import Store
@@ -79,6 +80,28 @@ def _has_the_engines_losses(run: Run) -> None:
     assert [float(loss) for loss in run.log.lane(0, "loss")[:-1, 0, 0]] == [
         losses[step] for step in steps
     ]
+
+
+def test_a_node_that_does_not_share_the_runs_folder_is_lost_with_that_sentence(
+    ray_nodes: Any, tmp_path: Path
+) -> None:
+    cluster = Cluster(ray_nodes.address, tmp_path)
+    (mark,) = tmp_path.glob(".shared-*")
+    mark.unlink()
+    with pytest.raises(Lost, match="^this node does not see the runs' folder"):
+        cluster.hello()
+    cluster.close()
+
+
+def test_a_server_that_ends_leaves_its_cluster(
+    ray_nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKIPVIZ_RUNS", str(tmp_path))
+    monkeypatch.setenv("SKIPVIZ_CLUSTER", ray_nodes.address)
+    until(lambda: manager_module.current().dispatcher.ready)
+    assert list(tmp_path.glob(".shared-*"))
+    manager_module.close()
+    assert not list(tmp_path.glob(".shared-*"))
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8:6379", "example.org:6379", "10.0.0.5"])

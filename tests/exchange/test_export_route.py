@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -67,3 +68,16 @@ def test_what_cannot_be_is_a_sentence(client: TestClient, store: Store) -> None:
         answer = client.get(f"/base/api/runs/{path}")
         assert answer.status_code == 404 and sentence in answer.text, answer.text
     assert set(Path(store.root).iterdir()) == before
+
+
+def test_nothing_stays_behind_where_writing_breaks_off(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(shutil, "make_archive", full)
+    with pytest.raises(OSError, match="No space left"):
+        client.get(f"/base/api/runs/{RUN}/export/script")
+    assert not list(tmp_path.iterdir())

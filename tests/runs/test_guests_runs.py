@@ -170,6 +170,18 @@ def test_a_run_that_nobody_watches_ends_and_one_that_somebody_watches_does_not(
     until(lambda: watched.ended)
 
 
+def test_a_look_that_fails_is_logged_and_not_the_last(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(manager.leases, "look", lambda: 1 / 0)
+        until(lambda: "guests' runs could not be looked at" in caplog.text)
+    run = begun(manager)
+    monkeypatch.setattr(manager.leases, "limits", replace(PATIENT, lease_minutes=2))
+    long_ago(run)
+    until(lambda: run.ended)
+
+
 def test_a_run_under_way_that_nobody_watches_ends_with_the_same_sentence_and_can_go_on(
     manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:

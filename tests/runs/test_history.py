@@ -14,13 +14,14 @@ import pytest
 from skipviz.core.atomic_files import read_json, write_json
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
-from skipviz.server import keeping
+from skipviz.server import sweep
 from skipviz.server.manager import Manager
+from skipviz.store import deleted_runs, run_marks
 from skipviz.store import history as histories
-from skipviz.store import kept
 from skipviz.store.history import Entry, History, Query, curves
 from skipviz.store.store import Store
 from skipviz.store.summary import summary
+from tests.runs.test_manager import until
 
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs"
 NAMES = sorted(path.name for path in RUNS.iterdir())
@@ -74,8 +75,8 @@ def test_pages_follow_each_other_and_count_all(store: Store) -> None:
 
 
 def test_words_families_data_state_and_pins_are_looked_for(store: Store) -> None:
-    kept.mark(store, _id("steered"), name="My 100% run_", note='for Monday\'s "lecture"')
-    kept.mark(store, _id("maps"), pinned=True)
+    run_marks.mark(store, _id("steered"), name="My 100% run_", note='for Monday\'s "lecture"')
+    run_marks.mark(store, _id("maps"), pinned=True)
     history = _history(store)
     assert _ids(history)[0] == "maps" and _ids(history, pinned=True) == ["maps"]
     for text in ("my 100%", "run_ my", "monday's", '"LECTURE"', _id("steered")):
@@ -120,7 +121,7 @@ def test_verdict_and_curves_are_read_once_and_again_when_the_run_changes(
         assert all(0 <= value <= 1 for value in points)
     (diverged,) = [each for each in entries if each.id == _id("diverged")]
     assert "diverged" in diverged.verdict
-    kept.mark(store, _id("first"), note="x")
+    run_marks.mark(store, _id("first"), note="x")
     history.refresh()
     history.look(history.find(Query(), limit=100).entries)
     assert len(read) == len(NAMES) + 1
@@ -150,7 +151,7 @@ def _lose(path: Path) -> None:
 def test_a_lost_damaged_or_older_index_is_made_anew_from_the_folders(
     break_it: object, store: Store
 ) -> None:
-    kept.mark(store, _id("maps"), pinned=True, name="mine", note="a note")
+    run_marks.mark(store, _id("maps"), pinned=True, name="mine", note="a note")
     history = _history(store)
     before = history.find(Query(), limit=100)
     for end in FILES[1:]:
@@ -164,7 +165,7 @@ def test_a_lost_damaged_or_older_index_is_made_anew_from_the_folders(
 def test_folders_that_are_no_runs_and_odd_files_do_no_harm(store: Store) -> None:
     (store.root / "rooms").mkdir()
     (store.root / _id("empty")).mkdir()
-    (store.folder(_id("maps")) / kept.MARKS).write_text('{"name": 3, "pinned": "no"}', "utf-8")
+    (store.folder(_id("maps")) / run_marks.MARKS).write_text('{"name": 3, "pinned": "no"}', "utf-8")
     (store.folder(_id("first")) / "status.json").write_text("{", encoding="utf-8")
     (store.folder(_id("steered")) / "experiment.json").write_text("[]", encoding="utf-8")
     (store.folder(_id("diverged")) / "frames.arrow").write_bytes(b"nothing")
@@ -195,16 +196,16 @@ def test_many_threads_ask_at_once(store: Store) -> None:
 
 def test_marks_stay_with_the_run_and_do_not_make_it_newer(store: Store) -> None:
     order = store.runs()
-    kept.mark(store, _id(NAMES[0]), name="first of all", pinned=True)
-    kept.mark(store, _id(NAMES[0]), note="noted")
-    marks = kept.marks(store.folder(_id(NAMES[0])))
-    assert marks == kept.Marks("first of all", "noted", pinned=True)
+    run_marks.mark(store, _id(NAMES[0]), name="first of all", pinned=True)
+    run_marks.mark(store, _id(NAMES[0]), note="noted")
+    marks = run_marks.marks(store.folder(_id(NAMES[0])))
+    assert marks == run_marks.Marks("first of all", "noted", pinned=True)
     assert store.runs() == order
     with pytest.raises(SpecError, match="name: has more than 80 characters"):
-        kept.mark(store, _id(NAMES[0]), name="x" * 81)
+        run_marks.mark(store, _id(NAMES[0]), name="x" * 81)
     for run_id in (_id("none"), "recorded.lesion.main", "../x"):
         with pytest.raises(SpecError, match="there is no such run"):
-            kept.mark(store, run_id, pinned=True)
+            run_marks.mark(store, run_id, pinned=True)
 
 
 def test_a_deleted_run_comes_back_as_it_was_and_is_gone_after_a_day(
@@ -212,28 +213,28 @@ def test_a_deleted_run_comes_back_as_it_was_and_is_gone_after_a_day(
 ) -> None:
     history, run_id = _history(store), _id("maps")
     before = history.find(Query(run_id))
-    kept.delete(store, run_id)
+    deleted_runs.delete(store, run_id)
     history.refresh()
     assert run_id not in store.runs() and not history.find(Query(run_id)).entries
-    assert list(kept.deleted(store)) == [run_id]
-    kept.undelete(store, run_id)
+    assert list(deleted_runs.folders(store)) == [run_id]
+    deleted_runs.undelete(store, run_id)
     history.refresh()
-    assert history.find(Query(run_id)) == before and not kept.deleted(store)
-    kept.delete(store, run_id)
-    later = kept.time.time() + kept.KEPT_S + 5
-    monkeypatch.setattr(kept.time, "time", lambda: later)
-    kept.purge(store)
+    assert history.find(Query(run_id)) == before and not deleted_runs.folders(store)
+    deleted_runs.delete(store, run_id)
+    later = deleted_runs.time.time() + deleted_runs.UNDO_S + 5
+    monkeypatch.setattr(deleted_runs.time, "time", lambda: later)
+    deleted_runs.purge(store)
     with pytest.raises(SpecError, match="cannot be had back any more"):
-        kept.undelete(store, run_id)
+        deleted_runs.undelete(store, run_id)
 
 
 def test_the_newest_deletion_is_the_first_that_is_undone(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for when, name in ((1_900_000_000, "maps"), (1_900_000_005, "first")):
-        monkeypatch.setattr(kept.time, "time", lambda when=when: float(when))
-        kept.delete(store, _id(name))
-    assert list(kept.deleted(store)) == [_id("maps"), _id("first")]
+        monkeypatch.setattr(deleted_runs.time, "time", lambda when=when: float(when))
+        deleted_runs.delete(store, _id(name))
+    assert list(deleted_runs.folders(store)) == [_id("first"), _id("maps")]
 
 
 def test_what_is_under_way_is_not_deleted(tmp_path: Path) -> None:
@@ -241,18 +242,18 @@ def test_what_is_under_way_is_not_deleted(tmp_path: Path) -> None:
     lane = Lane(family="plain", knobs=DENSE)
     run_id = owner.submit(Experiment(lanes=[lane], steps=20))
     with pytest.raises(SpecError, match="is under way; stop it"):
-        keeping.delete(owner, run_id)
+        owner.deletion.delete(run_id)
     owner.stop(run_id)
-    keeping.delete(owner, run_id)
+    owner.deletion.delete(run_id)
     assert owner.find(run_id) is None and not owner.store.runs()
-    kept.undelete(owner.store, run_id)
+    deleted_runs.undelete(owner.store, run_id)
     assert owner.find(run_id) is not None
     owner.close()
 
 
 def test_where_the_disk_is_full_the_oldest_go_that_are_over_and_not_pinned(store: Store) -> None:
     history = _history(store)
-    kept.mark(store, _id(NAMES[0]), pinned=True)
+    run_marks.mark(store, _id(NAMES[0]), pinned=True)
     folder = store.folder(_id(NAMES[1]))
     write_json(folder / "status.json", read_json(folder / "status.json") | {
         "state": "running", "worker": dict(_this_process())})  # fmt: skip
@@ -263,11 +264,41 @@ def test_where_the_disk_is_full_the_oldest_go_that_are_over_and_not_pinned(store
     told = history.next_to_go(whole - 1)
     assert [entry.id for entry in told] == [_id(NAMES[2])]
     assert history.next_to_go(whole, more_bytes=1) == told
-    owner = Manager(store)
-    gone = keeping.make_room(owner, whole - 1)
-    assert gone == told and _id(NAMES[2]) not in store.runs() and not kept.deleted(store)
-    assert {entry.id for entry in keeping.make_room(owner, 0)} == {_id(n) for n in NAMES[3:]}
+    most = [whole - 1]
+    owner = Manager(store, most_bytes=lambda: most[0])
+    by_hand = _id(NAMES[3])
+    assert owner.deletion.make_room() == told and _id(NAMES[2]) not in store.runs()
+    owner.deletion.delete(by_hand)
+    most[0] = 1
+    gone = {entry.id for entry in owner.deletion.make_room()}
+    assert gone == {_id(n) for n in NAMES[4:]}
     assert set(store.runs()) == {_id(NAMES[0]), _id(NAMES[1])}
+    assert list(deleted_runs.folders(store)) == [by_hand]  # can be had back for a day, as was said
+    most[0] = 0
+    assert not owner.deletion.make_room()
+    owner.close()
+
+
+def test_any_run_that_begins_makes_room(store: Store) -> None:
+    owner = Manager(store, most_bytes=lambda: 1)
+    lane = Lane(family="plain", knobs=DENSE)
+    sweep.of(owner).start("test", {}, {"one": Experiment(lanes=[lane], steps=20)})
+    until(lambda: len(store.runs()) == 1 and not deleted_runs.folders(store))
+    assert store.runs()[0] not in map(_id, NAMES)
+    owner.close()
+
+
+def test_room_that_cannot_be_made_is_in_the_log(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def locked(*_: object) -> None:
+        raise SpecError("the history is in use")
+
+    monkeypatch.setattr(History, "refresh", locked)
+    owner = Manager(store, most_bytes=lambda: 1)
+    owner.submit(Experiment(lanes=[Lane(family="plain", knobs=DENSE)], steps=20))
+    until(lambda: "old runs could not be deleted: the history is in use" in caplog.text)
+    assert set(map(_id, NAMES)) < set(store.runs())
     owner.close()
 
 

@@ -22,7 +22,7 @@ from benchmarks.hall.row import Row
 from skipviz.core.atomic_files import write_json
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.frame import Frame
-from skipviz.store import kept
+from skipviz.store import run_marks
 from skipviz.store.frame_log import Writer, schema
 from skipviz.store.history import History
 from skipviz.store.store import Store
@@ -74,7 +74,7 @@ def _make(store: Store, count: int) -> None:
     for _ in range(1, count):
         shutil.copytree(first, store.folder(store.new_id()))
     for number, run_id in enumerate(store.runs()):
-        kept.mark(store, run_id, name=f"Run {number}")
+        run_marks.mark(store, run_id, name=f"Run {number}")
 
 
 def _tries(browser: Browser, url: str) -> tuple[float, float]:

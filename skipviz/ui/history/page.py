@@ -12,7 +12,7 @@ from skipviz.access import settings
 from skipviz.access.roles import Action
 from skipviz.core.knob import SpecError
 from skipviz.core.places import megabytes
-from skipviz.store import kept
+from skipviz.store import deleted_runs
 from skipviz.store.history import History, Query
 from skipviz.ui import access, manager
 from skipviz.ui.history import row
@@ -124,10 +124,10 @@ def _undo(history: History) -> None:
         st.toast(sentence)
     if trouble := st.session_state.pop("history_trouble", None):
         complain(trouble)
-    gone = kept.deleted(history.store) if access.may(Action.DELETE_RUNS) else {}
+    gone = deleted_runs.folders(history.store) if access.may(Action.DELETE_RUNS) else {}
     if not gone:
         return
-    newest = next(reversed(gone))
+    newest = next(iter(gone))
     left, right = st.columns([4, 1], vertical_alignment="center")
     more = f", and {len(gone) - 1} before it" if len(gone) > 1 else ""
     left.info(

@@ -15,7 +15,7 @@ from skipviz.core.atomic_files import read_json
 from skipviz.core.knob import SpecError
 from skipviz.core.places import megabytes
 from skipviz.figures.thumbnails import thumbnail
-from skipviz.store import data_origin, kept
+from skipviz.store import data_origin, run_marks
 from skipviz.store.history import Entry, curves
 from skipviz.ui import access, manager
 from skipviz.ui.notes import complain
@@ -108,8 +108,10 @@ def _opened(entry: Entry) -> None:
 
 def _words(entry: Entry) -> None:
     with st.form(f"history_words_{entry.id}", border=False):
-        name = st.text_input("Name", entry.name, max_chars=kept.MOST_NAME, placeholder=entry.lanes)
-        note = st.text_area("Note", entry.note, max_chars=kept.MOST_NOTE, height=100)
+        name = st.text_input(
+            "Name", entry.name, max_chars=run_marks.MOST_NAME, placeholder=entry.lanes
+        )
+        note = st.text_area("Note", entry.note, max_chars=run_marks.MOST_NOTE, height=100)
         if st.form_submit_button("Save", icon=":material/check:"):
             act(manager.Guarded.mark, entry.id, name=name.strip(), note=note.strip())
             st.rerun()
@@ -136,4 +138,4 @@ def title_in(folder: Path) -> str:
     families = [str(each) for each in data_origin.orphan(folder).get("lanes", [])]
     lanes = read_json(folder / "experiment.json").get("lanes", [])
     named = [str(lane.get("family", "")) for lane in lanes if isinstance(lane, dict)]
-    return kept.marks(folder).name or ", ".join(families or named) or "a run"
+    return run_marks.marks(folder).name or ", ".join(families or named) or "a run"
