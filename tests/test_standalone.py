@@ -45,6 +45,7 @@ CASES = [
             for each in ("zero_init", "rezero", "inv_sqrt_depth", 0.1)
         ),
         {**DENSE, "depth": 9, "branch_scale": "rezero"},
+        {**DENSE, "depth": 7, "norm": "layer"},
         {**DENSE, "depth": 4, "branch_layers": 1},
         {**DENSE, "depth": 1},
         {"depth": 14, "norm": "none", "activation": "tanh", **IMAGE},

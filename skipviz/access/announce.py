@@ -6,6 +6,7 @@ import socket
 
 from skipviz.access import settings, who
 from skipviz.access.roles import is_loopback
+from skipviz.core import base_path
 
 WILDCARDS = ("", "0.0.0.0", "::")
 
@@ -26,7 +27,7 @@ def address_of(listens: str, port: int, *, base: str = "", tls: bool = False) ->
     without a slash at its end."""
     host = (network_address() or "localhost") if listens in WILDCARDS else listens
     host = f"[{host}]" if ":" in host else host
-    path = f"/{base.strip('/')}".rstrip("/")
+    path = base_path.prefix(base)
     return f"{'https' if tls else 'http'}://{host}:{port}{path}"
 
 

@@ -24,7 +24,7 @@ from skipviz.access import settings, who
 from skipviz.access.guests import COOKIE, COOKIE_S
 from skipviz.access.origins import same_host
 from skipviz.access.roles import Action, Connection, Role, is_local, refusal
-from skipviz.core import events
+from skipviz.core import base_path, events
 from skipviz.core.events import Event
 
 PEER = "skipviz-peer"
@@ -84,7 +84,7 @@ class Doors:
 
     def __init__(self, app: ASGIApp, base: str = "") -> None:
         self.app = app
-        self.home = f"/{base.strip('/')}/".replace("//", "/")
+        self.home = base_path.prefix(base) + "/"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):

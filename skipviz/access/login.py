@@ -22,7 +22,7 @@ from skipviz.access.attempts import Attempts
 from skipviz.access.doors import connection_of
 from skipviz.access.keys import LOGIN_S
 from skipviz.access.roles import COOKIE, Role
-from skipviz.core import events
+from skipviz.core import base_path, events
 from skipviz.core.events import Event
 
 MOST_BYTES = 4096
@@ -54,7 +54,7 @@ LOGGED_OUT = "You are logged out."
 
 def routes(base: str = "") -> list[BaseRoute]:
     """The routes of the lecturer's door, under `base` (Streamlit's server.baseUrlPath)."""
-    return Login(f"/{base.strip('/')}".rstrip("/")).routes()
+    return Login(base_path.prefix(base)).routes()
 
 
 class Login:

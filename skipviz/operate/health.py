@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from skipviz.core import packages
+from skipviz.core import base_path, packages
 from skipviz.core.strict_json import dumps
 from skipviz.server.dispatcher import Dispatcher
 
@@ -77,4 +77,4 @@ def routes(dispatcher: Callable[[], Dispatcher], *, base: str = "") -> list[Base
         headers = {"Cache-Control": "no-store"}
         return Response(dumps(now) + "\n", status, headers, media_type="application/json")
 
-    return [Route(f"/{base.strip('/')}".rstrip("/") + "/healthz", healthz)]
+    return [Route(base_path.prefix(base) + "/healthz", healthz)]

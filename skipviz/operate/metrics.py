@@ -28,7 +28,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from skipviz.access import settings
-from skipviz.core import events
+from skipviz.core import base_path, events
 from skipviz.server.dispatcher import Dispatcher
 from skipviz.server.process import AnyWorker
 from skipviz.stream.phones import Phones
@@ -115,4 +115,4 @@ def routes(figures: Figures, *, base: str = "") -> list[BaseRoute]:
         text = await asyncio.to_thread(generate_latest, registry)
         return Response(text, headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE_LATEST)
 
-    return [Route(f"/{base.strip('/')}".rstrip("/") + "/metrics", metrics)]
+    return [Route(base_path.prefix(base) + "/metrics", metrics)]

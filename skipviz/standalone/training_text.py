@@ -57,7 +57,7 @@ def initialise(net, draw):
     for _, module in sorted(net.named_modules(), key=extra):
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             draw(module)
-        elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)):
             module.reset_parameters()
 '''
 

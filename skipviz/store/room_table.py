@@ -42,6 +42,12 @@ def table(room: Room, scenes: Mapping[str, Scene]) -> str:
     return text.getvalue()
 
 
+def counts_by_stage(room: Room, key: str, scene: Scene) -> dict[Stage, list[int]]:
+    """Phones and hands for each choice, at each stage at which somebody chose."""
+    counts = {stage: room.counts(key, len(scene.choices_at(stage)), stage) for stage in STAGES}
+    return {stage: counted for stage, counted in counts.items() if sum(counted)}
+
+
 def _choices(room: Room, key: str, scene: Scene, stage: Stage) -> Iterator[dict[str, object]]:
     choices, shown = scene.choices_at(stage), room.shown(key)
     counts = room.counts(key, len(choices), stage)

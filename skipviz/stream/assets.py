@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from skipviz.core import places
+from skipviz.core import base_path, places
 
 ROOT = places.shipped() / "assets"
 _FOLDERS = ("keys", "live")
@@ -29,7 +29,7 @@ _FOR_GOOD = "public, max-age=31536000, immutable"
 
 def routes(base: str = "") -> list[BaseRoute]:
     """The routes of both, under `base` (Streamlit's server.baseUrlPath)."""
-    home = f"/{base.strip('/')}".rstrip("/")
+    home = base_path.prefix(base)
     return [
         Route(home + "/assets/{version}/{name}", _asset),
         Route(home + "/vendor/plotly.min.js", _plotly),

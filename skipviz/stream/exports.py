@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from skipviz.core import child_processes
+from skipviz.core import base_path, child_processes
 from skipviz.exchange.formats import FORMATS
 from skipviz.store.store import Store
 
@@ -37,7 +37,7 @@ class Exports:
 
     def __init__(self, store: Callable[[], Store], base: str = "") -> None:
         self.store = store
-        self.home = f"/{base.strip('/')}".rstrip("/")
+        self.home = base_path.prefix(base)
         self.asked = 0
         self._turn = asyncio.Semaphore(AT_ONCE)
 

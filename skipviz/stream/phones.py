@@ -31,6 +31,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from skipviz.access.origins import same_host
 from skipviz.access.throttle import Throttle
+from skipviz.core import base_path
 from skipviz.core.knob import SpecError
 from skipviz.core.phone_protocol import (
     MOST_BYTES,
@@ -78,7 +79,7 @@ class Phones:
 
     def __init__(self, root: Callable[[], Path], base: str = "") -> None:
         self.root = root
-        self.home = f"/{base.strip('/')}".rstrip("/")
+        self.home = base_path.prefix(base)
         self.broadcasts: dict[str, RoomBroadcast] = {}
         self.new_voters = Throttle(per_s=200, burst=2000)
         self.wrong_codes = Throttle(per_s=1, burst=60)

@@ -37,6 +37,7 @@ from skipviz.core.sketch import Sketch
 from skipviz.core.strict_json import dumps
 from skipviz.store.lane_axes import families, labels
 from skipviz.store.room import Room
+from skipviz.store.room_table import counts_by_stage
 
 _ALL_CHOOSE = (Phase.SEEN, Phase.REVEAL, Phase.PICK, Phase.PICKED)
 """In these nobody draws a curve."""
@@ -89,7 +90,11 @@ def state(room: Room) -> RoomState:
     phase = room.phase if scene is not None else Phase.WAITING
     sketch, pick = sketch_of(room, scene), pick_of(room, scene)
     asks = sketch.says if sketch else pick.asks if pick else scene.question if scene else ""
-    counts = _counts(room, scene) if phase is Phase.REVEAL and scene is not None else {}
+    counts = (
+        counts_by_stage(room, room.scene, scene)
+        if phase is Phase.REVEAL and scene is not None
+        else {}
+    )
     now: RoomState = {
         "type": PhoneKind.ROOM,
         "number": 0,
@@ -118,15 +123,6 @@ def _view(room: Room) -> View | None:
     if view is None or Action.WATCH.permitted(Role.GUEST, settings.current().guests):
         return view
     return {**view, "run": ""}
-
-
-def _counts(room: Room, scene: Scene) -> dict[Stage, list[int]]:
-    """Phones and hands for each choice, at each stage at which somebody chose."""
-    counts = {
-        stage: room.counts(room.scene, len(scene.choices_at(stage)), stage)
-        for stage in (Stage.FIRST, Stage.SECOND, Stage.SEEN)
-    }
-    return {stage: counted for stage, counted in counts.items() if sum(counted)}
 
 
 def number_of(state_text: str) -> int:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from skipviz.core import registry
+from skipviz.core import base_path, registry
 from skipviz.store.room_table import table
 from skipviz.store.rooms import rooms_of
 
@@ -35,5 +35,5 @@ def routes(root: Callable[[], Path], *, base: str = "") -> list[BaseRoute]:
         text = table(room, registry.scenes())
         return Response(text.encode("utf-8-sig"), 200, headers, media_type="text/csv")
 
-    home = f"/{base.strip('/')}".rstrip("/")
+    home = base_path.prefix(base)
     return [Route(f"{home}/api/rooms/{{room}}/answers.csv", answers)]

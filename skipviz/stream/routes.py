@@ -31,6 +31,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from skipviz.access.origins import same_host
+from skipviz.core import base_path
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.protocol import BrowserRequest, TextKind, UnknownMessage
@@ -66,7 +67,7 @@ class Streams:
 
     def routes(self, base: str = "") -> list[BaseRoute]:
         """All routes of the live charts, under `base` (Streamlit's server.baseUrlPath)."""
-        home = f"/{base.strip('/')}".rstrip("/") + "/api/runs/{run_id}"
+        home = base_path.prefix(base) + "/api/runs/{run_id}"
         return [
             WebSocketRoute(f"{home}/live", self.live),
             Route(f"{home}/poll", self.poll),

@@ -11,17 +11,17 @@ from skipviz.core.phone_protocol import Stage
 from skipviz.core.scene import Evidence, Scene, measured
 from skipviz.figures import sketches
 from skipviz.store.room import Room
+from skipviz.store.room_table import STAGES, counts_by_stage
 from skipviz.ui.lecture import votes, way
 from skipviz.ui.theme import is_dark
 
-NAMES = {Stage.FIRST: "first vote", Stage.SECOND: "second vote", Stage.SEEN: "seen"}
 SKETCH_PX = 400
 
 
 def answers(key: str, scene: Scene, room: Room, right: int, evidence: Evidence) -> None:
     """Beside the numbers: curves where the room drew, bars where it chose, and a sentence."""
     st.markdown("**What the room predicted**")
-    stages = counts(key, scene, room)
+    stages = counts_by_stage(room, key, scene)
     st.html(f'<p class="skip-predicted">{html.escape(sentence(scene, stages, right))}</p>')
     is_drawn = scene.sketch is not None and way.has_sketches(room, key)
     if is_drawn and scene.sketch is not None:
@@ -31,18 +31,12 @@ def answers(key: str, scene: Scene, room: Room, right: int, evidence: Evidence) 
         figure.update_layout(height=SKETCH_PX)
         st.plotly_chart(figure, theme=None, key=f"sketches_measured_{key}")
     if len(stages) > 1 or Stage.SEEN in stages:
-        names = {NAMES[stage]: many for stage, many in stages.items()}
+        names = {STAGES[stage]: many for stage, many in stages.items()}
         choices = scene.choices_at(Stage.SEEN if Stage.SEEN in stages else Stage.FIRST)
         st.html(votes.compared(choices, names, right))
     elif not is_drawn:
         nobody = [0] * len(scene.choices)
         st.html(votes.bars(scene.choices, stages.get(Stage.FIRST, nobody), right))
-
-
-def counts(key: str, scene: Scene, room: Room) -> dict[Stage, list[int]]:
-    """Phones and hands for each choice, at each stage at which somebody chose."""
-    many = {stage: room.counts(key, len(scene.choices_at(stage)), stage) for stage in NAMES}
-    return {stage: counted for stage, counted in many.items() if sum(counted)}
 
 
 def sentence(scene: Scene, stages: dict[Stage, list[int]], right: int) -> str:

@@ -32,7 +32,7 @@ def steps(room: Room) -> None:
             "After the run, before the numbers: what did you see?", now.seen, key="room_seen"
         )
         sketch = st.toggle("Draw a curve where a scene asks for one", now.sketch, key="room_sketch")
-        if st.form_submit_button("Keep", icon=":material/check:"):
+        if st.form_submit_button("Save", icon=":material/check:"):
             room.configure(Settings(talk=talk, talk_s=int(talk_s), seen=seen, sketch=sketch))
             st.rerun()
     st.caption("With no phone and no hand there is nobody to ask: these steps are left out.")

@@ -10,7 +10,8 @@ from skipviz.core import registry
 from skipviz.core.phone_protocol import Stage
 from skipviz.core.scene import Scene
 from skipviz.store.room import Room
-from skipviz.ui.lecture import reveal, room_settings
+from skipviz.store.room_table import STAGES, counts_by_stage
+from skipviz.ui.lecture import room_settings
 from skipviz.ui.lecture.lecture import Place
 
 
@@ -20,7 +21,7 @@ def summary(place: Place, room: Room) -> None:
     scenes = registry.scenes()
     rows, right, total = [], 0, 0
     for key in place.scenes:
-        shown, stages = room.shown(key), reveal.counts(key, scenes[key], room)
+        shown, stages = room.shown(key), counts_by_stage(room, key, scenes[key])
         drawn = max(len(room.sketches(key, stage)) for stage in (Stage.FIRST, Stage.SECOND))
         rows.append(_row(scenes[key], shown, stages, drawn))
         if shown is not None and Stage.FIRST in stages:
@@ -40,7 +41,7 @@ def _row(scene: Scene, shown: int | None, stages: dict[Stage, list[int]], drawn:
     stage."""
     state = "not played" if shown is None else f"✓ {scene.choices[shown]}"
     bars = [
-        _bar(reveal.NAMES[stage], counts[shown], sum(counts))
+        _bar(STAGES[stage], counts[shown], sum(counts))
         for stage, counts in stages.items()
         if shown is not None
     ]
