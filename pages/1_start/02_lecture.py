@@ -13,4 +13,4 @@ if place.playing:
 else:
     st.title("Lecture scenes")
     lecture.contents()
-    room_settings.kept_by_the_lecturer()
+    room_settings.all_rooms()

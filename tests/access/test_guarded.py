@@ -100,7 +100,7 @@ def test_a_lecture_s_room_is_had_in_one_place_and_by_the_phones() -> None:
                 calls = [ast.unparse(n.func) for n in ast.walk(function) if isinstance(n, ast.Call)]
                 if {"Room", "rooms_of"} & {call.split(".")[-1] for call in calls}:
                     makers[f"{path.stem}.{function.name}"] = calls
-    in_the_lecture = {"lecture.room_of", "lecture.new_room", "lecture.rooms_kept"}
+    in_the_lecture = {"lecture.room_of", "lecture.new_room", "lecture.all_rooms"}
     assert set(makers) <= {*in_the_lecture, "server.lifespan"}
     assert all("access.require" in makers[name] for name in in_the_lecture)
 
@@ -112,14 +112,14 @@ def test_a_room_is_deleted_and_listed_by_the_lecturer_alone(
     room.show("lesion", Phase.VOTE)
     for connection in (FAR, None):
         as_who(connection)
-        for act in (lambda: lecture.end_room(room), lecture.rooms_kept, lecture.new_room):
+        for act in (lambda: lecture.end_room(room), lecture.all_rooms, lecture.new_room):
             with pytest.raises(SpecError, match="only the lecturer may"):
                 act()
     assert room.exists
     as_who(LOCAL)
-    assert lecture.rooms_kept() == [room]
+    assert lecture.all_rooms() == [room]
     lecture.end_room(room)
-    assert room.ended == "deleted" and lecture.rooms_kept() == []
+    assert room.ended == "deleted" and lecture.all_rooms() == []
 
 
 # --- The guards, with a real manager whose workers were not started

@@ -43,7 +43,7 @@ def row(entry: Entry) -> None:
         pin.button(
             f"{'Unpin' if entry.pinned else 'Pin'} {plain(entry.title)}",
             key=f"history_pin_{entry.id}",
-            icon=":material/keep:" if entry.pinned else ":material/keep_off:",
+            icon=":material/keep_off:" if entry.pinned else ":material/keep:",
             type="tertiary",
             help="Pinned runs stand first and stay when the disk is full.",
             on_click=act,
@@ -65,7 +65,8 @@ def _facts(entry: Entry) -> str:
     whole = entry.step >= entry.steps
     steps = f"{entry.steps:,} steps" if whole else f"step {entry.step:,} of {entry.steps:,}"
     when = time.strftime("%d %B %Y, %H:%M", time.localtime(entry.began)).lstrip("0")
-    facts = [entry.lanes if entry.name else "", depth, entry.data, entry.remark, entry.state, steps,
+    pinned, lanes = "pinned" if entry.pinned else "", entry.lanes if entry.name else ""
+    facts = [pinned, lanes, depth, entry.data, entry.remark, entry.state, steps,
              _duration(entry.seconds), megabytes(entry.size), when]  # fmt: skip
     verdict = f"<span>Final loss: {escape(entry.verdict)}</span>" if entry.verdict else ""
     note = f"<q>{escape(entry.note)}</q>" if entry.note else ""

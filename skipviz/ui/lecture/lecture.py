@@ -146,7 +146,7 @@ def new_room() -> str:
     return word()
 
 
-def rooms_kept() -> list[Room]:
+def all_rooms() -> list[Room]:
     """All rooms that there are. SpecError for a guest."""
     access.require(Action.READ_ROOM)
     return rooms_of(manager.current().store.root).kept()

@@ -175,7 +175,11 @@ def _pick_buttons(place: Place, room: Room, left: DeltaGenerator, right: DeltaGe
 
 
 def _notes_and_room(place: Place, room: Room) -> None:
-    """What to say, the way out, and the room's settings."""
+    """What to say, the way out, and the room's settings; where the room is to be deleted, that
+    alone: an answer is not looked for below the fold."""
+    if room_settings.is_to_be_deleted(room):
+        room_settings.deletion(room)
+        return
     st.markdown(f"**To say**  \n{place.scene.notes}")
     st.markdown(f"**To follow along** on a laptop  \n`{votes.vote_address(room)}#follow`")
     if st.button("Close the lecture", icon=":material/close:", key="player_close"):

@@ -58,16 +58,22 @@ def _many(count: int, one: str, several: str) -> str:
     return f"{count} {one if count == 1 else several}"
 
 
+def is_to_be_deleted(room: Room) -> bool:
+    """Was its deletion asked for, and not answered yet?"""
+    return st.session_state.get("room_to_delete") == room.id
+
+
 def deletion(room: Room) -> None:
-    """A button that says who is affected, and then another one that deletes the room."""
-    is_asked = f"room_delete_asked_{room.id}"
-    if st.button("Delete this room", icon=":material/delete:", key=f"room_delete_{room.id}"):
-        st.session_state[is_asked] = True
-    if not st.session_state.get(is_asked):
+    """A button, and in its place, once it was pressed, who is affected and another one that deletes
+    the room."""
+    if not is_to_be_deleted(room):
+        st.button(
+            "Delete this room", icon=":material/delete:", key=f"room_delete_{room.id}",
+            on_click=_choose_to_delete, args=(room.id,),
+        )  # fmt: skip
         return
-    st.markdown(affected(room))
-    left, right = st.columns(2)
-    if left.button("Yes, delete it", type="primary", key=f"room_delete_yes_{room.id}"):
+    st.markdown(f"**Delete this room?** {affected(room)}")
+    if st.button("Yes, delete it", type="primary", key=f"room_delete_yes_{room.id}"):
         try:
             lecture.end_room(room)
         except (SpecError, OSError) as error:
@@ -75,18 +81,20 @@ def deletion(room: Room) -> None:
             return
         st.query_params.pop("at", None)
         st.rerun()
-    if right.button("Keep it", key=f"room_delete_no_{room.id}"):
-        st.session_state[is_asked] = False
-        st.rerun()
+    st.button("Keep it", key=f"room_delete_no_{room.id}", on_click=_choose_to_delete, args=("",))
 
 
-def kept_by_the_lecturer() -> None:
+def _choose_to_delete(room_id: str) -> None:
+    st.session_state["room_to_delete"] = room_id
+
+
+def all_rooms() -> None:
     """The rooms that there are, each with its answers and its end; nothing for a guest."""
     if not access.may(Action.READ_ROOM) or not st.toggle(
         "Show the rooms that are kept", key="rooms_shown"
     ):
         return
-    rooms = lecture.rooms_kept()
+    rooms = lecture.all_rooms()
     st.caption("A room that nobody used for 90 days is deleted by itself.")
     for room in rooms[:MOST_SHOWN]:
         phones, answers = room.affected()
