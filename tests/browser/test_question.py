@@ -128,6 +128,7 @@ def _the_room_is_deleted(hall: Hall) -> None:
     hall.wall.get_by_role("button", name="Delete this room").click()
     expect(hall.wall.get_by_text("2 phones look at this room now")).to_be_visible()
     expect(hall.wall.get_by_text("2 phones gave 5 answers")).to_be_visible()
+    expect(hall.wall.get_by_role("button", name="Yes, delete it")).to_be_in_viewport(ratio=1)
     hall.wall.get_by_role("button", name="Yes, delete it").click()
     for phone in hall.phones:
         expect(phone.locator("#status")).to_contain_text("has deleted this room")
