@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from skipviz.core.guest import LECTURER
+from skipviz.core.protocol import TrainChoices
 from skipviz.server.process import Job
 from skipviz.server.run import Run
 from skipviz.server.waiting import Waiting
@@ -114,7 +115,10 @@ class Turns:
         return []
 
     def lecturer_runs(self, seats: Sequence[Seat]) -> bool:
-        """Does a run of the lecturer's train, or wait for its turn?"""
+        """Does a run of the lecturer's train, or wait for its turn? What a class picked is trained
+        for him."""
+        if any(map(_is_lecturers_class_run, [*self.jobs, *(seat.job for seat in seats)])):
+            return True
         training = (run for run in _stored(seats) if not run.guest)
         return self.stored.has(LECTURER) or any(not run.status().get("paused") for run in training)
 
@@ -132,6 +136,10 @@ class Turns:
         first = next(iter(self.stored), None)
         of_guests = [run for run in training if run.guest]
         return first is not None and (not of_guests or self.fits(first, of_guests))
+
+
+def _is_lecturers_class_run(job: Job | None) -> bool:
+    return job is not None and job.guest == LECTURER and isinstance(job.order, TrainChoices)
 
 
 def _stored(seats: Sequence[Seat]) -> list[Run]:

@@ -12,7 +12,7 @@ import pytest
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.limits import Limits
-from skipviz.core.protocol import Measure, OrderKind, Steer
+from skipviz.core.protocol import Measure, OrderKind, Steer, TrainChoices
 from skipviz.server import places
 from skipviz.server.dispatcher import Dispatcher
 from skipviz.server.places import Expected
@@ -110,6 +110,25 @@ def test_a_guest_s_run_gives_way_when_the_lecturer_s_measurement_finds_no_worker
     made.add_job(job_of("", 2))
     assert not made.to_give_way(chairs, idle=True)
     assert [run.id for run in made.to_give_way(chairs, idle=False)] == ["a1"]
+
+
+def test_a_class_run_comes_before_guests_runs_as_the_lecturer_s_own_does() -> None:
+    made, chairs = turns(), [Chair(), Chair()]
+    made.add(run_of("anna", "a1"))
+    made.add(run_of("ben", "b1"))
+    assert sit(made, chairs) == ["a1", ""]
+    made.add_job(Job(TrainChoices(7, "choices-7", [EXPERIMENT.to_json()])))
+    assert [run.id for run in made.to_give_way(chairs, idle=True)] == ["a1"], "while it waits"
+    assert sit(made, chairs) == ["a1", "job 7"]
+    (leaves,) = made.to_give_way(chairs, idle=False)
+    leaves.gives_way = True
+    chairs[0].run = None
+    made.take_back(leaves)
+    assert sit(made, chairs) == ["", "job 7"], "guests wait while it trains"
+    said = places.sentences(made, chairs, Expected(), warm=True)
+    assert all(sentence.endswith(places.LECTURERS_TURN) for _, sentence in said)
+    chairs[1].job = None
+    assert sit(made, chairs) == ["a1", ""], "it goes on before all others"
 
 
 def test_a_guest_who_pauses_is_in_nobody_s_way_and_resumes_behind_those_who_wait() -> None:
