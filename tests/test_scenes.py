@@ -151,7 +151,7 @@ def test_at_least_two_scenes_ask_everybody_for_a_number() -> None:
 def test_what_everybody_picks_can_be_tried_at_its_bounds_in_stacks(key: str) -> None:
     pick = PICKED[key].pick
     assert pick.asks.rstrip().endswith("?") and pick.label and pick.says
-    tried = [pick.tried(pick.number(bound)) for bound in (pick.low, pick.high)]
+    tried = [pick.experiment_with(pick.number(bound)) for bound in (pick.low, pick.high)]
     assert tried[0] != tried[1] and tried[0].seeds == 1 and pick.low < pick.high
     choices = Choices([each.with_(device="cpu") for each in tried])
     assert choices.first.lanes == tried[0].lanes

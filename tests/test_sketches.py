@@ -14,7 +14,7 @@ import pytest
 
 from skipviz.core import registry
 from skipviz.core.phone_protocol import Phase
-from skipviz.core.scene import Scene, measured
+from skipviz.core.scene import Scene, measured_band
 from skipviz.figures import sketches
 from skipviz.store import recordings
 from skipviz.store.evidence import Gathered
@@ -60,7 +60,7 @@ def test_the_axes_are_those_of_the_scenes_own_figure(key: str) -> None:
 @pytest.mark.parametrize("key", SKETCHED)
 def test_the_measured_curve_with_its_seeds_lies_on_the_axes(key: str) -> None:
     sketch = SKETCHED[key]
-    band = measured(_recorded(key), sketch)
+    band = measured_band(_recorded(key), sketch)
     assert len(band.x) == len(band.middle) == len(band.low) == len(band.high) >= 20
     assert sketch.x_range[0] <= band.x[0] and band.x[-1] <= sketch.x_range[1]
     assert band.x[-1] - band.x[0] > 0.9 * (sketch.x_range[1] - sketch.x_range[0])
@@ -72,7 +72,7 @@ def test_the_measured_curve_with_its_seeds_lies_on_the_axes(key: str) -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_curves_are_laid_over_one_another_and_the_measured_one_over_them(dark: bool) -> None:
     key = next(key for key, sketch in SKETCHED.items() if sketch.log_y)
-    sketch, band = SKETCHED[key], measured(_recorded(key), SKETCHED[key])
+    sketch, band = SKETCHED[key], measured_band(_recorded(key), SKETCHED[key])
     empty = sketches.draw(sketch, [], [], None, dark)
     assert not empty.data and empty.layout.yaxis.type == "log"
     assert empty.layout.yaxis.range == pytest.approx(tuple(np.log10(sketch.y_range)))
@@ -99,7 +99,7 @@ def test_a_band_without_a_living_seed_has_a_gap() -> None:
             return [1, 2]
 
     sketch = next(each for each in SKETCHED.values() if each.over == "layers")
-    band = measured(Dead(), sketch)  # type: ignore[arg-type]
+    band = measured_band(Dead(), sketch)  # type: ignore[arg-type]
     assert (band.low[0], band.middle[0], band.high[0]) == (1, 2, 3)
     assert not np.isfinite([band.low[1], band.middle[1], band.high[1]]).any()
 

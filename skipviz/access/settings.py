@@ -130,7 +130,7 @@ def _limits(table: Any, where: str, environment: Mapping[str, str]) -> Limits:
         variable = f"SKIPVIZ_LIMIT_{name.upper()}"
         if environment.get(variable):
             values[name] = (environment[variable], variable)
-    parsed: dict[str, Any] = {name: limits.parsed(name, *each) for name, each in values.items()}
+    parsed: dict[str, Any] = {name: limits.parse(name, *each) for name, each in values.items()}
     return Limits(**parsed)
 
 

@@ -40,7 +40,7 @@ class Limits:
     pictures_mb: float = _limit(8192, "pictures of one's own that are kept, in MB", 1)
 
 
-def parsed(name: str, value: Any, where: str) -> int | float:
+def parse(name: str, value: Any, where: str) -> int | float:
     """The value of a limit. SpecError, in one sentence, for what is none."""
     declared = {each.name: each for each in fields(Limits)}[name]
     whole = isinstance(declared.default, int) and not isinstance(declared.default, bool)

@@ -64,7 +64,7 @@ class Pick:
         """The bounds in words: "0.001 to 3"."""
         return f"{self.low:g} to {self.high:g}"
 
-    def tried(self, number: float) -> Experiment:
+    def experiment_with(self, number: float) -> Experiment:
         """What is trained with a number. SpecError where it cannot be."""
         if self.knob == "lr":
             return self.experiment.with_(lr=number)
@@ -95,6 +95,6 @@ class PickOutcome:
     diverged_at: Sequence[int | None]
 
 
-def different(numbers: Iterable[float]) -> list[float]:
+def distinct_numbers(numbers: Iterable[float]) -> list[float]:
     """Every number once, in their order."""
     return sorted(set(numbers))

@@ -265,7 +265,7 @@ def norms_off(
     return worst
 
 
-def learned(lane: int, run: str = "main") -> Callable[[Evidence], list[float]]:
+def final_loss(lane: int, run: str = "main") -> Callable[[Evidence], list[float]]:
     """The final training loss of a lane, seed by seed, as the measure of an expectation."""
     return lambda evidence: evidence.final("loss", lane, run)
 
@@ -328,7 +328,7 @@ def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
     return np.array(means)
 
 
-def measured(evidence: Evidence, sketch: Sketch) -> Band:
+def measured_band(evidence: Evidence, sketch: Sketch) -> Band:
     """The curve that the room was asked to draw: over the layers at init, or over the steps as
     `curve` smooths it; the seeds that live."""
     history = evidence.history(sketch.values, sketch.lane, sketch.run)

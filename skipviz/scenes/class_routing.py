@@ -16,7 +16,7 @@ from skipviz.core.scene import (
     Figure,
     Scene,
     Series,
-    learned,
+    final_loss,
     ratio,
     seed_dots,
 )
@@ -114,7 +114,9 @@ SCENE = Scene(
         Figure("chart", "Compare the last bar with the two before it.", chart=_bars),
     ),
     expects=(
-        Expectation("The net learns the task", learned(0), at_most=0.3, over="every", unit="nats"),
+        Expectation(
+            "The net learns the task", final_loss(0), at_most=0.3, over="every", unit="nats"
+        ),
         Expectation(
             "Classes differ far more than shuffled labels do",
             _OVER_CHANCE,

@@ -15,8 +15,8 @@ from skipviz.core.scene import (
     Expectation,
     Figure,
     Scene,
+    final_loss,
     highest,
-    learned,
     ratio,
     seed_dots,
 )
@@ -107,7 +107,7 @@ SCENE = Scene(
         ),
         Expectation(
             "The residual net has learned it",
-            learned(_RESIDUAL),
+            final_loss(_RESIDUAL),
             at_most=0.1,
             over="every",
             unit="nats",

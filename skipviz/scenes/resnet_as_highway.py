@@ -16,7 +16,7 @@ from skipviz.core.scene import (
     Figure,
     Scene,
     Series,
-    learned,
+    final_loss,
     ratio,
 )
 
@@ -179,7 +179,7 @@ SCENE = Scene(
         ),
         Expectation(
             "The ResNet learns",
-            learned(1),
+            final_loss(1),
             at_most=0.3,
             over="every",
             unit="nats",
@@ -192,7 +192,7 @@ SCENE = Scene(
         ),
         Expectation(
             "The net whose gates are learned learns",
-            learned(0, "learned"),
+            final_loss(0, "learned"),
             at_most=0.3,
             over="every",
             unit="nats",

@@ -79,7 +79,7 @@ class ClassRuns:
         with self._lock:
             self._runs[key] = run
         try:
-            job = self.manager.train_choices([*map(pick.tried, run.numbers)], hear)
+            job = self.manager.train_choices([*map(pick.experiment_with, run.numbers)], hear)
         except SpecError:
             self.forget(key)
             raise
@@ -115,7 +115,9 @@ class ClassRuns:
             if job is None:
                 grid = _grid(pick)
                 try:
-                    job = self.manager.train_choices([*map(pick.tried, grid)], only_time=True)
+                    job = self.manager.train_choices(
+                        [*map(pick.experiment_with, grid)], only_time=True
+                    )
                 except SpecError:
                     return None
                 self._timings[pick] = job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from skipviz.server import waits
+from skipviz.server import wait_times
 from skipviz.server.needs import SPEED
 from skipviz.server.orders import BLOCKED
 from skipviz.server.run import Run
@@ -67,7 +67,7 @@ def sentences(
     waiting = list(turns.stored)
     held = any(run.status().get("paused") for run in runs if not run.guest)
     lecturer_runs = turns.lecturer_runs(seats)
-    begins = waits.starts(
+    begins = wait_times.starts(
         [expected.remaining_s(run) for run in runs],
         [expected.remaining_s(run) for run in waiting],
         turns.running,
@@ -80,7 +80,7 @@ def sentences(
         elif held:
             where = f"{where}; {LECTURERS_PAUSE if run.guest else BLOCKED}"
         else:
-            where = f"{where}, {waits.words(begin_s)}"
+            where = f"{where}, {wait_times.words(begin_s)}"
             where += f"; {LECTURERS_TURN}" if run.guest and lecturer_runs else ""
         step = run.status().get("step", 0)
         said.append((run, f"paused after step {step}: {where}" if step else where))

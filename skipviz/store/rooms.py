@@ -64,7 +64,7 @@ class Rooms:
         room_id = self._room_ids().get(code.upper())
         return None if room_id is None else self.find(room_id)
 
-    def kept(self) -> list[Room]:
+    def all_rooms(self) -> list[Room]:
         """All rooms that there are, the one that was used last first."""
         rooms = [self.find(room_id) for room_id in self._ids()]
         there = [room for room in rooms if room is not None and room.exists]

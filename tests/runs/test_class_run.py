@@ -8,7 +8,7 @@ import pytest
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
-from skipviz.core.picks import Pick, different
+from skipviz.core.picks import Pick, distinct_numbers
 from skipviz.engine.training import Training
 from skipviz.server import class_run
 from skipviz.server.class_run import ClassRun, ClassRuns
@@ -36,7 +36,7 @@ ENDLESS = pick(steps=1_000_000)
 
 def test_every_number_is_trained_once_and_ends_as_it_does_alone(manager: Manager) -> None:
     runs, heard = ClassRuns(manager), []
-    numbers = different([0.1, 0.003, 0.1, 0.03, 0.003])
+    numbers = distinct_numbers([0.1, 0.003, 0.1, 0.03, 0.003])
     assert numbers == [0.003, 0.03, 0.1]
     run = runs.start("room.scene", pick(), numbers, lambda now: heard.append(now.state))
     until(lambda: run.ended)
@@ -45,7 +45,7 @@ def test_every_number_is_trained_once_and_ends_as_it_does_alone(manager: Manager
     assert heard[0] == "running" and runs.find("room.scene") is run
     assert sorted(outcome.number for outcome in run.outcomes) == numbers
     for outcome in run.outcomes:
-        frames = list(Training(pick().tried(outcome.number)).frames())
+        frames = list(Training(pick().experiment_with(outcome.number)).frames())
         losses = [float(frame.lanes[0].loss) for frame in frames[-5:]]
         assert outcome.losses == [pytest.approx(sum(losses) / len(losses), rel=1e-5)]
         assert outcome.diverged_at == [None]
@@ -122,11 +122,13 @@ def test_a_number_is_rounded_to_the_scale_and_kept_in_its_bounds() -> None:
 
 
 def test_a_number_goes_to_the_learning_rate_or_to_the_lanes_that_know_it() -> None:
-    assert pick().tried(0.5).lr == 0.5
+    assert pick().experiment_with(0.5).lr == 0.5
     pair = BIAS.experiment.with_(lanes=[*BIAS.experiment.lanes, Lane(family="plain", knobs=SMALL)])
-    tried = pick(knob="gate_bias").tried(0.0)
+    tried = pick(knob="gate_bias").experiment_with(0.0)
     assert tried == pick().experiment  # no lane has gates
-    lanes = Pick(**{**vars(BIAS), "experiment": pair}).tried(-3.0).lanes
+    lanes = Pick(**{**vars(BIAS), "experiment": pair}).experiment_with(-3.0).lanes
     assert lanes[0].knobs["gate_bias"] == -3.0 and lanes[1] == pair.lanes[1]
-    depth = pick(knob="depth", low=2, high=20, log=False).tried(7.0).lanes[0].knobs["depth"]
+    depth = (
+        pick(knob="depth", low=2, high=20, log=False).experiment_with(7.0).lanes[0].knobs["depth"]
+    )
     assert depth == 7 and isinstance(depth, int)

@@ -13,7 +13,7 @@ import pytest
 from skipviz.core.guest import LECTURER
 from skipviz.server import queue_order
 from skipviz.server.queue_order import Line
-from skipviz.server.waits import starts, words
+from skipviz.server.wait_times import starts, words
 
 GUESTS = ["anna", "ben", "cem", "dora", "eli"]
 SEEDS = range(30)

@@ -123,7 +123,7 @@ def test_a_deleted_room_holds_nothing_and_takes_nothing_and_its_code_leads_to_no
         with pytest.raises(SpecError):
             act()
     again = Rooms(tmp_path)
-    assert again.of_code(code).ended == "deleted" and again.kept() == []
+    assert again.of_code(code).ended == "deleted" and again.all_rooms() == []
     assert Rooms(tmp_path).room(room.id).ended == "deleted"
 
 
@@ -137,7 +137,7 @@ def test_a_room_that_nobody_used_for_90_days_ends_and_is_forgotten_90_days_later
     assert Rooms(tmp_path).of_code(room.code).exists, "not yet"
     os.utime(path, (then - 1, then - 1))
     house = Rooms(tmp_path)
-    assert [each.id for each in house.kept()] == [other.id]
+    assert [each.id for each in house.all_rooms()] == [other.id]
     assert house.of_code(room.code).ended == "expired" and "votes" not in read_json(path)
     house.tidy()
     assert path.is_file(), "its phones are still told"

@@ -7,7 +7,7 @@ import html
 import streamlit as st
 
 from skipviz.core.phone_protocol import Tried
-from skipviz.core.picks import Pick, different
+from skipviz.core.picks import Pick, distinct_numbers
 from skipviz.core.scene import Scene
 from skipviz.figures import picks as figure
 from skipviz.server.class_run import ClassRun
@@ -41,7 +41,7 @@ def page(key: str, scene: Scene, room: Room) -> None:
 def run(key: str, scene: Scene, room: Room) -> None:
     """Has every different number trained once. SpecError where nobody has picked."""
     assert scene.pick is not None
-    numbers = different(room.picks(key))
+    numbers = distinct_numbers(room.picks(key))
 
     class_runs = manager.current().class_runs
 
@@ -89,7 +89,7 @@ def _picked(key: str, pick: Pick, room: Room) -> None:
     st.html(f'<p class="skip-answered"><b>{len(numbers)}</b> have picked</p>')
     if untrainable():
         return
-    count = len(different(numbers))
+    count = len(distinct_numbers(numbers))
     expected_s = manager.current().class_runs.expected_s(pick, max(1, count))
     if count and expected_s is not None:
         st.caption(

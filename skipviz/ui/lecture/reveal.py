@@ -8,7 +8,7 @@ import html
 import streamlit as st
 
 from skipviz.core.phone_protocol import Stage
-from skipviz.core.scene import Evidence, Scene, measured
+from skipviz.core.scene import Evidence, Scene, measured_band
 from skipviz.figures import sketches
 from skipviz.store.room import Room
 from skipviz.store.room_table import STAGES, counts_by_stage
@@ -26,7 +26,7 @@ def answers(key: str, scene: Scene, room: Room, right: int, evidence: Evidence) 
     is_drawn = scene.sketch is not None and way.has_sketches(room, key)
     if is_drawn and scene.sketch is not None:
         first, second = (room.sketches(key, stage) for stage in (Stage.FIRST, Stage.SECOND))
-        band = measured(evidence, scene.sketch)
+        band = measured_band(evidence, scene.sketch)
         figure = sketches.draw(scene.sketch, first, second, band, is_dark())
         figure.update_layout(height=SKETCH_PX)
         st.plotly_chart(figure, theme=None, key=f"sketches_measured_{key}")
