@@ -18,10 +18,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from skipviz.access import settings, who
-from skipviz.access.attempts import Attempts
 from skipviz.access.doors import connection_of
 from skipviz.access.keys import LOGIN_S
 from skipviz.access.roles import COOKIE, Role
+from skipviz.access.throttle import Throttle
 from skipviz.core import base_path, events
 from skipviz.core.events import Event
 
@@ -37,6 +37,8 @@ HEADERS = {
 _UNSAID = {"Referrer-Policy": "no-referrer"}
 """Whoever is led on from a key's address does not say where he came from. A form's page must: with
 `no-referrer` a browser sends "Origin: null"."""
+
+_ALL = "all"
 
 USED_KEY = (
     "This key was used already, or is older than 15 minutes: `skipviz key`, on the server's"
@@ -60,12 +62,15 @@ def routes(base: str = "") -> list[BaseRoute]:
 class Login:
     """The lecturer's door: keys, the pass phrase, log out.
 
-    home   what stands before every path, without a slash at its end
+    home              what stands before every path, without a slash at its end
+    wrong_of_one      wrong pass phrases of an address: five at once, then one a minute
+    wrong_of_all      … of all together
     """
 
     def __init__(self, home: str) -> None:
         self.home = home
-        self.attempts = Attempts()
+        self.wrong_of_one = Throttle(per_s=1 / 60, burst=5)
+        self.wrong_of_all = Throttle(per_s=100 / 60, burst=100)
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -92,13 +97,15 @@ class Login:
         """Compared in constant time; after some failures an address waits, right or wrong."""
         address = request.client.host if request.client else ""
         typed = parse_qs(await _body(request)).get("passphrase", [""])[0]
-        if not self.attempts.permitted(address):  # nothing is awaited until it is counted
+        # Nothing is awaited until it is counted.
+        if not (self.wrong_of_one.permits(address) and self.wrong_of_all.permits(_ALL)):
             events.tell(Event.LOGIN, outcome="too often")
             return self._answer(TOO_OFTEN, 429)
         passphrase = settings.current().passphrase
         right = hmac.compare_digest(typed.encode(), passphrase.encode())
         if not (passphrase and right):
-            self.attempts.failed(address)
+            self.wrong_of_one.count(address, 0)
+            self.wrong_of_all.count(_ALL, 0)
             events.tell(Event.LOGIN, outcome="wrong pass phrase")
             return self._answer(WRONG if passphrase else GUEST, 403)
         events.tell(Event.LOGIN, outcome="pass phrase")

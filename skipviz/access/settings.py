@@ -157,30 +157,25 @@ def _truth(value: Any, where: str) -> bool:
     return answer
 
 
-def _gigabytes(value: Any, where: str) -> float:
-    try:
-        size = float(value) if not isinstance(value, bool) else -1.0
-    except (TypeError, ValueError):
-        size = -1.0
-    if not 0 <= size <= 1e6:
-        raise SpecError(f"{where}: {show(value)} must be a number of gigabytes, or 0 for no limit")
-    return size
+def _number(most: float, words: str) -> Callable[[Any, str], float]:
+    """A number from 0 to `most`; `words` say so."""
+
+    def check(value: Any, where: str) -> float:
+        try:
+            number = float(value) if not isinstance(value, bool) else -1.0
+        except (TypeError, ValueError):
+            number = -1.0
+        if not 0 <= number <= most:
+            raise SpecError(f"{where}: {show(value)} must be {words}")
+        return number
+
+    return check
 
 
 def _address(value: Any, where: str) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[^\s:]+:[0-9]{1,5}", value):
         raise SpecError(f"{where}: {show(value)} must be host:port, such as 10.0.0.5:6379")
     return value
-
-
-def _share(value: Any, where: str) -> float:
-    try:
-        share = float(value) if not isinstance(value, bool) else -1.0
-    except (TypeError, ValueError):
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise SpecError(f"{where}: {show(value)} must be a number from 0 to 1")
-    return share
 
 
 def _secret(value: Any, where: str) -> str:
@@ -196,9 +191,9 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "metrics": _truth,
     "metrics_token": _secret,
     "log": _one_of(LogForm),
-    "runs_gb": _gigabytes,
+    "runs_gb": _number(1e6, "a number of gigabytes, or 0 for no limit"),
     "cluster": _address,
-    "cluster_gpus": _share,
+    "cluster_gpus": _number(1, "a number from 0 to 1"),
 }
 
 

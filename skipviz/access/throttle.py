@@ -35,13 +35,21 @@ class Throttle:
             await asyncio.sleep(wait_s)
         return True
 
+    def permits(self, address: str) -> bool:
+        """Would one more have its turn at once? Counts nothing."""
+        return self._wait_s(address) == 0
+
     def count(self, address: str, longest_s: float) -> float | None:
         """Counts one more; the seconds until its turn, or None where there are too many."""
-        now = self.clock()
+        now, wait_s = self.clock(), self._wait_s(address)
         next_free = max(self._next_free.pop(address, now), now)
-        wait_s = max(0.0, next_free - now - (self.burst - 1) / self.per_s)
         counts = wait_s <= longest_s
         self._next_free[address] = next_free + (1 / self.per_s if counts else 0)
         if len(self._next_free) > MOST_ADDRESSES:
             del self._next_free[next(iter(self._next_free))]
         return wait_s if counts else None
+
+    def _wait_s(self, address: str) -> float:
+        """The seconds until one more has its turn."""
+        ahead_s = self._next_free.get(address, 0.0) - self.clock()
+        return max(0.0, ahead_s - (self.burst - 1) / self.per_s)

@@ -70,7 +70,8 @@ class Figures:
     def _audience(self) -> Iterator[Metric]:
         watched = list(self.streams.broadcasts.values())
         rooms = list(self.phones.broadcasts.values())
-        viewers, phones = sum(each.viewers for each in watched), sum(room.phones for room in rooms)
+        viewers = sum(each.viewers for each in watched)
+        phones = sum(each.room.phones for each in rooms)
         yield GaugeMetricFamily("skipviz_viewers", "Viewers of runs.", viewers)
         yield GaugeMetricFamily("skipviz_phones", "Phones in rooms.", phones)
         yield CounterMetricFamily(

@@ -9,6 +9,10 @@ from skipviz.core.limits import Limits
 from skipviz.server.needs import needs, reduce, reduce_time
 
 
+class QueueFull(SpecError):
+    """What is asked for fits here, but too much waits already: the same may be asked again."""
+
+
 def check(experiment: Experiment, limits: Limits, multiply_adds_per_s: float) -> None:
     """SpecError where a guest's run would take more than `limits` let it, on a device that does so
     many multiply-adds a second."""
@@ -49,19 +53,19 @@ def _refusal(takes: str, most: str, advice: str) -> SpecError:
 
 
 def has_room(limits: Limits, *, own: int, of_guests: int) -> None:
-    """SpecError where a guest has as many runs under way as he may (`own`), or where as many wait
+    """QueueFull where a guest has as many runs under way as he may (`own`), or where as many wait
     of all guests."""
     if own >= limits.guest_runs:
         what = "run is" if own == 1 else "runs are"
-        raise SpecError(f"queue: {own} of your {what} under way; stop one, or wait for it")
+        raise QueueFull(f"queue: {own} of your {what} under way; stop one, or wait for it")
     if of_guests >= limits.waiting:
-        raise SpecError(f"queue: {of_guests} runs are waiting already; try again in a minute")
+        raise QueueFull(f"queue: {of_guests} runs are waiting already; try again in a minute")
 
 
 def may_ask(limits: Limits, waiting: int) -> None:
-    """SpecError where as many of a guest's measurements wait as may."""
+    """QueueFull where as many of a guest's measurements wait as may."""
     if waiting >= limits.guest_runs:
-        raise SpecError(f"queue: {waiting} of your measurements are waiting; try again in a moment")
+        raise QueueFull(f"queue: {waiting} of your measurements are waiting; try again in a moment")
 
 
 def has_time(limits: Limits, with_worker_s: float) -> None:

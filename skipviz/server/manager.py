@@ -24,6 +24,7 @@ from skipviz.core.protocol import Measure, Outcomes, TrainChoices
 from skipviz.core.registry import probe
 from skipviz.datafiles.availability import missing
 from skipviz.server import admission, capacity, orders
+from skipviz.server.admission import QueueFull
 from skipviz.server.dispatcher import Dispatcher
 from skipviz.server.kept_runs import KeptRuns
 from skipviz.server.leases import Leases
@@ -86,7 +87,7 @@ class Manager:
 
     def submit(self, experiment: Experiment, guest: str = LECTURER) -> str:
         """Queues a stored run and returns its id. SpecError where it cannot run here, or not for
-        this guest."""
+        this guest; QueueFull where only too many wait."""
         self._fits(experiment, guest)
         experiment = self._placed(experiment)
         with self._lock:
@@ -284,13 +285,13 @@ class Manager:
     def _has_room(self, guest: str) -> None:
         if guest == LECTURER:
             if self.dispatcher.waiting_of(LECTURER) >= QUEUE:
-                raise SpecError(f"queue: {QUEUE} runs are waiting already; try again in a minute")
+                raise QueueFull(f"queue: {QUEUE} runs are waiting already; try again in a minute")
             return
         own = sum(run.guest == guest for run in self.dispatcher.under_way())
         admission.has_room(self.limits, own=own, of_guests=self.dispatcher.waiting_of_guests)
 
     def _may_ask(self, guest: str) -> None:
-        """SpecError where as many measurements of a guest wait as may."""
+        """QueueFull where as many measurements of a guest wait as may."""
         if guest != LECTURER:
             admission.may_ask(self.limits, self.dispatcher.asked_by(guest))
 

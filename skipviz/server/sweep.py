@@ -21,6 +21,7 @@ import numpy as np
 from skipviz.core import final
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
+from skipviz.server.admission import QueueFull
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
 from skipviz.store.store import write_json
@@ -124,9 +125,9 @@ class Sweeps:
         name = sweep.waiting[0]
         try:
             run_id = self.manager.submit(sweep.experiments[name])
+        except QueueFull:
+            return
         except (SpecError, OSError) as error:
-            if str(error).startswith("queue"):
-                return
             sweep.stopped, sweep.trouble = True, str(error)
             return
         with self._lock:

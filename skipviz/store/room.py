@@ -209,20 +209,16 @@ class Room:
     def vote(self, ballot: str, voter: str, choice: int, choices: int) -> None:
         """One phone's choice, in memory: `save` puts it into the file. SpecError where the vote is
         closed or the choice is none."""
-        if not WORD.fullmatch(voter) or not 0 <= choice < choices:
+        if not 0 <= choice < choices:
             raise SpecError("vote: this is not one of the choices; open the room's address again")
         self._answer(ballot, voter, choice)
 
     def draw(self, ballot: str, voter: str, heights: Sequence[float]) -> None:
         """One phone's curve, as `core.phone_protocol.Curve` has it; otherwise as `vote`."""
-        if not WORD.fullmatch(voter):
-            raise SpecError("vote: this page is not of this server; open the room's address again")
         self._answer(ballot, voter, list(heights))
 
     def pick(self, ballot: str, voter: str, number: float) -> None:
         """The number that one phone picked, rounded to its scale; otherwise as `vote`."""
-        if not WORD.fullmatch(voter):
-            raise SpecError("pick: this page is not of this server; open the room's address again")
         self._answer(ballot, voter, float(number))
 
     def picked(self, scene: str, voter: str) -> float | None:
@@ -247,14 +243,7 @@ class Room:
 
     def forget_picks(self, scene: str) -> None:
         """Takes the numbers that were picked, and what came of them, back."""
-
-        def drop(room: dict[str, Any]) -> None:
-            for of in ("picks", "tried"):
-                room.get(of, {}).pop(scene, None)
-            rounds = room.setdefault("rounds", {})
-            rounds[scene] = rounds.get(scene, 0) + 1
-
-        self._change(drop)
+        self._take_back(scene, ("picks", "tried"))
 
     def answer(self, scene: str, voter: str, stage: Stage = Stage.FIRST) -> Answer | None:
         """What this phone answered, or None."""
@@ -307,14 +296,7 @@ class Room:
 
     def forget(self, scene: str) -> None:
         """Takes the answers, hands, runs and result of a scene back."""
-
-        def drop(room: dict[str, Any]) -> None:
-            for of in _OF_A_SCENE:
-                room.get(of, {}).pop(scene, None)
-            rounds = room.setdefault("rounds", {})
-            rounds[scene] = rounds.get(scene, 0) + 1
-
-        self._change(drop)
+        self._take_back(scene, _OF_A_SCENE)
 
     # --- The file ----------------------------------------------------------------------------
 
@@ -343,6 +325,8 @@ class Room:
         return answers
 
     def _answer(self, ballot: str, voter: str, answer: Answer) -> None:
+        if not WORD.fullmatch(voter):
+            raise SpecError("vote: this page is not of this server; open the room's address again")
         with self._changing:
             stage = self.phase.stage
             if not self.exists or stage is None or self.ballot != ballot:
@@ -355,6 +339,18 @@ class Room:
             answers[voter] = answer
             self.version += 1
         self._tell()
+
+    def _take_back(self, scene: str, names: Sequence[str]) -> None:
+        """Drops what is kept of a scene under these names; what is answered now is another ballot
+        from here on."""
+
+        def drop(room: dict[str, Any]) -> None:
+            for name in names:
+                room.get(name, {}).pop(scene, None)
+            rounds = room.setdefault("rounds", {})
+            rounds[scene] = rounds.get(scene, 0) + 1
+
+        self._change(drop)
 
     def _give_code(self, room: dict[str, Any]) -> None:
         if "code" not in room:

@@ -133,7 +133,6 @@ def number_of(state_text: str) -> int:
 class RoomBroadcast:
     """What all phones of one room share. Used from one event loop.
 
-    phones    how many follow it
     number    that of the state that they are sent
     encoded   how often a state was made into text, each for all of them
     over      whether the server leaves: nobody waits any more
@@ -141,7 +140,7 @@ class RoomBroadcast:
 
     def __init__(self, room: Room) -> None:
         self.room = room
-        self.phones = self.encoded = self.number = 0
+        self.encoded = self.number = 0
         self.text = ""
         self._news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -153,17 +152,15 @@ class RoomBroadcast:
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
         """It hears of the room's changes as long as somebody follows."""
-        if not self.phones:
+        if not self.room.phones:
             self.room.listeners.add(self._changed)
             self._look()
-        self.phones += 1
         self.room.phones += 1
         try:
             yield
         finally:
-            self.phones -= 1
             self.room.phones -= 1
-            if not self.phones:
+            if not self.room.phones:
                 self.room.listeners.discard(self._changed)
 
     async def after(self, number: int) -> int:

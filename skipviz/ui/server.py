@@ -30,9 +30,8 @@ from skipviz.stream.exports import Exports
 from skipviz.stream.phones import Phones
 from skipviz.stream.routes import Streams
 from skipviz.ui import home, shell
-from skipviz.ui.clicks_once import ClicksOnce
+from skipviz.ui.page_messages import PageMessages
 from skipviz.ui.vanished_viewers import Gone
-from skipviz.ui.whole_messages import WholeMessages
 
 # With files in pages/, Streamlit answers the first deep link after a start with the bare page
 # file, without app.py's frame. The flag is private; a test follows a cold deep link to every page.
@@ -64,9 +63,8 @@ ROUTES = [
 MIDDLEWARE = [
     Middleware(SafeHeaders),
     Middleware(Doors, base=BASE),
-    Middleware(WholeMessages),
+    Middleware(PageMessages),
     Middleware(Gone),
-    Middleware(ClicksOnce),
 ]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h

@@ -116,8 +116,10 @@ def test_another_site_s_page_changes_nothing() -> None:
     assert client.post("/v/KQTRPM/vote", headers=foreign).text == doors.OTHER_SITE
     assert client.post("/lecturer/out", headers=foreign).status_code == 403
     assert client.put("/_stcore/upload_file/s/f", headers={"origin": HERE}).status_code == 200
-    with pytest.raises(WebSocketDisconnect):
-        client.websocket_connect("/v/KQTRPM/live", headers=foreign).__enter__()
+    for path in ("/v/KQTRPM/live", "/api/runs/x/live"):
+        with pytest.raises(WebSocketDisconnect) as refused:
+            client.websocket_connect(path, headers=foreign).__enter__()
+        assert refused.value.code == 1008
 
 
 def test_sockets_are_refused_like_requests(set_to: Set) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from skipviz.access import settings
-from skipviz.access.doors import action_of
+from skipviz.access.doors import Doors, action_of
 from skipviz.access.roles import Action, Guests
 from skipviz.access.throttle import MOST_ADDRESSES, Throttle
 from skipviz.core import registry
@@ -253,9 +254,10 @@ def test_where_sockets_are_barred_a_phone_asks_and_votes_by_http(
 
 
 def test_another_sites_page_neither_votes_nor_listens(
-    client: TestClient, room: Room, phone: Callable[[], dict[str, str]]
+    hall: Phones, room: Room, phone: Callable[[], dict[str, str]]
 ) -> None:
     theirs = phone() | ELSEWHERE
+    client = TestClient(Starlette(routes=hall.routes(), middleware=[Middleware(Doors)]))
     body = json.dumps({"ballot": BALLOT, "choice": 0})
     assert client.post(f"/v/{room.code}/vote", headers=theirs, content=body).status_code == 403
     with pytest.raises(phones.WebSocketDisconnect):

@@ -64,10 +64,22 @@ def test_a_closed_question_takes_no_vote(room: Room) -> None:
     assert room.scene == "lesion" and room.phase is Phase.VOTE
 
 
-@pytest.mark.parametrize(("voter", "choice"), [("../../x", 0), ("", 0), (VOTER, 7), (VOTER, -1)])
-def test_what_is_no_vote_gets_one_sentence(room: Room, voter: str, choice: int) -> None:
+@pytest.mark.parametrize("choice", [7, 2, -1])
+def test_what_is_no_vote_gets_one_sentence(room: Room, choice: int) -> None:
     with pytest.raises(SpecError, match="not one of the choices"):
-        room.vote("stripes.0", voter, choice, 2)
+        room.vote("stripes.0", VOTER, choice, 2)
+
+
+@pytest.mark.parametrize("voter", ["../../x", "", "x" * 23])
+def test_whoever_is_no_voter_answers_nothing_in_any_way(room: Room, voter: str) -> None:
+    for answer in (
+        lambda: room.vote("stripes.0", voter, 0, 2),
+        lambda: room.draw("stripes.0", voter, [0.5] * 5),
+        lambda: room.pick("stripes.0", voter, 0.1),
+    ):
+        with pytest.raises(SpecError, match="not of this server"):
+            answer()
+    assert room.affected() == (0, 0)
 
 
 def test_the_steps_of_a_question_and_its_answers_outlive_the_server_and_are_taken_back(

@@ -12,6 +12,8 @@ import pytest
 from skipviz.core import highway_sweeps
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
+from skipviz.server import manager as servers_manager
+from skipviz.server.admission import QueueFull
 from skipviz.server.manager import Manager
 from skipviz.server.sweep import Sweep, Sweeps, best, cost, final_losses
 from skipviz.store.store import Store
@@ -94,6 +96,24 @@ def test_an_experiment_that_cannot_run_here_is_said_at_once(owner: Manager) -> N
     wrong = net(3).with_(device="mps" if not has_mps(owner) else "cuda")
     with pytest.raises(SpecError, match="not found here"):
         Sweeps(owner).start("figure1", {}, {"wrong": wrong})
+
+
+def test_a_sweep_waits_while_the_queue_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers_manager, "QUEUE", 1)
+    full = Manager(Store(tmp_path), running=1)  # its workers were not started: what waits stays
+    first = full.submit(net(3))
+    with pytest.raises(QueueFull, match="1 runs are waiting already"):
+        full.submit(net(4))
+    sweep = Sweeps(full).start("figure1", {}, {"flat": net(3)})
+    assert (sweep.trouble, sweep.stopped, sweep.runs) == ("", False, {})
+    full.stop(first)
+    until = time.monotonic() + PATIENCE_S
+    while not sweep.runs:
+        assert time.monotonic() < until, "the sweep did not begin in time"
+        time.sleep(0.05)
+    full.close()
 
 
 def has_mps(owner: Manager) -> bool:
