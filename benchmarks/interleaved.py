@@ -26,19 +26,28 @@ from typing import Any
 
 import torch
 
+ROUNDS = 2_000_000
 PEAK_C = """
-typedef float v __attribute__((vector_size(64)));
-float peak(long n) {  /* 16 chains of multiply-adds that stay in registers */
-    v a[16], m = {1e-9f}, b = {1e-7f};
-    for (int i = 0; i < 16; i++) a[i] = m + (float)i;
-    m += 0.999f;
-    for (long k = 0; k < n; k++)
-        for (int i = 0; i < 16; i++) a[i] = a[i] * m + b;
-    v s = a[0];
-    for (int i = 1; i < 16; i++) s += a[i];
-    float t = 0;
-    for (int i = 0; i < 16; i++) t += s[i];
-    return t;
+#if defined(__AVX512F__)
+enum { LANES = 16 };
+#elif defined(__AVX__)
+enum { LANES = 8 };
+#else
+enum { LANES = 4 };
+#endif
+enum { CHAINS = 12 };
+typedef float v __attribute__((vector_size(LANES * 4)));
+/* Chains of multiply-adds that stay in registers: in vectors as wide as they are here, for wider
+ * ones lie in memory. Returns the operations. */
+double peak(long n) {
+    v a[CHAINS], m = {0}, b = {0};
+    m += 0.999f, b += 1e-7f;
+    for (int i = 0; i < CHAINS; i++) a[i] = m + (float)i;
+    for (long k = 0; k < n; k++) {
+        _Pragma("GCC unroll 16") for (int i = 0; i < CHAINS; i++) a[i] = a[i] * m + b;
+    }
+    __asm__ volatile("" : : "r"(a) : "memory");
+    return 2.0 * CHAINS * LANES * n;
 }
 """
 
@@ -175,13 +184,13 @@ class Peak:
     def __init__(self) -> None:
         self.call = _compiled()
         self.method = "multiply-adds in registers" if self.call else "torch.mm 2048×2048"
-        self.flops = 2 * 16 * 16 * 2_000_000 if self.call else 2 * 2048**3
+        self.flops = self.call(ROUNDS) if self.call else 2.0 * 2048**3
 
     def steps(self) -> Iterator[None]:
         a = torch.ones(2048, 2048) if self.call is None else None
         while True:
             if self.call is not None:
-                self.call(2_000_000)
+                self.call(ROUNDS)
             else:
                 torch.mm(a, a)
             yield
@@ -201,7 +210,7 @@ def _compiled() -> Any:
         if done.returncode:
             return None
         call = ctypes.CDLL(str(library)).peak
-    call.argtypes, call.restype = [ctypes.c_long], ctypes.c_float
+    call.argtypes, call.restype = [ctypes.c_long], ctypes.c_double
     return call
 
 

@@ -20,25 +20,41 @@
 #include <time.h>
 
 /* LANES   floats in a vector register
- * GROUP   vectors of one row that are summed at once: ROWS * GROUP sums must stay in registers
- * STEP    columns are computed in steps of so many: half a vector where that can be done */
+ * GROUP   vectors of one row that are summed at once, at most
+ * SUMS    vectors that stay in registers: as many rows are taken as that leaves for a group
+ * STEP    columns are computed in steps of so many: half a vector where that can be done
+ *
+ * A vector unit ends a multiply-add four cycles after it began it and begins one every cycle: two
+ * units are busy with eight sums or more under way. Each row of a is loaded once for a group and
+ * each of b once for a tile, so that wide and high tiles load less than they multiply. */
 #if defined(__AVX512F__)
-enum { LANES = 16, GROUP = 4, STEP = 8 };
+enum { LANES = 16, GROUP = 4, SUMS = 24, STEP = 8 };
 #elif defined(__AVX__)
-enum { LANES = 8, GROUP = 2, STEP = 8 };
+enum { LANES = 8, GROUP = 3, SUMS = 12, STEP = 8 };
 #elif defined(__aarch64__)
-enum { LANES = 4, GROUP = 4, STEP = 4 };
+enum { LANES = 4, GROUP = 4, SUMS = 24, STEP = 4 };
 #else
-enum { LANES = 4, GROUP = 2, STEP = 4 };
+enum { LANES = 4, GROUP = 2, SUMS = 12, STEP = 4 };
 #endif
 enum { ROWS = 6, UNITS = GROUP * LANES / STEP };
 
 typedef float vec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef float half __attribute__((vector_size(STEP * 4), aligned(4), may_alias));
+typedef int32_t vec_bits __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef int32_t half_bits __attribute__((vector_size(STEP * 4), aligned(4), may_alias));
 typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
+
+/* Keeps a vector in a register that the compiler would rather load again for each use. */
+#if defined(__x86_64__)
+#define KEEP(v) __asm__("" : "+x"(v))
+#elif defined(__aarch64__)
+#define KEEP(v) __asm__("" : "+w"(v))
+#else
+#define KEEP(v)
+#endif
 
 enum { RELU, TANH, SIGMOID };
 
@@ -60,6 +76,11 @@ int64_t padded(int64_t columns) { return (columns + STEP - 1) / STEP * STEP; }
 
 /* ---- products */
 
+struct range { /* of memory */
+    const float *at;
+    int64_t floats;
+};
+
 /* c[m][n] = bias[n] + add[m][n] + sum over k of a[m*am + k*ak] * b[k][n]; bias and add may lack */
 struct product {
     int64_t m, n, k;
@@ -71,41 +92,58 @@ struct product {
     float *c;
     int64_t cm; /* also the row length of `add` */
     int relu;
+    struct range soon[2]; /* what comes next: sent for while this is computed */
 };
+
+/* max(x, 0); a NaN stays one */
+INLINE vec rectified(vec x) { return (vec)((vec_bits)x & ~(x < 0)); }
+INLINE half rectified_half(half x) { return (half)((half_bits)x & ~(x < 0)); }
 
 INLINE void tile(const struct product *p, int64_t m, int64_t n, const int rows, const int units)
 {
     const int full = units * STEP / LANES, odd = units * STEP % LANES != 0;
-    const float *a = p->a + m * p->am, *b = p->b + n;
+    const int64_t am = p->am, ak = p->ak, bk = p->bk, cm = p->cm, relu = p->relu;
+    const float *a = p->a + m * am, *b = p->b + n, *bias = p->bias ? p->bias + n : 0;
+    const float *add = p->add ? p->add + m * cm + n : 0;
+    float *c = p->c + m * cm + n;
     vec sum[ROWS][GROUP];
     half rest[ROWS];
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < full; v++)
-            sum[r][v] = p->bias ? *(const vec *)(p->bias + n + v * LANES) : (vec){0};
-        if (odd) rest[r] = p->bias ? *(const half *)(p->bias + n + full * LANES) : (half){0};
+            sum[r][v] = bias ? *(const vec *)(bias + v * LANES) : (vec){0};
+        if (odd) rest[r] = bias ? *(const half *)(bias + full * LANES) : (half){0};
     }
-    for (int64_t k = 0; k < p->k; k++, a += p->ak, b += p->bk) {
+    for (int64_t k = p->k; k > 0; k--, a += ak, b += bk) {
         vec row[GROUP];
         half end = {0};
-        UNROLL for (int v = 0; v < full; v++) row[v] = *(const vec *)(b + v * LANES);
+        UNROLL for (int v = 0; v < full; v++) {
+            row[v] = *(const vec *)(b + v * LANES);
+            KEEP(row[v]);
+        }
         if (odd) end = *(const half *)(b + full * LANES);
         UNROLL for (int r = 0; r < rows; r++) {
-            const float by = a[r * p->am];
-            UNROLL for (int v = 0; v < full; v++) sum[r][v] += by * row[v];
+            const float by = a[r * am];
+            UNROLL for (int v = 0; v < full; v++) {
+                sum[r][v] += by * row[v];
+                KEEP(sum[r][v]);
+            }
             if (odd) rest[r] += by * end;
         }
     }
-    UNROLL for (int r = 0; r < rows; r++) {
-        float *c = p->c + (m + r) * p->cm + n;
-        if (p->add) { /* last: small terms would drown in it one by one */
-            const float *add = p->add + (m + r) * p->cm + n;
-            UNROLL for (int v = 0; v < full; v++) sum[r][v] += *(const vec *)(add + v * LANES);
-            if (odd) rest[r] += *(const half *)(add + full * LANES);
+    if (add) /* last: small terms would drown in it one by one */
+        UNROLL for (int r = 0; r < rows; r++) {
+            const float *more = add + r * cm;
+            UNROLL for (int v = 0; v < full; v++) sum[r][v] += *(const vec *)(more + v * LANES);
+            if (odd) rest[r] += *(const half *)(more + full * LANES);
         }
-        UNROLL for (int v = 0; v < full; v++) *(vec *)(c + v * LANES) = sum[r][v];
-        if (odd) *(half *)(c + full * LANES) = rest[r];
-        if (p->relu) /* a NaN stays one */
-            for (int i = 0; i < units * STEP; i++) c[i] = c[i] < 0 ? 0 : c[i];
+    if (relu)
+        UNROLL for (int r = 0; r < rows; r++) {
+            UNROLL for (int v = 0; v < full; v++) sum[r][v] = rectified(sum[r][v]);
+            if (odd) rest[r] = rectified_half(rest[r]);
+        }
+    UNROLL for (int r = 0; r < rows; r++) {
+        UNROLL for (int v = 0; v < full; v++) *(vec *)(c + r * cm + v * LANES) = sum[r][v];
+        if (odd) *(half *)(c + r * cm + full * LANES) = rest[r];
     }
 }
 
@@ -116,33 +154,57 @@ typedef void (*tile_of)(const struct product *, int64_t, int64_t);
 #define TILES(u) TILE(1, u) TILE(2, u) TILE(3, u) TILE(4, u) TILE(5, u) TILE(6, u)
 #define NAMES(u) {tile_1_##u, tile_2_##u, tile_3_##u, tile_4_##u, tile_5_##u, tile_6_##u}
 TILES(1) TILES(2)
+#if defined(__AVX__) || defined(__aarch64__)
+TILES(3)
+#endif
 #if defined(__AVX512F__) || defined(__aarch64__)
-TILES(3) TILES(4)
+TILES(4)
 #endif
 #if defined(__AVX512F__)
 TILES(5) TILES(6) TILES(7) TILES(8)
 #endif
 static const tile_of tiles[UNITS][ROWS] = {
     NAMES(1), NAMES(2),
+#if defined(__AVX__) || defined(__aarch64__)
+    NAMES(3),
+#endif
 #if defined(__AVX512F__) || defined(__aarch64__)
-    NAMES(3), NAMES(4),
+    NAMES(4),
 #endif
 #if defined(__AVX512F__)
     NAMES(5), NAMES(6), NAMES(7), NAMES(8),
 #endif
 };
 
+/* Rows that are summed at once beside so many units of columns. */
+INLINE int64_t rows_beside(int64_t units)
+{
+    const int64_t vectors = (units * STEP + LANES - 1) / LANES, rows = SUMS / vectors;
+    return rows < ROWS ? rows : ROWS;
+}
+
+/* Sends for part `part` of `parts` of a range: into the second cache, the first is in use. */
+INLINE void send_for(struct range range, int64_t part, int64_t parts)
+{
+    const float *from = range.at + range.floats * part / parts / 16 * 16;
+    for (; from < range.at + range.floats * (part + 1) / parts; from += 16)
+        __builtin_prefetch(from, 0, 2);
+}
+
+/* Blocks of nearly equal width and height: a narrow one at the end would leave a unit idle. */
 static void multiply(const struct product *p)
 {
-    const int64_t units = (p->n + STEP - 1) / STEP, blocks = (p->m + ROWS - 1) / ROWS;
-    for (int64_t u = 0; u < units; u += UNITS) {
-        const int64_t wide = units - u < UNITS ? units - u : UNITS;
-        int64_t m = 0;
-        for (int64_t i = 0; i < blocks; i++) { /* blocks of nearly equal height */
+    const int64_t units = (p->n + STEP - 1) / STEP, groups = (units + UNITS - 1) / UNITS;
+    for (int64_t g = 0, u = 0; g < groups; g++) {
+        const int64_t wide = units * (g + 1) / groups - u, high = rows_beside(wide);
+        const int64_t blocks = (p->m + high - 1) / high;
+        for (int64_t i = 0, m = 0; i < blocks; i++) {
             const int64_t rows = p->m * (i + 1) / blocks - m;
+            if (g == 0) send_for(p->soon[0], i, blocks), send_for(p->soon[1], i, blocks);
             tiles[wide - 1][rows - 1](p, m, u * STEP);
             m += rows;
         }
+        u += wide;
     }
 }
 
@@ -283,6 +345,23 @@ static double mean(const float *a, int64_t rows, int64_t columns, int64_t stride
     return total(a, rows, columns, stride, 0, 1) / (double)(rows * columns);
 }
 
+INLINE void sums_of_some(const float *a, int64_t rows, int64_t stride, float *to, const int many)
+{
+    half sums[4] = {{0}};
+    for (int64_t r = 0; r < rows; r++, a += stride)
+        UNROLL for (int i = 0; i < many; i++) sums[i] += *(const half *)(a + i * STEP);
+    UNROLL for (int i = 0; i < many; i++) *(half *)(to + i * STEP) = sums[i];
+}
+
+/* The sum of every column, a few columns at a time, so that sums stay in registers. */
+static void sums_of_columns(const float *a, int64_t rows, int64_t stride, float *to)
+{
+    int64_t i = 0;
+    for (; i + 4 * STEP <= stride; i += 4 * STEP) sums_of_some(a + i, rows, stride, to + i, 4);
+    for (; i + 2 * STEP <= stride; i += 2 * STEP) sums_of_some(a + i, rows, stride, to + i, 2);
+    for (; i < stride; i += STEP) sums_of_some(a + i, rows, stride, to + i, 1);
+}
+
 /* to[j][i] = from[i][j], 4 by 4; both are padded. */
 static void transpose(const float *from, int64_t rows, int64_t columns, int64_t stride, float *to,
                       int64_t to_stride)
@@ -356,14 +435,20 @@ int64_t work_floats(const struct net *net)
     return place(net, &p);
 }
 
+static struct range whole(struct layer layer)
+{
+    return (struct range){layer.w, (layer.in + 1) * layer.stride};
+}
+
 /* z = x W + bias (+ add), activated where that is ReLU. */
 static void apply(const struct net *net, struct layer layer, const float *x, int64_t x_stride,
-                  const float *add, float *z, int relu)
+                  const float *add, float *z, int relu, struct layer next)
 {
     const struct product p = {
         .m = net->batch, .n = layer.out, .k = layer.in, .a = x, .am = x_stride, .ak = 1,
         .b = layer.w, .bk = layer.stride, .bias = layer.w + layer.in * layer.stride, .add = add,
-        .c = z, .cm = layer.stride, .relu = relu};
+        .c = z, .cm = layer.stride, .relu = relu,
+        .soon = {whole(next), {z + net->batch * layer.stride, net->batch * layer.stride}}};
     multiply(&p);
 }
 
@@ -380,14 +465,16 @@ static void forward(const struct net *net, const struct places *p)
     for (int64_t k = 0; k < net->depth; k++) {
         float *z = p->out + k * p->area, *h = p->h + k * p->area, *t = p->t + k * p->area;
         const float *below = k ? z - p->area : net->x;
+        const struct layer next = layer_of(net, k + 1, 0);
         if (k && net->gated) {
-            apply(net, layer_of(net, k, 0), below, p->stride, 0, h, 0);
-            apply(net, layer_of(net, k, 1), below, p->stride, 0, t, 0);
+            apply(net, layer_of(net, k, 0), below, p->stride, 0, h, 0, layer_of(net, k, 1));
+            apply(net, layer_of(net, k, 1), below, p->stride, 0, t, 0, next);
             gate(net, below, h, t, z, p->area);
             continue;
         }
         const float *add = net->skips[k] < 0 ? 0 : p->out + net->skips[k] * p->area;
-        apply(net, layer_of(net, k, 0), below, k ? p->stride : net->x_stride, add, z, relu);
+        apply(net, layer_of(net, k, 0), below, k ? p->stride : net->x_stride, add, z, relu,
+              next);
         if (!relu) activate(net->activation, z, p->area);
     }
 }
@@ -420,16 +507,14 @@ static void softmax(struct net *net, float *logits, int64_t stride)
 /* g = dLoss/dW and, as its last row, dLoss/dbias, from x and dLoss/dz; the update, where the net
  * still learns; the norm of dLoss/dW where measured. */
 static double learn(const struct net *net, const struct places *p, struct layer layer,
-                    const float *x, int64_t x_stride, const float *dz)
+                    const float *x, int64_t x_stride, const float *dz, struct layer next)
 {
     float *g = p->grad, *bias = g + layer.in * layer.stride;
     const struct product product = {
         .m = layer.in, .n = layer.out, .k = net->batch, .a = x, .am = 1, .ak = x_stride, .b = dz,
-        .bk = layer.stride, .c = g, .cm = layer.stride};
+        .bk = layer.stride, .c = g, .cm = layer.stride, .soon = {whole(next)}};
     multiply(&product);
-    memset(bias, 0, (size_t)layer.stride * sizeof(float));
-    for (int64_t b = 0; b < net->batch; b++)
-        for (int64_t i = 0; i < layer.stride; i++) bias[i] += dz[b * layer.stride + i];
+    sums_of_columns(dz, net->batch, layer.stride, bias);
     const double norm = net->measure ? sqrt(squares(g, layer.in, layer.out, layer.stride)) : 0;
     if (!net->finite || net->dead) return norm;
     const float decay = (float)net->weight_decay, keep = (float)net->momentum, lr = (float)net->lr;
@@ -445,12 +530,13 @@ static double learn(const struct net *net, const struct places *p, struct layer 
 
 /* dx = add + dz W^T; reads the weights before their update. */
 static void back(const struct net *net, const struct places *p, struct layer layer, const float *dz,
-                 const float *add, float *dx)
+                 const float *add, float *dx, const float *x)
 {
     transpose(layer.w, layer.in, layer.out, layer.stride, p->back, p->stride);
     const struct product product = {
         .m = net->batch, .n = layer.in, .k = layer.out, .a = dz, .am = layer.stride, .ak = 1,
-        .b = p->back, .bk = p->stride, .add = add, .c = dx, .cm = p->stride};
+        .b = p->back, .bk = p->stride, .add = add, .c = dx, .cm = p->stride,
+        .soon = {{x, p->area}, {layer.v, (layer.in + 1) * layer.stride}}};
     multiply(&product);
 }
 
@@ -499,28 +585,28 @@ static void backward(const struct net *net, const struct places *p)
     const float *top = p->out + (net->depth - 1) * p->area, *held = 0;
     float *signal = p->signal[0], *below = p->signal[1];
     int64_t source = -1;
-    back(net, p, head, p->slope, 0, signal);
-    learn(net, p, head, top, p->stride, p->slope);
+    back(net, p, head, p->slope, 0, signal, top);
+    learn(net, p, head, top, p->stride, p->slope, layer_of(net, net->depth - 1, 0));
     for (int64_t k = net->depth - 1; k >= 0; k--) {
-        const struct layer own = layer_of(net, k, 0);
+        const struct layer own = layer_of(net, k, 0), next = layer_of(net, k ? k - 1 : 0, 0);
         const float *x = k ? p->out + (k - 1) * p->area : net->x;
         double *norm = net->reading + 2 + net->depth + k;
         measure(net, p, k, signal);
         if (k && net->gated) {
             const struct layer transform = layer_of(net, k, 1);
             slopes_of_gate(net, p, k, signal, below);
-            back(net, p, own, p->dh, below, below);
-            back(net, p, transform, p->dt, below, below);
-            *norm = learn(net, p, own, x, p->stride, p->dh);
-            learn(net, p, transform, x, p->stride, p->dt);
+            back(net, p, own, p->dh, below, below, x);
+            back(net, p, transform, p->dt, below, below, x);
+            *norm = learn(net, p, own, x, p->stride, p->dh, next);
+            learn(net, p, transform, x, p->stride, p->dt, next);
             float *const used = signal;
             signal = below, below = used;
             continue;
         }
         slopes(net->activation, signal, p->out + k * p->area, p->area);
         if (net->skips[k] >= 0) source = net->skips[k], held = signal;
-        if (k) back(net, p, own, signal, source == k - 1 ? held : 0, below);
-        *norm = learn(net, p, own, x, k ? p->stride : net->x_stride, signal);
+        if (k) back(net, p, own, signal, source == k - 1 ? held : 0, below, x);
+        *norm = learn(net, p, own, x, k ? p->stride : net->x_stride, signal, next);
         if (source == k - 1) source = -1, held = 0;
         signal = below;
         for (int i = 0; i < 3; i++)
@@ -534,7 +620,8 @@ static void train(struct net *net)
     place(net, &p);
     forward(net, &p);
     const float *top = p.out + (net->depth - 1) * p.area;
-    apply(net, layer_of(net, net->depth, 0), top, p.stride, 0, p.slope, 0);
+    apply(net, layer_of(net, net->depth, 0), top, p.stride, 0, p.slope, 0,
+          layer_of(net, net->depth, 0));
     softmax(net, p.slope, padded(net->classes));
     if (net->measure || (net->finite && !net->dead)) backward(net, &p);
 }
