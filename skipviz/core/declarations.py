@@ -20,7 +20,7 @@ StackedUnits = Literal["chain", "gated", "drawn"] | tuple[float, float]
 "drawn"   operation by operation, as its wiring draws them
 
 The first three are faster, for nets with one weight layer H in each unit and neither normalisation
-nor dropout; where a net of theirs has those, it is computed as it is drawn.
+nor anything drawn by chance; where a net of theirs has those, it is computed as it is drawn.
 """
 
 

@@ -49,6 +49,7 @@ SOURCES = {
     "Balduzzi 2017": "Balduzzi et al. 2017, Shattered Gradients (arXiv 1702.08591)",
     "Ioffe 2015": "Ioffe & Szegedy 2015, Batch Normalization (arXiv 1502.03167)",
     "Ba 2016": "Ba, Kiros & Hinton 2016, Layer Normalization (arXiv 1607.06450)",
+    "Huang 2016b": "Huang et al. 2016, Deep Networks with Stochastic Depth (arXiv 1603.09382)",
     "He 2015b": "He et al. 2015, Delving Deep into Rectifiers (arXiv 1502.01852)",
     "Hochreiter 1991": "Hochreiter 1991, diploma thesis; Bengio et al. 1994, Learning Long-Term"
     " Dependencies with Gradient Descent is Difficult",
@@ -119,6 +120,12 @@ cardinality |  | Xie 2016
     convolution. Its paper's letter C also names the carry gate, so we spell it out.
 base width | d | Xie 2016
     The channels of each of a ResNeXt unit's parallel paths in the first stage: the 4 of 32×4d.
+stochastic depth | p_l | Huang 2016b
+    In each step chance leaves some residual branches out, for the whole batch, and their units
+    hand on the shortcut alone. In testing all are there.
+survival | p_L | Huang 2016b
+    How likely a branch takes part in a step. By the paper's rule it falls evenly from 1 at the
+    input to p_L at the last unit; in testing the branch is scaled by it.
 lesion study |  | Veit 2016
     Taking out one unit's branch of a trained net and looking how much worse it gets. Residual
     nets lose little, plain nets almost everything.

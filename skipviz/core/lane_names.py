@@ -29,6 +29,7 @@ _KNOBS = {
     "carry": "C =",
     "branch_scale": "branch ×",
     "drop_rate": "dropout",
+    "survival": "survival",
     "growth_rate": "k =",
 }
 

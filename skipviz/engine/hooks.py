@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from skipviz.datafiles.class_samples import spread
 from skipviz.engine.trained import Trained
+from skipviz.models.backbones import StochasticDepth
 
 
 @contextmanager
@@ -34,13 +35,14 @@ def capture_outputs(net: nn.Module, paths: Iterable[str]) -> Iterator[dict[str, 
 
 
 def on_batch_statistics(net: nn.Module) -> nn.Module:
-    """A copy that normalises with the statistics of each batch, as in training, and drops nothing.
+    """A copy that normalises with the statistics of each batch, as in training, and takes nothing
+    out: branches count as in testing.
 
     A net at init has no running statistics worth the name. The copy may be changed at will.
     """
     copied = copy.deepcopy(net).train()
     for module in copied.modules():
-        if isinstance(module, nn.Dropout):
+        if isinstance(module, (nn.Dropout, StochasticDepth)):
             module.eval()
     return copied
 

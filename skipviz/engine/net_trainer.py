@@ -56,9 +56,9 @@ class NetTrainer:
         """Made when it is needed: a net in a stack needs none."""
         return optimiser(self.experiment, list(self.net.parameters()))
 
-    def _stream(self, k: int) -> np.random.Generator:
-        """What the k-th dropout layer draws from at the present step, on the CPU."""
-        return np.random.default_rng([self.seed, self.step, DROPOUT, k])
+    def _stream(self, *key: int) -> np.random.Generator:
+        """What layers draw from at the present step, on the CPU; `key` tells them apart."""
+        return np.random.default_rng([self.seed, self.step, *key])
 
     def learn(
         self, x: torch.Tensor, y: torch.Tensor, step: int, measure: bool
@@ -67,7 +67,7 @@ class NetTrainer:
         instruments' reading.
 
         A net whose loss is not finite is left as it is: it learns no more, and its readings stay
-        as they come. What dropout drops does not depend on what is trained beside the net.
+        as they come. What chance takes out does not depend on what is trained beside the net.
         """
         self.step = step
         if self.draws and x.device.type != "cpu":
@@ -124,5 +124,6 @@ class NetTrainer:
 
 
 def dropout_seed(seed: int, step: int) -> int:
-    """What dropout on a GPU starts from at a step: what it drops depends on nothing else."""
+    """What torch's generator on a GPU starts from at a step: what dropout and stochastic depth take
+    out depends on nothing else."""
     return int(np.random.SeedSequence([seed, step, DROPOUT]).generate_state(1, np.uint64)[0])

@@ -1,6 +1,6 @@
 """Layers that torch's own kernels compute too coarsely, or not at all, done another way.
 
-Three kinds, on the modules of a net that is to be trained; the classes that the app shows stay as
+Four kinds, on the modules of a net that is to be trained; the classes that the app shows stay as
 they are.
 
 BatchNorm on feature maps with channels last, on the CPU: torch adds up the N·H·W values of a
@@ -12,7 +12,8 @@ Convolutions in bfloat16 of whose kernel some taps never meet the map, such as 3
 torch's kernels for the CPU leave the gradient of such taps unset. They stay in float32.
 
 Dropout on the CPU: what is dropped comes from a documented stream (`docs/batches.md`), not from
-torch's, which differs between makes of processors.
+torch's, which differs between makes of processors. So does which branches of a residual net take
+part in a step.
 
 N samples, C channels, H and W sides of a map.
 """
@@ -28,14 +29,15 @@ import torch
 from torch import Tensor, nn
 
 from skipviz.engine.exact_sums import has_float64
+from skipviz.models.backbones import StochasticDepth
 
 ROWS = 256
 """So many values are added up in float32, one after the other, before float64 goes on."""
 
-DROPOUT = 3
-"""Tells this random stream of a seed from those of order, label noise and augmentation."""
+DROPOUT, SURVIVAL = 3, 4
+"""Tell these random streams of a seed from those of order, label noise and augmentation."""
 
-Draw = Callable[[int], np.random.Generator]
+Draw = Callable[..., np.random.Generator]
 
 
 def carefully(net: nn.Module, *, last: bool, half: bool, draw: Draw | None) -> None:
@@ -43,13 +45,15 @@ def carefully(net: nn.Module, *, last: bool, half: bool, draw: Draw | None) -> N
 
     last    its feature maps lie with channels last on the CPU
     half    it is trained in bfloat16
-    draw    the random stream of the k-th dropout layer, counted from 0; None: torch's own
+    draw    the random stream of the present step: draw(DROPOUT, k) of the k-th dropout layer,
+            counted from 0, draw(SURVIVAL) of all branches; None: torch's own
     """
-    modules: list[Any] = list(net.modules())
-    dropouts = [m for m in modules if isinstance(m, nn.Dropout) and m.p > 0]
     if draw is not None:
-        for k, module in enumerate(dropouts):
-            module.__dict__["forward"] = partial(_dropped, module, partial(draw, k))
+        for k, dropout in enumerate(dropouts(net)):
+            dropout.__dict__["forward"] = partial(_dropped, dropout, partial(draw, DROPOUT, k))
+        for k, depth in enumerate(depths(net)):
+            depth.__dict__["forward"] = partial(_survived, depth, partial(draw, SURVIVAL), k)
+    modules: list[Any] = list(net.modules())
     for module in modules:
         if last and isinstance(module, nn.BatchNorm2d):
             module.__dict__["forward"] = partial(_normalised, module)
@@ -57,7 +61,17 @@ def carefully(net: nn.Module, *, last: bool, half: bool, draw: Draw | None) -> N
             module.__dict__["forward"] = partial(_convolved, module)
 
 
-# --- dropout
+# --- what chance takes out
+
+
+def dropouts(net: nn.Module) -> list[nn.Dropout]:
+    """The layers of a net that drop values, in the order in which their streams are counted."""
+    return [m for m in net.modules() if isinstance(m, nn.Dropout) and m.p > 0]
+
+
+def depths(net: nn.Module) -> list[StochasticDepth]:
+    """What takes branches out of some steps, in the order in which they are counted."""
+    return [m for m in net.modules() if isinstance(m, StochasticDepth)]
 
 
 def _dropped(module: nn.Dropout, stream: Callable[[], np.random.Generator], x: Tensor) -> Tensor:
@@ -67,6 +81,15 @@ def _dropped(module: nn.Dropout, stream: Callable[[], np.random.Generator], x: T
     keep = 1 - module.p
     mask = torch.from_numpy(stream().random(x.shape, dtype=np.float32) < np.float32(keep))
     return x * (mask.to(x.dtype) / keep)
+
+
+def _survived(
+    module: StochasticDepth, stream: Callable[[], np.random.Generator], k: int, x: Tensor
+) -> Tensor:
+    """x where the k-th number of the stream, from 0, is below the branch's survival, else 0."""
+    if not module.training:
+        return StochasticDepth.forward(module, x)
+    return x * float(stream().random(k + 1)[k] < module.survival)
 
 
 # --- convolution

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from skipviz.engine import device as devices
+from skipviz.engine.precise_layers import depths, dropouts
 
 Result = TypeVar("Result")
 
@@ -49,4 +50,4 @@ def _may(net: nn.Module) -> bool:
 
 def draws(net: nn.Module) -> bool:
     """Does its training draw random numbers?"""
-    return any(isinstance(module, nn.Dropout) and module.p > 0 for module in net.modules())
+    return bool(dropouts(net) or depths(net))

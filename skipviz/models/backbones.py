@@ -31,6 +31,23 @@ class ZeroPad(nn.Module):
         return nn.functional.pad(x, (0, 0, 0, 0, 0, self.channels - x.shape[1]))
 
 
+class StochasticDepth(nn.Module):
+    """y = b x with one b for the whole batch: 1 with probability p, else 0; in testing y = p x.
+
+    Huang et al. 2016 (arXiv 1603.09382), equations 2 and 5. torchvision's layer of this name
+    divides by p while training in place of multiplying in testing.
+    """
+
+    def __init__(self, survival: float) -> None:
+        super().__init__()
+        self.survival = survival
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x * self.survival
+        return x.mul(x.new_empty(()).bernoulli_(self.survival))
+
+
 class Constant(nn.Module):
     """A gate that is not learned: the same value for every cell and every sample."""
 
@@ -66,6 +83,7 @@ _MODULES: dict[str, Callable[[Step], nn.Module]] = {
     "global_max": lambda s: nn.AdaptiveMaxPool2d(1),
     "flatten": lambda s: nn.Flatten(),
     "dropout": lambda s: nn.Dropout(s.value),
+    "stochastic_depth": lambda s: StochasticDepth(s.value),
     "zero_pad": lambda s: ZeroPad(s.outputs, s.stride),
     "constant": lambda s: Constant(s.value),
 }

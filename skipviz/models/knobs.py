@@ -90,6 +90,25 @@ DROP_RATE = Knob(
     high=0.9,
     backbones=("dense",),
 )
+SURVIVAL = Knob(
+    "survival",
+    "float",
+    "Survival",
+    "Stochastic depth (Huang et al. 2016): how likely the last unit's branch takes part in a step; "
+    "in testing every branch is there, scaled by that. 1: always.",
+    1.0,
+    low=0.05,
+    high=1.0,
+)
+SURVIVAL_RULE = Knob(
+    "survival_rule",
+    "choice",
+    "Survival over depth",
+    "linear: it falls evenly from 1 at the input to Survival at the last unit. uniform: every unit "
+    "has Survival.",
+    "linear",
+    ("linear", "uniform"),
+)
 INIT = Knob(
     "init",
     "choice",

@@ -34,6 +34,11 @@ class Step:
     round_up: bool = False
     value: float = 0.0
 
+    @property
+    def survival(self) -> float:
+        """The number of a "stochastic_depth" by its own name."""
+        return self.value
+
 
 Chain = tuple[Step, ...]
 
@@ -146,6 +151,8 @@ def label_of(step: Step, after: Shape) -> str:
         return f"zero-pad to {step.outputs}{stride}"
     if step.kind == "dropout":
         return f"dropout {step.value:g}"
+    if step.kind == "stochastic_depth":
+        return f"survival {step.value:.3g}"
     if step.kind == "constant":
         return f"constant {step.value:g}"
     return _WORDS[step.kind]

@@ -18,7 +18,7 @@ from skipviz.core.experiment import Lane
 from skipviz.core.registry import architecture
 from skipviz.core.wiring import Wiring
 from skipviz.models.plans import NetPlan
-from skipviz.standalone.layers import ZERO_PAD, named_layers
+from skipviz.standalone.layers import STOCHASTIC_DEPTH, ZERO_PAD, named_layers
 from skipviz.standalone.stages import stage_lines
 from skipviz.standalone.units import Unit, UnitClass, class_lines, classes
 
@@ -57,8 +57,9 @@ def body(lane: Lane) -> tuple[list[str], list[str]]:
     units = _units(plan, wiring)
     unit_classes = classes(units)
     shared = [_NAMED]
-    if any(step.kind == "zero_pad" for unit in units for _, chain in unit.chains for step in chain):
-        shared.append(ZERO_PAD)
+    kinds = {step.kind for unit in units for _, chain in unit.chains for step in chain}
+    shared += [ZERO_PAD] if "zero_pad" in kinds else []
+    shared += [STOCHASTIC_DEPTH] if "stochastic_depth" in kinds else []
     own = ["\n" + "\n".join(class_lines(each)) + "\n" for each in unit_classes]
     own.append("\n" + "\n".join(_net_lines(plan, wiring, units, unit_classes)) + "\n")
     return shared, own

@@ -58,3 +58,8 @@ def dropout(shape: tuple[int, ...], rate: float, step: int, seed: int, k: int) -
     of this shape with: 0, or 1 / (1 - rate)."""
     numbers = np.random.default_rng([seed, step, 3, k]).random(shape, dtype=np.float32)
     return (numbers < np.float32(1 - rate)).astype(np.float32) / np.float32(1 - rate)
+
+
+def survives(survival: float, step: int, seed: int, k: int) -> bool:
+    """Does the k-th branch of a net with stochastic depth, counted from 0, take part in a step?"""
+    return bool(np.random.default_rng([seed, step, 4]).random(k + 1)[k] < survival)

@@ -23,6 +23,7 @@ from skipviz.core.registry import architecture
 from skipviz.core.strict_json import dumps
 from skipviz.models.plans import NetPlan
 from skipviz.standalone import batches, body, training_text
+from skipviz.standalone.layers import STOCHASTIC_DEPTH
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def script(of: Experiment, recorded: Recorded) -> str:
     chance += [_source(batches.noisy)] if of.label_noise else []
     chance += [_source(batches.augmented)] if of.augment != "none" else []
     chance += [_source(batches.dropout), training_text.DROPOUT] if drops else []
+    if shared.pop(STOCHASTIC_DEPTH, "") is None:
+        chance += [_source(batches.survives), training_text.STOCHASTIC_DEPTH]
     parts = [
         _header(of, recorded),
         training_text.IMPORTS,
@@ -112,8 +115,11 @@ def _header(of: Experiment, recorded: Recorded) -> str:
     ]
     if of.precision != "float32":
         paragraphs.append(f"It was recorded in {of.precision}, this trains in float32.")
-    if any("drop_rate" in lane.knobs for lane in of.lanes) and of.device != "cpu":
-        paragraphs.append("Dropout draws here as on the CPU; on a GPU it drew otherwise.")
+    chance = any({"drop_rate", "survival"} & lane.knobs.keys() for lane in of.lanes)
+    if chance and of.device != "cpu":
+        paragraphs.append(
+            "Dropout and stochastic depth draw here as on the CPU; on a GPU they drew otherwise."
+        )
     wrapped = [p if p.startswith(" ") else fill(p, 96) for p in paragraphs]
     return '"""' + "\n\n".join(wrapped) + '\n"""'
 

@@ -18,6 +18,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "avg_pool": ("kernel", "stride"),
     "zero_pad": ("outputs", "stride"),
     "dropout": ("value",),
+    "stochastic_depth": ("survival",),
 }
 """The numbers that a layer of each kind needs; a kind that is not here needs none."""
 
@@ -32,6 +33,19 @@ class ZeroPad(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x[:, :, :: self.stride, :: self.stride]
         return nn.functional.pad(x, (0, 0, 0, 0, 0, self.channels - x.shape[1]))
+'''
+
+STOCHASTIC_DEPTH = '''
+class StochasticDepth(nn.Module):
+    """y = b x; b is 1 with this probability, else 0, and in testing the probability itself."""
+
+    def __init__(self, survival: float) -> None:
+        super().__init__()
+        self.survival = survival
+
+    def forward(self, x: Tensor) -> Tensor:
+        b = x.new_empty(()).bernoulli_(self.survival) if self.training else self.survival
+        return x * b
 '''
 
 
@@ -80,6 +94,7 @@ _CALLS: dict[str, Callable[[Step, Names], str]] = {
     "global_max": lambda s, n: "nn.AdaptiveMaxPool2d(1)",
     "flatten": lambda s, n: "nn.Flatten()",
     "dropout": lambda s, n: f"nn.Dropout({n['value']})",
+    "stochastic_depth": lambda s, n: f"StochasticDepth({n['survival']})",
     "zero_pad": lambda s, n: f"ZeroPad({n['outputs']}, stride={n['stride']})",
 }
 

@@ -15,7 +15,7 @@ def _call(unit_class: UnitClass, arguments: list[str]) -> str:
     """The call that makes one unit: numbers of channels by place, the others by name."""
     texts = []
     for name, text in zip(unit_class.arguments, arguments, strict=True):
-        by_name = name.startswith(("kernel", "stride", "padding", "groups", "value"))
+        by_name = name.startswith(("kernel", "stride", "padding", "groups", "value", "survival"))
         texts.append(f"{name}={text}" if by_name else text)
     return f"{unit_class.name}({', '.join(texts)})"
 
@@ -24,13 +24,16 @@ def _steady(rows: list[Row]) -> int:
     """How many of the first rows grow by the same steps from one to the next."""
     if len(rows) < 3:
         return len(rows)
-    steps = [b - a for a, b in zip(rows[0], rows[1], strict=True)]
+    steps = _growth(rows[0], rows[1])
     count = 2
-    while count < len(rows):
-        if [b - a for a, b in zip(rows[count - 1], rows[count], strict=True)] != steps:
-            break
+    while count < len(rows) and _growth(rows[count - 1], rows[count]) == steps:
         count += 1
     return count
+
+
+def _growth(before: Row, after: Row) -> list[float]:
+    """By how much each number grows; fractions to twelve digits, which rounding leaves alone."""
+    return [round(b - a, 12) for a, b in zip(before, after, strict=True)]
 
 
 def _loop(unit_class: UnitClass, rows: list[Row]) -> str:
@@ -38,8 +41,11 @@ def _loop(unit_class: UnitClass, rows: list[Row]) -> str:
     first = rows[0]
     if len(rows) == 1:
         return _call(unit_class, [repr(value) for value in first])
-    steps = [b - a for a, b in zip(first, rows[1], strict=True)]
-    texts = [f"{a!r} + {s!r} * i" if s else repr(a) for a, s in zip(first, steps, strict=True)]
+    steps = _growth(first, rows[1])
+    texts = [
+        f"{a!r} {'+' if s > 0 else '-'} {abs(s)!r} * i" if s else repr(a)
+        for a, s in zip(first, steps, strict=True)
+    ]
     counter = "i" if any(steps) else "_"
     return f"*[{_call(unit_class, texts)} for {counter} in range({len(rows)})]"
 
@@ -91,9 +97,18 @@ def stage_lines(
         for _, group in groupby(inside, key=lambda unit: id(of[id(unit)])):
             same = list(group)
             texts = _unrolled(of[id(same[0])], [rows[id(unit)] for unit in same])
-            lines += [f"                {text}," for text in texts]
+            lines += [line for text in texts for line in _item(text)]
         lines.append("            ),")
     return [*lines, "        )"]
+
+
+def _item(text: str) -> list[str]:
+    """An expression as one of a stage's, a long loop on lines of its own."""
+    line = f"                {text},"
+    if len(line) <= WIDTH or not text.startswith("*["):
+        return [line]
+    call, _, loop = text[2:-1].rpartition(" for ")
+    return [f"{' ' * 16}*[", f"{' ' * 20}{call}", f"{' ' * 20}for {loop}", f"{' ' * 16}],"]
 
 
 def _rows(unit_class: UnitClass) -> list[Row]:

@@ -49,6 +49,18 @@ class Dropout(nn.Module):
         return x * torch.from_numpy(mask).to(x.dtype)
 '''
 
+STOCHASTIC_DEPTH = '''
+class StochasticDepth(nn.Module):
+    """Leaves a branch out where NumPy says so, so that every machine leaves out the same."""
+
+    def __init__(self, survival: float) -> None:
+        super().__init__()
+        self.survival, self.draw = survival, (0, 0, 0)  # step, seed, number of the branch
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * float(survives(self.survival, *self.draw))
+'''
+
 INITIALISE = '''
 def initialise(net, draw):
     """Draws every weight: those of the main path before those of shortcuts and gates, so that a
@@ -124,10 +136,12 @@ def train(make, seed, dtype):
     net = make(seed).to(dtype).train()
     optimiser = OPTIMISER
     dropouts = [m for m in net.modules() if type(m).__name__ == "Dropout" and m.rate > 0]
+    depths = [m for m in net.modules() if type(m).__name__ == "StochasticDepth"]
     diverged = False
     for step in range(STEPS):
-        for k, layer in enumerate(dropouts):
-            layer.draw = step, seed, k
+        for layers in (dropouts, depths):
+            for k, layer in enumerate(layers):
+                layer.draw = step, seed, k
         x, y = batch(step, seed)
         logits = net(x.to(dtype))
         loss = nn.functional.cross_entropy(logits, y)

@@ -207,7 +207,8 @@ def class_lines(unit_class: UnitClass) -> list[str]:
     """The text of one class, or of one function for a chain without a class."""
     unit = unit_class.units[0]
     typed = ", ".join(
-        f"{name}: {'float' if name.startswith('value') else 'int'}" for name in unit_class.arguments
+        f"{name}: {'float' if name.startswith(('value', 'survival')) else 'int'}"
+        for name in unit_class.arguments
     )
     if unit_class.is_function:
         (_, chain) = unit.chains[0]

@@ -15,6 +15,7 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.datafiles import cache, splitting
 from skipviz.engine.batches import Batches
 from skipviz.engine.net_trainer import NetTrainer
+from skipviz.engine.precise_layers import depths
 from skipviz.engine.stacked import Stack
 from skipviz.engine.stacked.drawn import Drawn
 from skipviz.engine.training import Training
@@ -114,3 +115,44 @@ def test_the_page_rebuilds_what_a_stack_drops_for_each_of_its_nets(page: dict[st
         for i, seed in enumerate((3, 4)):
             expected = page["dropout"]((8, mask.shape[1]), 0.3, 2, seed, number)
             np.testing.assert_allclose(mask[i].T.numpy(), expected, rtol=1e-6)
+
+
+DEPTH = Lane(family="resnet", knobs={"backbone": "dense", "depth": 25, "survival": 0.4})
+ALIKE = Lane(family="resnet", knobs=DEPTH.knobs | {"survival_rule": "uniform"})
+
+
+@pytest.mark.parametrize("lane", [DEPTH, ALIKE], ids=["linear", "uniform"])
+def test_the_page_rebuilds_which_branches_take_part_in_a_step(
+    lane: Lane, page: dict[str, Any]
+) -> None:
+    of = Experiment(lanes=[lane], batch_size=8, seed=3, device="cpu")
+    trainer, batches = NetTrainer(of, lane, 1, CPU), Batches(of, CPU)
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for layer in depths(trainer.net):
+        layer.register_forward_hook(lambda m, x, y: seen.append((x[0].detach(), y.detach())))
+    rule = "linear" if lane is DEPTH else "uniform"
+    shares = [page["survival"](0.4, unit, 12, rule) for unit in range(1, 13)]
+    survivors = []
+    for step in (0, 4):
+        seen.clear()
+        trainer.learn(*batches.batch(step, trainer.seed), step, False)
+        survivors.append([page["survives"](p, step, 4, k) for k, p in enumerate(shares)])
+        for (x, y), survives in zip(seen, survivors[-1], strict=True):
+            assert x.abs().max() > 0 and torch.equal(y, x if survives else torch.zeros_like(x))
+    assert survivors[0] != survivors[1] and 2 <= sum(map(sum, survivors)) <= 22
+
+
+def test_the_page_rebuilds_which_branches_of_each_net_a_stack_leaves_out(
+    page: dict[str, Any],
+) -> None:
+    of = Experiment(lanes=[DEPTH, ALIKE], batch_size=8, seed=3, seeds=2, steps=3, device="cpu")
+    training = Training(of)
+    list(training.frames())
+    ((stack, members),) = training.stacks
+    assert isinstance(stack, Stack) and isinstance(stack.body, Drawn) and stack.body._calls
+    factors = stack.body._calls.survivals
+    assert len(factors) == 12 and len(members) == 4
+    for k, (_, factor) in enumerate(sorted(factors.items())):
+        for i, trainer in enumerate(members):
+            share = page["survival"](0.4, k + 1, 12, "linear" if i < 2 else "uniform")
+            assert float(factor[i]) == page["survives"](share, 2, trainer.seed, k)

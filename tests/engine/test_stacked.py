@@ -16,7 +16,7 @@ from skipviz.engine.grouping import stackable
 from skipviz.engine.instruments import Instruments
 from skipviz.engine.nets import make_net
 from skipviz.engine.optimise import clip, optimiser
-from skipviz.engine.precise_layers import DROPOUT, carefully
+from skipviz.engine.precise_layers import carefully
 from skipviz.engine.stacked import Stack, shape_of
 from skipviz.engine.stacked.program import Step, places
 from skipviz.engine.training import Training
@@ -96,6 +96,20 @@ DRAWN: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "highway twin, BatchNorm": [("highway", {"plain_twin": True, "norm": "batch"})],
     "dropout": [("plain", {"drop_rate": 0.2}), ("plain", {"drop_rate": 0.5, "init": "he"})],
     "dropout, BatchNorm": [("plain", {"drop_rate": 0.1, "norm": "batch", "activation": "tanh"})],
+    "stochastic depth": [
+        ("resnet", {"survival": 0.4}),
+        ("resnet", {"survival": 0.8, "init": "he"}),
+        ("resnet", {"survival": 0.6, "survival_rule": "uniform"}),
+    ],
+    "stochastic depth, BatchNorm": [
+        ("resnet", {"survival": 0.4, "variant": "full_preact", "norm": "batch"})
+    ],
+    "stochastic depth behind an activation": [
+        ("resnet", {"survival": 0.5, "variant": "relu_before_add", "branch_layers": 1})
+    ],
+    "stochastic depth, scaled branches": [
+        ("resnet", {"survival": 0.5, "branch_scale": "rezero", "norm": "layer"})
+    ],
     "DenseNet": [
         ("densenet", {"growth_rate": 5}),
         ("densenet", {"growth_rate": 5, "init": "glorot"}),
@@ -117,8 +131,8 @@ def lanes(case: str) -> list[Lane]:
     ]
 
 
-def stream(seed: int, step: int, k: int) -> np.random.Generator:
-    return np.random.default_rng([seed, step, DROPOUT, k])
+def drawn_from(seed: int, step: int, key: tuple[int, ...]) -> np.random.Generator:
+    return np.random.default_rng([seed, step, *key])
 
 
 def reference(experiment: Experiment, lane: Lane, steps: int) -> tuple[np.ndarray, Any]:
@@ -129,7 +143,7 @@ def reference(experiment: Experiment, lane: Lane, steps: int) -> tuple[np.ndarra
     instruments = Instruments(net, wiring)
     update = optimiser(experiment, list(net.parameters()))
     rows, step = [], 0
-    carefully(net, last=False, half=False, draw=lambda k: stream(experiment.seed, step, k))
+    carefully(net, last=False, half=False, draw=lambda *key: drawn_from(experiment.seed, step, key))
     for step in range(steps):
         x, y = feed.batch(step, experiment.seed)
         instruments.watch()
@@ -243,6 +257,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "sigmoid, BatchNorm": {"evaluate_every": 2},
     "full_preact, BatchNorm": {"evaluate_every": 3},
     "dropout": {"seeds": 2},
+    "stochastic depth, BatchNorm": {"seeds": 2, "evaluate_every": 2},
     "highway, LayerNorm": {},
     "free gates": {"optimiser": "adam", "lr": 0.001},
     "DenseNet, BatchNorm": {"evaluate_every": 3},

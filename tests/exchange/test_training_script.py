@@ -45,6 +45,13 @@ CASES: dict[str, dict[str, Any]] = {
         "lanes": [Lane(family="plain", knobs=DENSE | {"drop_rate": 0.2, "norm": "batch"})],
         "label_noise": 0.3, "optimiser": "adam", "lr": 0.003, "weight_decay": 0.001,
     },
+    "stochastic depth, and one beside it": {
+        "lanes": [
+            Lane(family="resnet", knobs=DENSE | {"depth": 13, "survival": 0.5}),
+            Lane(family="resnet", knobs=DENSE | {"survival": 0.8, "survival_rule": "uniform"}),
+        ],
+        "lr": 0.03,
+    },
     "changed by hand, AdamW, a subset": {
         "lanes": [Lane(family="densenet", knobs={"backbone": "dense", "depth": 5})],
         "changes": [Change(step=20, lr=0.01), Change(step=50, lr=0.001)], "optimiser": "adamw",
@@ -193,7 +200,7 @@ def test_the_functions_of_chance_are_those_of_the_page_on_batches() -> None:
         return {function.name: ast.unparse(function) for function in functions}
 
     documented, ours = bare(code), bare(Path(batches.__file__).read_text(encoding="utf-8"))
-    assert len(ours) == 6 and ours.items() <= documented.items()
+    assert len(ours) == 7 and ours.items() <= documented.items()
 
 
 def test_data_that_is_not_here_and_a_run_without_frames_are_said(

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from skipviz.core.knob import SpecError
 from skipviz.core.wiring import Wiring
 from skipviz.models import build
+from skipviz.models.backbones import StochasticDepth
 from skipviz.models.highway.net import HighwayUnit
 from skipviz.models.resnet.net import ResidualUnit
 
-from .nets import VARIANTS, Case, batch, built, randomise_norms, wired
+from .nets import VARIANTS, Case, batch, built, randomise_norms, settled, wired
 
 CIFAR = {"depth": 20, "input_shape": (3, 8, 8)}
 DENSE = {"backbone": "dense", "depth": 9, "input_shape": (1, 8, 8)}
@@ -244,6 +245,45 @@ def test_layer_normalisation_brings_each_sample_to_mean_0_and_variance_1() -> No
 def test_convolutional_nets_are_not_normalised_layer_by_layer(backbone: str) -> None:
     with pytest.raises(SpecError, match="norm 'layer': only on the dense backbone"):
         build("plain", backbone=backbone, norm="layer")
+
+
+def _survivals(**knobs: Any) -> list[float]:
+    with torch.device("meta"):
+        net = build("resnet", **knobs)
+    return [m.survival for m in net.modules() if isinstance(m, StochasticDepth)]
+
+
+def test_survival_falls_evenly_to_the_last_unit_as_in_the_paper() -> None:
+    survivals = _survivals(depth=110, survival=0.5)
+    assert len(survivals) == 54 and survivals[-1] == 0.5
+    assert survivals == [1 - unit / 54 * 0.5 for unit in range(1, 55)]
+    assert sum(survivals) == pytest.approx(40.25)  # Huang 2016, section 3: about 40 of 54
+    assert set(_survivals(depth=110, survival=0.5, survival_rule="uniform")) == {0.5}
+    assert not _survivals(depth=110) and not _survivals(depth=110, survival=0.5, plain_twin=True)
+
+
+def test_a_branch_takes_part_for_the_whole_batch_and_in_testing_by_its_survival() -> None:
+    case: Case = ("resnet", {**DENSE, "depth": 3, "survival": 0.25})
+    net = built(case, double=True)
+    unit = net.get_submodule("stages.0.0")
+    x = torch.rand(6, settled(case)["width"], dtype=torch.float64)
+    whole, act = unit.get_submodule("branch"), unit.get_submodule("after_add")
+    correction = whole[:-1](x)
+    with_branch, without = act(x + correction), act(x)
+    torch.manual_seed(0)
+    taken = []
+    for _ in range(400):
+        out = unit.train()(x)
+        assert torch.equal(out, with_branch) or torch.equal(out, without)
+        taken.append(torch.equal(out, with_branch))
+    assert 0.18 < sum(taken) / 400 < 0.32
+    torch.testing.assert_close(unit.eval()(x), act(x + 0.25 * correction), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("value", [0, 1.5, -1])
+def test_a_survival_that_is_no_probability_is_refused(value: float) -> None:
+    with pytest.raises(SpecError, match="survival"):
+        build("resnet", backbone="dense", depth=5, survival=value)
 
 
 @pytest.mark.parametrize(("init", "spread"), [("he", 2.0), ("glorot", 1.0), ("orthogonal", 1.0)])

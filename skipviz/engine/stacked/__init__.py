@@ -10,7 +10,8 @@ weights   the weights of all nets as one tensor
 layers    plain, residual and coupled highway nets of equal layers, without anything between them
 program   every other dense net as the list of its operations, read from its drawing
 drawn     such a list carried out; `calls` and `operations` write its calls down once
-streams   the random streams of dropout, seeded all at once
+chance    what dropout and stochastic depth take out at a step
+streams   their random streams, seeded all at once
 """
 
 from skipviz.engine.stacked.shape import StackShape, shape_of

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from skipviz.engine.exact_sums import norms_of, widest
-from skipviz.engine.stacked import operations
+from skipviz.engine.stacked import chance, operations
 from skipviz.engine.stacked.program import Place, in_place, places, readers_of
 
 Call = Callable[[], Any]
@@ -46,12 +46,15 @@ class Calls:
         self.out = self._outputs()
         self.slope = self._empty(self.program[-1].channels)
         self.masks: dict[int, Tensor] = {}
+        self.survivals: dict[int, Tensor] = {}
         self.normalised: dict[int, tuple[Tensor, ...]] = {}
         self._there: list[Call] = []
         for k, step in enumerate(self.program):
             operations.FORWARD[step.kind](self, k)
         if self.masks:
-            self._there.insert(0, operations.draw(self))
+            self._there.insert(0, chance.draw_masks(self))
+        if self.survivals:
+            self._there.insert(0, chance.draw_branches(self))
         self._write_back()
 
     # --- buffers

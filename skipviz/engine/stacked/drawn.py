@@ -2,7 +2,8 @@
 a stack at once.
 
 What a step does is written down once, as a list of calls on buffers that stay (`calls.py`). What
-the drawing does not say, the reference modules do: factors, shares of dropout, running statistics.
+the drawing does not say, the reference modules do: factors, shares of dropout, survival, running
+statistics.
 
 N nets, P signal points, B batch size, F input values, C channels, K classes.
 """
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from skipviz.core.wiring import Wiring
 from skipviz.engine.exact_sums import norms_of
+from skipviz.engine.precise_layers import depths, dropouts
 from skipviz.engine.stacked.calls import Calls
 from skipviz.engine.stacked.program import traced
 from skipviz.engine.stacked.shape import StackShape
@@ -65,7 +67,8 @@ class Drawn:
             for row, key in enumerate(keys)
         }
         self.values = {k: v for k in range(len(self.program)) if (v := self._value(k)) is not None}
-        self.dropouts = self._dropouts()
+        self.dropouts = self._numbers("dropout", dropouts(nets[0]))
+        self.branches = self._numbers("stochastic_depth", depths(nets[0]))
         self.running = {
             k: torch.empty(2, len(nets), step.channels, **self.like)
             for k, step in enumerate(self.program)
@@ -96,13 +99,12 @@ class Drawn:
         numbers = [float(getattr(modules[k], name)) for modules in self.modules]
         return torch.tensor(numbers, **self.like)[:, None, None]
 
-    def _dropouts(self) -> dict[int, int]:
-        """Of each step that drops values, which dropout layer of its net it is, from 0."""
-        modules = [m for m in self.nets[0].modules() if isinstance(m, nn.Dropout) and m.p > 0]
+    def _numbers(self, kind: str, layers: Sequence[nn.Module]) -> dict[int, int]:
+        """Of each step of a kind that chance decides, which of such layers it is, from 0."""
         return {
-            k: modules.index(self.modules[0][k])
+            k: layers.index(self.modules[0][k])
             for k, step in enumerate(self.program)
-            if step.kind == "dropout"
+            if step.kind == kind
         }
 
     def part(self, k: int, name: str, *, grad: bool = False) -> Tensor | None:

@@ -5,22 +5,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from skipviz.engine.precise_layers import DROPOUT
 from skipviz.engine.stacked.kernels import ACTIVATED, ACTIVATIONS, SLOPES
-from skipviz.engine.stacked.streams import Streams
 
 aten = torch.ops.aten
-
-Call = Callable[[], Any]
 
 
 def _sources(calls: Any, k: int) -> list[Tensor]:
@@ -122,6 +115,16 @@ def dropout(calls: Any, k: int) -> None:
 
 def dropout_back(calls: Any, k: int, grad: Tensor) -> None:
     _times(calls, k, calls.masks[k], grad)
+
+
+def stochastic_depth(calls: Any, k: int) -> None:
+    """y = x in a net whose branch takes part in the step, else 0."""
+    calls.survivals[k] = factor = torch.empty(calls.count, 1, 1, **calls.nets.like)
+    calls.then(torch.mul, *_sources(calls, k), factor, out=calls.out[k])
+
+
+def stochastic_depth_back(calls: Any, k: int, grad: Tensor) -> None:
+    _times(calls, k, calls.survivals[k], grad)
 
 
 def complement(calls: Any, k: int) -> None:
@@ -278,40 +281,19 @@ def layer_norm_back(calls: Any, k: int, grad: Tensor) -> None:
     calls.release(part)
 
 
-def draw(calls: Any) -> Call:
-    """Draws the masks of all dropout layers of a step: what each multiplies its input with."""
-    nets, streams = calls.nets, Streams()
-    layers = [(nets.dropouts[k], mask, k) for k, mask in calls.masks.items()]
-    width = max((mask.shape[1] for mask in calls.masks.values()), default=0)
-    numbers = np.empty(calls.batch * width, np.float32)
-
-    def fill() -> None:
-        keys = [
-            (seed, calls.step, DROPOUT, number) for number, _, _ in layers for seed in nets.seeds
-        ]
-        generators = streams.of(keys)
-        for _, mask, k in layers:
-            shape = calls.batch, mask.shape[1]
-            values = torch.from_numpy(numbers[: math.prod(shape)].reshape(shape))
-            for i, modules in enumerate(nets.modules):
-                keep = 1 - modules[k].p
-                next(generators).random(out=values.numpy(), dtype=np.float32)
-                mask[i].copy_(values.lt_(float(np.float32(keep))).T).div_(keep)
-
-    return fill
-
-
 FORWARD: dict[str, Any] = {
     **dict.fromkeys(ACTIVATIONS, activate), "linear": linear, "norm": norm,
     "layer_norm": layer_norm, "scale": scale,
-    "rezero": rezero, "dropout": dropout, "complement": complement, "constant": constant,
-    "add": add, "multiply": multiply, "concat": concat,
+    "rezero": rezero, "dropout": dropout, "stochastic_depth": stochastic_depth,
+    "complement": complement, "constant": constant, "add": add, "multiply": multiply,
+    "concat": concat,
 }  # fmt: skip
 
 BACKWARD: dict[str, Any] = {
     **dict.fromkeys(ACTIVATIONS, activate_back), "linear": linear_back, "norm": norm_back,
     "layer_norm": layer_norm_back,
     "scale": scale_back, "rezero": rezero_back, "dropout": dropout_back,
+    "stochastic_depth": stochastic_depth_back,
     "complement": complement_back, "constant": constant_back, "add": add_back,
     "multiply": multiply_back, "concat": concat_back,
 }  # fmt: skip

@@ -13,8 +13,8 @@ from skipviz.core.wiring import INPUT, Op, Unit, Wiring
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 KINDS = {
-    *ACTIVATIONS, "linear", "norm", "layer_norm", "dropout", "scale", "rezero", "add", "multiply",
-    "complement", "constant", "concat",
+    *ACTIVATIONS, "linear", "norm", "layer_norm", "dropout", "stochastic_depth", "scale", "rezero",
+    "add", "multiply", "complement", "constant", "concat",
 }  # fmt: skip
 """The operations that can stand in a program; `flatten` is none, for a signal is flat here."""
 
@@ -100,7 +100,7 @@ def in_place(program: Program, k: int, readers: Counter[int]) -> bool:
     """Does step k write over its first source? It may where nobody else reads that, and where
     neither the way back nor an instrument asks for it."""
     step = program[k]
-    if step.kind not in (*ACTIVATIONS, "add", "scale"):
+    if step.kind not in (*ACTIVATIONS, "add", "scale", "stochastic_depth"):
         return False
     source = program[step.sources[0]]
     wanted = source.point or source.gate or source.kind in (*ACTIVATIONS, "constant", "concat")

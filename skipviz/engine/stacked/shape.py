@@ -54,7 +54,8 @@ def shape_of(lane: Lane, experiment: Experiment) -> StackShape | None:
     units = declared.stacked(settings) if settings["backbone"] == "dense" else None
     if units is None:
         return None
-    if settings.get("norm", "none") != "none" or settings.get("drop_rate"):
+    chance = settings.get("drop_rate") or settings.get("survival", 1) < 1
+    if settings.get("norm", "none") != "none" or chance:
         units = "drawn"
     wiring: Wiring = declared.wiring(settings)
     program = program_of(wiring) if units == "drawn" else ()

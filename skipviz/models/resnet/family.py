@@ -47,6 +47,8 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
         "stride_in": "3x3",
         "branch_layers": 2,
         "branch_scale": "one",
+        "survival": 1.0,
+        "survival_rule": "linear",
         **preset_settings,
     }
 
@@ -72,7 +74,10 @@ def check(settings: Mapping[str, Any]) -> None:
 def name(settings: Mapping[str, Any]) -> str:
     depth, widen = settings["depth"], settings["widen"]
     plain = "plain twin of " if settings["plain_twin"] else ""
-    short = "" if settings["variant"] == "original" else f" ({VARIANTS[settings['variant']].short})"
+    words = [] if settings["variant"] == "original" else [VARIANTS[settings["variant"]].short]
+    if settings["survival"] < 1 and not settings["plain_twin"]:
+        words.append(f"survival {settings['survival']:g}")
+    short = f" ({', '.join(words)})" if words else ""
     if widen > 1:
         papers = depth + 2 if settings["backbone"] == "cifar" and depth % 6 == 2 else depth
         return f"{plain}WRN-{papers}-{widen}"
@@ -84,7 +89,8 @@ def wiring(settings: Mapping[str, Any]) -> Wiring:
 
 
 def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool] | None:
-    """The same branches without the addition. A scale belongs to the addition and goes with it.
+    """The same branches without the addition. A scale and survival belong to the addition and go
+    with it.
 
     A branch whose last layer starts at zero would make a plain net that passes nothing on: there
     the twin draws that layer like the others and does not share the initial weights.
@@ -92,7 +98,8 @@ def twin(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool] | None
     if settings["plain_twin"]:
         return None
     scale = settings["branch_scale"]
-    without = {**settings, "branch_scale": "one", "plain_twin": True}
+    usual = {"branch_scale": "one", "survival": 1.0, "survival_rule": "linear"}
+    without = {**settings, **usual, "plain_twin": True}
     return "resnet", knobs.essential(ARCHITECTURE, without), scale != "zero_init"
 
 
@@ -123,7 +130,8 @@ ARCHITECTURE = Architecture(
     "addition unchanged, plus what F contributes: there is always a way of gradient 1.",
     paper="He et al. 2015, Deep Residual Learning for Image Recognition (arXiv 1512.03385); "
     "He et al. 2016, Identity Mappings in Deep Residual Networks (arXiv 1603.05027), Fig. 4; "
-    "Zagoruyko & Komodakis 2016, Wide Residual Networks (arXiv 1605.07146).",
+    "Zagoruyko & Komodakis 2016, Wide Residual Networks (arXiv 1605.07146); "
+    "Huang et al. 2016, Deep Networks with Stochastic Depth (arXiv 1603.09382).",
     departures="Bottlenecks stride in the 3×3 convolution, as torchvision's; the 2015 paper's "
     "first 1×1 is the knob stride_in. Where a pre-activation unit changes the shape, both paths "
     "take the activated signal (He 2016, appendix). A wide net's depth counts the main path and "
@@ -189,6 +197,8 @@ ARCHITECTURE = Architecture(
             low=-1e6,
             high=1e6,
         ),
+        knobs.SURVIVAL,
+        knobs.SURVIVAL_RULE,
         knobs.ACTIVATION,
         knobs.NORM,
         knobs.INIT,

@@ -87,11 +87,12 @@ class _Units:
         self.settings, self.style = settings, style
         self.variant = VARIANTS[settings["variant"]]
         self.first = True
+        self.total, self.joined = max(total, 1), 0
         scale = settings["branch_scale"]
         self.zero_last = scale == "zero_init"
         self.scale = None if scale in ("one", "zero_init") else scale
         if scale == "inv_sqrt_depth":
-            self.scale = max(total, 1) ** -0.5
+            self.scale = self.total**-0.5
 
     def make(self, weights: list[Step], join: bool = True) -> ResidualPlan:
         """The next unit, with `weights` on its branch."""
@@ -104,15 +105,25 @@ class _Units:
             split = "" if self.first else self.variant.before
         self.first = False
         bare = not join or self.settings["plain_twin"]
+        branch = self.style.chain(order, weights, channels=inputs)
         return ResidualPlan(
             before_split=self.style.chain(split, channels=inputs) if split else (),
-            branch=self.style.chain(order, weights, channels=inputs),
+            branch=branch if bare else branch + self._survival(),
             shortcut=None if bare else self._shortcut(inputs, outputs, stride, changes),
             after_add=self.style.chain(self.variant.after, channels=outputs),
             scale=None if bare else self.scale,
             zero_last=self.zero_last and not bare,
             title="residual unit" if not bare else "plain layer" if not join else "plain twin unit",
         )
+
+    def _survival(self) -> Chain:
+        """What takes the next unit's branch out of some steps: p_l = 1 - l/L (1 - p_L) for unit l
+        of L (Huang 2016, equation 4), or p_L for all; nothing where p_L is 1."""
+        last = self.settings["survival"]
+        self.joined += 1
+        linear = self.settings["survival_rule"] == "linear"
+        value = 1 - self.joined / self.total * (1 - last) if linear else last
+        return (Step("stochastic_depth", "survival", value=value),) if last < 1 else ()
 
     def _shortcut(self, inputs: int, outputs: int, stride: int, changes: bool) -> Chain:
         option = self.settings["shortcut"]

@@ -58,6 +58,8 @@ def plan(settings: Mapping[str, Any]) -> NetPlan:
         "bottleneck": True,
         "stride_in": "3x3",
         "branch_scale": "one",
+        "survival": 1.0,
+        "survival_rule": "linear",
     }
     return conv_plan({**settings, **fixed}, stem=64, shape=shape)
 
