@@ -202,13 +202,18 @@ export class History {
     return low;
   }
 
-  /** Keeps first and last, and of every stretch the rows where a curve is lowest and highest. */
+  /**
+   * Keeps first and last, and of every stretch the rows where a curve is lowest and highest. All
+   * stretches have as many steps: what was thinned often is not thinner than what is new.
+   */
   thin() {
-    const n = this.steps.length;
+    const n = this.steps.length, first = this.steps[0], length = this.step + 1 - first;
     const stretches = Math.floor(KEPT_POINTS / (2 * this.curves.length));
     const rows = new Set([0, n - 1]);
-    for (let s = 0; s < stretches; s += 1) {
-      const start = Math.floor((s * n) / stretches), stop = Math.floor(((s + 1) * n) / stretches);
+    for (let start = 0, stop = 0; start < n; start = stop) {
+      const stretch = Math.floor(((this.steps[start] - first) * stretches) / length);
+      const end = first + ((stretch + 1) * length) / stretches;
+      for (stop = start + 1; stop < n && this.steps[stop] < end;) stop += 1;
       for (const { loss } of this.curves) {
         let low = start, high = start;
         for (let row = start; row < stop; row += 1) {
@@ -223,10 +228,16 @@ export class History {
     this.curves = this.curves.map((curve) => pick(curve, kept));
   }
 
-  /** Every second evaluation, and the newest. */
+  /** Half of the evaluations, evenly along the run, the first and the newest among them. */
   thinHeld() {
-    const kept = this.heldSteps.map((_, row) => row).filter((row, _, all) =>
-      row % 2 === 0 || row === all.length - 1);
+    const first = this.heldSteps[0], newest = this.heldSteps.length - 1, most = MOST_POINTS / 2;
+    const stride = (this.heldSteps[newest] - first) / most;
+    let stretch = -1;
+    const kept = this.heldSteps.flatMap((step, row) => {
+      const before = stretch;
+      stretch = Math.floor((step - first) / stride);
+      return row === newest || stretch > before ? [row] : [];
+    });
     this.heldSteps = kept.map((row) => this.heldSteps[row]);
     this.held = this.held.map((curve) => pick(curve, kept));
   }

@@ -11,6 +11,7 @@ from typing import Any
 
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError, show
+from skipviz.core.protocol import ENDED
 from skipviz.server.run import Run
 from skipviz.store import data_origin
 from skipviz.store.frame_log import FrameLog
@@ -19,7 +20,7 @@ from skipviz.store.store import Store
 KEPT = 64
 """So many runs stay in memory; an older one is read from its folder again when somebody asks."""
 KEPT_BYTES = 8 * 2**20
-"""The frames of finished runs take no more: those of runs asked for longest ago rest on disk."""
+"""Frames of runs that are over take no more: those of runs asked for longest ago rest on disk."""
 
 
 class KeptRuns:
@@ -122,10 +123,9 @@ class KeptRuns:
         frames = folder / "frames.arrow"
         status = self.store.status(run_id)
         there = frames.is_file() and frames.stat().st_size > 0
-        if there and status["state"] == "finished":
-            run = Run(run_id, experiment, folder, rests=True)
-        else:
-            run = Run(run_id, experiment, folder, FrameLog.open(frames) if there else None)
+        rests = there and status["state"] in ENDED
+        log = FrameLog.open(frames) if there and not rests else None
+        run = Run(run_id, experiment, folder, log, rests)
         run.guest = self.store.guest(run_id)
         run.update(**status)
         with self._lock:

@@ -49,7 +49,8 @@ class Run:
         self.id = run_id
         self.experiment = experiment
         self.folder = folder
-        self._log = None if rests else log or FrameLog()
+        frames = None if folder is None else folder / "frames.arrow"
+        self._log = None if rests else log or FrameLog(frames)
         self._opening = threading.Lock()
         self.version = 0
         self.stopping = False
@@ -134,8 +135,9 @@ class Run:
         return log.nbytes if log is not None else 0
 
     def rest(self) -> None:
-        """Lets go of the frames of a stored run that has finished: they lie in its folder."""
-        if self.folder is not None and self.status()["state"] == "finished":
+        """Lets go of the frames of a stored run that is over: they lie in its folder. Not while
+        somebody watches it, who would need them again at once."""
+        if self.folder is not None and self.ended and not self._viewers:
             with self._opening:
                 self._log = None
 

@@ -17,6 +17,10 @@ import pyarrow as pa
 
 from skipviz.core.frame import Frame, LaneFrame
 from skipviz.core.knob import SpecError
+from skipviz.store import frame_rows
+from skipviz.store.frame_columns import fresh, numbers
+from skipviz.store.frame_pages import CONTINUATION, LARGEST_HEADER
+from skipviz.store.frame_rows import FrameRows, Rare
 from skipviz.store.frame_schema import (
     HELD_OUT,
     MAPS,
@@ -28,28 +32,29 @@ from skipviz.store.frame_schema import (
     schema,
     to_batch,
 )
+from skipviz.store.overview import CURVES
 
 __all__ = ["FrameLog", "LaneAxes", "Writer", "read_tracks", "schema", "to_batch"]
 
-_CONTINUATION = b"\xff\xff\xff\xff"
-_LARGEST_HEADER = 1 << 26
-
 
 class FrameLog:
-    """The frames of one run in memory: columns that grow. One thread appends, any may read.
+    """The frames of one run. One thread appends, any may read.
 
     Readers take `n` first and look at rows below it: these never change. Steps strictly grow;
     a batch that repeats steps (a resumed run replays from its checkpoint) adds only newer ones.
     Of a recording not every step has profiles (`store.compact`); those without read NaN.
+
+    path   the file in which the same frames lie; None: all of them stay in memory. Otherwise the
+           newest do (`frame_rows.WINDOW_BYTES`), and older ones are read from it when asked for
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         self.schema: pa.Schema | None = None
         self.tracks: tuple[LaneAxes, ...] = ()
-        self.n = 0
         self.whole_bytes = 0
-        self._columns: dict[str, np.ndarray] = {}
-        self._rows: dict[str, list[int]] = {}
+        self._rows = FrameRows(path)
+        self._map_rows: dict[int, list[int]] = {}
+        self._diverged: dict[int, list[tuple[int, int]]] = {}
         self._reach: dict[str, float] = {}
         self._bare = np.zeros(0, int)
         self._pending = b""
@@ -58,22 +63,31 @@ class FrameLog:
     @classmethod
     def open(cls, path: str | Path) -> FrameLog:
         """The log in a file, up to its last whole batch. SpecError if nothing can be read."""
-        log = cls()
+        path = Path(path)
+        log = cls(path)
         try:
-            log.append_bytes(Path(path).read_bytes())
+            if path.stat().st_size > frame_rows.WINDOW_BYTES:
+                log._look_through()
+            else:
+                log.append_bytes(path.read_bytes())
         except OSError as error:
-            raise SpecError(f"frames {Path(path).name}: {error.strerror or error}") from None
+            raise SpecError(f"frames {path.name}: {error.strerror or error}") from None
         except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
             if log.schema is None:
-                raise _unreadable(Path(path).name) from error
+                raise _unreadable(path.name) from error
         if log.schema is None:
-            raise _unreadable(Path(path).name)
+            raise _unreadable(path.name)
         return log
+
+    @property
+    def n(self) -> int:
+        """How many frames there are."""
+        return self._rows.n
 
     @property
     def nbytes(self) -> int:
         """The memory that its numbers take."""
-        return sum(held.nbytes for held in list(self._columns.values()))
+        return self._rows.nbytes
 
     @property
     def experiment_json(self) -> str:
@@ -120,75 +134,104 @@ class FrameLog:
             self.schema = schema
 
     def _extend(self, batches: list[pa.RecordBatch]) -> None:
-        if not batches:
-            return
-        table = pa.Table.from_batches(batches).combine_chunks()
+        if batches:
+            table = pa.Table.from_batches(batches)
+            self._rows.extend(*self._taken(table, table.column_names))
+
+    def _look_through(self) -> None:
+        """Takes a whole file without having its frames in memory."""
+        pages = self._rows.pages
+        assert pages is not None
+        with self._lock:
+
+            def hear(table: pa.Table) -> None:
+                assert pages.schema is not None
+                self._begin(pages.schema)
+                curves = [name for name in table.column_names if name.endswith(CURVES)]
+                self._rows.remember(*self._taken(table, curves))
+
+            pages.catch_up(hear)
+            if pages.schema is not None:
+                self._begin(pages.schema)
+            self.whole_bytes = pages.end
+
+    def _taken(
+        self, table: pa.Table, dense: list[str]
+    ) -> tuple[np.ndarray, dict[str, np.ndarray], Rare]:
+        """The steps of a table's rows that are new, and what these have: of the columns `dense`,
+        and of those that are rare. What is noted of all rows is noted."""
         steps = table.column("step").to_numpy()
-        newest = np.maximum.accumulate(np.concatenate([[self.last_step], steps]))
-        keep = np.flatnonzero(steps > newest[:-1])
-        whole = len(keep) == len(steps)
+        keep = fresh(steps, self.last_step)
+        columns, rare = dict[str, np.ndarray](), Rare()
         for name in table.column_names:
-            column = table.column(name).combine_chunks()
+            column = table.column(name)
             if name.endswith(SPARSE):
-                self._extend_sparse(name, column, keep)
-            else:
-                values = _numbers(column)
-                self._put(name, self.n, values if whole else values[keep])
-                if column.null_count and name.endswith(PROFILES):
-                    nulls = column.is_null().to_numpy(zero_copy_only=False)[keep]
-                    self._bare = np.union1d(self._bare, self.n + np.flatnonzero(nulls))
-        self.n += len(keep)
+                rare[name] = self._rare(name, column, keep)
+            elif name != "step":
+                self._note(name, column, keep)
+                if name in dense:
+                    values = numbers(column.combine_chunks())
+                    columns[name] = values if len(keep) == len(steps) else values[keep]
+        return steps[keep], columns, rare
 
-    def _extend_sparse(self, name: str, column: pa.Array, keep: np.ndarray) -> None:
-        """Maps and evaluations are rare: they lie densely beside a list of the rows that have
-        one."""
-        rows = keep[column.is_valid().to_numpy(zero_copy_only=False)[keep]]
-        rows_known = self._rows.setdefault(name, [])
-        if len(rows):
-            values = _numbers(column.take(pa.array(rows)))
-            self._put(
-                name, len(rows_known), self._seen(name, values) if name[-4:] == "_map" else values
-            )
-            rows_known.extend((self.n + np.searchsorted(keep, rows)).tolist())
-
-    def _seen(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Maps as they are kept: float16 but for biases. How far they reach is noted."""
+    def _note(self, name: str, column: pa.ChunkedArray, keep: np.ndarray) -> None:
+        """What is known of all rows of a column: where a lane diverged, where profiles are not."""
+        if column.null_count and name.endswith(PROFILES):
+            nulls = column.is_null().to_numpy()[keep]
+            self._bare = np.union1d(self._bare, self.n + np.flatnonzero(nulls))
         lane, _, kind = name.partition("_")
-        track = self.tracks[int(lane[4:])]
-        far = values - (track.bias or 0.0) if kind == MAPS[0] else values
+        if kind == "diverged_at":
+            known = self._diverged.setdefault(int(lane[4:]), [(-1, -1)])
+            values = numbers(column.combine_chunks())[keep]
+            changes = np.flatnonzero(np.diff(values, prepend=known[-1][1]))
+            known.extend((self.n + int(at), int(values[at])) for at in changes)
+
+    def _rare(
+        self, name: str, column: pa.ChunkedArray, keep: np.ndarray
+    ) -> tuple[list[int], np.ndarray]:
+        """The rows that have a rare column, and what they have."""
+        if column.null_count == len(column):
+            return [], np.zeros((0, 0))
+        is_there = column.is_valid().to_numpy()[keep]
+        rows = (self.n + np.flatnonzero(is_there)).tolist()
+        if not rows:
+            return [], np.zeros((0, 0))
+        values = numbers(column.take(pa.array(keep[is_there])).combine_chunks())
+        lane, _, kind = name.partition("_")
+        if kind in MAPS:
+            i = int(lane[4:])
+            self._reach_out(name, i, values)
+            if kind == MAPS[-1]:
+                self._map_rows.setdefault(i, []).extend(rows)
+            values = _as_kept(kind, values, self.tracks[i])
+        return rows, values
+
+    def _reach_out(self, name: str, i: int, values: np.ndarray) -> None:
+        """Notes how far maps reach."""
+        is_bias = name.endswith(MAPS[0])
+        far = values - (self.tracks[i].bias or 0.0) if is_bias else values
         finite = np.abs(far[np.isfinite(far)])
         self._reach[name] = max(self._reach.get(name, 0.0), float(finite.max(initial=0)))
-        with np.errstate(over="ignore"):
-            return values if kind == MAPS[0] or not track.units else values.astype(np.float16)
-
-    def _put(self, name: str, at: int, values: np.ndarray) -> None:
-        held = self._columns.get(name)
-        need = at + len(values)
-        if held is None or need > len(held):
-            grown = np.empty((max(64, 2 * need), *values.shape[1:]), values.dtype)
-            if held is not None:
-                grown[:at] = held[:at]
-            held = grown
-        held[at:need] = values
-        self._columns[name] = held
 
     # --- Reading ----------------------------------------------------------------------------
 
     @property
     def last_step(self) -> int:
         """The newest recorded step; -1 while there is none."""
-        return int(self._columns["step"][self.n - 1]) if self.n else -1
+        return int(self._rows.steps[-1]) if self.n else -1
 
     def column(self, name: str, rows: Any = slice(None)) -> np.ndarray:
         """Rows of a column: (k,) for `step` and `time_s`, (k, width) for lanes' columns. Not of
-        those that are rare: `held_out` and `map_at` read these."""
+        those that are rare: `held_out` and `map_at` read these. Rows that are not in memory are
+        read from the file; many large ones are mapped from a file of their own."""
         if name.endswith(SPARSE):
             raise KeyError(name)
-        n = self.n
-        if name not in self._columns:
+        if name == "step":
+            steps: np.ndarray = self._rows.steps[rows]
+            return steps
+        if not self.n or self.schema is None or name not in self.schema.names:
             return np.zeros((0, 0))
-        held = self._columns[name][:n]
-        return held[rows]
+        return self._rows.values(name, rows)
 
     def lane(self, i: int, name: str, rows: Any = slice(None)) -> np.ndarray:
         """Rows of a lane's column, (k, seeds, width of one seed)."""
@@ -196,14 +239,20 @@ class FrameLog:
         seeds = self.tracks[i].seeds
         return flat.reshape(len(flat), seeds, flat.shape[1] // seeds)
 
+    def drawn(self, start: int, stop: int) -> np.ndarray:
+        """The rows from `start` to before `stop` whose losses and errors are at hand, (k,): of a
+        long run not all of them, but its extremes."""
+        return self._rows.drawn(start, stop)
+
     def diverged_at(self, i: int, row: int) -> int | None:
         """The step at which lane i left the finite numbers, as known in `row`."""
-        step = int(self._columns[f"lane{i}_diverged_at"][row])
+        known = self._diverged.get(i, [(-1, -1)])
+        step = known[bisect.bisect_right(known, row, key=lambda change: change[0]) - 1][1]
         return step if step >= 0 else None
 
     def row(self, step: int) -> int:
         """The row of the recorded step nearest to `step` (the earlier of two). Needs n > 0."""
-        steps = self.column("step")
+        steps = self._rows.steps
         right = int(np.clip(np.searchsorted(steps, step), 0, len(steps) - 1))
         left = max(right - 1, 0)
         return left if step - steps[left] <= steps[right] - step else right
@@ -222,45 +271,50 @@ class FrameLog:
     def map_at(self, i: int, row: int) -> tuple[int, dict[str, np.ndarray]] | None:
         """(step, lane i's newest maps at or before `row` by name), shaped as in its frame; None
         where there are none yet."""
-        map_rows = self._rows.get(f"lane{i}_{MAPS[-1]}", [])
+        map_rows = self._map_rows.get(i, [])
         at = bisect.bisect_right(map_rows, row) - 1
         if at < 0:
             return None
-        track = self.tracks[i]
-        fields = {
-            name: self._columns[f"lane{i}_{name}"][at].reshape(track.map_shape(name))
-            for name in track.maps()
-        }
-        return int(self._columns["step"][map_rows[at]]), fields
+        track, row = self.tracks[i], map_rows[at]
+        fields = {}
+        for name in track.maps():
+            rows, values = self._rows.rare(f"lane{i}_{name}", row, row + 1)
+            if not len(rows):
+                return None  # for a moment, while the file is written anew
+            fields[name] = _as_kept(name, values[0], track).reshape(track.map_shape(name))
+        return int(self._rows.steps[row]), fields
 
     def map_rows(self, i: int) -> list[int]:
         """The rows in which lane i has maps."""
-        return list(self._rows.get(f"lane{i}_{MAPS[-1]}", []))
+        return list(self._map_rows.get(i, []))
 
     def reach(self, i: int, name: str) -> float:
         """The largest finite absolute value of lane i's maps of this name so far; of biases, the
         largest distance from where they began."""
         return self._reach.get(f"lane{i}_{name}", 0.0)
 
-    def held_out(self, i: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def held_out(
+        self, i: int, start: int, stop: int, drawn: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The rows from `start` to before `stop` in which lane i was evaluated, (k,), its held-out
-        loss and its held-out error there, (k, seeds)."""
-        evaluated_rows = self._rows.get(f"lane{i}_{HELD_OUT[-1]}", [])
-        first, end = (
-            bisect.bisect_left(evaluated_rows, start),
-            bisect.bisect_left(evaluated_rows, stop),
-        )
-        if first == end:
+        loss and its held-out error there, (k, seeds).
+
+        drawn   only those that are at hand: of a long run not all
+        """
+        read = self._rows.rare_drawn if drawn else self._rows.rare
+        pairs = [read(f"lane{i}_{name}", start, stop) for name in HELD_OUT]
+        count = min(len(rows) for rows, _ in pairs)  # a batch that comes just now may be in one
+        if not count:
             nothing = np.zeros((0, self.tracks[i].seeds))
             return np.zeros(0, int), nothing, nothing
-        loss, error = (self._columns[f"lane{i}_{name}"][first:end] for name in HELD_OUT)
-        return np.array(evaluated_rows[first:end]), loss, error
+        loss, error = (values[:count] for _, values in pairs)
+        return pairs[0][0][:count], loss, error
 
     def frame(self, step: int) -> Frame:
         """The recorded frame nearest to `step`, exactly as it is stored. Needs n > 0."""
         row = self.row(step)
         lanes = tuple(self._lane_frame(i, row) for i in range(len(self.tracks)))
-        return Frame(step=int(self._columns["step"][row]), lanes=lanes)
+        return Frame(step=int(self._rows.steps[row]), lanes=lanes)
 
     def _lane_frame(self, i: int, row: int) -> LaneFrame:
         track = self.tracks[i]
@@ -280,9 +334,15 @@ class FrameLog:
                 for name, value in zip(HELD_OUT, held, strict=True)
             }
         maps = self.map_at(i, row)
-        if maps is not None and maps[0] == int(self._columns["step"][row]):
+        if maps is not None and maps[0] == int(self._rows.steps[row]):
             values |= maps[1]
         return LaneFrame(**values, diverged_at=self.diverged_at(i, row))
+
+
+def _as_kept(kind: str, values: np.ndarray, track: LaneAxes) -> np.ndarray:
+    """Maps as they are kept: float16 but for biases."""
+    with np.errstate(over="ignore"):
+        return values if kind == MAPS[0] or not track.units else values.astype(np.float16)
 
 
 def _unreadable(name: str) -> SpecError:
@@ -292,11 +352,11 @@ def _unreadable(name: str) -> SpecError:
 def _next_message(reader: pa.BufferReader, head: bytes) -> Any:
     """The next whole message; None for an end mark (skipped); b"" if the rest is incomplete."""
     if len(head) < 8:
-        if not _CONTINUATION.startswith(head[:4]):
+        if not CONTINUATION.startswith(head[:4]):
             raise pa.ArrowInvalid("not an Arrow stream")
         return b""
     size = int.from_bytes(head[4:8], "little", signed=True)
-    if head[:4] != _CONTINUATION or not 0 <= size <= _LARGEST_HEADER:
+    if head[:4] != CONTINUATION or not 0 <= size <= LARGEST_HEADER:
         raise pa.ArrowInvalid("not an Arrow stream")
     if size == 0:
         reader.seek(reader.tell() + 8)
@@ -305,19 +365,3 @@ def _next_message(reader: pa.BufferReader, head: bytes) -> Any:
         return pa.ipc.read_message(reader)
     except (EOFError, OSError, pa.ArrowInvalid):
         return b""
-
-
-def _numbers(column: pa.Array) -> np.ndarray:
-    """A column as numpy: (k,) or (k, width); a null step becomes -1, a null profile NaN."""
-    if pa.types.is_fixed_size_list(column.type):
-        there = column.drop_null() if column.null_count else column
-        flat = there.flatten().to_numpy(zero_copy_only=False)
-        held: np.ndarray = flat.reshape(len(there), column.type.list_size)
-        if len(there) == len(column):
-            return held
-        whole = np.full((len(column), held.shape[1]), np.nan)
-        whole[column.is_valid().to_numpy(zero_copy_only=False)] = held
-        return whole
-    if pa.types.is_list(column.type):  # maps, none of them null
-        return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
-    return column.fill_null(-1).to_numpy(zero_copy_only=False)

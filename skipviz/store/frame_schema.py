@@ -131,13 +131,19 @@ def read_tracks(of: pa.Schema) -> tuple[LaneAxes, ...]:
     return tuple(LaneAxes.from_json(value) for value in json.loads(of.metadata[b"skipviz.tracks"]))
 
 
-def to_batch(frames: Sequence[Frame], times: Sequence[float], of: pa.Schema) -> pa.RecordBatch:
-    """Frames and their times (seconds since the run's start) as one record batch."""
+def to_batch(
+    frames: Sequence[Frame],
+    times: Sequence[float],
+    of: pa.Schema,
+    tracks: Sequence[LaneAxes] | None = None,
+) -> pa.RecordBatch:
+    """Frames and their times (seconds since the run's start) as one record batch; `tracks` are
+    those of the schema, where they have been read."""
     columns = {
         "step": pa.array([frame.step for frame in frames], pa.int64()),
         "time_s": pa.array(list(times), pa.float64()),
     }
-    for i, track in enumerate(read_tracks(of)):
+    for i, track in enumerate(read_tracks(of) if tracks is None else tracks):
         lanes = [frame.lanes[i] for frame in frames]
         for name, width in track.widths().items():
             rows = [getattr(lane, name) for lane in lanes]
@@ -170,6 +176,7 @@ class Writer:
 
     def __init__(self, of: pa.Schema) -> None:
         self.schema = of
+        self._tracks = read_tracks(of)
 
     def start(self) -> bytes:
         """The schema's message: the first bytes of the stream."""
@@ -178,5 +185,5 @@ class Writer:
 
     def batch(self, frames: Sequence[Frame], times: Sequence[float]) -> bytes:
         """The bytes to append for some frames and their times (seconds since the run's start)."""
-        body: bytes = to_batch(frames, times, self.schema).serialize().to_pybytes()
+        body: bytes = to_batch(frames, times, self.schema, self._tracks).serialize().to_pybytes()
         return body

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 
-def thin(series: np.ndarray, most: int) -> np.ndarray:
+def thin(series: np.ndarray, most: int, at: np.ndarray | None = None) -> np.ndarray:
     """Row numbers, at most `most`, that keep the look of the curves in `series` (n, k).
 
     The first and the newest row, and of every stretch between, the rows where a curve is lowest
     and highest. Values that are not numbers lose against all others.
+
+    at   where on the axis each row stands, (n,), rising; None: one after the other. Stretches are
+         of equal length along it: what was thinned before is not thinned more than what is new
     """
     n, k = series.shape
     if n <= most:
@@ -17,7 +20,11 @@ def thin(series: np.ndarray, most: int) -> np.ndarray:
     stretches = max(1, (most - 2) // (2 * k))
     low = np.where(np.isnan(series), np.inf, series)
     high = np.where(np.isnan(series), -np.inf, series)
-    bounds = np.linspace(0, n, stretches + 1).astype(int)
+    if at is None:
+        bounds = np.linspace(0, n, stretches + 1).astype(int)
+    else:
+        edges = np.linspace(at[0], at[-1], stretches + 1)
+        bounds = np.unique(np.append(np.searchsorted(at, edges[:-1]), n))
     picked = {0, n - 1}
     for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
         picked.update((start + low[start:stop].argmin(axis=0)).tolist())

@@ -105,7 +105,7 @@ def request(body: str | bytes) -> BrowserRequest:
 
 def snapshot(log: FrameLog, start: int, stop: int, columns: int = SNAPSHOT_COLUMNS) -> bytes:
     """Everything from row `start` to before row `stop` that a screen can show."""
-    loss_rows = start + thin(_loss_curves(log, start, stop), SNAPSHOT_POINTS)
+    loss_rows = _loss_rows(log, start, stop, SNAPSHOT_POINTS)
     held_out_rows = _held_out_rows(log, start, stop, SNAPSHOT_HELD_OUT)
     return _pack(
         PackedKind.UPDATE,
@@ -125,7 +125,7 @@ def delta(log: FrameLog, start: int, stop: int) -> bytes:
     least = 6 if all(track.seeds == 1 for track in log.tracks) else 3
     held_out_rows = _held_out_rows(log, start, stop, max(1, min(DELTA_HELD_OUT, room // 3)))
     most = max(least, min(DELTA_POINTS, room - len(held_out_rows)))
-    loss_rows = start + thin(_loss_curves(log, start, stop), most)
+    loss_rows = _loss_rows(log, start, stop, most)
     return _pack(
         PackedKind.UPDATE, log, (start, stop), loss_rows, np.array([stop - 1]), held_out_rows
     )
@@ -133,7 +133,7 @@ def delta(log: FrameLog, start: int, stop: int) -> bytes:
 
 def _held_out_rows(log: FrameLog, start: int, stop: int, most: int) -> np.ndarray:
     """Rows that were evaluated, at most so many, the newest among them: all lanes have the same."""
-    rows = log.held_out(0, start, stop)[0] if log.tracks else _NONE
+    rows = log.held_out(0, start, stop, drawn=True)[0] if log.tracks else _NONE
     return rows[::-1][spread(len(rows), most)][::-1] if len(rows) else rows
 
 
@@ -201,10 +201,12 @@ def _over_seeds(values: np.ndarray) -> np.ndarray:
     return values[:, 0] if values.shape[1] == 1 else final.median(values, axis=1)
 
 
-def _loss_curves(log: FrameLog, start: int, stop: int) -> np.ndarray:
-    rows = slice(start, stop)
+def _loss_rows(log: FrameLog, start: int, stop: int, most: int) -> np.ndarray:
+    """At most so many rows that keep the look of the loss curves from `start` to before `stop`."""
+    rows = log.drawn(start, stop)
     curves = [_over_seeds(log.lane(i, "loss", rows)) for i in range(len(log.tracks))]
-    return np.concatenate(curves, axis=1)
+    at = rows if len(rows) < stop - start else None  # else one after the other
+    return rows[thin(np.concatenate(curves, axis=1), most, at)]
 
 
 def _f32(values: np.ndarray) -> bytes:
@@ -252,7 +254,7 @@ def _pack(
         parts += _scores(*(log.lane(i, name, points)[:, :, 0] for name in ("loss", "error")))
     parts.append(log.column("step", held).astype("<u4").tobytes())
     for i in range(len(log.tracks) if len(held) else 0):
-        evaluated_rows, *scores = log.held_out(i, int(held[0]), int(held[-1]) + 1)
+        evaluated_rows, *scores = log.held_out(i, int(held[0]), int(held[-1]) + 1, drawn=True)
         parts += _scores(*(score[np.searchsorted(evaluated_rows, held)] for score in scores))
     parts.append(log.column("step", columns).astype("<u4").tobytes())
     for i in range(len(log.tracks)):

@@ -91,6 +91,15 @@ class Streams:
             broadcast.over = self._is_leaving
         return broadcast
 
+    async def opened(self, run_id: str) -> RunBroadcast | None:
+        """The same, its frames at hand: a long run's file is looked through in a thread, while
+        others are served."""
+        known = self.broadcasts.get(run_id)
+        run = None if known is not None and known.viewers else self.find(run_id)
+        if run is not None:
+            await asyncio.to_thread(lambda: run.log)
+        return self.broadcast(run_id)
+
     def leave(self) -> None:
         """The server leaves: whoever waits for news is answered now."""
         self._is_leaving = True
@@ -101,7 +110,7 @@ class Streams:
         """One viewer's socket, until it goes away."""
         await socket.accept()
         run_id = socket.path_params["run_id"]
-        broadcast = self.broadcast(run_id)
+        broadcast = await self.opened(run_id)
         if broadcast is None:
             with suppress(*_GONE):
                 await socket.send_text(missing(run_id))
@@ -113,7 +122,7 @@ class Streams:
 
     async def poll(self, request: Request) -> Response:
         """What is new, as soon as there is something, at the latest after a few seconds."""
-        broadcast = self.broadcast(request.path_params["run_id"])
+        broadcast = await self.opened(request.path_params["run_id"])
         if broadcast is None:
             return _bytes([missing(request.path_params["run_id"])])
         viewer = Viewer(broadcast, **_options(request.query_params))
@@ -127,7 +136,7 @@ class Streams:
 
     async def frame(self, request: Request) -> Response:
         """One exact frame."""
-        broadcast = self.broadcast(request.path_params["run_id"])
+        broadcast = await self.opened(request.path_params["run_id"])
         steps = _whole_numbers(request.query_params.get("step", ""))
         if broadcast is None or not steps or not broadcast.run.log.n:
             return JSONResponse({"message": "there is no such frame"}, 404)
@@ -138,7 +147,7 @@ class Streams:
 
     async def profiles(self, request: Request) -> Response:
         """Profiles of some steps."""
-        broadcast = self.broadcast(request.path_params["run_id"])
+        broadcast = await self.opened(request.path_params["run_id"])
         steps = _whole_numbers(request.query_params.get("steps", ""))
         if broadcast is None or not steps or not broadcast.run.log.n:
             return JSONResponse({"message": "there are no such frames"}, 404)
@@ -148,7 +157,7 @@ class Streams:
     async def maps(self, request: Request) -> Response:
         """All maps of a lane and a sample that the browser lacks, one recorded step after the
         other: it can show the first ones while the others are on their way."""
-        broadcast = self.broadcast(request.path_params["run_id"])
+        broadcast = await self.opened(request.path_params["run_id"])
         lane, sample, parts, start = (
             _first(request.query_params, name, otherwise)
             for name, otherwise in (("lane", 0), ("sample", 0), ("parts", 15), ("from", 0))
@@ -170,7 +179,7 @@ class Streams:
     async def samples(self, request: Request) -> Response:
         """The samples that a run's maps are drawn for: {"rows": of the training split, "labels",
         "names", "shape": [C, H, W], "pixels": base64 of uint8 [K, C, H, W]}."""
-        broadcast = self.broadcast(request.path_params["run_id"])
+        broadcast = await self.opened(request.path_params["run_id"])
         count = max((t.samples for t in broadcast.run.log.tracks), default=0) if broadcast else 0
         if broadcast is None or not count:
             return JSONResponse({"message": "there are no such samples"}, 404)

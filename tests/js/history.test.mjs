@@ -55,6 +55,39 @@ test("a curve of many points keeps its first, its last, and its extremes", () =>
   assert.deepEqual(steps, [...new Set(steps)].sort((a, b) => a - b));
 });
 
+/** The most steps between two neighbours. */
+function widest(steps) {
+  return Math.max(...steps.slice(1).map((step, i) => step - steps[i]));
+}
+
+test("of a run of a million steps no part is forgotten, however often it was thinned", () => {
+  const history = single(1000000), chunk = 500;
+  for (let from = 0; from < 1000000; from += chunk * 25) { // 20 points of each, as deltas bring
+    const losses = Array.from({ length: chunk }, (_, i) => (from === 250000 && i === 7 ? 99 : 1));
+    const more = { to: from + chunk * 25, heldSteps: [from, from + 9999],
+      held: [{ loss: [1, 1], error: [1, 1] }] };
+    assert.ok(history.add(update(from, losses, more)));
+  }
+  assert.ok(history.steps.length <= 2400 && history.heldSteps.length <= 2400);
+  assert.ok(widest(history.steps) < 40000, `${widest(history.steps)} steps without a point`);
+  assert.equal(history.curves[0].loss[history.steps.indexOf(250007)], 99);
+});
+
+test("evaluations are thinned evenly along the run", () => {
+  const history = single(1000000), count = 600;
+  for (let from = 0; from < 1000000; from += 20000) {
+    const heldSteps = Array.from({ length: count }, (_, i) => from + i * 33);
+    const losses = heldSteps.map((step) => step / 2);
+    history.add(update(from, [1, 1], { to: from + 20000, heldSteps,
+      held: [{ loss: losses, error: losses }] }));
+  }
+  const { heldSteps, held: [{ loss }] } = history;
+  assert.ok(heldSteps.length <= 2400);
+  assert.ok(widest(heldSteps) < 3000, `${widest(heldSteps)} steps without an evaluation`);
+  assert.deepEqual([heldSteps[0], heldSteps.at(-1)], [0, 980000 + 599 * 33]);
+  assert.deepEqual(loss, heldSteps.map((step) => step / 2));
+});
+
 test("evaluations are counted up to a step", () => {
   const history = historyOf("gated", "snapshot");
   assert.ok(history.evaluated);

@@ -33,7 +33,7 @@ def lesson() -> None:
     if not _measured(run):
         _wait(run)
         return
-    gradient = run.log.lane(0, "signal_gradient_norm")[0]  # (S, P)
+    gradient = run.log.lane(0, "signal_gradient_norm", slice(1))[0]  # (S, P)
     open_share = 1 / (1 + math.exp(-bias))
     layers = gradient.shape[1] - 1
     predicted = layers * math.log10(1 - open_share)
