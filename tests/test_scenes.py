@@ -80,7 +80,7 @@ def only_tiny(monkeypatch: pytest.MonkeyPatch) -> Callable[[Scene], None]:
 @pytest.mark.parametrize("key", SCENES)
 def test_a_scene_has_all_that_a_lecturer_needs(key: str) -> None:
     scene = SCENES[key]
-    empty_allowed = {"asks", "sketch", "pick", "order"}
+    empty_allowed = {"asks", "sketch", "pick", "order", "notices", "tolerates"}
     for each in fields(scene):
         assert getattr(scene, each.name) or each.name in empty_allowed, f"{key}: no {each.name}"
     assert scene.question.rstrip().endswith("?") and len(scene.choices) >= 2

@@ -1,5 +1,5 @@
-"""The command line: serve, families, describe, train, scene, record, probe, runs, export, import,
-data, key, bench and doctor.
+"""The command line: serve, families, describe, train, scene, record, mutants, probe, runs, export,
+import, data, key, bench and doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 from skipviz import __version__
 from skipviz.access import settings
-from skipviz.cli import console, scenes, train
+from skipviz.cli import console, mutants, scenes, train
 from skipviz.cli import data as datafiles
 from skipviz.cli import export as exports
 from skipviz.cli import key as lecturers_key
@@ -220,6 +220,7 @@ def grammar() -> Grammar:
     one.add_argument("experiment", metavar="EXPERIMENT.json|SCENE")
     scenes.declare(add("scene", scenes.scene))
     scenes.declare_record(add("record", scenes.record))
+    mutants.declare(add("mutants", mutants.mutants))
     one = add("probe", run_probe)
     one.add_argument("probe", help="predictions, histograms, …")
     one.add_argument("run", help="a run's id: see runs")

@@ -25,7 +25,7 @@ import psutil
 from skipviz.core import child_processes, final, packages, places, registry
 from skipviz.core.knob import SpecError, show
 from skipviz.core.places import megabytes
-from skipviz.core.scene import Scene, judge
+from skipviz.core.scene import Scene, judged
 from skipviz.core.strict_json import dumps, numbers
 from skipviz.datafiles.availability import missing
 from skipviz.store import recordings
@@ -52,7 +52,7 @@ def scene(args: argparse.Namespace) -> int:
     """Trains lecture scenes and compares what they expect with what showed."""
     if args.attended:
         threading.Thread(target=_leave_with, args=(args.attended,), daemon=True).start()
-    scenes = _known(args.keys)
+    scenes = known(args.keys)
     if args.recorded and (args.all or args.seeds is not None or args.first_seed is not None):
         raise SpecError("scene: --recorded trains nothing; name scenes, and leave the seeds out")
     if args.all and args.keys:
@@ -87,7 +87,7 @@ def scene(args: argparse.Namespace) -> int:
 
 def record(args: argparse.Namespace) -> int:
     """Trains lecture scenes and keeps what can be shown of them in assets/recordings."""
-    scenes = _known(args.keys)
+    scenes = known(args.keys)
     places.check_recordings_are_ours()
     for key in args.keys:
         with_seeds(scenes[key], args.seeds)
@@ -112,7 +112,7 @@ def record(args: argparse.Namespace) -> int:
     return 1 if any(row["fell_short"] for row in rows) else 0
 
 
-def _known(keys: Sequence[str]) -> dict[str, Scene]:
+def known(keys: Sequence[str]) -> dict[str, Scene]:
     """All scenes; SpecError where one of the keys is none of them."""
     scenes = registry.scenes()
     unknown = next((key for key in keys if key not in scenes), None)
@@ -159,7 +159,7 @@ def replay(key: str) -> dict[str, Any]:
     each: Scene = registry.scenes()[key]
     began = time.monotonic()
     evidence = recordings.evidence(key)
-    verdicts = [judge(expectation, evidence) for expectation in each.expects]
+    verdicts = judged(each, evidence)
     return {
         "key": key,
         "title": each.title,

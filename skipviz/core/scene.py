@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -186,6 +186,8 @@ class Scene:
     sketch       a curve that the room is asked for in place of a choice
     pick         a number that everybody picks, tried after the scene's own runs
     order        the place in the course
+    notices      the planted faults (`skipviz.mutants`) of which an expectation must fail
+    tolerates    those that change what is measured and rightly no verdict, each with the reason
     """
 
     title: str
@@ -207,6 +209,8 @@ class Scene:
     sketch: Sketch | None = None
     pick: Pick | None = None
     order: int = 0
+    notices: tuple[str, ...] = ()
+    tolerates: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def experiment(self) -> Experiment:
@@ -228,6 +232,34 @@ def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
         for value in values_to_judge
     )
     return Verdict(expectation.text, measured, bounds_in_words(expectation), expectation.unit, met)
+
+
+def judged(scene: Scene, evidence: Evidence) -> tuple[Verdict, ...]:
+    """A verdict on each expectation. Seeds that are one and the same net bear nothing out: where
+    there are such, nothing that was measured of several seeds is met."""
+    verdicts = tuple(judge(expectation, evidence) for expectation in scene.expects)
+    if not seeds_alike(scene, evidence):
+        return verdicts
+    return tuple(
+        replace(verdict, met=False, wanted=f"{verdict.wanted}, of seeds that differ")
+        if len(verdict.measured) > 1
+        else verdict
+        for verdict in verdicts
+    )
+
+
+def seeds_alike(scene: Scene, evidence: Evidence) -> bool:
+    """Has a lane of a run two seeds that begin as one net on one batch: with the same loss and the
+    same activation scales, to the last bit?"""
+    for run in scene.runs:
+        for lane in range(len(evidence.labels(run))):
+            loss, scale = (
+                evidence.history(of, lane, run)[0] for of in ("loss", "activation_scale")
+            )
+            begins = np.concatenate([loss, scale], axis=1)
+            if len(np.unique(begins, axis=0)) < len(begins):
+                return True
+    return False
 
 
 def bounds_in_words(expectation: Expectation) -> str:

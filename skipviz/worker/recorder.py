@@ -19,7 +19,7 @@ from skipviz.core import registry
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
-from skipviz.core.scene import Scene, Verdict, judge
+from skipviz.core.scene import Scene, Verdict, judged
 from skipviz.engine import device as devices
 from skipviz.engine.device_choice import with_device
 from skipviz.store import answers, recordings
@@ -66,7 +66,7 @@ def record(
             _keep_run(aside.folder(recordings.id_of(key, name)), scene, name, done.evidence)
         _keep_answers(key, scene, done.evidence, aside)
         evidence_kept = recordings.evidence(key, aside)
-        verdicts = tuple(judge(expectation, evidence_kept) for expectation in scene.expects)
+        verdicts = judged(scene, evidence_kept)
         _same(scene, evidence_kept, done.evidence, (verdicts, done.verdicts))
         place = store.recordings / key
         for path in _files(Path(half)):

@@ -1,6 +1,7 @@
 """Performs a scene in this process: trains its runs, asks its probes, and says how long it took.
 
 rehearse(scene, experiments) -> Rehearsed
+gather(scene, experiments) -> Gathered
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from string import Formatter
 from typing import Any
 
@@ -15,7 +17,7 @@ from skipviz import engine
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
-from skipviz.core.scene import Ask, Scene, Verdict, judge
+from skipviz.core.scene import Ask, Scene, Verdict, judged
 from skipviz.datafiles.availability import missing
 from skipviz.engine import calibration
 from skipviz.engine.trained import restore
@@ -59,10 +61,12 @@ class _Clock:
 
 
 def trained(
-    experiment: Experiment, tick: Callable[[], None] = lambda: None
+    experiment: Experiment,
+    tick: Callable[[], None] = lambda: None,
+    keep: Callable[[bytes], Any] = lambda data: None,
 ) -> tuple[engine.Training, FrameLog]:
     """An experiment trained to its end, with its frames as a worker would have written them.
-    `tick` is called at every frame."""
+    `tick` is called at every frame, `keep` with the bytes of a `frames.arrow` as they come."""
     absent = missing(experiment.data)
     if absent:
         raise SpecError(absent)
@@ -71,14 +75,19 @@ def trained(
     experiment = training.experiment
     writer = Writer(schema(experiment.to_json(), lane_axes(experiment)))
     log = FrameLog()
-    log.append_bytes(writer.start())
+
+    def write(data: bytes) -> None:
+        log.append_bytes(data)
+        keep(data)
+
+    write(writer.start())
     began, frames, times = time.monotonic(), [], []
     for frame in training.frames():
         tick()
         frames.append(frame)
         times.append(time.monotonic() - began)
         if len(frames) == FLUSHED or frame.step == experiment.steps - 1:
-            log.append_bytes(writer.batch(frames, times))
+            write(writer.batch(frames, times))
             frames, times = [], []
     return training, log
 
@@ -96,13 +105,33 @@ def rehearse(
     """
     calibration.calibrate()
     clock = _Clock()
+    evidence = gather(
+        scene, experiments, lambda text: say(f"{text} after {clock.elapsed_s:.1f} s"), clock.tick
+    )
+    _told_in_full(scene, evidence)
+    return Rehearsed(evidence, judged(scene, evidence), clock.first_s, clock.elapsed_s)
+
+
+def gather(
+    scene: Scene,
+    experiments: Mapping[str, Experiment],
+    say: Callable[[str], None] = lambda text: None,
+    tick: Callable[[], None] = lambda: None,
+    keep: Callable[[str, bytes], Any] = lambda run, data: None,
+) -> Gathered:
+    """Trains every run of a scene and asks every ask of every seed.
+
+    tick   called at every frame
+    keep   called with a run's name and the bytes of its `frames.arrow` as they come
+    SpecError where a run or a probe cannot be.
+    """
     trainings: dict[str, engine.Training] = {}
     states: dict[str, dict[str, Any]] = {}
     logs: dict[str, FrameLog] = {}
     for name, experiment in experiments.items():
-        trainings[name], logs[name] = trained(experiment, clock.tick)
+        trainings[name], logs[name] = trained(experiment, tick, partial(keep, name))
         states[name] = trainings[name].state()
-        say(f"{name}: trained after {clock.elapsed_s:.1f} s")
+        say(f"{name}: trained")
 
     def answer(ask: Ask, seed_index: int) -> dict[str, Any]:
         declared = probe(ask.probe)
@@ -113,10 +142,8 @@ def rehearse(
     evidence = Gathered(logs, experiments, scene.asks, answer)
     for ask in scene.asks:
         evidence.ask(ask.name)
-        say(f"{ask.name}: measured after {clock.elapsed_s:.1f} s")
-    _told_in_full(scene, evidence)
-    verdicts = tuple(judge(expectation, evidence) for expectation in scene.expects)
-    return Rehearsed(evidence, verdicts, clock.first_s, clock.elapsed_s)
+        say(f"{ask.name}: measured")
+    return evidence
 
 
 def _told_in_full(scene: Scene, evidence: Gathered) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skipviz.core import final
-from skipviz.core.scene import Figure, Scene, Verdict, judge
+from skipviz.core.scene import Figure, Scene, Verdict, judged
 from skipviz.figures import answers
 from skipviz.figures.charts import draw
 from skipviz.store.evidence import Gathered
@@ -31,7 +31,7 @@ class Findings:
 
 def found(scene: Scene, evidence: Gathered) -> Findings:
     """Measures what the scene promises; SpecError where a run or an answer is missing."""
-    verdicts = tuple(judge(expectation, evidence) for expectation in scene.expects)
+    verdicts = judged(scene, evidence)
     numbers = {name: written(value) for name, value in scene.numbers(evidence).items()}
     return Findings(scene.saw.format(**numbers), verdicts, scene.correct_choice(evidence))
 
