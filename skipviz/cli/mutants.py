@@ -34,6 +34,7 @@ def declare(command: argparse.ArgumentParser) -> None:
     command.add_argument("keys", nargs="*", metavar="SCENE", help="which scenes; none: all")
     command.add_argument("--faults", default="", help="only these faults, separated by commas")
     command.add_argument("--seeds", type=int, help="train so many seeds instead of the scenes'")
+    command.add_argument("--processes", type=int, help="so many copies at once (all cores)")
     command.add_argument("--list", action="store_true", help="plant nothing, say what could be")
     command.add_argument("--write", action="store_true", help="write the matrix to docs/truth.md")
 
@@ -52,12 +53,15 @@ def mutants(args: argparse.Namespace) -> int:
         scene_command.with_seeds(known[key], args.seeds)
     packages.check("a scene")
     least = min(known[key].experiment.seeds for key in keys)
-    run = trials.Trials(trials.folder(), keys, faults, args.seeds, least)
+    if args.processes is not None and args.processes < 1:
+        raise SpecError(f"processes {args.processes}: must be at least 1")
+    at_once = args.processes or trials.cores()
+    run = trials.Trials(trials.folder(), keys, faults, args.seeds, least, at_once)
     cells, short = _performed(run, known)
     shortfalls = {} if args.keys or named else matrix.thin(cells, faults)
     stale = [f"{c.scene} × {c.fault}" for c in cells if _stale(known[c.scene], c)]
     if args.write:
-        _write(cells, faults, run)
+        write(cells, faults, run)
     if args.json:
         _as_json(cells, short, shortfalls)
     else:
@@ -161,7 +165,7 @@ def _print(
           f"{states.count('not concerned')} not concerned")  # fmt: skip
 
 
-def _write(cells: Sequence[Cell], faults: Sequence[Fault], run: trials.Trials) -> None:
+def write(cells: Sequence[Cell], faults: Sequence[Fault], run: trials.Trials) -> None:
     """The matrix in docs/truth.md, between its two marks."""
     path = places.shipped() / "docs" / "truth.md"
     text = path.read_text(encoding="utf-8")

@@ -32,20 +32,16 @@ from skipviz.store import recordings
 from skipviz.store.evidence import with_seeds
 
 
-def declare(command: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+def declare(command: argparse.ArgumentParser, record: argparse.ArgumentParser) -> None:
+    """The arguments of `scene`, and of `record`."""
     command.add_argument("keys", nargs="*", metavar="KEY", help="which scenes; none lists them")
     command.add_argument("--all", action="store_true", help="every scene, as many at once as cores")
     command.add_argument("--seeds", type=int, help="train so many seeds instead of the scene's")
     command.add_argument("--first-seed", type=int, help="and begin with this one")
     command.add_argument("--recorded", action="store_true", help="train nothing, judge recordings")
     command.add_argument("--attended", type=int, help=argparse.SUPPRESS)
-
-
-def declare_record(command: argparse.ArgumentParser) -> None:
-    """The arguments of `record`."""
-    command.add_argument("keys", nargs="+", metavar="KEY", help="which scenes")
-    command.add_argument("--seeds", type=int, help="record so many seeds instead of the scene's")
+    record.add_argument("keys", nargs="+", metavar="KEY", help="which scenes")
+    record.add_argument("--seeds", type=int, help="record so many seeds instead of the scene's")
 
 
 def scene(args: argparse.Namespace) -> int:

@@ -277,23 +277,32 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> list[float]:
         return [float(v) for v in np.asarray(above, float) / np.asarray(below, float)]
 
 
-def norms_off(
-    evidence: Evidence, ask: str, lanes: Sequence[int], run: str = "main", by: str = "autograd"
-) -> list[float]:
-    """The largest share by which a norm of dLoss/dx at step 0 is off what the probe `cross_check`
-    has of it, over these lanes and all places where it has one, seed by seed; NaN without one.
+_CHECKED = {
+    "signal_gradient_norm": ("autograd", "differences"),
+    "weight_gradient_norm": ("weight",),
+    "activation_scale": ("scale",),
+}
+"""What the probe `cross_check` has of each field of a frame."""
 
-    ask   the name of the `Ask`; `by`: "autograd", or "differences" of the loss alone
+
+def norms_off(evidence: Evidence, ask: str, lanes: Sequence[int], run: str = "main") -> list[float]:
+    """The largest share by which a number of frame 0 is off what the probe `cross_check` has of it:
+    norms of dLoss/dx and dLoss/dW, and activation scales, over these lanes and all places where it
+    has one, seed by seed; NaN without one.
+
+    ask   the name of the `Ask`
     """
     worst = []
     for seed_index, answer in enumerate(evidence.ask(ask)):
-        shares = []
+        shares: list[float] = []
         for lane in lanes:
-            shown = evidence.history("signal_gradient_norm", lane, run)[0, seed_index]
-            checked = np.array(answer["lanes"][lane][by], float)
-            there = np.isfinite(checked) & (checked > 0)
-            shares += [*np.abs(shown[there] / checked[there] - 1)]
-        worst.append(max(map(float, shares), default=float("nan")))
+            for values, ways in _CHECKED.items():
+                shown = evidence.history(values, lane, run)[0, seed_index]
+                for way in ways:
+                    checked = np.array(answer["lanes"][lane][way], float)
+                    there = np.isfinite(checked) & (checked > 0)
+                    shares += [float(v) for v in np.abs(shown[there] / checked[there] - 1)]
+        worst.append(max(shares, default=float("nan")))
     return worst
 
 

@@ -2,9 +2,9 @@
 a fault in it or without one.
 
 Reads one JSON object: `folder`, where evidence is kept; `fault`, the name of this copy; `tasks`,
-each with the `scene`, its `seeds` (null: the scene's own), `like`, the digest of its first steps
-without a fault, and `first_steps`: whether these are all that is wanted. Writes a line of JSON for
-each of them: see `_performed`.
+each with the `scene`, its `seeds` (null: the scene's own), `like`, the digests of its first steps
+without a fault (null: it is not compared), and `first_steps`: whether these are all that is wanted.
+Writes a line of JSON for each of them: see `_performed`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,27 +40,36 @@ def main() -> int:
 
 
 def folder_of(home: Path, scene: str, fault: str, seeds: int | None, part: str) -> Path:
-    """Where evidence is kept; `part`: "whole", or "first" steps."""
+    """Where evidence is kept; `part`: "whole", or "first" steps, or their "frames" alone."""
     return home / scene / f"{fault or 'none'}.{seeds or 'own'}.{part}"
 
 
 def _performed(
     task: Mapping[str, Any], home: Path, fault: str, files: Mapping[str, str]
 ) -> dict[str, Any]:
-    """A line: `package`, where this program lies; `first`, the digest of the first steps; `alike`,
-    whether seeds are one and the same; `why` it broke off; `digest` and `expectations` of the whole
-    where that was wanted; `seconds` that were trained now."""
+    """A line: `package`, where this program lies; `first`, the digests of the first steps, frames
+    alone and with what probes say; `alike`, whether seeds are one and the same; `why` it broke off;
+    `digest` and `expectations` of the whole where that was wanted; `seconds` that this took.
+
+    Where frames differ probes are asked of the whole alone."""
     scene: Scene = registry.scenes()[task["scene"]]
     experiments = with_seeds(scene, task["seeds"])
     few = {name: run.with_(steps=FIRST_STEPS, record_every=1) for name, run in experiments.items()}
     began, seeds = time.monotonic(), task["seeds"]
     line: dict[str, Any] = {"scene": task["scene"], "seeds": seeds}
     line["package"] = str(places.PACKAGE)
-    first = folder_of(home, task["scene"], fault, seeds, "first")
-    gathered, why = _gathered(first, scene, few, files)
-    if gathered is not None:
-        line |= {"first": evidence.digest(gathered, scene), "alike": seeds_alike(scene, gathered)}
-    over = why or task["first_steps"] or line["first"] == task["like"] or line["alike"]
+    first: list[str] = []
+    line |= {"first": first, "alike": False}
+    for part, asked in (("frames", replace(scene, asks=())), ("first", scene)):
+        at = folder_of(home, task["scene"], fault, seeds, part)
+        gathered, why = _gathered(at, asked, few, files)
+        if gathered is None:
+            break
+        first.append(evidence.digest(gathered, asked))
+        line["alike"] = seeds_alike(scene, gathered)
+        if line["alike"] or (task["like"] and first != task["like"][: len(first)]):
+            break
+    over = why or task["first_steps"] or first == task["like"] or line["alike"]
     if not over:
         whole = folder_of(home, task["scene"], fault, seeds, "whole")
         gathered, why = _gathered(whole, scene, experiments, files)

@@ -2,7 +2,7 @@
 
     keep(folder, scene, experiments) -> Gathered     trains, asks, keeps
     kept(folder, scene, experiments) -> Gathered     what was kept
-    digest(evidence, scene)                          equal where all that was measured is equal
+    digest(evidence, scene)                          equal where all that it shows is equal
 
 A folder holds `RUN.arrow`, the frames of a run, `answers.json`, those to the scene's asks, and
 `about.json`: which files of the package made them, and of which runs.
@@ -23,6 +23,7 @@ from skipviz.core.experiment import Experiment
 from skipviz.core.scene import Ask, Scene
 from skipviz.store.evidence import Gathered
 from skipviz.store.frame_log import FrameLog
+from skipviz.store.frame_schema import MAPS
 
 READ_ONLY = ("scenes/", "cli/", "mutants/", "core/scene.py", "core/final.py")
 """Files that judge what was measured, or ask for it: evidence stays when they change."""
@@ -105,23 +106,72 @@ def kept(folder: Path, scene: Scene, experiments: Mapping[str, Experiment]) -> G
     return Gathered(logs, experiments, scene.asks, answer)
 
 
+PANELS = {
+    "loss": ("loss",),
+    "profile": ("signal_gradient_norm", "weight_gradient_norm", "activation_scale"),
+    "heat": ("signal_gradient_norm", "weight_gradient_norm", "activation_scale"),
+    "gates": ("gate_mean", *MAPS),
+}
+"""The fields that a live figure shows."""
+
+
+class Reads:
+    """Evidence that remembers what was read of it: (run, lane, field)."""
+
+    def __init__(self, evidence: Gathered) -> None:
+        self._evidence = evidence
+        self.read: set[tuple[str, int, str]] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._evidence, name)
+
+    def history(self, field: str, lane: int, run: str = "main") -> Any:
+        """As the evidence's, remembered."""
+        self.read.add((run, lane, field))
+        return self._evidence.history(field, lane, run)
+
+    def final(self, field: str, lane: int, run: str = "main") -> list[float]:
+        """As the evidence's, remembered."""
+        self.read.add((run, lane, field))
+        return self._evidence.final(field, lane, run)
+
+
+def fields_read(scene: Scene, evidence: Gathered) -> list[tuple[str, int, str]]:
+    """What a scene shows and judges of its frames: (run, lane, field), sorted."""
+    reads: Any = Reads(evidence)
+    readers: list[Any] = [each.measure for each in scene.expects]
+    readers += [each.chart for each in scene.figures if each.chart is not None]
+    for read in (*readers, scene.numbers, scene.correct_choice):
+        try:
+            read(reads)
+        except Exception as error:  # a measure may refuse what a fault has left
+            _refused(error)
+    for figure in scene.figures:
+        for panel in figure.panels:
+            for lane, track in enumerate(evidence.log(figure.run).tracks):
+                there = track.widths()
+                shown = [name for name in PANELS[panel] if name in there]
+                reads.read |= {(figure.run, lane, name) for name in shown}
+    return sorted(reads.read)
+
+
+def _refused(error: Exception) -> None:
+    """What could not be read is not shown either; whether it is judged, the verdicts say."""
+    if isinstance(error, MemoryError):
+        raise error
+
+
 def digest(evidence: Gathered, scene: Scene) -> str:
-    """A hash of every number of every frame, but for the clock, and of every answer."""
+    """A hash of every number that the scene shows or judges: of frames and of answers."""
     whole = hashlib.sha256()
-    for run in scene.runs:
+    for run, lane, name in fields_read(scene, evidence):
         log = evidence.log(run)
-        whole.update(log.column("step").tobytes())
-        for i, track in enumerate(log.tracks):
-            for name in track.widths():
-                if name in track.maps():
-                    last = log.map_at(i, log.n - 1)
-                    whole.update(last[1][name].tobytes() if last else b"")
-                elif name.startswith("held_out"):
-                    rows, *scores = log.held_out(i, 0, log.n)
-                    for part in (rows, *scores):
-                        whole.update(part.tobytes())
-                else:
-                    whole.update(log.lane(i, name).tobytes())
+        whole.update(f"{run} {lane} {name}".encode())
+        if name in MAPS:
+            last = log.map_at(lane, log.n - 1)
+            whole.update(last[1][name].tobytes() if last else b"")
+        else:
+            whole.update(evidence.history(name, lane, run).tobytes())
     answers = {ask.name: evidence.ask(ask.name) for ask in scene.asks}
     whole.update(strict_json.dumps(answers, sort_keys=True).encode())
     return whole.hexdigest()

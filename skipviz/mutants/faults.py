@@ -101,9 +101,8 @@ def plant(fault: Fault, package: Path) -> None:
 def copy_with(fault: Fault | None, folder: Path) -> Path:
     """A copy of this program's package in a folder of its own, with the fault planted; the
     package's folder there. SpecError."""
-    skipped = shutil.ignore_patterns("__pycache__", "shipped")
     package = folder / places.PACKAGE.name
-    shutil.copytree(places.PACKAGE, package, ignore=skipped)
+    shutil.copytree(places.PACKAGE, package, ignore=shutil.ignore_patterns("shipped"))
     if fault is not None:
         plant(fault, package)
     return package

@@ -1,9 +1,9 @@
 """Scene × fault: does the scene notice?
 
-not concerned   the first steps under the fault are those without it, to the last bit
-tolerated       what is measured differs, every verdict rightly stays; the scene says why
+not concerned   of its first steps the scene shows and judges the same numbers, to the last bit
+tolerated       what it shows differs, every verdict rightly stays; the scene says why
 noticed         an expectation fails, or the scene breaks off
-missed          what is measured differs, every verdict stays, and no reason is given; or the scene
+missed          what it shows differs, every verdict stays, and no reason is given; or the scene
                 must notice the fault and does not
 """
 

@@ -53,7 +53,9 @@ class Line:
 class Trials:
     """The copies of one call, and what was said of the program without a fault.
 
-    home    where evidence is kept
+    home        where evidence is kept
+    own_seeds   that the scenes have where `seeds` is None
+    processes   so many copies are performed at once
     """
 
     home: Path
@@ -61,7 +63,8 @@ class Trials:
     faults: Sequence[Fault]
     seeds: int | None
     own_seeds: int
-    first: dict[tuple[str, int | None], str] = field(default_factory=dict)
+    processes: int = 1
+    first: dict[tuple[str, int | None], list[str]] = field(default_factory=dict)
     _children: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def seeds_for(self, fault: Fault) -> int | None:
@@ -127,7 +130,7 @@ class Trials:
                 lines.put(error)
             lines.put(None)
 
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(cores())]
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(self.processes)]
         for thread in threads:
             thread.start()
         open_threads = len(threads)
@@ -142,37 +145,42 @@ class Trials:
     def _run(self, fault: Fault, package: Path, tasks: list[dict[str, Any]]) -> Iterator[Line]:
         """The lines of one copy's process."""
         order = {"folder": str(self.home), "fault": fault.key, "tasks": tasks}
+        with self._started(package) as process:
+            assert process.stdin and process.stdout and process.stderr
+            complaints: list[str] = []
+            reader = threading.Thread(target=complaints.extend, args=(process.stderr,))
+            reader.start()
+            process.stdin.write(strict_json.dumps(order))
+            process.stdin.close()
+            count = 0
+            for text in process.stdout:
+                line, count = self._line(fault, package, json.loads(text)), count + 1
+                yield line
+            status = process.wait()
+            reader.join()
+        if status or count != len(tasks):
+            why = complaints[-1].strip() if complaints else f"status {status}"
+            raise SpecError(f"mutants: the copy with fault '{fault.key}' broke off ({why})")
+
+    def _started(self, package: Path) -> subprocess.Popen[str]:
+        """The process of a copy: it waits for its order."""
         process = subprocess.Popen(
             child_processes.command("-m", "skipviz.mutants.child"),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             encoding="utf-8", env=environment(package), cwd=package.parent,
         )  # fmt: skip
         self._children.append(process)
-        assert process.stdin and process.stdout and process.stderr
-        process.stdin.write(strict_json.dumps(order))
-        process.stdin.close()
-        complaints: list[str] = []
-        reader = threading.Thread(target=lambda: complaints.extend(process.stderr or ()))
-        reader.start()
-        count = 0
-        for text in process.stdout:
-            line, count = self._line(fault, package, json.loads(text)), count + 1
-            yield line
-        status = process.wait()
-        reader.join()
-        if status or count != len(tasks):
-            why = complaints[-1].strip() if complaints else f"status {status}"
-            raise SpecError(f"mutants: the copy with fault '{fault.key}' broke off ({why})")
+        return process
 
     def _line(self, fault: Fault, package: Path, said: dict[str, Any]) -> Line:
         if Path(said["package"]).resolve() != package.resolve():
             raise SpecError(f"mutants: {said['package']} was performed in place of the copy")
         key, seeds = said["scene"], self.seeds_for(fault)
-        first: str | None = said.get("first")
+        first: list[str] = said["first"]
         if not fault.key:
             seeds = said["seeds"]
-            self.first[key, seeds] = first or ""
-        same = bool(fault.key) and first is not None and first == self.first.get((key, seeds))
+            self.first[key, seeds] = first
+        same = bool(fault.key) and bool(first) and first == self.first.get((key, seeds))
         return Line(key, fault.key, seeds, strict_json.numbers(said), same)
 
 
@@ -191,7 +199,7 @@ def environment(package: Path) -> dict[str, str]:
 
 
 def cores() -> int:
-    """So many copies are performed at once."""
+    """The cores that copies may use, one each: not more than there are in hardware."""
     there = psutil.cpu_count(logical=False) or 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else there
     return min(there, allowed)
@@ -204,11 +212,11 @@ def seconds_for(trials: Trials, estimates: dict[str, float]) -> tuple[int, float
     for fault in (NOTHING, *trials.faults):
         for key in trials.keys:
             numbers = key, fault.key, trials.seeds_for(fault)
-            parts = [child.folder_of(trials.home, *numbers, part) for part in ("first", "whole")]
+            parts = [child.folder_of(trials.home, *numbers, part) for part in ("frames", "whole")]
             if not any(evidence.about(part) for part in parts):
                 count += 1
                 seconds += estimates[key]
-    return count, seconds / cores()
+    return count, seconds / trials.processes
 
 
 def folder() -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Ask, Evidence, Expectation, Figure, Scene, highest
+from skipviz.core.scene import Ask, Evidence, Expectation, Figure, Scene, highest, norms_off
 
 DEPTH = 51
 UNITS = (DEPTH - 1) // 2
@@ -77,6 +77,7 @@ SCENE = Scene(
         Ask("paths", "paths", {"draws": 6}),
         Ask("paths_at_init", "paths", {"draws": 6, "when": "init"}),
         Ask("shares", "shares"),
+        Ask("check", "cross_check"),
     ),
     figures=(
         Figure("live", "A residual and a highway net learn.", panels=("loss", "profile")),
@@ -129,6 +130,13 @@ SCENE = Scene(
             at_most=-0.2,
             over="every",
             unit="decades",
+        ),
+        Expectation(
+            "The norms drawn are right: autograd in float64 gives the same",
+            lambda evidence: norms_off(evidence, "check", range(2)),
+            at_most=0.01,
+            over="every",
+            unit="of the norm off",
         ),
     ),
     saw="Of the {units} units, the middle of the gradient goes through {middle}; nine tenths of "

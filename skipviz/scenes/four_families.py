@@ -7,12 +7,14 @@ import numpy as np
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
 from skipviz.core.scene import (
+    Ask,
     Chart,
     Evidence,
     Expectation,
     Figure,
     Scene,
     best,
+    norms_off,
     ratio,
     seed_dots,
 )
@@ -88,6 +90,7 @@ SCENE = Scene(
     runs={
         run: Experiment(lanes=_LANES, steps=400, lr=rate, seeds=3) for run, rate in RATES.items()
     },
+    asks=(Ask("check", "cross_check"),),
     figures=(
         Figure(
             "live",
@@ -108,6 +111,13 @@ SCENE = Scene(
             _worst_skip,
             at_most=0.1,
             over="every",
+        ),
+        Expectation(
+            "The norms drawn are right: autograd in float64 gives the same",
+            lambda evidence: norms_off(evidence, "check", range(4)),
+            at_most=0.01,
+            over="every",
+            unit="of the norm off",
         ),
     ),
     saw="Training loss, each family at its best learning rate: plain {plain}, residual {residual}, "

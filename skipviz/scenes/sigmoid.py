@@ -8,7 +8,7 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Chart, Evidence, Expectation, Figure, Scene, Series
+from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, norms_off
 
 DEPTH = 21
 _SIGMOID = DENSE | {"depth": DEPTH, "activation": "sigmoid", "init": "glorot"}
@@ -92,6 +92,7 @@ SCENE = Scene(
             seeds=3,
         ),
     },
+    asks=(Ask("check", "cross_check"),),
     figures=(
         Figure("live", "Three curves fall, one stands still.", panels=("loss", "profile")),
         Figure("chart", "What helped, and what did not.", chart=_ends),
@@ -111,6 +112,13 @@ SCENE = Scene(
             "A plain tanh net from orthogonal weights learns without any skip",
             _final(0, "tanh"),
             at_most=0.3,
+        ),
+        Expectation(
+            "The norms drawn are right: autograd in float64 gives the same",
+            lambda evidence: norms_off(evidence, "check", range(4)),
+            at_most=0.01,
+            over="every",
+            unit="of the norm off",
         ),
     ),
     saw="Training loss at the end: plain {plain}, plain with Adam {adam}, plain with BatchNorm "

@@ -52,6 +52,12 @@ def _settled(evidence: Evidence) -> list[float]:
     return final.mean(evidence.steps(), _over_time(evidence, 1))
 
 
+def _first_layers_apart(evidence: Evidence) -> list[float]:
+    """How far the scale of the deep plain net's first layer is off its residual twin's at init."""
+    plain, residual = (evidence.history("activation_scale", lane)[0, :, 0] for lane in (1, 2))
+    return [float(v) for v in np.abs(plain / residual - 1)]
+
+
 def _loss(evidence: Evidence) -> Chart:
     series = [
         curve(evidence, "loss", lane, label=label, family=family, dashed=dashed)
@@ -186,6 +192,14 @@ SCENE = Scene(
             at_most=0.01,
             over="every",
             unit="of the norm off",
+        ),
+        Expectation(
+            "The deep plain net is the residual one without its shortcuts: it starts from the same "
+            "weights",
+            _first_layers_apart,
+            at_most=1e-6,
+            over="every",
+            unit="of the first layer's scale",
         ),
         Expectation(
             "The shallow plain net's gradient grows less",
