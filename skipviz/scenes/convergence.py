@@ -131,6 +131,19 @@ SCENE = Scene(
             over="every",
             unit="steps",
         ),
+        Expectation(
+            "and so does the highway net",
+            lambda evidence: _needed(evidence, 3),
+            at_most=250,
+            over="every",
+            unit="steps",
+        ),
+        Expectation(
+            "The plain tanh net arrives as well, only later",
+            lambda evidence: _needed(evidence, 1),
+            at_most=350,
+            unit="steps",
+        ),
     ),
     saw="Steps to the same training loss, each net at its best learning rate: plain ReLU {relu} "
     "steps, plain tanh {tanh} steps, residual {residual} steps, highway {highway} steps.",

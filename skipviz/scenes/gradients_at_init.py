@@ -287,4 +287,21 @@ SCENE = Scene(
         log_y=True,
     ),
     order=0,
+    notices=(
+        "no_skip",
+        "no_skip_in_module",
+        "gate_bias_reversed",
+        "he_gain_1",
+        "gradients_exchanged",
+        "norms_times_batch",
+        "scale_off",
+        "highway_returns_h",
+    ),
+    tolerates={
+        "labels_shuffled": "the nets are judged before any training, whatever the labels are",
+        "rate_0": "the nets are judged before any training: the steps are to look at",
+        "no_momentum": "the nets are judged before any training: the steps are to look at",
+        "one_batch": "the nets are judged before any training: the steps are to look at",
+        "dense_branches_0": "the way around is all there is then, and it keeps the gradient",
+    },
 )

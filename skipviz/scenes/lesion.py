@@ -161,6 +161,18 @@ SCENE = Scene(
             unit="of the accuracy",
         ),
         Expectation(
+            "Its layers are not idle: without half of them it errs more often",
+            _kept(_half, _DENSE),
+            at_most=0.99,
+            unit="of the accuracy",
+        ),
+        Expectation(
+            "Nor are those of a highway net with gate bias −1",
+            _kept(_half, ("gates", 0)),
+            at_most=0.97,
+            unit="of the accuracy",
+        ),
+        Expectation(
             "A highway net with gate bias −4 keeps its accuracy without half of its layers: "
             "they were idle",
             _kept(_half, _IDLE),

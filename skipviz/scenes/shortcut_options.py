@@ -49,6 +49,19 @@ def _apart(evidence: Evidence) -> list[float]:
     return [max(options) / min(options)]
 
 
+def _handed_on(evidence: Evidence) -> list[float]:
+    """The scale behind the first unit of the second and third stage at init, over that of the plain
+    net there: the lowest of all options and of both stages."""
+    units = (DEPTH - 2) // 6
+    depths = [1 + 2 * units * stage + 2 for stage in (1, 2)]
+    scales = []
+    for lane in range(len(_LANES)):
+        axis = evidence.axis("activation_scale", lane)
+        places = [axis.index(depth) for depth in depths]
+        scales.append(evidence.history("activation_scale", lane)[0, :, places])
+    return [float(v) for v in (np.array(scales[:-1]) / scales[-1]).min(axis=(0, 1))]
+
+
 def _extra(evidence: Evidence) -> list[float]:
     """Per cent of parameters that C has more than A: the same for every seed."""
     return [100 * (_counts(2)["parameters"] / _counts(0)["parameters"] - 1)]
@@ -128,6 +141,14 @@ SCENE = Scene(
             "The choice matters little: the worst option's median loss is near the best one's",
             _apart,
             at_most=3,
+            unit="×",
+        ),
+        Expectation(
+            "Where the size changes, every option hands on the signal: the unit puts out more than "
+            "the plain net's layers",
+            _handed_on,
+            at_least=1.2,
+            over="every",
             unit="×",
         ),
         Expectation("C has more parameters than A", _extra, at_least=4, at_most=7, unit="%"),

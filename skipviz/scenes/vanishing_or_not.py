@@ -52,6 +52,16 @@ def _settled(evidence: Evidence) -> list[float]:
     return final.mean(evidence.steps(), _over_time(evidence, 1))
 
 
+def _handed_on(evidence: Evidence) -> list[float]:
+    """The scale behind the first unit of the second and third stage of the residual net at init,
+    over that of its plain twin: the lower of the two."""
+    units = (DEEP - 2) // 6
+    depths = [1 + 2 * units * stage + 2 for stage in (1, 2)]
+    places = [evidence.axis("activation_scale", 2).index(depth) for depth in depths]
+    plain, residual = (evidence.history("activation_scale", lane)[0, :, places] for lane in (1, 2))
+    return [float(v) for v in (residual / plain).min(axis=0)]
+
+
 def _first_layers_apart(evidence: Evidence) -> list[float]:
     """How far the scale of the deep plain net's first layer is off its residual twin's at init."""
     plain, residual = (evidence.history("activation_scale", lane)[0, :, 0] for lane in (1, 2))
@@ -185,6 +195,21 @@ SCENE = Scene(
             at_most=0.5,
             over="every",
             unit="nats",
+        ),
+        Expectation(
+            "and so does the residual net of the deep one's depth",
+            lambda evidence: evidence.final("loss", 2),
+            at_most=0.6,
+            over="every",
+            unit="nats",
+        ),
+        Expectation(
+            "Where its stages begin its shortcuts hand on the signal: the units put out more than "
+            "the plain ones",
+            _handed_on,
+            at_least=1.2,
+            over="every",
+            unit="×",
         ),
         Expectation(
             "The norms drawn are right: autograd in float64 gives the same",
