@@ -22,6 +22,7 @@ from typing import Any
 
 import psutil
 
+from skipviz.cli import strength
 from skipviz.core import child_processes, final, packages, places, registry
 from skipviz.core.knob import SpecError, show
 from skipviz.core.places import megabytes
@@ -36,7 +37,12 @@ def declare(command: argparse.ArgumentParser, record: argparse.ArgumentParser) -
     """The arguments of `scene`, and of `record`."""
     command.add_argument("keys", nargs="*", metavar="KEY", help="which scenes; none lists them")
     command.add_argument("--all", action="store_true", help="every scene, as many at once as cores")
-    command.add_argument("--seeds", type=int, help="train so many seeds instead of the scene's")
+    command.add_argument(
+        "--seeds",
+        type=int,
+        help="train so many seeds instead of the scene's; more"
+        " than 16 a few at a time, from seed 1000 on, kept as they come",
+    )
     command.add_argument("--first-seed", type=int, help="and begin with this one")
     command.add_argument("--recorded", action="store_true", help="train nothing, judge recordings")
     command.add_argument("--attended", type=int, help=argparse.SUPPRESS)
@@ -58,13 +64,13 @@ def scene(args: argparse.Namespace) -> int:
     keys = list(scenes) if args.all else args.keys
     if not args.recorded:
         packages.check()
+    many = strength.is_for(args.seeds)
     for key in keys:
-        with_seeds(
-            scenes[key], args.seeds, args.first_seed
-        )  # a wrong seed is said before hours are spent
+        seeds = strength.AT_ONCE if many else args.seeds
+        with_seeds(scenes[key], seeds, args.first_seed)  # said before hours are spent
     began = time.monotonic()
     results = []
-    for result in _at_once(keys, args) if args.all else _in_turn(keys, args):
+    for result in _results(scenes, keys, args, many):
         results.append(result)
         if not args.json:
             _print(result)
@@ -169,23 +175,36 @@ def replay(key: str) -> dict[str, Any]:
     }
 
 
+def _results(
+    scenes: dict[str, Scene], keys: Sequence[str], args: argparse.Namespace, many: bool
+) -> Iterator[dict[str, Any]]:
+    """What became of each scene, as it ends; of `many` seeds once all are through."""
+    if many:
+        parts = strength.parts(keys, args.seeds, args.first_seed)
+        yield from strength.gathered(scenes, parts, _at_once, _note)
+    elif args.all:
+        longest = sorted(keys, key=lambda key: -scenes[key].seconds)
+        parts = [(key, args.seeds, args.first_seed) for key in longest]
+        for count, (_, result) in enumerate(_at_once(parts), 1):
+            word = "met" if _met(result) else "fell short"
+            _note(f"{count} of {len(keys)}: {result['key']} {word}, {result['seconds']:.0f} s")
+            yield result
+    else:
+        yield from _in_turn(keys, args)
+
+
 def _in_turn(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for key in keys:
         yield replay(key) if args.recorded else perform(key, args.seeds, args.first_seed)
 
 
-def _at_once(keys: Sequence[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Each scene in a process of its own, the longest first, as they end."""
-    scenes = registry.scenes()
-    longest = sorted(keys, key=lambda key: -scenes[key].seconds)
+def _at_once(parts: Sequence[Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Each (scene, seeds, first seed) in a process of its own, as they end."""
     cores = _cores()
     with ThreadPoolExecutor(len(cores), initializer=_settle, initargs=(cores,)) as pool:
-        waiting = [pool.submit(_child, key, args.seeds, args.first_seed) for key in longest]
-        for count, future in enumerate(as_completed(waiting), 1):
-            result = future.result()
-            word = "met" if _met(result) else "fell short"
-            _note(f"{count} of {len(keys)}: {result['key']} {word}, {result['seconds']:.0f} s")
-            yield result
+        waiting = {pool.submit(_child, *part): part for part in parts}
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
 
 
 def _cores() -> list[int]:

@@ -81,13 +81,17 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of an expectation: the number of each seed, and whether the bounds were kept."""
+    """What came of an expectation: the number of each seed, and whether the bounds were kept.
+
+    held   on so many seeds that seed's own number kept them
+    """
 
     text: str
     measured: tuple[float, ...]
     wanted: str
     unit: str
     met: bool
+    held: int
 
     @property
     def median(self) -> float:
@@ -113,6 +117,7 @@ class Verdict:
             "numbers": self.numbers,
             "wanted": self.wanted,
             "met": self.met,
+            "held": self.held,
         }
 
 
@@ -226,12 +231,14 @@ def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
     """Measures an expectation; a number that is not one keeps no bound."""
     measured = tuple(float(value) for value in expectation.measure(evidence))
     low, high = expectation.at_least, expectation.at_most
-    values_to_judge = measured if expectation.over == "every" else (float(np.median(measured)),)
-    met = all(
-        (low is None or value >= low) and (high is None or value <= high) and not np.isnan(value)
-        for value in values_to_judge
-    )
-    return Verdict(expectation.text, measured, bounds_in_words(expectation), expectation.unit, met)
+
+    def keeps(value: float) -> bool:
+        return (low is None or value >= low) and (high is None or value <= high)
+
+    held = sum(map(keeps, measured))
+    met = held == len(measured) if expectation.over == "every" else keeps(np.median(measured))
+    wanted = bounds_in_words(expectation)
+    return Verdict(expectation.text, measured, wanted, expectation.unit, bool(met), held)
 
 
 def judged(scene: Scene, evidence: Evidence) -> tuple[Verdict, ...]:
@@ -241,7 +248,7 @@ def judged(scene: Scene, evidence: Evidence) -> tuple[Verdict, ...]:
     if not seeds_alike(scene, evidence):
         return verdicts
     return tuple(
-        replace(verdict, met=False, wanted=f"{verdict.wanted}, of seeds that differ")
+        replace(verdict, met=False, held=0, wanted=f"{verdict.wanted}, of seeds that differ")
         if len(verdict.measured) > 1
         else verdict
         for verdict in verdicts

@@ -193,7 +193,7 @@ SCENE = Scene(
             "Held out, and with nothing dropped, the shallow net with dropout has a lower loss "
             "than in training, where a tenth is dropped",
             lambda evidence: ratio(
-                evidence.history("held_out_loss", 0, "dropout")[-1, :, 0],
+                evidence.history("held_out_loss", 0, "dropout")[-1, :, 0].tolist(),
                 evidence.final("loss", 0, "dropout"),
             ),
             at_most=0.95,

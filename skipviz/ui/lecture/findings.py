@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from skipviz.core import final
+from skipviz.core import final, strength
 from skipviz.core.scene import Figure, Scene, Verdict, judged
 from skipviz.figures import answers
 from skipviz.figures.charts import draw
@@ -60,7 +60,8 @@ def verdict(of: Verdict, recorded: bool = False) -> str:
     unit = f" {of.unit}" if of.unit else ""
     met, missed = ("recorded: shows", "recorded: not so") if recorded else _HERE
     state, word = ("met", f"✓ {met}") if of.met else ("missed", f"✗ {missed}")
-    seeds = "1 seed" if len(of.measured) == 1 else f"{len(of.measured)} seeds"
+    count = len(of.measured)
+    seeds = "1 seed" if count == 1 else strength.in_words(of.held, count)
     return (
         f'<div class="skip-verdict" data-state="{state}"><b>{word}</b>'
         f"<span>{html.escape(of.text)}</span><small>expected {html.escape(of.wanted)};"

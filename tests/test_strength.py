@@ -1,0 +1,109 @@
+"""What so many seeds prove, and how more of them are performed than one run may have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy.stats import binomtest
+
+from skipviz.cli import scenes, strength
+from skipviz.core import registry
+from skipviz.core.scene import Expectation, Scene, judge
+from skipviz.core.strength import SEEDS, in_words, lower_bound
+from tests.test_scenes import TINY
+
+
+@pytest.mark.parametrize(
+    ("held", "seeds"), [(0, 3), (1, 1), (3, 3), (4, 5), (59, 59), (58, 59), (92, 93), (50, 93)]
+)
+def test_the_bound_is_that_of_clopper_and_pearson(held: int, seeds: int) -> None:
+    result = binomtest(held, seeds, alternative="greater")
+    expected = result.proportion_ci(confidence_level=0.95, method="exact").low
+    assert lower_bound(held, seeds) == pytest.approx(expected, abs=1e-9)
+
+
+def test_59_of_59_seeds_and_92_of_93_say_95_per_cent() -> None:
+    assert len(SEEDS) == 59 and not set(SEEDS) & set(range(16))
+    assert lower_bound(59, 59) >= 0.95 > lower_bound(58, 58)
+    assert lower_bound(92, 93) >= 0.95 > lower_bound(58, 59)
+    assert in_words(3, 3) == "on 3 of 3 seeds, so on at least 36 % of all"
+    for held, seeds in ((1, 0), (-1, 3), (4, 3)):
+        with pytest.raises(ValueError, match="seeds"):
+            lower_bound(held, seeds)
+
+
+@pytest.mark.parametrize(
+    ("measured", "over", "held", "met"),
+    [
+        ([1.0, 2.0, 9.0], "median", 2, True),
+        ([1.0, 2.0, 9.0], "every", 2, False),
+        ([1.0, 2.0], "every", 2, True),
+        ([float("nan"), 2.0], "every", 1, False),
+        ([float("inf"), 9.0, 1.0], "median", 1, False),
+    ],
+)
+def test_a_verdict_says_on_how_many_seeds_it_held(
+    measured: list[float], over: Any, held: int, met: bool
+) -> None:
+    verdict = judge(Expectation("x", lambda evidence: measured, at_most=3, over=over), Any)
+    assert (verdict.held, verdict.met) == (held, met) and verdict.to_json()["held"] == held
+
+
+@pytest.fixture
+def only_tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Scene], None]:
+    monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path))
+
+    def offer(scene: Scene) -> None:
+        monkeypatch.setattr(registry, "scenes", lambda: {"tiny": scene})
+
+    return offer
+
+
+def test_many_seeds_are_performed_in_parts_kept_and_put_together(
+    only_tiny: Callable[[Scene], None],
+) -> None:
+    only_tiny(TINY)
+    performed: list[strength.Part] = []
+
+    def perform(parts: Sequence[strength.Part]) -> Iterator[tuple[strength.Part, dict[str, Any]]]:
+        for part in parts:
+            performed.append(part)
+            yield part, scenes.perform(*part)
+
+    wanted = strength.parts(["tiny"], 5, None)
+    assert wanted == [("tiny", 3, 1000), ("tiny", 2, 1003)]
+    (result,) = strength.gathered({"tiny": TINY}, wanted, perform, lambda text: None)
+    (expectation,) = result["expectations"]
+    assert len(set(expectation["measured"])) == expectation["held"] == expectation["seeds"] == 5
+    assert expectation["met"] and expectation["at_least"] == pytest.approx(
+        0.05 ** (1 / 5), abs=1e-4
+    )
+    assert expectation["numbers"].startswith("on 5 of 5 seeds")
+    again = strength.gathered({"tiny": TINY}, wanted, perform, lambda text: None)
+    assert len(performed) == 2 and again == [result]
+    stricter = replace(TINY, expects=(replace(TINY.expects[0], at_most=1e-9),))
+    only_tiny(stricter)
+    (result,) = strength.gathered({"tiny": stricter}, wanted, perform, lambda text: None)
+    assert len(performed) == 4
+    assert not result["expectations"][0]["met"] and not result["expectations"][0]["held"]
+
+
+def test_what_broke_off_is_not_kept(only_tiny: Callable[[Scene], None]) -> None:
+    only_tiny(TINY)
+    failed = {"key": "tiny", "state": "failed", "expectations": [], "seconds": 0.0, "why": "x"}
+    wanted = strength.parts(["tiny"], 3, 7)
+    for _ in range(2):
+        said: list[str] = []
+        results = strength.gathered(
+            {"tiny": TINY}, wanted, lambda parts: ((part, failed) for part in parts), said.append
+        )
+        assert results == [failed] and said[0] == "0 of 1 parts are kept"
+
+
+def test_more_seeds_than_a_run_may_have_go_this_way() -> None:
+    assert strength.is_for(59) and strength.is_for(17)
+    assert not strength.is_for(16) and not strength.is_for(None)
