@@ -279,8 +279,13 @@ def test_copies_are_performed_kept_and_compared_with_the_program_as_it_is(
         "dense_branches_0": "not concerned", "seeds_same": "noticed",
     }  # fmt: skip
     assert "7 performances, 7 not kept yet" in said.err and "[####" in said.err
-    assert main(words) == 0
-    assert "7 performances, 0 not kept yet" in capsys.readouterr().err
+    assert main([*words, "--kept"]) == 0
+    again = capsys.readouterr()
+    assert "7 performances, 0 not kept yet" in again.err and again.out == said.out
+    words[-1] += ",no_momentum"
+    assert main([*words, "--kept"]) == 0
+    again = capsys.readouterr()
+    assert "class_routing × no_momentum: not performed yet" in again.err and again.out == said.out
 
 
 def test_a_process_that_is_not_the_copy_or_breaks_off_is_an_error(
@@ -295,4 +300,4 @@ def test_a_process_that_is_not_the_copy_or_breaks_off_is_an_error(
     with pytest.raises(SpecError, match="broke off"):
         list(run._run(trials.NOTHING, copy, tasks))
     with pytest.raises(SpecError, match="was performed in place of the copy"):
-        run._line(trials.NOTHING, copy, {"package": str(places.PACKAGE), "scene": "x"})
+        run._line(trials.NOTHING, copy, {"first": [], "package": str(places.PACKAGE), "scene": "x"})

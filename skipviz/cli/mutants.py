@@ -35,6 +35,7 @@ def declare(command: argparse.ArgumentParser) -> None:
     command.add_argument("--faults", default="", help="only these faults, separated by commas")
     command.add_argument("--seeds", type=int, help="train so many seeds instead of the scenes'")
     command.add_argument("--processes", type=int, help="so many copies at once (all cores)")
+    command.add_argument("--kept", action="store_true", help="train nothing, judge what is kept")
     command.add_argument("--list", action="store_true", help="plant nothing, say what could be")
     command.add_argument("--write", action="store_true", help="write the matrix to docs/truth.md")
 
@@ -56,9 +57,9 @@ def mutants(args: argparse.Namespace) -> int:
     if args.processes is not None and args.processes < 1:
         raise SpecError(f"processes {args.processes}: must be at least 1")
     at_once = args.processes or trials.cores()
-    run = trials.Trials(trials.folder(), keys, faults, args.seeds, least, at_once)
+    run = trials.Trials(trials.folder(), keys, faults, args.seeds, least, at_once, args.kept)
     cells, short = _performed(run, known)
-    shortfalls = {} if args.keys or named else matrix.thin(cells, faults)
+    shortfalls = {} if args.keys or named or args.kept else matrix.thin(cells, faults)
     stale = [f"{c.scene} × {c.fault}" for c in cells if _stale(known[c.scene], c)]
     if args.write:
         write(cells, faults, run)
@@ -97,7 +98,9 @@ def _performed(
     cells: list[Cell] = []
     short: dict[str, list[str]] = {}
     for number, line in enumerate(run.performed(), 1):
-        if line.fault:
+        if line.unknown or (line.fault and line.scene not in without):
+            says = f"{line.scene} × {line.fault or 'nothing wrong'}: not performed yet"
+        elif line.fault:
             cells.append(matrix.cell(known[line.scene], line, without[line.scene]))
             says = f"{line.scene} × {line.fault}: {cells[-1].state}"
         else:
@@ -182,12 +185,14 @@ def _lines(cells: Sequence[Cell], faults: Sequence[Fault], run: trials.Trials) -
     seeds = "the scenes' own seeds" if run.seeds is None else f"seeds: {run.seeds}"
     day = datetime.now(UTC).strftime("%Y-%m-%d")
     states = [each.state for each in cells]
+    left = len(run.keys) * len(faults) - len(cells)
     counts = ", ".join(
         f"{states.count(state)} {state} ({matrix.SIGNS[state]})" for state in matrix.SIGNS
     )
     lines = [
         f"{day}, fault set {fault_set.version()}, {seeds}, Python {platform.python_version()},"
-        f" torch {torch.__version__}, {platform.machine()}: {counts}.",
+        f" torch {torch.__version__}, {platform.machine()}: {counts};"
+        f" {left} of {left + len(cells)} not performed yet.",
         "",
         *matrix.table(cells, faults),
         "",

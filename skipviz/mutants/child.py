@@ -3,8 +3,8 @@ a fault in it or without one.
 
 Reads one JSON object: `folder`, where evidence is kept; `fault`, the name of this copy; `tasks`,
 each with the `scene`, its `seeds` (null: the scene's own), `like`, the digests of its first steps
-without a fault (null: it is not compared), and `first_steps`: whether these are all that is wanted.
-Writes a line of JSON for each of them: see `_performed`.
+without a fault (null: it is not compared), and `first_steps`: whether these are all that is wanted;
+`kept`: train nothing. Writes a line of JSON for each of them: see `_performed`.
 """
 
 from __future__ import annotations
@@ -33,10 +33,18 @@ def main() -> int:
     files = evidence.of_files(places.PACKAGE)
     home = Path(order["folder"])
     for task in order["tasks"]:
-        line = _performed(task, home, order["fault"], files)
+        try:
+            line = _performed(task, home, order["fault"], files, order["kept"])
+        except NotKeptError:
+            line = {"scene": task["scene"], "seeds": task["seeds"], "first": []}
+            line |= {"package": str(places.PACKAGE), "unknown": True}
         sys.stdout.write(dumps(line) + "\n")
         sys.stdout.flush()
     return 0
+
+
+class NotKeptError(Exception):
+    """There is no evidence, and none is to be made."""
 
 
 def folder_of(home: Path, scene: str, fault: str, seeds: int | None, part: str) -> Path:
@@ -45,13 +53,13 @@ def folder_of(home: Path, scene: str, fault: str, seeds: int | None, part: str) 
 
 
 def _performed(
-    task: Mapping[str, Any], home: Path, fault: str, files: Mapping[str, str]
+    task: Mapping[str, Any], home: Path, fault: str, files: Mapping[str, str], kept: bool
 ) -> dict[str, Any]:
     """A line: `package`, where this program lies; `first`, the digests of the first steps, frames
     alone and with what probes say; `alike`, whether seeds are one and the same; `why` it broke off;
     `digest` and `expectations` of the whole where that was wanted; `seconds` that this took.
 
-    Where frames differ probes are asked of the whole alone."""
+    Where frames differ probes are asked of the whole alone. NotKeptError."""
     scene: Scene = registry.scenes()[task["scene"]]
     experiments = with_seeds(scene, task["seeds"])
     few = {name: run.with_(steps=FIRST_STEPS, record_every=1) for name, run in experiments.items()}
@@ -62,7 +70,7 @@ def _performed(
     line |= {"first": first, "alike": False}
     for part, asked in (("frames", replace(scene, asks=())), ("first", scene)):
         at = folder_of(home, task["scene"], fault, seeds, part)
-        gathered, why = _gathered(at, asked, few, files)
+        gathered, why = _gathered(at, asked, few, files, kept)
         if gathered is None:
             break
         first.append(evidence.digest(gathered, asked))
@@ -72,14 +80,18 @@ def _performed(
     over = why or task["first_steps"] or first == task["like"] or line["alike"]
     if not over:
         whole = folder_of(home, task["scene"], fault, seeds, "whole")
-        gathered, why = _gathered(whole, scene, experiments, files)
+        gathered, why = _gathered(whole, scene, experiments, files, kept)
         if gathered is not None:
             line |= _read(scene, gathered)
     return line | {"why": line.get("why") or why, "seconds": round(time.monotonic() - began, 2)}
 
 
 def _gathered(
-    folder: Path, scene: Scene, experiments: Mapping[str, Experiment], files: Mapping[str, str]
+    folder: Path,
+    scene: Scene,
+    experiments: Mapping[str, Experiment],
+    files: Mapping[str, str],
+    kept: bool,
 ) -> tuple[Gathered | None, str]:
     """Evidence, kept or made now, or why there is none: how this program broke off."""
     known = evidence.about(folder)
@@ -87,6 +99,8 @@ def _gathered(
         return (None, known["why"]) if known["why"] else (
             evidence.kept(folder, scene, experiments), ""
         )  # fmt: skip
+    if kept:
+        raise NotKeptError
     began = time.monotonic()
     try:
         return evidence.keep(folder, scene, experiments), ""

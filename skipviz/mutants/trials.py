@@ -44,6 +44,11 @@ class Line:
     same: bool = False
 
     @property
+    def unknown(self) -> bool:
+        """Was it neither kept nor to be trained?"""
+        return "unknown" in self.said
+
+    @property
     def whole(self) -> bool:
         """Was the whole scene measured?"""
         return "digest" in self.said
@@ -56,6 +61,7 @@ class Trials:
     home        where evidence is kept
     own_seeds   that the scenes have where `seeds` is None
     processes   so many copies are performed at once
+    kept        nothing is trained: what is not kept is unknown
     """
 
     home: Path
@@ -64,6 +70,7 @@ class Trials:
     seeds: int | None
     own_seeds: int
     processes: int = 1
+    kept: bool = False
     first: dict[tuple[str, int | None], list[str]] = field(default_factory=dict)
     _children: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -144,7 +151,7 @@ class Trials:
 
     def _run(self, fault: Fault, package: Path, tasks: list[dict[str, Any]]) -> Iterator[Line]:
         """The lines of one copy's process."""
-        order = {"folder": str(self.home), "fault": fault.key, "tasks": tasks}
+        order = {"folder": str(self.home), "fault": fault.key, "tasks": tasks, "kept": self.kept}
         with self._started(package) as process:
             assert process.stdin and process.stdout and process.stderr
             complaints: list[str] = []

@@ -218,5 +218,6 @@ SCENE = Scene(
             "scale than its input. In a residual net input and output are nearly the same signal.",
         ),
     ),
+    notices=("no_skip", "labels_shuffled", "dense_branches_0", "one_batch"),
     order=7,
 )

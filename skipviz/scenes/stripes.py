@@ -231,6 +231,6 @@ SCENE = Scene(
             "takes more layers to lose its old value.",
         ),
     ),
-    notices=("labels_shuffled",),
+    notices=("labels_shuffled", "rate_0"),
     order=5,
 )
