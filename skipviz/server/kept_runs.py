@@ -59,7 +59,7 @@ class KeptRuns:
             if run is not None:
                 self._runs.move_to_end(run_id)
                 self._lighten()
-                if run.ended and run.folder is not None:
+                if run.ended and run.folder is not None and not self.store.is_recorded(run_id):
                     self._look_at_data(run)
                 return run
         try:

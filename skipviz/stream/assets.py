@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-from functools import cache
+import os
+from functools import cache, lru_cache
 from importlib.metadata import version as installed
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,7 +43,14 @@ def _files() -> list[Path]:
 
 
 def version() -> str:
-    """A hash over the files as they are now: they are small, and an edit must show."""
+    """A hash over the files as they are now: an edit must show."""
+    entries = [entry for folder in _FOLDERS for entry in os.scandir(ROOT / folder)]
+    return _version_of(tuple(sorted((entry.path, entry.stat().st_mtime_ns) for entry in entries)))
+
+
+@lru_cache(maxsize=1)
+def _version_of(stamps: tuple[tuple[str, int], ...]) -> str:
+    """Read once for every page as long as the files are these."""
     of = hashlib.sha256()
     for path in _files():
         of.update(path.name.encode() + path.read_bytes())
@@ -54,6 +62,7 @@ def script_path(name: str = "live.js") -> str:
     return f"assets/{version()}/{name}"
 
 
+@cache
 def plotly_path() -> str:
     """Where plotly.js is, below the app's address."""
     return f"vendor/plotly.min.js?v={installed('plotly')}"

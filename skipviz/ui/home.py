@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 from skipviz.core import packages
 from skipviz.core.experiment import Experiment, Lane
@@ -17,6 +18,7 @@ RECORDED = "degradation"
 """The scene whose recording stands there where nothing can be trained: plain and residual nets."""
 
 
+@cache
 def experiment() -> Experiment:
     """A thin residual net and its plain twin on handwritten digits: seconds on any machine."""
     knobs = {"backbone": "dense", "depth": DEPTH}

@@ -71,7 +71,10 @@ def name_with_mark(name: str, data: str) -> str:
 def words(*names: str) -> None:
     """The glossary's entries for the words of this page, behind one button."""
     with st.popover("Words on this page", icon=":material/menu_book:"):
-        for name in names:
-            term = glossary.TERMS[name]
-            symbol = f" `{term.symbol}`" if term.symbol else ""
-            st.markdown(f"**{name}**{symbol}  \n{term.text}  \n:small[{term.source}]")
+        st.markdown("\n\n".join(map(_entry, names)))
+
+
+def _entry(name: str) -> str:
+    term = glossary.TERMS[name]
+    symbol = f" `{term.symbol}`" if term.symbol else ""
+    return f"**{name}**{symbol}  \n{term.text}  \n:small[{term.source}]"

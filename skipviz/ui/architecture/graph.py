@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import graphviz
 import streamlit as st
 
 from skipviz.ui.shell import HERE
@@ -37,7 +36,7 @@ _component = st.components.v2.component(
 
 
 def graph(
-    dot: graphviz.Digraph,
+    dot: str,
     *,
     key: str,
     name: str,
@@ -45,8 +44,9 @@ def graph(
     targets: Mapping[str, str] | None = None,
     on_click: Callable[[str], None] | None = None,
 ) -> None:
-    """Shows `dot`, to be panned and zoomed, as high as the page's style lets `{key}_chart` be.
+    """Shows a graph, to be panned and zoomed, as high as the page's style lets `{key}_chart` be.
 
+    dot       its source
     name      of the files that can be downloaded, without an ending
     targets   what can be clicked: the names of nodes and frames, and what a click does, in words
     on_click  is told the name of what was clicked, before the page runs again
@@ -59,5 +59,5 @@ def graph(
 
     with st.container(key=f"{key}_chart"):
         st.graphviz_chart(dot, width="stretch", height="stretch", alt=alt)
-    data = {"chart": f"{key}_chart", "name": name, "dot": dot.source, "targets": targets or {}}
+    data = {"chart": f"{key}_chart", "name": name, "dot": dot, "targets": targets or {}}
     _component(key=f"{key}_bar", data=data, on_clicked_change=clicked)

@@ -44,6 +44,21 @@ def wiring_of(lane: Lane) -> Wiring:
     return wiring
 
 
+@lru_cache(maxsize=64)
+def _dot(lane: Lane, at: str, dark: bool) -> str:
+    return Zoom(wiring_of(lane), at).dot(dark).source
+
+
+@lru_cache(maxsize=64)
+def _difference(a: Lane, b: Lane, dark: bool) -> str:
+    return graphs.diff(wiring_of(b), wiring_of(a), dark=dark).source
+
+
+@lru_cache(maxsize=64)
+def _targets(lane: Lane, at: str) -> dict[str, tuple[str, str]]:
+    return Zoom(wiring_of(lane), at).targets()
+
+
 def state() -> State:
     """This browser's page: as it was left, or as an address says that was not written by it."""
     left: State | None = st.session_state.get(PAGE)
@@ -148,13 +163,13 @@ def show_net(now: State, lane: Lane) -> Zoom:
     zoom = nearest_zoom(wiring_of(lane), now.at)
     now.at = zoom.at
     breadcrumbs(now, zoom)
-    targets = zoom.targets()
+    targets = _targets(lane, zoom.at)
 
     def go(clicked: str) -> None:
         now.at = targets[clicked][0]
 
     graph(
-        zoom.dot(dark=is_dark()),
+        _dot(lane, zoom.at, is_dark()),
         key="arch_graph",
         name=_file_name(zoom.wiring.name, zoom.at),
         alt=zoom.words(),
@@ -184,7 +199,7 @@ def show_difference(a: Lane, b: Lane) -> None:
     one, two = wiring_of(a), wiring_of(b)
     st.html(_legend(a, b))
     graph(
-        graphs.diff(two, one, dark=is_dark()),
+        _difference(a, b, is_dark()),
         key="arch_graph",
         name=_file_name(one.name, "and", two.name),
         alt=f"Graph of {one.name} and {two.name}, their differences marked",

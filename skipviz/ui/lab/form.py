@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +20,7 @@ from skipviz.core.registry import dataset_view
 from skipviz.datafiles.availability import missing
 from skipviz.store.lane_axes import labels
 from skipviz.ui import manager
-from skipviz.ui.knobs import knob_widget
+from skipviz.ui.knobs import folded, folded_knob, knob_widget
 from skipviz.ui.lab import lanes
 from skipviz.ui.notes import complain
 from skipviz.ui.run import address
@@ -115,43 +117,54 @@ def fields(now: State) -> tuple[dict[str, Any], list[DeltaGenerator]]:
     for box, name in zip(boxes[1:5], COMMON, strict=True):
         with box:
             values[name] = knob_widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
-    with boxes[5].popover("More", width="stretch"):
-        values |= _rarer(start, values["steps"], key)
+    box = boxes[5].popover("More", width="stretch", key=f"{key}_more", on_change="rerun")
+    with box:
+        values |= _rarer(start, values["steps"], key, bool(box.open))
     return values, boxes[6:]
 
 
-def _rarer(start: Experiment, steps: int, key: str) -> dict[str, Any]:
+def _rarer(start: Experiment, steps: int, key: str, is_open: bool) -> dict[str, Any]:
     """The training fields that are seldom changed, in groups; the advanced ones folded away."""
     values: dict[str, Any] = {}
     for group, names in GROUPS.items():
-        st.markdown(f"**{group}**")
-        columns = st.columns(2)
+        columns: Sequence[DeltaGenerator] | None = _group(f"**{group}**") if is_open else None
         for i, name in enumerate(names):
-            with columns[i % 2]:
+            with columns[i % 2] if columns else nullcontext():
                 value = getattr(start, name)
                 if name == "evaluate_every":
-                    values[name] = _evaluation(value, steps, key)
+                    values[name] = _evaluation(value, steps, key, is_open)
                 elif name == "momentum" and values["optimiser"] not in ("sgd", "nesterov"):
                     values[name] = value
                 else:
-                    values[name] = knob_widget(FIELDS[name], value, f"{key}_{name}")
-    with st.expander("Advanced"):
-        columns = st.columns(2)
+                    values[name] = folded_knob(is_open, FIELDS[name], value, f"{key}_{name}")
+    with st.expander("Advanced") if is_open else nullcontext():
+        columns = st.columns(2) if is_open else None
         for i, name in enumerate(ADVANCED):
-            with columns[i % 2]:
-                values[name] = knob_widget(FIELDS[name], getattr(start, name), f"{key}_{name}")
-        st.caption(f"Device auto {manager.current().placing().sentence(kind(start))}.")
+            with columns[i % 2] if columns else nullcontext():
+                value = getattr(start, name)
+                values[name] = folded_knob(is_open, FIELDS[name], value, f"{key}_{name}")
+        if is_open:
+            st.caption(f"Device auto {manager.current().placing().sentence(kind(start))}.")
     return values
 
 
-def _evaluation(every: int, steps: int, key: str) -> int:
+def _group(title: str) -> Sequence[DeltaGenerator]:
+    st.markdown(title)
+    return st.columns(2)
+
+
+def _evaluation(every: int, steps: int, key: str, is_open: bool) -> int:
     """How often the held-out split is looked at: a switch, and a number where it is on."""
     knob = FIELDS["evaluate_every"]
-    label = "Held-out curve"
-    if not st.toggle(label, value=every > 0, key=f"{key}_evaluated", help=knob.help):
+    switch = f"{key}_evaluated"
+
+    def toggle(is_on: bool) -> bool:
+        return st.toggle("Held-out curve", value=is_on, key=switch, help=knob.help)
+
+    if not folded(is_open, every > 0, switch, toggle):
         return 0
-    interval = knob_widget(knob, every or max(1, steps // EVALUATIONS), f"{key}_{knob.name}")
-    return max(1, int(interval))
+    interval = every or max(1, steps // EVALUATIONS)
+    return max(1, int(folded_knob(is_open, knob, interval, f"{key}_{knob.name}")))
 
 
 def form(now: State, fields: dict[str, Any]) -> Experiment | None:

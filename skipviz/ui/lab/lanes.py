@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
@@ -13,8 +14,9 @@ from skipviz.core.declarations import Dataset
 from skipviz.core.experiment import Lane
 from skipviz.core.knob import Knob, SpecError
 from skipviz.core.registry import architecture, full_settings
+from skipviz.core.wiring import Wiring
 from skipviz.figures import theme
-from skipviz.ui.knobs import knob_widget
+from skipviz.ui.knobs import folded_knob, knob_widget
 from skipviz.ui.notes import complain
 from skipviz.ui.theme import is_dark
 
@@ -69,11 +71,18 @@ def _knobs(
     wanted: dict[str, Any] = {}
     with box:
         wanted["depth"] = knob_widget(table["depth"], start["depth"], f"{key}_depth")
-        with st.popover("More knobs", icon=":material/tune:", width="stretch"):
+        more = st.popover(
+            "More knobs",
+            icon=":material/tune:",
+            width="stretch",
+            key=f"{key}_more",
+            on_change="rerun",
+        )
+        with more:
             for name, knob in table.items():
                 fits = not knob.backbones or start["backbone"] in knob.backbones
                 if name not in (*FIRST, "preset") and not knob.hidden and fits:
-                    wanted[name] = knob_widget(knob, start[name], f"{key}_{name}")
+                    wanted[name] = folded_knob(bool(more.open), knob, start[name], f"{key}_{name}")
     return {name: value for name, value in wanted.items() if value is not None}
 
 
@@ -100,7 +109,7 @@ def _same(family: str, knobs: dict[str, Any], full: dict[str, Any]) -> bool:
 def counts(lane: Lane, label: str, data: Dataset) -> None:
     """A lane's name in its colour, its parameters, its cost and its shapes."""
     settings = lane.settings(data)
-    described = architecture(lane.family).wiring(settings).describe()
+    described = _wiring(lane.family, tuple(settings.items())).describe()
     family = "plain" if settings.get("plain_twin") else lane.family
     colour, ink = theme.colour(family, dark=is_dark()), theme.ink(family, dark=is_dark())
     shape = "×".join(str(n) for n in settings["input_shape"])
@@ -116,6 +125,20 @@ def counts(lane: Lane, label: str, data: Dataset) -> None:
 
 def drawing(lane: Lane, label: str, data: Dataset) -> None:
     """A lane's block graph: the net with its repeats collapsed, and one unit in full."""
-    wiring = lane.wiring(data)
-    dot = graphs.net(wiring, dark=is_dark())
+    dot = _dot(lane.family, tuple(lane.settings(data).items()), is_dark())
     st.graphviz_chart(dot, width="stretch", height=540, alt=f"Block graph of {label}")
+
+
+Settings = tuple[tuple[str, Any], ...]
+
+
+@lru_cache(maxsize=64)
+def _wiring(family: str, settings: Settings) -> Wiring:
+    """A net's wiring, one for all who look at it."""
+    wiring: Wiring = architecture(family).wiring(dict(settings))
+    return wiring
+
+
+@lru_cache(maxsize=64)
+def _dot(family: str, settings: Settings, dark: bool) -> str:
+    return graphs.net(_wiring(family, settings), dark=dark).source

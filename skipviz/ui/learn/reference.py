@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from html import escape
 from urllib.parse import quote
 
@@ -80,6 +81,7 @@ def _fits(row: Row, table: Table, wanted: Wanted) -> bool:
     return all(word in text for word in wanted.words.casefold().split())
 
 
+@lru_cache(maxsize=32)
 def matching_tables(wanted: Wanted) -> tuple[Table, ...]:
     """The tables with the rows that the controls ask for; empty tables are left out."""
     rows_shown = (
@@ -89,7 +91,8 @@ def matching_tables(wanted: Wanted) -> tuple[Table, ...]:
     return tuple(table for table in rows_shown if table.rows)
 
 
-def sheet_of(tables: Sequence[Table]) -> bytes:
+@lru_cache(maxsize=32)
+def sheet_of(tables: tuple[Table, ...]) -> bytes:
     """The tables as a file that spreadsheets open: UTF-8 with the mark that says so."""
     return sheet.text(tables).encode("utf-8-sig")
 
@@ -199,7 +202,8 @@ def _framed(inner: str, dark: bool) -> str:
     return f'<div class="ref" style="{style}">{inner}</div>'
 
 
-def page_of_tables(tables: Sequence[Table], view: str, dark: bool) -> str:
+@lru_cache(maxsize=32)
+def page_of_tables(tables: tuple[Table, ...], view: str, dark: bool) -> str:
     """The tables as HTML, each under its title with source and recipe."""
     parts = []
     for table in tables:

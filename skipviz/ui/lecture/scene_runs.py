@@ -160,9 +160,10 @@ def findings_of(key: str, ids: tuple[tuple[str, str], ...]) -> findings.Findings
     return findings.found(scene, of_stored(scene, dict(ids), manager.current()))
 
 
-@st.cache_data(max_entries=KEPT, show_spinner="Measuring …", show_time=True)
+@st.cache_resource(max_entries=KEPT, show_spinner="Measuring …", show_time=True)
 def figure_of(key: str, ids: tuple[tuple[str, str], ...], number: int, dark: bool) -> Drawn:
-    """A figure of finished runs, drawn once for all viewers. SpecError."""
+    """A figure of finished runs, drawn once for all viewers, who share it: nobody may change it (a
+    copy for each would cost as much as drawing it). SpecError."""
     scene = declared(key)
     figure, evidence = scene.figures[number], of_stored(scene, dict(ids), manager.current())
     if figure.chart is None:
