@@ -1,7 +1,8 @@
 """The lecturer's door.
 
 GET   /lecturer?key=…   a key becomes a cookie, and the address is left by a redirect
-GET   /lecturer         who you are; the form for the pass phrase, where one is set; log out
+GET   /lecturer         who you are; the form for the pass phrase, where one is set; the ways to log
+                        in with an account, where some are; log out
 POST  /lecturer         passphrase=…
 POST  /lecturer/out     ends this browser's log-in
 """
@@ -10,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Callable, Sequence
 from html import escape
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -53,22 +55,35 @@ GUEST = (
 )
 LOGGED_OUT = "You are logged out."
 
+Providers = Callable[[], Sequence[str]]
+"""Names the providers whose accounts may log in."""
 
-def routes(base: str = "") -> list[BaseRoute]:
+ONLY_PROVIDER = "default"
+"""The name of a provider that was given none."""
+
+WANTS_ACCOUNT = "account"
+"""What a page's address says, with a provider's name, of whoever wants to log in there."""
+
+_STREAMLITS = "_streamlit_user"
+"""How the cookies begin in which Streamlit keeps what a provider said."""
+
+
+def routes(base: str = "", providers: Providers = tuple) -> list[BaseRoute]:
     """The routes of the lecturer's door, under `base` (Streamlit's server.baseUrlPath)."""
-    return Login(base_path.prefix(base)).routes()
+    return Login(base_path.prefix(base), providers).routes()
 
 
 class Login:
     """The lecturer's door: keys, the pass phrase, log out.
 
     home              what stands before every path, without a slash at its end
+    providers         whose accounts may log in, now
     wrong_of_one      wrong pass phrases of an address: five at once, then one a minute
     wrong_of_all      … of all together
     """
 
-    def __init__(self, home: str) -> None:
-        self.home = home
+    def __init__(self, home: str, providers: Providers = tuple) -> None:
+        self.home, self.providers = home, providers
         self.wrong_of_one = Throttle(per_s=1 / 60, burst=5)
         self.wrong_of_all = Throttle(per_s=100 / 60, burst=100)
 
@@ -117,7 +132,9 @@ class Login:
             await asyncio.to_thread(who.keys().log_out, cookie)
         events.tell(Event.LOGIN, outcome="out")
         answer = self._answer(LOGGED_OUT)
-        answer.delete_cookie(COOKIE, path=self.home or "/", httponly=True, samesite="lax")
+        accounts = [name for name in request.cookies if name.startswith(_STREAMLITS)]
+        for name in (COOKIE, *accounts):
+            answer.delete_cookie(name, path=self.home or "/", httponly=True, samesite="lax")
         return answer
 
     def _welcome(self, request: Request, cookie: str) -> Response:
@@ -136,6 +153,7 @@ class Login:
 
     def _answer(self, sentence: str, status: int = 200, *, out: bool = False) -> Response:
         form = button = ""
+        links = "".join(map(self._link, self.providers()))
         if settings.current().passphrase:
             form = (
                 f'<form method="post" action="{escape(self.home)}/lecturer"><label>Pass phrase'
@@ -147,8 +165,16 @@ class Login:
                 f'<form method="post" action="{escape(self.home)}/lecturer/out">'
                 "<button>Log out</button></form>"
             )
-        body = _PAGE.format(sentence=_code(sentence), form=form, out=button, home=escape(self.home))
+        body = _PAGE.format(
+            sentence=_code(sentence), form=links + form, out=button, home=escape(self.home)
+        )
         return HTMLResponse(body, status, headers=HEADERS)
+
+    def _link(self, provider: str) -> str:
+        """To a page that leads to a provider and comes back."""
+        words = "your account" if provider == ONLY_PROVIDER else provider.capitalize()
+        where = f"{self.home}/?{urlencode({WANTS_ACCOUNT: provider})}"
+        return f'<p><a class="button" href="{escape(where)}">Log in with {escape(words)}</a></p>'
 
 
 async def _body(request: Request) -> str:
@@ -173,7 +199,9 @@ _PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; font: 1.25rem/1.5 system-ui, sans-serif; }}
 body {{ max-width: 38rem; margin: 12vh auto; padding: 0 1.25rem; }}
 form {{ margin: 1.5rem 0; display: flex; gap: 0.75rem; flex-wrap: wrap; align-items: end; }}
-input, button {{ font: inherit; padding: 0.5rem 0.8rem; }}
+input, button, .button {{ font: inherit; padding: 0.5rem 0.8rem; }}
+.button {{ display: inline-block; border: 1px solid; border-radius: 0.4rem;
+  text-decoration: none; }}
 </style></head>
 <body><main><h1>Lecturer</h1><p>{sentence}</p>{form}{out}
 <p><a href="{home}/">To the app</a></p></main></body></html>

@@ -4,6 +4,7 @@
 what guests may watch     SKIPVIZ_GUESTS         guests = "watch" | "run" | "nothing"
 trust loopback  true      SKIPVIZ_TRUST_LOCAL    trust_local = true | false
 pass phrase     none      SKIPVIZ_PASSPHRASE     passphrase = "twelve characters at least"
+lecturers       none      SKIPVIZ_LECTURERS      lecturers = ["ada@example.edu", "sub:248289"]
 /metrics        false     SKIPVIZ_METRICS        metrics = true | false
 its token       none      SKIPVIZ_METRICS_TOKEN  metrics_token = "twelve characters at least"
 log             text      SKIPVIZ_LOG            log = "text" | "json"
@@ -33,6 +34,7 @@ from typing import Any
 
 import platformdirs
 
+from skipviz.access.accounts import is_entry
 from skipviz.access.roles import Guests
 from skipviz.core import limits
 from skipviz.core.knob import SpecError, show
@@ -63,6 +65,8 @@ class Settings:
     guests          what guests may do
     trust_local     whether loopback without a proxy is the lecturer
     passphrase      what a lecturer may log in with; empty: with a key alone
+    lecturers       accounts that may log in with OpenID Connect (access/accounts.py); in the
+                    environment separated by commas
     metrics         whether there is a page of figures for Prometheus
     metrics_token   with what others than the lecturer may read it; empty: nobody else
     log             how the log is written
@@ -76,6 +80,7 @@ class Settings:
     guests: Guests = Guests.WATCH
     trust_local: bool = True
     passphrase: str = field(default="", repr=False)
+    lecturers: tuple[str, ...] = ()
     metrics: bool = False
     metrics_token: str = field(default="", repr=False)
     log: LogForm = LogForm.TEXT
@@ -178,6 +183,15 @@ def _address(value: Any, where: str) -> str:
     return value
 
 
+def _accounts(value: Any, where: str) -> tuple[str, ...]:
+    entries = [each.strip() for each in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(entries, list) or not all(map(is_entry, entries)):
+        raise SpecError(
+            f'{where}: must be a list of e-mail addresses, or of "sub:" and an account\'s subject'
+        )
+    return tuple(entries)
+
+
 def _secret(value: Any, where: str) -> str:
     if not isinstance(value, str) or len(value) < LEAST_CHARACTERS:
         raise SpecError(f"{where}: must be a text of at least {LEAST_CHARACTERS} characters")
@@ -188,6 +202,7 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "guests": _one_of(Guests),
     "trust_local": _truth,
     "passphrase": _secret,
+    "lecturers": _accounts,
     "metrics": _truth,
     "metrics_token": _secret,
     "log": _one_of(LogForm),

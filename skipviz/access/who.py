@@ -13,7 +13,8 @@ from skipviz.core import places
 
 def keys() -> Keys:
     """The keys and log-ins that go with this server's runs."""
-    return Keys(places.runs(), settings.current().passphrase)
+    now = settings.current()
+    return Keys(places.runs(), now.passphrase, now.lecturers)
 
 
 def role(connection: Connection | None) -> Role:

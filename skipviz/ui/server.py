@@ -29,7 +29,7 @@ from skipviz.stream import room_files
 from skipviz.stream.exports import Exports
 from skipviz.stream.phones import Phones
 from skipviz.stream.routes import Streams
-from skipviz.ui import home, shell
+from skipviz.ui import account, home, shell
 from skipviz.ui.page_messages import PageMessages
 from skipviz.ui.vanished_viewers import Gone
 
@@ -55,7 +55,7 @@ ROUTES = [
     *STREAMS.routes(BASE),
     *PHONES.routes(),
     *room_files.routes(lambda: manager.current().store.root, base=BASE),
-    *login.routes(base=BASE),
+    *login.routes(BASE, account.providers),
     *health.routes(lambda: manager.current().dispatcher, base=BASE),
     *metrics.routes(FIGURES, base=BASE),
 ]
@@ -105,6 +105,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
         logs.write_json_lines()
     _give_memory_back()
     _announce()
+    account.check()
     home.picture()
     shell.pages()
     gc.collect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ import streamlit as st
 from skipviz.access.roles import Action, refusal
 from skipviz.core import places
 from skipviz.core.knob import SpecError
-from skipviz.ui import access, keys
+from skipviz.ui import access, account, keys
 from skipviz.ui.notes import complain
 
 HERE = places.shipped()
@@ -51,29 +52,42 @@ def pages() -> tuple[PageFile, ...]:
     return tuple(entries)
 
 
+@cache
+def _entries() -> tuple[tuple[str, Any], ...]:
+    """Every page as Streamlit has it, with the word of its menu: it looks each file up."""
+    return tuple(
+        (
+            page.menu,
+            st.Page(
+                page.path,
+                title=page.title,
+                icon=f":material/{page.icon}:",
+                url_path=None if i == 0 else page.slug,
+                default=i == 0,
+            ),
+        )
+        for i, page in enumerate(pages())
+    )
+
+
 def navigate() -> None:
     """Runs the page that the address names, inside the frame. The first page is Home, at `/`."""
     st.set_page_config(page_title="skipviz", page_icon=str(HERE / "assets/logo.svg"), layout="wide")
     st.logo(str(HERE / "assets/wordmark.svg"), size="large")
     st.html(HERE / "assets/style.css")
     keys.listen()
+    account.arrive()
     watches = access.may(Action.WATCH)
     menus: dict[str, list[Any]] = {}
-    for i, page in enumerate(pages()):
-        entry = st.Page(
-            page.path,
-            title=page.title,
-            icon=f":material/{page.icon}:",
-            url_path=None if i == 0 else page.slug,
-            default=i == 0,
-        )
-        menus.setdefault(page.menu, []).append(entry)
+    for menu, entry in _entries():
+        menus.setdefault(menu, []).append(copy.copy(entry))  # what is chosen is noted in it
     chosen = st.navigation(menus, position="top")
     if watches:
         try:
             chosen.run()
         except SpecError as error:  # a right that was lost between two looks
             complain(error)
+        account.way_in()
     else:
         st.title("This server is for a lecture's room")
         st.info(
@@ -81,3 +95,4 @@ def navigate() -> None:
             f" {refusal(Action.WATCH)}.",
             icon=":material/how_to_vote:",
         )
+        account.way_in()
