@@ -53,6 +53,7 @@ SOURCES = {
     "He 2015b": "He et al. 2015, Delving Deep into Rectifiers (arXiv 1502.01852)",
     "Hochreiter 1991": "Hochreiter 1991, diploma thesis; Bengio et al. 1994, Learning Long-Term"
     " Dependencies with Gradient Descent is Difficult",
+    "Saxe 2014": "Saxe et al. 2014, Exact Solutions to the Nonlinear Dynamics (arXiv 1312.6120)",
     "Glorot 2010": "Glorot & Bengio 2010, Difficulty of Training Deep Networks (AISTATS)",
 }
 
@@ -182,6 +183,9 @@ weight gradient | ‖∂L/∂W‖ | ours
 gradient norm | ‖·‖ | common
     The length of a gradient: the square root of the sum of its squares (L2). Always said with
     which gradient is meant, the signal's or the weights'.
+dynamical isometry |  | Saxe 2014
+    All singular values of the derivative of the last signal by the first are near 1: every small
+    change of the signal arrives at its size, in each direction.
 vanishing gradient |  | Hochreiter 1991
     A gradient that shrinks by some factor at every layer on its way back, until the first
     layers hardly learn.
