@@ -54,7 +54,10 @@ def _beside_the_calculator(lane: int) -> Callable[[Evidence], list[float]]:
     """Measured over calculated share, mean over the units, seed by seed."""
 
     def measure(evidence: Evidence) -> list[float]:
-        return ratio(_shares(evidence, lane).mean(axis=1), _calculator(evidence, lane).mean(axis=1))
+        return ratio(
+            _shares(evidence, lane).mean(axis=1).tolist(),
+            _calculator(evidence, lane).mean(axis=1).tolist(),
+        )
 
     return measure
 
@@ -75,11 +78,20 @@ def _damage(evidence: Evidence, lane: int) -> np.ndarray:
 
 def _last_over_first(lane: int) -> Callable[[Evidence], list[float]]:
     """How much a unit of the last third is missed, as a share of one of the first."""
-    return lambda evidence: ratio(_damage(evidence, lane)[:, 2], _damage(evidence, lane)[:, 0])
+
+    def measure(evidence: Evidence) -> list[float]:
+        first, _, last = _damage(evidence, lane).T.tolist()
+        return ratio(last, first)
+
+    return measure
 
 
 def _first_over_last_share(lane: int) -> Callable[[Evidence], list[float]]:
-    return lambda evidence: ratio(_shares(evidence, lane)[:, 0], _shares(evidence, lane)[:, -1])
+    def measure(evidence: Evidence) -> list[float]:
+        shares = _shares(evidence, lane)
+        return ratio(shares[:, 0].tolist(), shares[:, -1].tolist())
+
+    return measure
 
 
 def _share_chart(evidence: Evidence) -> Chart:
