@@ -55,7 +55,7 @@ def lane_frame(of: LaneAxes, step: int, *, with_map: bool) -> LaneFrame:
     if of.held_out and step % EVALUATE_EVERY == 0:
         held = (floor + 0.2) * np.exp(rng.normal(0, 0.1, of.seeds))
         values |= {"held_out_loss": held, "held_out_error": np.clip(held / 2.6, 0, 1)}
-    values |= {"gate_mean": np.full((of.seeds, len(of.gates)), 0.13)} if of.gates else {}
+    values |= {"gate_mean": 0.13 + 0.001 * np.tile(layers[1:], (of.seeds, 1))} if of.gates else {}
     if of.seeds == 1:
         values = {name: value[0] for name, value in values.items()}
         single = ("loss", "error", "held_out_loss", "held_out_error")

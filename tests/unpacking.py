@@ -50,6 +50,8 @@ def unpack(data: bytes, tracks: Sequence[LaneAxes]) -> dict[str, Any]:
     for track in tracks:
         widths = (len(track.points), len(track.layers), len(track.points))
         lane = {name: take(m * w).reshape(m, w) for name, w in zip(_PROFILES, widths, strict=True)}
+        if track.gates:
+            lane["gate_mean"] = take(m * len(track.gates)).reshape(m, len(track.gates))
         columns["lanes"].append(lane)
     diverged = take(len(tracks), "<i4").tolist()
     rows = {"from": start, "to": stop}

@@ -1,5 +1,6 @@
 // The page's elements: header, legend, one card for each chart, the step slider.
 
+import { speedText } from "./replay.js";
 import { plain, rateText } from "./words.js";
 
 /** @import { Chart } from "./chart.js" */
@@ -153,12 +154,13 @@ export function header(id) {
  * @param {number} now.total
  * @param {boolean} now.linked  is the server there?
  * @param {number} now.seeds
- * @param {boolean} now.replays  a run that is over is drawn again, and stands at `step` just now
+ * @param {{speed: number, rate: number} | null} now.replayed  the run is seen again, at a multiple of
+ *   its own speed in steps per second (0: nobody knows that), and stands at `step`
  */
-export function showHeader(parts, { status, step, total, linked, seeds, replays }) {
+export function showHeader(parts, { status, step, total, linked, seeds, replayed }) {
   const runs = status.state === "running", paused = runs && Boolean(status.paused);
   const [icon, words] = paused ? ["❚❚", `paused at step ${status.step}`]
-    : replays ? ["▶", "replay"] : STATES[status.state] ?? STATES.loading;
+    : replayed ? ["▶", "replay"] : STATES[status.state] ?? STATES.loading;
   parts.chip.dataset.state = paused ? "paused" : status.state;
   if (parts.chip.dataset.words !== words) {
     parts.chip.dataset.words = words;
@@ -168,13 +170,14 @@ export function showHeader(parts, { status, step, total, linked, seeds, replays 
   const done = Math.max(0, Math.min(step + 1, total));
   const facts = total ? [`step ${done} / ${total}`] : [];
   const speed = status.steps_per_s ?? 0, pace = status.pace ?? 0;
-  if (runs && pace > 0) facts.push(`slow motion: ${rateText(pace)} steps/s`);
+  if (replayed) facts.push(replayText(replayed, status));
+  else if (runs && pace > 0) facts.push(`slow motion: ${rateText(pace)} steps/s`);
   else if (speed > 0 && !paused) facts.push(`${Number(speed.toPrecision(3))} steps/s`);
   if (status.changes?.length) facts.push(`learning rate ${rateText(status.lr ?? NaN)}`);
   const budget = status.seconds ?? 0, spent = status.spent_s ?? 0;
   if (budget > 0) facts.push(`${Number(spent.toPrecision(2))} of ${budget} s`);
   const left = Math.min((total - done) / speed, budget > 0 ? budget - spent : Infinity);
-  if (runs && speed > 0 && !paused) facts.push(`${duration(left)} left`);
+  if (runs && speed > 0 && !paused && !replayed) facts.push(`${duration(left)} left`);
   if (seeds > 1) facts.push(`median of ${seeds} seeds`);
   const engines = [...new Set(status.engines ?? [])].map((name) => ENGINES[name] ?? name);
   const by = engines.length ? `, ${engines.join(" and ")}` : "";
@@ -188,6 +191,17 @@ export function showHeader(parts, { status, step, total, linked, seeds, replays 
   parts.link.hidden = linked;
   parts.message.textContent = status.message ?? "";
   parts.message.hidden = !status.message;
+}
+
+/**
+ * How fast a replay goes, and whose speed that is.
+ * @param {{speed: number, rate: number}} replayed
+ * @param {Status} status
+ */
+function replayText({ speed, rate }, { machine, device }) {
+  if (rate <= 0) return "replayed";
+  const who = machine ?? String(device ?? "").toUpperCase();
+  return `replayed at ${speedText(speed)} the speed at which ${who || "its machine"} trained it`;
 }
 
 /** @param {number} seconds */

@@ -22,7 +22,7 @@ import { PROFILES, decode, EXACT, isMaps } from "./messages.js";
 
 /** @typedef {Omit<Samples, "pixels"> & {pixels: Uint8Array[]}} Pictures  Each [C, H, W]. */
 
-const ENDED = new Set(["finished", "stopped", "interrupted", "failed"]);
+export const ENDED = new Set(["finished", "stopped", "interrupted", "failed"]);
 const PATIENCE_MS = 2000;
 const UNKNOWN = "The server sent a message of a kind that this page does not know:";
 
@@ -47,6 +47,8 @@ export class Follower {
     /** @type {number | null} */
     this.asked = null; // the step whose answer is on its way
     this.patience = 0;
+    /** @type {Hello | null} */
+    this.hello = null; // the one that began the history
     this.link = run ? connect({
       held: () => this.history?.n ?? 0,
       sample: on.sample,
@@ -106,6 +108,7 @@ export class Follower {
   onHello(hello) {
     const held = this.history;
     if (held && held.tracks.length === hello.tracks.length && held.n <= hello.n) return;
+    this.hello = hello;
     this.history = new History(hello);
     this.on.begin(hello);
   }

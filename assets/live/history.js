@@ -10,9 +10,10 @@ const MOST_POINTS = 2400, KEPT_POINTS = 1600, MOST_BINS = 120, MOST_KEPT = 60,
   FIRST_TOTAL = 100;
 
 export class History {
-  /** @param {Pick<Hello, "steps" | "seconds" | "tracks"> & {seed?: number}} hello */
+  /** @param {Pick<Hello, "steps" | "seconds" | "tracks" | "nets"> & {seed?: number}} hello */
   constructor(hello) {
     this.tracks = hello.tracks;
+    this.nets = hello.nets ?? [];
     this.whole = Math.max(1, hello.steps);
     // Nobody knows how many steps fit into so many seconds: the axis grows with the run.
     this.timed = hello.seconds > 0;
@@ -182,7 +183,7 @@ export class History {
     if (step >= this.step && this.newest) return this.newest;
     const exact = this.exact.get(step);
     if (exact) return exact;
-    const near = this.columns.filter(Boolean).concat(this.newest ?? []);
+    const near = [...this.columns.filter(Boolean), ...this.exact.values()].concat(this.newest ?? []);
     return near.reduce((best, one) =>
       (!best || Math.abs(one.step - step) < Math.abs(best.step - step) ? one : best),
     /** @type {Profile | null} */ (null));

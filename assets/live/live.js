@@ -3,10 +3,11 @@
 
 import { element } from "./cards.js";
 import { Connection } from "./connection.js";
-import { Follower } from "./follower.js";
+import { ENDED, Follower } from "./follower.js";
 import { GatesPanel } from "./gates.js";
 import { Page } from "./page.js";
 import { Painter } from "./painter.js";
+import { Replay, nearest, trainedAt } from "./replay.js";
 import { readTheme } from "./theme.js";
 import { View } from "./view.js";
 
@@ -39,8 +40,8 @@ import { View } from "./view.js";
  */
 
 /** @type {PanelName[]} */
-const PANELS = ["header", "loss", "profile", "heat", "gates"];
-const REPLAY_EVERY_MS = 60, PROFILES_AT_ONCE = 120;
+const PANELS = ["header", "loss", "profile", "graph", "heat", "gates"];
+const PROFILES_AT_ONCE = 120;
 
 /** @type {WeakMap<HTMLElement, Live>} */
 const places = new WeakMap();
@@ -115,6 +116,10 @@ class Live {
     root.classList.add("sv-live");
     dress(root, settings.theme);
     this.view = new View(root, settings.options ?? {});
+    this.seek = (/** @type {number | null} */ step) => this.lead(step);
+    this.replay = new Replay({
+      show: (step) => this.rewind(step), change: () => this.painter.touch("header"),
+    });
     this.page = new Page(root, {
       prefix: `sv-${(settings.id ?? "live").replace(/[^\w-]/g, "_")}`,
       panels: settings.panels ?? PANELS, height: settings.height ?? null, view: this.view, on: this,
@@ -188,9 +193,10 @@ class Live {
         this.begin(hello);
       },
       news: () => {
+        this.replay.of(follower.history, this.rate(follower));
         if (replayable && follower.history?.newest) {
           replayable = false;
-          this.replay();
+          this.replayOnce();
         }
         painter.touch();
       },
@@ -220,7 +226,11 @@ class Live {
       const twin = tracks.findIndex((one) => !one.gates.length && one.cells && like(one, track));
       return new GatesPanel({
         run, view, lane, twin: twin < 0 ? null : twin, id: `${page.prefix}-gates-${lane}`,
-        title: `Gates and stripes: ${track.label}`, height: page.heightOf("gates"), on: this,
+        title: `Gates and stripes: ${track.label}`, height: page.heightOf("gates"),
+        on: {
+          pin: (step) => this.pin(step), showSample: (sample) => this.showSample(sample),
+          redraw: () => this.redraw("gates"),
+        },
       });
     }));
     this.showSamples();
@@ -245,12 +255,37 @@ class Live {
     this.settings.chosen?.(step);
   }
 
-  /** @param {number | null} step */
+  /**
+   * A step that the viewer or somebody else has chosen; what came before it stays in sight.
+   * @param {number | null} step
+   */
   choose(step) {
+    this.replay.pause();
     this.view.pinned = step;
-    if (this.page.cards.profile) this.run.exactly(step);
+    if (step === null) this.view.limit = Infinity;
+    if (this.page.cards.profile || this.page.graph) this.run.exactly(step);
     if (step !== null) this.page.gates.forEach((panel) => panel.need());
-    this.painter.touch("profile", "gates", "header");
+    if (step === null) this.painter.touch();
+    else this.painter.touch("profile", "graph", "gates", "header");
+  }
+
+  /**
+   * Everything as it was at a step; null: as it is now.
+   * @param {number | null} step
+   */
+  lead(step) {
+    this.rewind(step);
+    this.settings.chosen?.(step);
+  }
+
+  /** @param {number | null} step */
+  rewind(step) {
+    const { page, run, view } = this;
+    view.pinned = null;
+    view.limit = step ?? Infinity;
+    if (page.cards.profile || page.graph) run.exactly(step);
+    if (step !== null) page.gates.forEach((panel) => panel.need());
+    this.painter.touch();
   }
 
   /** @param {number | "extra"} sample */
@@ -287,26 +322,31 @@ class Live {
   /** @param {string} card */
   zoom(card) { this.painter.touch(card); }
 
-  /** Another view of the gates was chosen. */
-  redraw() { this.painter.touch("gates"); }
+  /** @param {"gates" | "graph"} panel  another view of it was chosen */
+  redraw(panel) { this.painter.touch(panel); }
 
-  async replay() {
-    const { run, view } = this, { history } = run;
-    if (view.theme.still || !history) return;
+  /**
+   * Steps per second at which a run trained: over all of it, where it was over when it was opened.
+   * @param {Follower} run
+   */
+  rate({ hello, history, status }) {
+    const over = hello && ENDED.has(hello.status.state);
+    return trainedAt(history?.step ?? 0, over ? hello.took_s ?? 0 : 0, status.steps_per_s ?? 0);
+  }
+
+  /** A run that is over is drawn again, within so many seconds as the page says. */
+  async replayOnce() {
+    const { replay, view } = this, { history } = replay;
+    if (view.theme.still) return;
     view.limit = 0;
     await this.ready;
-    const began = performance.now(), lasts = 1000 * (view.options.replay_s ?? 0);
-    const advance = () => {
-      if (this.painter.closed || this.run !== run || run.history !== history) return;
-      const share = (performance.now() - began) / lasts;
-      view.limit = share >= 1 ? Infinity : share * history.step;
-      this.painter.touch();
-      if (share < 1) setTimeout(advance, REPLAY_EVERY_MS);
-    };
-    advance();
+    if (this.painter.closed || replay.history !== history) return;
+    replay.choose(nearest(replay.speeds, replay.alone_s / (view.options.replay_s ?? 1)));
+    replay.play(null);
   }
 
   close() {
+    this.replay.pause();
     this.painter.close();
     this.run.close();
     this.watcher.disconnect();

@@ -10,6 +10,8 @@ const LOWEST_LOSS = 1e-8, TOP = 65534;
 
 /** @type {Quantity[]} */
 const QUANTITIES = ["signal", "weight", "activation"];
+/** @type {(Quantity | "gate")[]} */
+const PROFILED = [...QUANTITIES, "gate"];
 
 // --- Text messages: JSON --------------------------------------------------------------------
 
@@ -33,6 +35,17 @@ const QUANTITIES = ["signal", "weight", "activation"];
  */
 
 /**
+ * Neighbouring units of a net that differ in nothing but their channels.
+ * @typedef {object} NetPart
+ * @property {string} title  what one of them is called
+ * @property {number} units  how many there are
+ * @property {number} point  the place of the first one's signal point; the others' follow
+ * @property {number | null} gate  the place of the first one's gates; null: they have none
+ * @property {string} joins  the signs of its joins, in order
+ * @property {"none" | "identity" | "projection"} shortcut  what leads around its layers
+ */
+
+/**
  * How a run is: every field but the state may be missing.
  * @typedef {object} Status
  * @property {string} state  loading, idle, queued, running, finished, stopped, interrupted, failed,
@@ -52,6 +65,7 @@ const QUANTITIES = ["signal", "weight", "activation"];
  * @property {number} [began]  when its clock was at 0, in seconds since 1970
  * @property {number} [heard]  the number of the newest order that is obeyed
  * @property {string} [recorded]  the day of a recording
+ * @property {string} [machine]  on what it is trained
  */
 
 /**
@@ -65,6 +79,8 @@ const QUANTITIES = ["signal", "weight", "activation"];
  * @property {number} seed  the first one
  * @property {number} seeds
  * @property {Track[]} tracks
+ * @property {number} [took_s]  seconds from its start to its newest frame
+ * @property {NetPart[][]} [nets]  each lane's net; none where its experiment cannot be read
  * @property {Status} status
  */
 
@@ -81,7 +97,10 @@ const QUANTITIES = ["signal", "weight", "activation"];
  * @typedef {Record<string, Values>} Curve
  */
 
-/** @typedef {Record<Quantity, Float32Array>} LaneProfile  log10, first layer first */
+/**
+ * First layer first: log10 of each quantity, and mean T of each gated unit as it is.
+ * @typedef {Record<Quantity | "gate", Float32Array>} LaneProfile
+ */
 /** @typedef {{step: number, lanes: LaneProfile[]}} Profile  One step over depth, of every lane. */
 
 /**
@@ -178,12 +197,12 @@ function decodeCurves(buffer, head, tracks) {
   const held = evaluated ? tracks.map(({ seeds }) => scores(evaluated, seeds, reader)) : [];
   const columnSteps = reader.words(columns);
   const lanes = tracks.map((track) => [track.points.length, track.layers.length,
-    track.points.length].map((width) => ({ width, values: reader.floats(columns * width) })));
+    track.points.length, track.gates.length].map((width) => ({ width, values: reader.floats(columns * width) })));
   const profiles = Array.from(columnSteps, (step, i) => ({
     step,
     lanes: lanes.map((parts) => /** @type {LaneProfile} */ (Object.fromEntries(
       parts.map(({ width, values }, q) =>
-        [QUANTITIES[q], values.slice(i * width, (i + 1) * width)])))),
+        [PROFILED[q], values.slice(i * width, (i + 1) * width)])))),
   }));
   const diverged = Array.from(reader.integers(tracks.length), (step) => (step < 0 ? null : step));
   return {

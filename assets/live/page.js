@@ -2,17 +2,21 @@
 
 import { card, choice, element, header, slider } from "./cards.js";
 import { Chart } from "./chart.js";
+import { GraphPanel } from "./livegraph.js";
+import { ReplayBar } from "./replaybar.js";
+import { forget, hear } from "./replaykeys.js";
 import { QUANTITIES } from "./words.js";
 
 /** @import { Card, CardName } from "./cards.js" */
 /** @import { GatesPanel } from "./gates.js" */
 /** @import { Quantity } from "./messages.js" */
+/** @import { Replay } from "./replay.js" */
 /** @import { View } from "./view.js" */
 
 export const PRESS_TRAIN = "Press Train: the curves are drawn while the nets learn.";
 const PROFILE_SLIDER_PX = 33;
 
-/** @typedef {"header" | "gates" | CardName} PanelName */
+/** @typedef {"header" | "graph" | "gates" | CardName} PanelName */
 
 /**
  * What a viewer does.
@@ -22,6 +26,9 @@ const PROFILE_SLIDER_PX = 33;
  * @property {(quantity: Quantity) => void} showQuantity
  * @property {(lane: number) => void} toggle  a lane is shown or hidden
  * @property {(card: string) => void} zoom
+ * @property {Replay} replay
+ * @property {(step: number | null) => void} seek  everything as it was at this step; null: as it is
+ * @property {(panel: "gates" | "graph") => void} redraw  another view of it was chosen
  */
 
 /**
@@ -29,7 +36,7 @@ const PROFILE_SLIDER_PX = 33;
  * @returns {panel is CardName}
  */
 function isCard(panel) {
-  return panel !== "header" && panel !== "gates";
+  return panel !== "header" && panel !== "graph" && panel !== "gates";
 }
 
 export class Page {
@@ -50,13 +57,21 @@ export class Page {
     this.height = height ?? Math.round(Math.min(430, Math.max(290, innerHeight * 0.4)));
     this.title = element("h2", { class: "sv-title", hidden: "" });
     this.headline = panels.includes("header") ? header(`${prefix}-header`) : null;
+    this.replay = new ReplayBar(`${prefix}`, on.replay, { shown: () => view.shown, seek: on.seek });
+    this.headline?.box.append(this.replay.box);
+    if (this.headline) hear(root, this.replay);
     this.legend = element("div", { class: "sv-legend", role: "group", "aria-label": "lanes" });
     this.voice = element("p", { class: "sv-voice", "aria-live": "polite" });
     this.grid = element("div", { class: "sv-grid" });
     this.slider = slider(`${prefix}-step`, (step) => on.pin(step), () => on.pin(null));
     /** @type {Partial<Record<CardName, Card>>} */
     this.cards = {};
-    for (const panel of panels) if (isCard(panel)) this.cards[panel] = this.addCard(panel, on);
+    /** @type {GraphPanel | null} */
+    this.graph = null;
+    for (const panel of panels) {
+      if (panel === "graph") this.graph = this.addGraph(on);
+      else if (isCard(panel)) this.cards[panel] = this.addCard(panel, on);
+    }
     /** @type {GatesPanel[]} */
     this.gates = [];
     const head = this.headline ? [this.headline.box] : [];
@@ -85,6 +100,16 @@ export class Page {
     this.grid.append(made.box);
     if (panel === "profile") made.box.insertBefore(this.slider.box, made.reading);
     return { ...made, chart };
+  }
+
+  /** @param {Actions} on */
+  addGraph(on) {
+    const graph = new GraphPanel({
+      view: this.view, id: `${this.prefix}-graph`, redraw: () => on.redraw("graph"),
+      empty: this.view.options.empty ?? PRESS_TRAIN,
+    });
+    this.grid.append(graph.box);
+    return graph;
   }
 
   /**
@@ -146,13 +171,15 @@ export class Page {
   showGates(gates) {
     this.gates.forEach((panel) => panel.close());
     const later = this.panels.slice(this.panels.indexOf("gates") + 1);
-    const [next] = later.flatMap((name) => (isCard(name) ? this.cards[name]?.box ?? [] : []));
+    const [next] = later.flatMap((name) => (isCard(name) ? this.cards[name]?.box ?? []
+      : name === "graph" ? this.graph?.box ?? [] : []));
     const before = next && this.legend.parentElement === this.grid ? this.legend : next ?? null;
     gates.forEach((panel) => this.grid.insertBefore(panel.box, before));
     this.gates = gates;
   }
 
   close() {
+    forget(this.root);
     this.showGates([]);
     this.allCards().forEach(([, { chart }]) => chart.close());
   }

@@ -54,6 +54,7 @@ export class Painter {
   begin(run) {
     this.run = run;
     this.figures = newFigures();
+    this.page.graph?.begin();
   }
 
   /**
@@ -61,7 +62,7 @@ export class Painter {
    * @param {string[]} names
    */
   touch(...names) {
-    const all = ["header", "gates", ...Object.keys(this.page.cards)];
+    const all = ["header", "gates", "graph", ...Object.keys(this.page.cards)];
     for (const name of all) if (!names.length || names.includes(name)) this.dirty.add(name);
     if (this.busy || this.closed) return;
     this.busy = true;
@@ -97,6 +98,7 @@ export class Painter {
     this.dirty.clear();
     this.drawFrame(run, Math.floor(step));
     if (names.includes("gates")) this.drawGates(history);
+    if (names.includes("graph")) this.page.graph?.draw(run, step);
     const cards = this.page.allCards().filter(([name]) => names.includes(name));
     await Promise.all(cards.map(async ([name]) => {
       if (this.tooSoon(name)) return;
@@ -153,8 +155,10 @@ export class Painter {
     const total = history?.whole ?? status.steps ?? 0;
     root.dataset.state = status.state;
     root.dataset.paused = String(Boolean(status.paused));
-    const seeds = history?.seeds ?? 1, replays = view.limit < Infinity;
-    if (headline) showHeader(headline, { status, step, total, linked, seeds, replays });
+    const seeds = history?.seeds ?? 1, { replay } = page.replay;
+    const replayed = replay.playing || view.limit < Infinity ? replay : null;
+    if (headline) showHeader(headline, { status, step, total, linked, seeds, replayed });
+    page.replay.show(view.shown === null);
     const fates = view.lanes.map((lane) => history?.fate(lane.index) ?? "");
     showLegend(page.legend, view.lanes, fates, (lane) => this.on.toggle(lane));
     page.slider.show(view.pinned ?? step, step, view.pinned !== null);
@@ -168,6 +172,8 @@ export class Painter {
       if (made.vacant.textContent !== vacant) made.vacant.textContent = vacant;
       if (!history?.newest) made.reading.textContent = "";
     }
+    const { graph } = page;
+    if (graph && graph.vacant.textContent !== vacant) graph.vacant.textContent = vacant;
     if (history?.newest) this.speak(history, step);
   }
 

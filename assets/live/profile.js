@@ -137,7 +137,7 @@ export class ProfileFigure {
  * @param {Profile} profile
  * @returns {Shown}
  */
-function lastAlive(lane, history, profile) {
+export function lastAlive(lane, history, profile) {
   const diedAt = history.ended(lane.index), alive = history.alive[lane.index];
   const dead = diedAt !== null && profile.step >= diedAt;
   return dead && alive ? { shown: alive, diedAt } : { shown: profile, diedAt: null };

@@ -66,6 +66,11 @@ export function diverging(theme) {
 
 export const sequential = table(CIVIDIS);
 
+/** The same colours as CSS writes them, and the evenly spaced ones that they are mixed from. */
+export const sequentialCss = Array.from(sequential, (word) =>
+  `rgb(${word & 255},${(word >> 8) & 255},${(word >> 16) & 255})`);
+export const sequentialStops = CIVIDIS.map((rgb) => `rgb(${rgb.join(",")})`);
+
 /** @typedef {"whole" | "fifth" | "log"} GateScale */
 
 /**

@@ -60,6 +60,11 @@ export class View {
     this.extra = null; // which extra sample was seen last
   }
 
+  /** The step that is shown; null: the newest. */
+  get shown() {
+    return this.pinned ?? (this.limit < Infinity ? this.limit : null);
+  }
+
   /** Another run: what was chosen of a step or an extra sample is no more. */
   begin() {
     this.pinned = null;

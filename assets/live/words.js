@@ -136,6 +136,40 @@ function against(first, last, whole) {
   return `${power(decades)} times ${decades > 0 ? "smaller" : "larger"}${at}`;
 }
 
+/** @typedef {"signal" | "activation" | "gate"} Lit  What the units of the live graph show. */
+
+const LIT_DECADES = 3;
+
+/**
+ * How many units of every lane are lit.
+ * @param {(Named & {values: Float32Array})[]} lanes
+ * @param {Lit} lit
+ * @param {number} step
+ * @param {number} most  units in one box
+ */
+export function graphReading(lanes, lit, step, most) {
+  const boxes = most > 1 ? ` A box stands for up to ${most} units: above their largest number, below`
+    + " their smallest." : "";
+  if (lit === "gate") {
+    const parts = lanes.map((lane) => `${name(lane)} ${lane.values.length
+      ? number(mean(lane.values)) : "has no gates"}`);
+    return `Step ${step}, mean T of all layers: ${parts.join("; ")}.${boxes}`;
+  }
+  const top = Math.max(...lanes.flatMap(({ values }) => Array.from(values).filter(Number.isFinite)));
+  const parts = lanes.map((lane) => {
+    const lit = lane.values.filter((value) => value >= top - LIT_DECADES).length;
+    return `${name(lane)} ${lit} of ${lane.values.length}`;
+  });
+  const what = lit === "signal" ? "get at least a thousandth of the largest gradient"
+    : "carry at least a thousandth of the largest activation";
+  return `Step ${step}, units that ${what}: ${parts.join("; ")}.${boxes}`;
+}
+
+/** @param {Float32Array} values */
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 /**
  * A curve's name in the box under the mouse.
  * @param {string} label

@@ -39,7 +39,7 @@ if run is None:
         charts(preview, key="twins_at_init", panels=("profile",))
         st.caption("This is the gradient **at init**. Press **Train** to watch both nets learn.")
 else:
-    charts(run, key="twins_charts", panels=("header", "profile", "loss", "heat"))
+    charts(run, key="twins_charts", panels=("header", "profile", "loss", "graph", "heat"))
     if differs(run, experiment):
         st.info("The controls were changed after this run began. Press Train to see their effect.")
 foot(

@@ -65,6 +65,7 @@ class Status(TypedDict, total=False):
     began         the moment when its clock was at 0, in seconds since 1970
     worker        the process that trains it, or the server that it waits in
     recorded      of a recording: the day, as YYYY-MM-DD
+    machine       the name of the processor or GPU that trains it; it goes to browsers alone
     """
 
     state: State
@@ -84,6 +85,7 @@ class Status(TypedDict, total=False):
     began: float
     worker: ProcessMark
     recorded: str
+    machine: str
 
 
 # --- Server → worker ------------------------------------------------------------------------
@@ -354,6 +356,28 @@ class Axes(TypedDict):
     bias: float | None
 
 
+Shortcut = Literal["none", "identity", "projection"]
+"""What leads around a unit's layers; a projection is any that is not the identity."""
+
+
+class NetPart(TypedDict):
+    """Neighbouring units of a net that differ in nothing but their channels.
+
+    title      what one of them is called
+    units      how many there are
+    point      the place of the first one's signal point; the others' follow
+    gate       the place of the first one's gates; None: they have none
+    joins      the signs of its joins, in order
+    """
+
+    title: str
+    units: int
+    point: int
+    gate: int | None
+    joins: str
+    shortcut: Shortcut
+
+
 class RunHello(TypedDict):
     """The first message, and the first after a new connection: what the run is.
 
@@ -362,6 +386,8 @@ class RunHello(TypedDict):
     seconds   its budget in time; 0: none
     seed      the first of its `seeds`
     tracks    the axes of its lanes
+    took_s    seconds from its start to its newest frame
+    nets      each lane's net; none where its experiment cannot be read
     """
 
     type: Literal[TextKind.HELLO]
@@ -372,6 +398,8 @@ class RunHello(TypedDict):
     seed: int
     seeds: int
     tracks: Sequence[Axes]
+    took_s: float
+    nets: Sequence[Sequence[NetPart]]
     status: Status
 
 

@@ -158,7 +158,7 @@ class Chart:
 class Figure:
     """What is shown, in the order of the scene.
 
-    kind   "live": panels of the live charts of a run (loss, profile, heat, gates)
+    kind   "live": panels of the live charts of a run (loss, profile, graph, heat, gates)
            "probe": the figure of an `Ask`, by its name
            "chart": what `chart` computes
     says   what to look at, one line

@@ -26,6 +26,7 @@ from skipviz.figures import theme
 from skipviz.notebook.loaded import LoadedRun, load
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.lane_axes import families
+from skipviz.store.store import machine_name
 from skipviz.store.thinning import spread
 from skipviz.stream import messages
 
@@ -115,6 +116,7 @@ def _messages(run: LoadedRun) -> dict[str, Any]:
     log: FrameLog = run.log
     status = run.status.copy()
     status.pop("worker", None)
+    status["machine"] = machine_name(run.folder, status.get("device", ""))
     rows = spread(log.n, MOST_EXACT)
     steps = log.column("step")[rows].tolist()
     whole = messages.snapshot(log, 0, log.n, columns=messages.SNAPSHOT_COLUMNS)
@@ -130,7 +132,7 @@ def _settings(run: LoadedRun, dark: bool) -> dict[str, Any]:
     return {
         "run": run.id,
         "home": "https://page.invalid/",
-        "panels": ["header", "loss", "profile", "heat"],
+        "panels": ["header", "loss", "profile", "graph", "heat"],
         "theme": {"text": look.text, "background": look.ground, "primary": "#2f81f7"},
         "options": {
             "colours": [

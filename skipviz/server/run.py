@@ -16,7 +16,7 @@ from skipviz.core.experiment import Change, Experiment
 from skipviz.core.protocol import ENDED, OrderKind, SetValue, Status, Steer
 from skipviz.server.needs import Needs, needs
 from skipviz.store.frame_log import FrameLog
-from skipviz.store.store import read_json, this_process, write_json
+from skipviz.store.store import machine_name, read_json, this_process, write_json
 
 STATUS = "status.json"
 
@@ -63,6 +63,7 @@ class Run:
         self.began_at: float | None = None
         self._sent: list[Steer | SetValue] = []
         self._needs: Needs | None = None
+        self._machine = ""
         self._viewers, self._seen_at = 0, time.monotonic()
         self._status: Status = {"state": "queued", "steps": experiment.steps, "step": 0}
         self._lock = threading.Lock()
@@ -73,7 +74,9 @@ class Run:
         with self._lock:
             status = self._status.copy()
         status.pop("worker", None)
-        return status
+        if self.folder is not None and not self._machine and "device" in status:
+            self._machine = machine_name(self.folder, status["device"])
+        return {**status, "machine": self._machine} if self._machine else status
 
     @property
     def ended(self) -> bool:

@@ -128,6 +128,16 @@ class Store:
         return [p.name for p in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)]
 
 
+def machine_name(folder: Path, device: str) -> str:
+    """What a stored run was trained on, by name; "" where its machine.json does not say."""
+    machine = read_json(folder / "machine.json")
+    devices = machine.get("devices")
+    named = [str(each.get("name", "")) for each in devices if each.get("key") == device] if (
+        isinstance(devices, list)) else []  # fmt: skip
+    processor = str(machine.get("processor", "")) if device == "cpu" else ""
+    return processor or next(iter(named), "")
+
+
 def this_process() -> ProcessMark:
     """What a status says of the process that writes it."""
     process = psutil.Process()

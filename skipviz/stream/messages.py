@@ -8,7 +8,8 @@ S seeds; lane axes as in the hello.
                              steps u32[N]; of each lane its scores of N steps
                              steps u32[H]; of each lane its scores on the held-out split, H steps
                              steps u32[M]; of each lane: log10 of signal gradient f32[M x P],
-                             of weight gradient f32[M x L], of activation scale f32[M x P]
+                             of weight gradient f32[M x L], of activation scale f32[M x P]; then
+                             mean T f32[M x G]
                              of each lane: the step at which it diverged i32, or -1
     MAPS                     kind u8, lane u8, sample u8, parts u8, step u32, units u16, cells u16,
                              how far biases are from where they began f32, largest output f32, both
@@ -33,15 +34,19 @@ import json
 import math
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from skipviz.core import final
+from skipviz.core.experiment import Experiment
 from skipviz.core.frame import Frame
+from skipviz.core.knob import SpecError
 from skipviz.core.protocol import (
     BrowserRequest,
     GetStep,
+    NetPart,
     PackedKind,
     RequestKind,
     ShowSample,
@@ -51,6 +56,7 @@ from skipviz.core.protocol import (
     UnknownMessage,
 )
 from skipviz.core.strict_json import dumps
+from skipviz.graphs.rows import parts as net_parts
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.thinning import spread, thin
 
@@ -87,9 +93,21 @@ def hello(run_id: str, log: FrameLog, status: Status) -> str:
             "seed": experiment.get("seed", 0),
             "seeds": experiment.get("seeds", 1),
             "tracks": [track.to_json() for track in log.tracks],
+            "took_s": float(log.column("time_s")[log.n - 1]) if log.n else 0.0,
+            "nets": _nets(log.experiment_json or ""),
             "status": status,
         }
     )
+
+
+@lru_cache(maxsize=32)
+def _nets(experiment_json: str) -> list[list[NetPart]]:
+    """Each lane's net, to be drawn; none where this version cannot read the experiment."""
+    try:
+        experiment = Experiment.from_json(experiment_json)
+        return [net_parts(lane.wiring(experiment.dataset)) for lane in experiment.lanes]
+    except SpecError:
+        return []
 
 
 def request(body: str | bytes) -> BrowserRequest:
@@ -119,7 +137,7 @@ def snapshot(log: FrameLog, start: int, stop: int, columns: int = SNAPSHOT_COLUM
 
 def delta(log: FrameLog, start: int, stop: int) -> bytes:
     """What is new, in bounded size: some points and the newest profile, whatever lies between."""
-    one_column = sum(4 * (2 * len(t.points) + len(t.layers) + 1) for t in log.tracks)
+    one_column = sum(4 * (2 * len(t.points) + len(t.layers) + len(t.gates) + 1) for t in log.tracks)
     one_point = 4 + sum(8 if t.seeds == 1 else 16 + 4 * t.seeds for t in log.tracks)
     room = (DELTA_BYTES - _HEAD.size - 4 - one_column) // one_point
     least = 6 if all(track.seeds == 1 for track in log.tracks) else 3
@@ -259,6 +277,8 @@ def _pack(
     parts.append(log.column("step", columns).astype("<u4").tobytes())
     for i in range(len(log.tracks)):
         parts += [_f32(_log10(_over_seeds(log.lane(i, name, columns)))) for name in _PROFILES]
+        if log.tracks[i].gates:
+            parts.append(_f32(_over_seeds(log.lane(i, "gate_mean", columns))))
     diverged = [log.diverged_at(i, rows[1] - 1) for i in range(len(log.tracks))]
     parts.append(np.array([-1 if at is None else at for at in diverged], "<i4").tobytes())
     return b"".join(parts)

@@ -19,6 +19,7 @@ function profilesAreThoseOf(profiles, recorded) {
     const frame = recorded.find((one) => one.step === step);
     lanes.forEach((lane, i) => Object.entries(NORMS).forEach(([name, norm]) =>
       near(lane[name], frame.lanes[i][norm].map(Math.log10), 1e-5)));
+    lanes.forEach(({ gate }, i) => near(gate, frame.lanes[i].gate_mean ?? []));
   }
 }
 
@@ -39,6 +40,12 @@ test("a snapshot's profiles are the logarithms of the recorded norms, lane by la
   assert.deepEqual(profiles[0].lanes.map((lane) => lane.signal.length), [20, 8]);
   assert.equal(profiles.length, 60);
   profilesAreThoseOf(profiles, frames("pair"));
+});
+
+test("a gated lane's profiles bring mean T of every gated unit as it is", () => {
+  const { profiles } = unpacked("gated", "snapshot");
+  assert.deepEqual(profiles[0].lanes.map(({ gate }) => gate.length), [3, 0]);
+  profilesAreThoseOf(profiles, frames("gated"));
 });
 
 test("evaluations come with the steps at which they were made", () => {

@@ -20,7 +20,7 @@ from skipviz.figures import theme
 from skipviz.stream import assets
 from skipviz.ui import served
 
-PANELS = ("header", "loss", "profile", "heat", "gates")
+PANELS = ("header", "loss", "profile", "graph", "heat", "gates")
 
 _THEME = {
     "text": "text-color", "background": "background-color", "primary": "primary-color",
@@ -51,7 +51,7 @@ def live(
 ) -> None:
     """Shows the charts of a run, or empty charts that say what to press.
 
-    panels    which charts, in this order: header, loss, profile, heat, gates
+    panels    which charts, in this order: header, loss, profile, graph, heat, gates
               (gates appears only where a lane has some)
     height    of one chart in pixels; None: fitting
     tell      an address below the app's, which is told the step that is chosen: {"run", "step"}

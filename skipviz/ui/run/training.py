@@ -23,7 +23,7 @@ from skipviz.ui.run.control import steered
 from skipviz.ui.run.copy_link import copy_link
 from skipviz.ui.run.live import live
 
-CHARTS = ("header", "loss", "profile", "heat", "gates")
+CHARTS = ("header", "loss", "profile", "graph", "heat", "gates")
 
 
 def charts(
