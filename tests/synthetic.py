@@ -80,6 +80,7 @@ class GrowingRun:
         self.log = FrameLog()
         self.version = self.viewers = 0
         self.state: dict[str, Any] = {"state": "running", "steps_per_s": 80.0, "device": "cpu"}
+        self.state["machine"] = "Made-up CPU"
         self._bell = asyncio.Event()
         experiment = {"steps": steps, "seconds": seconds, "seeds": tracks[0].seeds}
         self._writer = Writer(schema(json.dumps(experiment), tracks))

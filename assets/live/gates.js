@@ -50,6 +50,7 @@ export class GatesPanel {
     this.run = run;
     this.view = view;
     this.lane = lane;
+    this.title = title;
     this.twin = twin;
     this.height = height;
     this.on = on;

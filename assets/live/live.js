@@ -8,6 +8,7 @@ import { GatesPanel } from "./gates.js";
 import { Page } from "./page.js";
 import { Painter } from "./painter.js";
 import { Replay, nearest, trainedAt } from "./replay.js";
+import { chartButtons, FilmRow, gatesButtons, netsButtons } from "./takeaway.js";
 import { readTheme } from "./theme.js";
 import { View } from "./view.js";
 
@@ -128,11 +129,22 @@ class Live {
     this.ready = Promise.all([loadStyle(), loadPlotly(plotlyAt)]);
     this.ready.catch(() => { root.textContent = "plotly.js could not be loaded."; });
     this.painter = new Painter(this.page, this.view, this.ready, this);
+    this.addButtons();
     this.run = this.follow(settings);
     this.watcher = new ResizeObserver(() => this.painter.touch());
     this.watcher.observe(root);
     this.onVisible = () => { if (!document.hidden) this.painter.touch(); };
     document.addEventListener("visibilitychange", this.onVisible);
+  }
+
+  /** Every figure can be taken away, and the replay of all. */
+  addButtons() {
+    const { page, painter } = this;
+    for (const [name, { box }] of page.allCards()) box.append(chartButtons(painter, name));
+    page.graph?.box.append(netsButtons(painter));
+    if (!page.headline || !import.meta.url.startsWith("http")) return;
+    page.film = new FilmRow(painter);
+    page.root.insertBefore(page.film.box, page.voice);
   }
 
   // --- What comes in ----------------------------------------------------------------------
@@ -224,7 +236,7 @@ class Live {
     page.showGates(tracks.flatMap((track, lane) => {
       if (!track.gates.length || !track.cells) return [];
       const twin = tracks.findIndex((one) => !one.gates.length && one.cells && like(one, track));
-      return new GatesPanel({
+      const panel = new GatesPanel({
         run, view, lane, twin: twin < 0 ? null : twin, id: `${page.prefix}-gates-${lane}`,
         title: `Gates and stripes: ${track.label}`, height: page.heightOf("gates"),
         on: {
@@ -232,6 +244,8 @@ class Live {
           redraw: () => this.redraw("gates"),
         },
       });
+      panel.box.append(gatesButtons(this.painter, panel));
+      return panel;
     }));
     this.showSamples();
   }

@@ -47,6 +47,8 @@ export class GraphPanel {
     this.shape = []; // all that the layout depends on
     /** @type {Profile | null} */
     this.shown = null;
+    /** @type {History | null} */
+    this.history = null;
     this.saidAt = -Infinity;
     this.heading = element("h3", {}, TITLES.signal);
     this.choices = choice("what the units show", CHOICES, (lit) => this.show(lit));
@@ -90,13 +92,24 @@ export class GraphPanel {
     this.lay(history, width);
     if (!this.drawing) return;
     this.shown = profile;
+    this.history = history;
     this.box.dataset.step = String(profile.step);
+    this.colour(this.drawing, history, profile);
+    this.say(history, profile);
+  }
+
+  /**
+   * Colours a drawing of the nets, and says its scale.
+   * @param {NetDrawing} drawing
+   * @param {History} history
+   * @param {Profile} profile
+   */
+  colour(drawing, history, profile) {
     const scale = this.scale(history, profile);
-    this.paint(this.drawing, history, profile, scale);
+    this.paint(drawing, history, profile, scale);
     const { axis, unit } = this.lit === "gate" ? { axis: "mean T", unit: "0 to 1" }
       : QUANTITIES[this.lit];
-    this.drawing.showLegend(`${axis}, ${unit}`, scale.ticks);
-    this.say(history, profile);
+    drawing.showLegend(`${axis}, ${unit}`, scale.ticks);
   }
 
   /**

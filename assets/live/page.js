@@ -68,6 +68,8 @@ export class Page {
     this.cards = {};
     /** @type {GraphPanel | null} */
     this.graph = null;
+    /** @type {{show: (there: boolean) => void, box: HTMLElement} | null} */
+    this.film = null; // what makes one of the replay
     for (const panel of panels) {
       if (panel === "graph") this.graph = this.addGraph(on);
       else if (isCard(panel)) this.cards[panel] = this.addCard(panel, on);

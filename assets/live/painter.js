@@ -8,7 +8,7 @@ import { ProfileFigure } from "./profile.js";
 import { heatReading, lossReading, profileReading } from "./words.js";
 
 /** @import { CardName } from "./cards.js" */
-/** @import { FigureView, Layout } from "./chart.js" */
+/** @import { FigureView, Layout, Size } from "./chart.js" */
 /** @import { Follower } from "./follower.js" */
 /** @import { History } from "./history.js" */
 /** @import { Page } from "./page.js" */
@@ -159,6 +159,7 @@ export class Painter {
     const replayed = replay.playing || view.limit < Infinity ? replay : null;
     if (headline) showHeader(headline, { status, step, total, linked, seeds, replayed });
     page.replay.show(view.shown === null);
+    page.film?.show(replay.last > 0);
     const fates = view.lanes.map((lane) => history?.fate(lane.index) ?? "");
     showLegend(page.legend, view.lanes, fates, (lane) => this.on.toggle(lane));
     page.slider.show(view.pinned ?? step, step, view.pinned !== null);
@@ -222,6 +223,22 @@ export class Painter {
     if (reading.innerHTML !== says) reading.innerHTML = says;
     plot.setAttribute("aria-label", `${title}. ${reading.textContent}`);
     return true;
+  }
+
+  /**
+   * A figure for another place than its card.
+   * @param {CardName} name
+   * @param {Size} size
+   * @param {number | null} step  as it was then; null: as it stands on the screen
+   */
+  drawn(name, size, step) {
+    const { run } = this, newest = run?.history?.step ?? -1;
+    const at = Math.floor(step ?? Math.min(newest, this.view.limit));
+    const view = run && this.figureView(name, run, size.width, at);
+    if (!view) return null;
+    const then = step === null || !run?.history ? {}
+      : { limit: step, profile: run.history.profile(step) ?? view.profile };
+    return this.figure(name, { ...view, size, ...then }, Math.max(0, at));
   }
 
   /**

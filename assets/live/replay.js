@@ -46,7 +46,8 @@ export function nearest(all, wanted) {
  */
 export function speedText(speed) {
   const parts = /** @type {Record<string, string>} */ ({ 0.5: "½", 0.25: "¼", 0.125: "⅛" });
-  return `${parts[speed] ?? (speed < 1 ? `1/${1 / speed}` : speed.toLocaleString("en"))}×`;
+  const whole = speed < 1 && Number.isInteger(1 / speed);
+  return `${parts[speed] ?? (whole ? `1/${1 / speed}` : speed.toLocaleString("en"))}×`;
 }
 
 export class Replay {

@@ -13,6 +13,8 @@ from skipviz.ui.run.exports import take_away
 from skipviz.ui.run.inspect_run import inside
 from skipviz.ui.run.training import buttons, charts, foot
 
+REPLAY_S = 10.0
+
 st.title("Lab")
 address.restore("lab")
 run = address.run_in_address()
@@ -34,7 +36,8 @@ controls(run, experiment, "lab")
 if run is None:
     press("Press **Train** to watch these nets learn, step by step, on the same batches.")
 else:
-    charts(run, key="lab_charts")
+    again = st.session_state.get("replayed") == run.id  # as History was asked for
+    charts(run, key="lab_charts", replay_s=REPLAY_S if again else None)
     inside(run)
     take_away(run)
     if experiment is not None and differs(run, experiment):

@@ -71,3 +71,17 @@ def test_a_run_is_found_named_pinned_deleted_had_back_taken_away_and_opened(
     see.click()
     expect(page.locator(".sv-live[data-step]").first).to_be_visible()
     assert f"run={IDS['fingerprint']}" in page.url
+
+
+WAS_REPLAYED = """new MutationObserver(() => {
+    window.wasReplayed ||= document.querySelector('.sv-chip')?.dataset.words === 'replay';
+}).observe(document, { subtree: true, attributes: true, attributeFilter: ['data-words'] });"""
+
+
+def test_any_stored_run_is_replayed_from_its_row(page: Page, history: Server) -> None:
+    page.add_init_script(WAS_REPLAYED)
+    page.goto(f"{history.url}/history?search=diverged")
+    page.get_by_role("button", name="Replay").first.click()
+    page.wait_for_url("**/lab?run=*")
+    page.wait_for_function("window.wasReplayed")
+    expect(page.locator(".sv-graph [data-cell]").first).to_be_visible()

@@ -263,13 +263,100 @@ def test_another_run_takes_the_same_charts(page: Page, server: str, ask: Ask) ->
 def test_a_finished_run_is_drawn_again_when_asked(page: Page, server: str, ask: Ask) -> None:
     ask("grow?run=pair-replay&to=400")
     ask("state?run=pair-replay&state=finished")
-    page.goto(f"{server}/?run=pair-replay&replay=1.5")
+    page.goto(f"{server}/?run=pair-replay&replay=300")
     drawn(page, 1)
     first = int(page.locator(".sv-live").get_attribute("data-step") or 0)
     assert first < 399
     expect(page.locator(".sv-chip")).to_contain_text("replay")
+    expect(page.get_by_role("button", name="Pause the replay")).to_be_visible()
+    page.keyboard.press("l")
     drawn(page, 399)
     expect(page.locator(".sv-chip")).to_contain_text("finished")
+
+
+LIT = """() => [...document.querySelectorAll('#sv-charts-graph [data-cell]')].map((unit) =>
+    unit.getAttribute('fill').match(/\\d+/g).reduce((sum, part) => sum + Number(part), 0))"""
+
+
+def test_a_plain_net_goes_dark_and_a_residual_one_stays_lit(
+    page: Page, server: str, ask: Ask
+) -> None:
+    ask("grow?run=pair-lit&to=20")
+    show(page, server, "run=pair-lit&panels=header,graph", 19)
+    lit = page.evaluate(LIT)
+    plain, residual = lit[:50], lit[50:]
+    assert len(residual) == 50
+    assert plain[0] < 0.3 * plain[-1] and sorted(plain) == plain, "darker on the way back"
+    assert min(residual) > 0.8 * max(lit), "one scale for both lanes"
+    page.evaluate("document.querySelector('#sv-charts-graph svg').dataset.mine = 'yes'")
+    ask("grow?run=pair-lit&to=400")
+    drawn(page, 399)
+    expect(page.locator("#sv-charts-graph svg")).to_have_attribute("data-mine", "yes")
+    reading = page.locator(".sv-graph .sv-reading")
+    expect(reading).to_contain_text("Step 399")
+    expect(reading).to_contain_text("ResNet-50 50 of 50")
+    page.locator("#sv-charts-graph [data-cell='49']").hover()
+    expect(page.locator(".sv-graph .sv-tip")).to_contain_text("Plain-50, unit up to layer 50: 0.")
+
+
+def test_the_nets_show_the_mean_gate_where_there_are_gates(
+    page: Page, server: str, ask: Ask
+) -> None:
+    ask("grow?run=four-gates&to=20")
+    show(page, server, "run=four-gates&panels=header,graph", 19)
+    page.get_by_role("button", name="mean T").click()
+    expect(page.locator(".sv-graph .sv-reading")).to_contain_text("Highway-30 0.15")
+    expect(page.locator(".sv-graph .sv-reading")).to_contain_text("Plain-20 has no gates")
+    ask("grow?run=pair-gates&to=20")
+    show(page, server, "run=pair-gates&panels=header,graph", 19)
+    expect(page.get_by_role("button", name="mean T")).to_be_hidden()
+
+
+def test_any_finished_run_is_replayed_step_by_step_by_keys(
+    page: Page, server: str, ask: Ask
+) -> None:
+    ask("grow?run=pair-again&to=400")
+    ask("state?run=pair-again&state=finished")
+    show(page, server, "run=pair-again&panels=header,loss,profile,graph", 399)
+    step = page.get_by_role("slider", name="step of the run")
+    step.press("Home")
+    together = "[...new Set(['.sv-live', '.sv-graph'].map((one) => "
+    together += "document.querySelector(one).dataset.step))].join()"
+    page.wait_for_function(f"{together} === '0'")
+    page.keyboard.press(".")
+    page.keyboard.press(".")
+    page.wait_for_function(f"{together} === '2'")
+    page.keyboard.press(",")
+    page.wait_for_function(f"{together} === '1'")
+    page.wait_for_function("document.getElementById('sv-charts-loss').data[0].x.at(-1) === 1")
+    expect(page.locator(".sv-profile output")).to_have_text("step 1")
+    expect(page.locator(".sv-chip")).to_contain_text("replay")
+    page.get_by_label("speed of the replay").select_option("½×")
+    page.keyboard.press(">")
+    page.keyboard.press(">")
+    expect(page.locator(".sv-facts")).to_contain_text(
+        "replayed at 2× the speed at which Made-up CPU trained it"
+    )
+    page.keyboard.press("k")
+    expect(page.get_by_role("button", name="Pause the replay")).to_be_visible()
+    page.wait_for_function("Number(document.querySelector('.sv-live').dataset.step) > 20")
+    page.keyboard.press("k")
+    expect(page.get_by_role("button", name="Replay this run")).to_be_visible()
+    page.keyboard.press("l")
+    page.wait_for_function(f"{together} === '399'")
+    expect(page.locator(".sv-chip")).to_contain_text("finished")
+
+
+def test_a_run_is_replayed_while_it_trains_on(page: Page, server: str, ask: Ask) -> None:
+    ask("grow?run=pair-while&to=100")
+    show(page, server, "run=pair-while&panels=header,loss,graph", 99)
+    page.get_by_role("slider", name="step of the run").press("Home")
+    page.wait_for_function("document.querySelector('.sv-live').dataset.step === '0'")
+    ask("grow?run=pair-while&to=200")
+    expect(page.get_by_role("slider", name="step of the run")).to_have_attribute("max", "199")
+    assert page.locator(".sv-live").get_attribute("data-step") == "0"
+    page.get_by_role("button", name="The newest step").click()
+    drawn(page, 199)
 
 
 def test_bands_are_drawn_for_several_seeds(page: Page, server: str, ask: Ask) -> None:

@@ -11,6 +11,10 @@ interface Window {
       plot: HTMLElement, data: object[], layout: object, config: object,
     ): Promise<HTMLElement>;
     purge(plot: HTMLElement): void;
+    toImage(
+      figure: { data: object[], layout: object },
+      options: { format: "png" | "svg", width: number, height: number, scale?: number },
+    ): Promise<string>;
   };
   hotkeys?: { filter?: (event: KeyboardEvent) => boolean };
 }

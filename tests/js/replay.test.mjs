@@ -79,7 +79,8 @@ test("speeds neither end at once nor take for ever, whatever the run took", () =
   assert.ok(speeds(60).includes(1));
   assert.equal(speeds(1e9).length, 1);
   assert.equal(nearest([1, 2, 4], 3.1), 4);
-  assert.deepEqual([0.25, 1, 4096, 1 / 64].map(speedText), ["¼×", "1×", "4,096×", "1/64×"]);
+  assert.deepEqual([0.25, 1, 4096, 1 / 64, 0.63].map(speedText),
+    ["¼×", "1×", "4,096×", "1/64×", "0.63×"]);
 });
 
 test("a run's speed is that of all of it, else what its status says", () => {

@@ -14,6 +14,7 @@ from skipviz.access.roles import Action
 from skipviz.core.atomic_files import read_json
 from skipviz.core.knob import SpecError
 from skipviz.core.places import megabytes
+from skipviz.core.protocol import ENDED
 from skipviz.figures.thumbnails import thumbnail
 from skipviz.store import data_origin, run_marks
 from skipviz.store.history import Entry, curves
@@ -28,8 +29,8 @@ LAB = "pages/3_explore/01_lab.py"
 def row(entry: Entry) -> None:
     """A run, and its buttons for whoever may press them."""
     keeps, takes = access.may(Action.KEEP_RUNS), access.may(Action.EXPORT)
-    picture, said, pin, more = st.columns(
-        [1.7, 10.3, 0.6, 0.6], vertical_alignment="center", gap="small"
+    picture, said, again, pin, more = st.columns(
+        [1.7, 9.7, 0.6, 0.6, 0.6], vertical_alignment="center", gap="small"
     )
     picture.html(thumbnail(curves(entry), f"Loss curves of {entry.title}", is_dark()))
     with said.container(gap=None, key=f"history_run_{entry.id}"):
@@ -39,6 +40,13 @@ def row(entry: Entry) -> None:
         ):  # fmt: skip
             st.switch_page(LAB, query_params={"run": entry.id})
         st.html(_facts(entry))
+    if entry.state in ENDED and again.button(
+        f"Replay {plain(entry.title)}",
+        key=f"history_replay_{entry.id}", icon=":material/replay:", type="tertiary",
+        help="Opens this run and draws it again, from its first step.",
+    ):  # fmt: skip
+        st.session_state["replayed"] = entry.id
+        st.switch_page(LAB, query_params={"run": entry.id})
     if keeps:
         pin.button(
             f"{'Unpin' if entry.pinned else 'Pin'} {plain(entry.title)}",

@@ -1,0 +1,188 @@
+// A replay as a film: every picture is drawn here, by what draws the charts on the screen. MP4 is
+// encoded by the browser itself (WebCodecs); mediabunny and gifenc write the files.
+
+import { speedText } from "./replay.js";
+import { chartFigure, imageOf, netsPicture, svgBlob, blobOf } from "./slides.js";
+import { pen } from "./theme.js";
+
+/** @import { CardName } from "./cards.js" */
+/** @import { Painter } from "./painter.js" */
+
+/** @typedef {"gif" | "mp4"} FilmKind */
+
+/**
+ * @typedef {object} FilmWish
+ * @property {AbortSignal} [signal]
+ * @property {(share: number) => void} [progress]
+ * @property {number} [seconds]  that it lasts
+ */
+
+/**
+ * What writes pictures into a file.
+ * @typedef {object} Writer
+ * @property {(canvas: HTMLCanvasElement, at_s: number) => Promise<void>} add
+ * @property {() => Promise<Blob>} end
+ */
+
+const SIZES = { gif: [960, 540], mp4: [1280, 720] }, PER_S = { gif: 10, mp4: 25 };
+const LASTS_S = 8, HOLD_S = 1.5, PATIENCE_MS = 1000, EDGE_PX = 16;
+
+/**
+ * The whole run as a film. Throws one sentence where this browser cannot make one.
+ * @param {Painter} painter
+ * @param {FilmKind} kind
+ * @param {FilmWish} wish
+ */
+export async function makeFilm(painter, kind, { signal, progress, seconds = LASTS_S }) {
+  const history = painter.run?.history, last = history?.step ?? -1;
+  if (!history || last < 1) throw new Error("There is nothing to replay yet.");
+  const canvas = document.createElement("canvas"), [width, height] = SIZES[kind];
+  Object.assign(canvas, { width, height });
+  const pictures = Math.max(2, Math.min(last + 1, Math.round(seconds * PER_S[kind])));
+  const each_s = seconds / pictures;
+  const writer = await (kind === "gif" ? gifWriter(each_s) : mp4Writer(canvas, each_s));
+  for (let i = 0; i < pictures; i += 1) {
+    signal?.throwIfAborted();
+    const step = Math.round((i * last) / (pictures - 1));
+    await exact(painter, step);
+    await drawPicture(painter, canvas, step, seconds);
+    await writer.add(canvas, i === pictures - 1 ? HOLD_S : each_s);
+    progress?.((i + 1) / pictures);
+  }
+  return writer.end();
+}
+
+/**
+ * Waits until the profile of a step is here, or it is plain that it does not come.
+ * @param {Painter} painter
+ * @param {number} step
+ */
+async function exact(painter, step) {
+  const { run } = painter, { history } = run ?? {};
+  if (!run || !history || step >= history.step) return;
+  run.exactly(step);
+  const until = performance.now() + PATIENCE_MS;
+  while (!history.exact.has(step) && performance.now() < until) {
+    await new Promise((again) => { setTimeout(again, 4); });
+  }
+}
+
+/**
+ * One picture: which lanes, which step, the charts, the nets.
+ * @param {Painter} painter
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} step
+ * @param {number} seconds
+ */
+async function drawPicture(painter, canvas, step, seconds) {
+  const { theme } = painter.view, ink = pen(canvas), { width, height } = canvas;
+  const unit = height / 720, top = Math.round(56 * unit);
+  ink.fillStyle = theme.background;
+  ink.fillRect(0, 0, width, height);
+  drawHead(painter, ink, { step, seconds, unit });
+  const { graph } = painter.page;
+  const font = Math.round(17 * unit), high = Math.round(height * (graph ? 0.5 : 0.9));
+  const names = /** @type {CardName[]} */ (["loss", "profile"]).filter((name) =>
+    painter.page.cards[name]);
+  const wide = Math.floor((width - EDGE_PX) / Math.max(1, names.length)) - EDGE_PX;
+  await Promise.all(names.map(async (name, i) => {
+    const figure = chartFigure(painter, name, { width: wide, height: high, font }, step);
+    if (!figure) return;
+    const said = await window.Plotly.toImage(figure, { format: "svg", width: wide, height: high });
+    ink.drawImage(await imageOf(blobOf(said)), EDGE_PX + i * (wide + EDGE_PX), top);
+  }));
+  if (!graph) return;
+  const left = height - top - high - 2 * EDGE_PX;
+  const nets = netsPicture(graph, { width: width - 2 * EDGE_PX, height: 0, font },
+    painter.run?.history?.profile(step));
+  if (!nets) return;
+  const [of, to] = ["width", "height"].map((side) => Number(nets.getAttribute(side)));
+  const scale = Math.min(1, left / to);
+  ink.drawImage(await imageOf(svgBlob(nets)), (width - of * scale) / 2, top + high + EDGE_PX,
+    of * scale, to * scale);
+}
+
+/**
+ * The step, and how fast the film goes.
+ * @param {Painter} painter
+ * @param {CanvasRenderingContext2D} ink
+ * @param {{step: number, seconds: number, unit: number}} about
+ */
+function drawHead({ view, page, run }, ink, { step, seconds, unit }) {
+  const { theme } = view, { replay } = page.replay, { status } = run ?? {};
+  const last = run?.history?.step ?? 0, base = 36 * unit;
+  ink.font = `700 ${Math.round(22 * unit)}px ${theme.family}`;
+  ink.fillStyle = theme.text;
+  const says = `step ${step} of ${last}`;
+  ink.fillText(says, EDGE_PX, base);
+  const speed = replay.rate > 0 ? Number((replay.alone_s / seconds).toPrecision(2)) : 0;
+  const who = status?.machine ?? String(status?.device ?? "").toUpperCase();
+  if (!speed || !who) return;
+  const right = ink.measureText(`step ${last} of ${last}`).width + 3 * EDGE_PX;
+  ink.font = `${Math.round(18 * unit)}px ${theme.family}`;
+  ink.fillStyle = theme.muted;
+  ink.fillText(`replayed at ${speedText(speed)} the speed at which ${who} trained it`, right, base);
+}
+
+/**
+ * @param {string} name  of a file beside this module
+ * @returns {Promise<any>}
+ */
+function fetchModule(name) {
+  return import(new URL(`./${name}`, import.meta.url).href);
+}
+
+/**
+ * @param {number} each_s
+ * @returns {Promise<Writer>}
+ */
+async function gifWriter(each_s) {
+  const { GIFEncoder, quantize, applyPalette } = await fetchModule("gifenc.mjs");
+  const file = GIFEncoder();
+  return {
+    add: async (canvas, lasts_s) => {
+      const { width, height } = canvas;
+      const { data } = pen(canvas).getImageData(0, 0, width, height);
+      const palette = quantize(data, 256);
+      const delay = Math.round(1000 * Math.max(lasts_s, Math.min(each_s, lasts_s)));
+      file.writeFrame(applyPalette(data, palette), width, height, { palette, delay });
+    },
+    end: async () => {
+      file.finish();
+      return new Blob([file.bytes()], { type: "image/gif" });
+    },
+  };
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} each_s
+ * @returns {Promise<Writer>}
+ */
+async function mp4Writer(canvas, each_s) {
+  if (!("VideoEncoder" in window)) {
+    throw new Error("This browser encodes no video: take the GIF, or open the run in a newer one.");
+  }
+  const { Output, Mp4OutputFormat, BufferTarget, CanvasSource, getFirstEncodableVideoCodec } =
+    await fetchModule("mediabunny.mjs");
+  const { width, height } = canvas;
+  const codec = await getFirstEncodableVideoCodec(["avc", "vp9", "av1"], { width, height });
+  if (!codec) {
+    throw new Error("This browser has no encoder for MP4: take the GIF.");
+  }
+  const output = new Output({ format: new Mp4OutputFormat(), target: new BufferTarget() });
+  const source = new CanvasSource(canvas, { codec, bitrate: 4e6 });
+  output.addVideoTrack(source, { frameRate: Math.round(1 / each_s) });
+  await output.start();
+  let at_s = 0;
+  return {
+    add: async (_, lasts_s) => {
+      await source.add(at_s, lasts_s);
+      at_s += lasts_s;
+    },
+    end: async () => {
+      await output.finalize();
+      return new Blob([output.target.buffer], { type: "video/mp4" });
+    },
+  };
+}
