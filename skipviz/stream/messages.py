@@ -125,14 +125,9 @@ def snapshot(log: FrameLog, start: int, stop: int, columns: int = SNAPSHOT_COLUM
     """Everything from row `start` to before row `stop` that a screen can show."""
     loss_rows = _loss_rows(log, start, stop, SNAPSHOT_POINTS)
     held_out_rows = _held_out_rows(log, start, stop, SNAPSHOT_HELD_OUT)
-    return _pack(
-        PackedKind.UPDATE,
-        log,
-        (start, stop),
-        loss_rows,
-        start + spread(stop - start, columns),
-        held_out_rows,
-    )
+    # One profile is the newest; of several the last one is.
+    profile_rows = start + spread(stop - start, columns) if columns > 1 else np.array([stop - 1])
+    return _pack(PackedKind.UPDATE, log, (start, stop), loss_rows, profile_rows, held_out_rows)
 
 
 def delta(log: FrameLog, start: int, stop: int) -> bytes:

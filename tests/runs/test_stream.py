@@ -71,6 +71,13 @@ def test_curves_and_profiles_arrive_as_they_were_recorded() -> None:
 
 
 @pytest.mark.slow
+def test_a_page_that_asks_for_one_profile_gets_the_newest() -> None:
+    run = GrowingRun("pair", PAIR, 400)
+    run.grow(50)
+    got = unpacking.unpack(messages.snapshot(run.log, 0, 50, columns=1), PAIR)
+    assert got["columns"]["step"].tolist() == [49]
+
+
 def test_a_snapshot_is_thinned_and_keeps_extremes_and_newest() -> None:
     run = GrowingRun("long", [track("ResNet-2", "resnet", 2)], steps=20_000)
     run.grow(20_000)
