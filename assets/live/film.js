@@ -38,9 +38,10 @@ export async function makeFilm(painter, kind, { signal, progress, seconds = LAST
   if (!history || last < 1) throw new Error("There is nothing to replay yet.");
   const canvas = document.createElement("canvas"), [width, height] = SIZES[kind];
   Object.assign(canvas, { width, height });
+  canvas.getContext("2d", { willReadFrequently: kind === "gif" });
   const pictures = Math.max(2, Math.min(last + 1, Math.round(seconds * PER_S[kind])));
   const each_s = seconds / pictures;
-  const writer = await (kind === "gif" ? gifWriter(each_s) : mp4Writer(canvas, each_s));
+  const writer = await (kind === "gif" ? gifWriter() : mp4Writer(canvas, each_s));
   for (let i = 0; i < pictures; i += 1) {
     signal?.throwIfAborted();
     const step = Math.round((i * last) / (pictures - 1));
@@ -132,11 +133,8 @@ function fetchModule(name) {
   return import(new URL(`./${name}`, import.meta.url).href);
 }
 
-/**
- * @param {number} each_s
- * @returns {Promise<Writer>}
- */
-async function gifWriter(each_s) {
+/** @returns {Promise<Writer>} */
+async function gifWriter() {
   const { GIFEncoder, quantize, applyPalette } = await fetchModule("gifenc.mjs");
   const file = GIFEncoder();
   return {
@@ -144,7 +142,7 @@ async function gifWriter(each_s) {
       const { width, height } = canvas;
       const { data } = pen(canvas).getImageData(0, 0, width, height);
       const palette = quantize(data, 256);
-      const delay = Math.round(1000 * Math.max(lasts_s, Math.min(each_s, lasts_s)));
+      const delay = Math.round(1000 * lasts_s);
       file.writeFrame(applyPalette(data, palette), width, height, { palette, delay });
     },
     end: async () => {

@@ -211,10 +211,12 @@ export class History {
     const n = this.steps.length, first = this.steps[0], length = this.step + 1 - first;
     const stretches = Math.floor(KEPT_POINTS / (2 * this.curves.length));
     const rows = new Set([0, n - 1]);
-    for (let start = 0, stop = 0; start < n; start = stop) {
+    let start = 0;
+    while (start < n) {
       const stretch = Math.floor(((this.steps[start] - first) * stretches) / length);
       const end = first + ((stretch + 1) * length) / stretches;
-      for (stop = start + 1; stop < n && this.steps[stop] < end;) stop += 1;
+      let stop = start + 1;
+      while (stop < n && this.steps[stop] < end) stop += 1;
       for (const { loss } of this.curves) {
         let low = start, high = start;
         for (let row = start; row < stop; row += 1) {
@@ -223,6 +225,7 @@ export class History {
         }
         rows.add(low).add(high);
       }
+      start = stop;
     }
     const kept = [...rows].sort((a, b) => a - b);
     this.steps = kept.map((row) => this.steps[row]);

@@ -3,6 +3,7 @@
 
 import { element } from "./cards.js";
 import { Connection } from "./connection.js";
+import { makeFilm } from "./film.js";
 import { ENDED, Follower } from "./follower.js";
 import { GatesPanel } from "./gates.js";
 import { Page } from "./page.js";
@@ -13,6 +14,7 @@ import { readTheme } from "./theme.js";
 import { View } from "./view.js";
 
 /** @import { Listener } from "./connection.js" */
+/** @import { FilmKind } from "./film.js" */
 /** @import { Link } from "./follower.js" */
 /** @import { Hello, Quantity, Track } from "./messages.js" */
 /** @import { PanelName } from "./page.js" */
@@ -67,6 +69,23 @@ export function mount(root, settings) {
     places.get(root)?.close();
     places.delete(root);
   };
+}
+
+/**
+ * The replay of a mounted run as a film; it waits until the run is here.
+ * @param {HTMLElement} root
+ * @param {FilmKind} kind
+ * @param {(share: number) => void} progress
+ */
+export async function film(root, kind, progress) {
+  const live = places.get(root);
+  if (!live) throw new Error("There are no charts here.");
+  await live.ready;
+  while (!live.run.history?.newest) {
+    if (live.run.status.state === "missing") throw new Error(live.run.status.message);
+    await new Promise((again) => { setTimeout(again, 20); });
+  }
+  return makeFilm(live.painter, kind, { progress });
 }
 
 /** @type {Promise<unknown> | null} */

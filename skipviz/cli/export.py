@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from skipviz.core import places
 from skipviz.core.strict_json import dumps
 from skipviz.store.store import Store
 
+FILMS = ("gif", "mp4")
+
 
 def export(args: argparse.Namespace) -> int:
     """Writes a run as a file that leaves skipviz: a table, a zip, a script, a drawing."""
     from skipviz.exchange import formats
 
+    if args.to in FILMS:
+        return _film(args)
     of = formats.stored(Store(), args.run, args.lane, args.zoom)
     ending = formats.FORMATS[args.to].ending if args.to in formats.FORMATS else ""
     to = Path(args.out or f"{args.run}{ending or '_' + args.to}")
@@ -24,6 +29,29 @@ def export(args: argparse.Namespace) -> int:
         return 0
     for path in paths:
         print(path)
+    return 0
+
+
+def _film(args: argparse.Namespace) -> int:
+    """Writes the replay of a run as a film; how much of it is drawn goes to standard error."""
+    from skipviz.exchange import formats
+    from skipviz.notebook import film
+    from skipviz.notebook.loaded import load
+
+    run, to = load(args.run), Path(args.out or f"{args.run}.{args.to}")
+    formats.check_free(to)
+
+    def say(share: float) -> None:
+        if not args.json:
+            print(f"\rdrawing, {share:.0%}", end="", file=sys.stderr, flush=True)
+
+    with places.disk_errors(to.parent):
+        film.write(run, args.to, to, say)
+    if args.json:
+        print(dumps({"run": args.run, "format": args.to, "files": [str(to)]}))
+        return 0
+    print(f"\r{' ' * 20}\r", end="", file=sys.stderr, flush=True)
+    print(to)
     return 0
 
 
@@ -42,7 +70,7 @@ def declare(command: argparse.ArgumentParser, taking: argparse.ArgumentParser) -
     command.add_argument("out", nargs="?", default="", metavar="OUT", help="the file to write")
     command.add_argument(
         "--to", required=True, metavar="FORMAT",
-        help="csv, parquet, zip, tensorboard, script, notebook, svg, pdf or tikz",
+        help="csv, parquet, zip, tensorboard, script, notebook, svg, pdf, tikz, gif or mp4",
     )  # fmt: skip
     command.add_argument("--lane", type=int, default=0, help="of a drawing: which lane, from 0")
     command.add_argument("--zoom", default="net", help="of a drawing: net, stage or unit")

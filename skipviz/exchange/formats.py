@@ -128,10 +128,16 @@ def write(of: Stored, key: str, to: Path) -> list[Path]:
         raise SpecError(f"format {show(key)}: must be one of {', '.join(FORMATS)}")
     chosen = FORMATS[key]
     paths = [to, *(to.with_suffix(ending) for ending in chosen.beside)]
+    check_free(*paths)
+    chosen.write(of, to)
+    return paths
+
+
+def check_free(*paths: Path) -> None:
+    """SpecError where one of these files is there already, or its folder is not."""
     there = next((path for path in paths if path.exists()), None)
     if there is not None:
         raise SpecError(f"file {there.name}: is there already; give another name")
-    if not to.parent.is_dir():
-        raise SpecError(f"folder {to.parent}: is not there; make it first")
-    chosen.write(of, to)
-    return paths
+    away = next((path.parent for path in paths if not path.parent.is_dir()), None)
+    if away is not None:
+        raise SpecError(f"folder {away}: is not there; make it first")

@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import urlopen
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import WAIT_MS
@@ -450,3 +452,24 @@ def test_ten_tabs_follow_one_run(browser: Browser, server: str, ask: Ask) -> Non
             assert curve(page)[-1] == 24
     finally:
         context.close()
+
+
+def test_every_figure_leaves_as_a_picture_at_slide_size(
+    page: Page, server: str, ask: Ask, tmp_path: Path
+) -> None:
+    ask("grow?run=four-slide&to=60")
+    show(page, server, "run=four-slide", 59)
+    expect(page.locator(".sv-gates canvas").first).to_be_visible()
+    for name in ("loss", "profile", "nets", "heat", "Gates and stripes: Highway-30"):
+        for kind in ("PNG", "SVG"):
+            with page.expect_download() as leaving:
+                page.get_by_role("button", name=f"{name} as {kind}", exact=True).click()
+            leaving.value.save_as(tmp_path / kind)
+        with Image.open(tmp_path / "PNG") as picture:
+            assert picture.format == "PNG" and picture.width == 1920
+            assert picture.height == 1080 or name == "nets"  # as high as four lanes are
+            assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 50, "it is not empty"
+        drawn_as = ElementTree.parse(tmp_path / "SVG").getroot()
+        assert drawn_as.get("viewBox", "").split()[2] == "960"
+        words = " ".join("".join(drawn_as.itertext()).split())
+        assert "layer" in words or "step" in words or "Gates and stripes" in words
