@@ -41,7 +41,8 @@ export default function ({ parentElement, data }) {
   const root = /** @type {HTMLElement} */ (parentElement.querySelector(".sv-live"));
   const transport = new URLSearchParams(location.search).get("transport");
   const chosen = data.tell ? teller(home + data.tell, data.settings.run) : undefined;
-  const settings = { home, transport, chosen, ...data.settings };
+  const load = (/** @type {string} */ name) => import(home + data.script.replace(/[^/]*$/, name));
+  const settings = { home, transport, chosen, load, ...data.settings };
   const go = (going.get(parentElement) ?? Promise.resolve())
     .then(() => import(home + data.script))
     .then(({ mount }) => mount(root, settings))

@@ -10,8 +10,11 @@ import { pen } from "./theme.js";
 
 /** @typedef {"gif" | "mp4"} FilmKind */
 
+/** @typedef {(name: string) => Promise<any>} Load  One of the modules that write files. */
+
 /**
  * @typedef {object} FilmWish
+ * @property {Load} load
  * @property {AbortSignal} [signal]
  * @property {(share: number) => void} [progress]
  * @property {number} [seconds]  that it lasts
@@ -25,7 +28,7 @@ import { pen } from "./theme.js";
  */
 
 const SIZES = { gif: [960, 540], mp4: [1280, 720] }, PER_S = { gif: 10, mp4: 25 };
-const LASTS_S = 8, HOLD_S = 1.5, PATIENCE_MS = 1000, EDGE_PX = 16;
+const LASTS_S = 8, HOLD_S = 1.5, PATIENCE_MS = 1000, EDGE_PX = 16, MOST_NETS = 0.56;
 
 /**
  * The whole run as a film. Throws one sentence where this browser cannot make one.
@@ -33,7 +36,7 @@ const LASTS_S = 8, HOLD_S = 1.5, PATIENCE_MS = 1000, EDGE_PX = 16;
  * @param {FilmKind} kind
  * @param {FilmWish} wish
  */
-export async function makeFilm(painter, kind, { signal, progress, seconds = LASTS_S }) {
+export async function makeFilm(painter, kind, { load, signal, progress, seconds = LASTS_S }) {
   const history = painter.run?.history, last = history?.step ?? -1;
   if (!history || last < 1) throw new Error("There is nothing to replay yet.");
   const canvas = document.createElement("canvas"), [width, height] = SIZES[kind];
@@ -41,7 +44,7 @@ export async function makeFilm(painter, kind, { signal, progress, seconds = LAST
   canvas.getContext("2d", { willReadFrequently: kind === "gif" });
   const pictures = Math.max(2, Math.min(last + 1, Math.round(seconds * PER_S[kind])));
   const each_s = seconds / pictures;
-  const writer = await (kind === "gif" ? gifWriter() : mp4Writer(canvas, each_s));
+  const writer = await (kind === "gif" ? gifWriter(load) : mp4Writer(load, canvas, each_s));
   for (let i = 0; i < pictures; i += 1) {
     signal?.throwIfAborted();
     const step = Math.round((i * last) / (pictures - 1));
@@ -69,7 +72,7 @@ async function exact(painter, step) {
 }
 
 /**
- * One picture: which lanes, which step, the charts, the nets.
+ * One picture: the step, the charts and, as high as they are, the nets.
  * @param {Painter} painter
  * @param {HTMLCanvasElement} canvas
  * @param {number} step
@@ -77,12 +80,31 @@ async function exact(painter, step) {
  */
 async function drawPicture(painter, canvas, step, seconds) {
   const { theme } = painter.view, ink = pen(canvas), { width, height } = canvas;
-  const unit = height / 720, top = Math.round(56 * unit);
+  const unit = height / 720, top = Math.round(56 * unit), font = Math.round(17 * unit);
   ink.fillStyle = theme.background;
   ink.fillRect(0, 0, width, height);
   drawHead(painter, ink, { step, seconds, unit });
-  const { graph } = painter.page;
-  const font = Math.round(17 * unit), high = Math.round(height * (graph ? 0.5 : 0.9));
+  const { graph } = painter.page, left = height - top - EDGE_PX;
+  const nets = graph && netsPicture(graph, { width: width - 2 * EDGE_PX, height: 0, font },
+    painter.run?.history?.profile(step));
+  const tall = Number(nets?.getAttribute("height") ?? 0), most = left * MOST_NETS;
+  const scale = Math.min(1, most / Math.max(tall, 1));
+  const high = Math.floor(left - (nets ? tall * scale + EDGE_PX : 0));
+  await drawCharts(painter, ink, step, { top, high, width, font });
+  if (!nets) return;
+  const wide = (width - 2 * EDGE_PX) * scale;
+  ink.drawImage(await imageOf(svgBlob(nets)), (width - wide) / 2, top + high + EDGE_PX, wide,
+    tall * scale);
+}
+
+/**
+ * Loss and profile beside each other, those of them that the page has.
+ * @param {Painter} painter
+ * @param {CanvasRenderingContext2D} ink
+ * @param {number} step
+ * @param {{top: number, high: number, width: number, font: number}} room
+ */
+async function drawCharts(painter, ink, step, { top, high, width, font }) {
   const names = /** @type {CardName[]} */ (["loss", "profile"]).filter((name) =>
     painter.page.cards[name]);
   const wide = Math.floor((width - EDGE_PX) / Math.max(1, names.length)) - EDGE_PX;
@@ -92,15 +114,6 @@ async function drawPicture(painter, canvas, step, seconds) {
     const said = await window.Plotly.toImage(figure, { format: "svg", width: wide, height: high });
     ink.drawImage(await imageOf(blobOf(said)), EDGE_PX + i * (wide + EDGE_PX), top);
   }));
-  if (!graph) return;
-  const left = height - top - high - 2 * EDGE_PX;
-  const nets = netsPicture(graph, { width: width - 2 * EDGE_PX, height: 0, font },
-    painter.run?.history?.profile(step));
-  if (!nets) return;
-  const [of, to] = ["width", "height"].map((side) => Number(nets.getAttribute(side)));
-  const scale = Math.min(1, left / to);
-  ink.drawImage(await imageOf(svgBlob(nets)), (width - of * scale) / 2, top + high + EDGE_PX,
-    of * scale, to * scale);
 }
 
 /**
@@ -126,16 +139,11 @@ function drawHead({ view, page, run }, ink, { step, seconds, unit }) {
 }
 
 /**
- * @param {string} name  of a file beside this module
- * @returns {Promise<any>}
+ * @param {Load} load
+ * @returns {Promise<Writer>}
  */
-function fetchModule(name) {
-  return import(new URL(`./${name}`, import.meta.url).href);
-}
-
-/** @returns {Promise<Writer>} */
-async function gifWriter() {
-  const { GIFEncoder, quantize, applyPalette } = await fetchModule("gifenc.mjs");
+async function gifWriter(load) {
+  const { GIFEncoder, quantize, applyPalette } = await load("gifenc.mjs");
   const file = GIFEncoder();
   return {
     add: async (canvas, lasts_s) => {
@@ -153,16 +161,17 @@ async function gifWriter() {
 }
 
 /**
+ * @param {Load} load
  * @param {HTMLCanvasElement} canvas
  * @param {number} each_s
  * @returns {Promise<Writer>}
  */
-async function mp4Writer(canvas, each_s) {
+async function mp4Writer(load, canvas, each_s) {
   if (!("VideoEncoder" in window)) {
     throw new Error("This browser encodes no video: take the GIF, or open the run in a newer one.");
   }
   const { Output, Mp4OutputFormat, BufferTarget, CanvasSource, getFirstEncodableVideoCodec } =
-    await fetchModule("mediabunny.mjs");
+    await load("mediabunny.mjs");
   const { width, height } = canvas;
   const codec = await getFirstEncodableVideoCodec(["avc", "vp9", "av1"], { width, height });
   if (!codec) {

@@ -45,13 +45,14 @@ def _film(args: argparse.Namespace) -> int:
         if not args.json:
             print(f"\rdrawing, {share:.0%}", end="", file=sys.stderr, flush=True)
 
-    with places.disk_errors(to.parent):
-        film.write(run, args.to, to, say)
-    if args.json:
-        print(dumps({"run": args.run, "format": args.to, "files": [str(to)]}))
-        return 0
-    print(f"\r{' ' * 20}\r", end="", file=sys.stderr, flush=True)
-    print(to)
+    try:
+        with places.disk_errors(to.parent):
+            film.write(run, args.to, to, say)
+    finally:
+        if not args.json:
+            print(f"\r{' ' * 20}\r", end="", file=sys.stderr, flush=True)
+    said = {"run": args.run, "format": args.to, "files": [str(to)]}
+    print(dumps(said) if args.json else to)
     return 0
 
 

@@ -9,7 +9,9 @@ machine, which ends with it, and hands the finished film back.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
+import re
 import secrets
 import subprocess
 import tempfile
@@ -19,6 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -28,10 +31,12 @@ from starlette.routing import Route
 
 from skipviz.core import browsers
 from skipviz.core.knob import SpecError, show
+from skipviz.core.registry import dataset
 from skipviz.core.strict_json import dumps
 from skipviz.figures import theme
-from skipviz.notebook import live_page
 from skipviz.notebook.loaded import LoadedRun
+from skipviz.store.lane_axes import families
+from skipviz.store.store import machine_name
 from skipviz.stream import assets
 from skipviz.stream.routes import Streams
 from skipviz.stream.still import StillRun
@@ -55,8 +60,9 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A film</t
 const tell = (what, body) => fetch(`/TOKEN/${what}`, { method: "POST", body });
 try {
   const { mount, film } = await import("/SCRIPT");
+  const load = (name) => import("/SCRIPT".replace(/[^/]*$/, name));
   const root = document.getElementById("charts");
-  mount(root, SETTINGS);
+  mount(root, { ...SETTINGS, home: new URL("/", location.href).href, load });
   await tell("film", await film(root, KIND, (share) => tell("share", String(share))));
 } catch (error) {
   await tell("failed", String(error?.message ?? error));
@@ -108,14 +114,15 @@ def write(
 
 def _app(run: LoadedRun, kind: str, studio: _Studio) -> Starlette:
     """The page, the run's stream, and where the browser says what came of it."""
-    still, token = StillRun(run.id, run.log, live_page.status(run)), secrets.token_urlsafe(16)
+    status = run.status.copy()
+    status.pop("worker", None)
+    status["machine"] = machine_name(run.folder, status.get("device", ""))
+    still, token = StillRun(run.id, run.log, status), secrets.token_hex(16)
     look = theme.theme(dark=False)
-    settings = live_page.settings(run, dark=False)
-    settings |= {"home": "/", "plotly": assets.plotly_path(), "panels": ["header", "loss",
-                 "profile", "graph"]}  # fmt: skip
     words = {"GROUND": look.ground, "INK": look.text, "TOKEN": token, "KIND": dumps(kind),
-             "SCRIPT": assets.script_path(), "SETTINGS": live_page.in_script(settings)}  # fmt: skip
-    html = live_page.filled(_PAGE, words)
+             "SCRIPT": assets.script_path(),
+             "SETTINGS": dumps(_settings(run)).replace("<", r"\u003c")}  # fmt: skip
+    html = re.sub(rf"\b({'|'.join(words)})\b", lambda word: words[word[0]], _PAGE)
 
     async def page(request: Request) -> HTMLResponse:
         return HTMLResponse(html)
@@ -123,6 +130,21 @@ def _app(run: LoadedRun, kind: str, studio: _Studio) -> Starlette:
     streams = Streams(lambda run_id: still if run_id == run.id else None)
     told = Route(f"/{token}/{{what}}", studio.hear, methods=["POST"])
     return Starlette(routes=[Route("/", page), told, *streams.routes()])
+
+
+def _settings(run: LoadedRun) -> dict[str, Any]:
+    """What `mount` needs to show the run on a light page."""
+    look, whose = theme.theme(dark=False), families(run.experiment)
+    return {
+        "run": run.id,
+        "plotly": assets.plotly_path(),
+        "panels": ["header", "loss", "profile", "graph"],
+        "theme": {"text": look.text, "background": look.ground},
+        "options": {
+            "colours": [[theme.colour(each), theme.colour(each, dark=True)] for each in whose],
+            "chance": math.log(dataset(run.experiment.data).num_classes),
+        },
+    }
 
 
 def _draw(command: list[str], studio: _Studio, progress: Callable[[float], None]) -> None:

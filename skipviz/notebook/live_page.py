@@ -12,7 +12,6 @@ import base64
 import gzip
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -21,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from skipviz.core import places
-from skipviz.core.protocol import Status
 from skipviz.core.registry import dataset
 from skipviz.core.strict_json import dumps
 from skipviz.figures import theme
@@ -97,50 +95,38 @@ def show(run: LoadedRun | str | Path, dark: bool = False, height_px: int = HEIGH
 def page(run: LoadedRun, dark: bool = False) -> str:
     """The whole page, to be written into a file too."""
     look = theme.theme(dark)
-    data = _messages(run) | {"settings": settings(run, dark), "plotly": _plotly()}
+    data = _messages(run) | {"settings": _settings(run, dark), "plotly": _plotly()}
     texts = {
         "TITLE": escape(repr(run)),
         "GROUND": look.ground,
         "INK": look.text,
-        "IMPORTS": in_script({"imports": _modules()}),
-        "DATA": in_script(data),
+        "IMPORTS": _script(dumps({"imports": _modules()})),
+        "DATA": _script(dumps(data)),
     }
-    return filled(_PAGE, texts)
+    return re.sub(r"\b(TITLE|GROUND|INK|IMPORTS|DATA)\b", lambda word: texts[word[0]], _PAGE)
 
 
-def filled(page: str, texts: Mapping[str, str]) -> str:
-    """A page with these texts in place of the words that stand for them."""
-    return re.sub(rf"\b({'|'.join(texts)})\b", lambda word: texts[word[0]], page)
-
-
-def in_script(value: Any) -> str:
+def _script(text: str) -> str:
     """JSON that may stand inside a script element."""
-    return dumps(value).replace("<", r"\u003c")
+    return text.replace("<", r"\u003c")
 
 
 def _messages(run: LoadedRun) -> dict[str, Any]:
     """What the app's server would send, packed by the same code."""
     log: FrameLog = run.log
+    status = run.status.copy()
+    status.pop("worker", None)
+    status["machine"] = machine_name(run.folder, status.get("device", ""))
     rows = spread(log.n, MOST_EXACT)
     steps = log.column("step")[rows].tolist()
     whole = messages.snapshot(log, 0, log.n, columns=messages.SNAPSHOT_COLUMNS)
     return {
-        "messages": [{"text": messages.hello(run.id, log, status(run))}, {"bytes": _base64(whole)}],
+        "messages": [{"text": messages.hello(run.id, log, status)}, {"bytes": _base64(whole)}],
         "exact": [{"step": s, "bytes": _base64(messages.exact(log, s))} for s in steps],
     }
 
 
-def status(run: LoadedRun) -> Status:
-    """How a run ended, as browsers are told."""
-    told = run.status.copy()
-    told.pop("worker", None)
-    if name := machine_name(run.folder, told.get("device", "")):
-        told["machine"] = name
-    return told
-
-
-def settings(run: LoadedRun, dark: bool) -> dict[str, Any]:
-    """What `mount` needs to show a run."""
+def _settings(run: LoadedRun, dark: bool) -> dict[str, Any]:
     look = theme.theme(dark)
     whose = families(run.experiment)
     return {
