@@ -28,7 +28,7 @@ import { pen } from "./theme.js";
  */
 
 const SIZES = { gif: [960, 540], mp4: [1280, 720] }, PER_S = { gif: 10, mp4: 25 };
-const LASTS_S = 8, HOLD_S = 1.5, PATIENCE_MS = 1000, EDGE_PX = 16, MOST_NETS = 0.56;
+const LASTS_S = 8, HOLD_S = 1.5, PATIENCE_MS = 1000, EDGE_PX = 16, MOST_NETS = 0.56, UNIT_PX = 26;
 
 /**
  * The whole run as a film. Throws one sentence where this browser cannot make one.
@@ -85,8 +85,9 @@ async function drawPicture(painter, canvas, step, seconds) {
   ink.fillRect(0, 0, width, height);
   drawHead(painter, ink, { step, seconds, unit });
   const { graph } = painter.page, left = height - top - EDGE_PX;
-  const nets = graph && netsPicture(graph, { width: width - 2 * EDGE_PX, height: 0, font },
-    painter.run?.history?.profile(step));
+  const nets = graph && netsPicture(graph, {
+    width: width - 2 * EDGE_PX, height: 0, font, unit: Math.round(UNIT_PX * unit),
+  }, painter.run?.history?.profile(step));
   const tall = Number(nets?.getAttribute("height") ?? 0), most = left * MOST_NETS;
   const scale = Math.min(1, most / Math.max(tall, 1));
   const high = Math.floor(left - (nets ? tall * scale + EDGE_PX : 0));

@@ -323,6 +323,8 @@ class Live {
     if (page.cards.profile || page.graph) run.exactly(step);
     if (step !== null) page.gates.forEach((panel) => panel.need());
     this.painter.touch();
+    // Colouring costs next to nothing: the nets need not wait until the charts are drawn.
+    if (step !== null) page.graph?.draw(run, step);
   }
 
   /** @param {number | "extra"} sample */

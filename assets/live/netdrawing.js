@@ -15,6 +15,7 @@ import { sequentialCss, sequentialStops } from "./scales.js";
  * @property {Theme} theme
  * @property {number} width  in pixels
  * @property {number} font  in pixels
+ * @property {number} [unit]  how high a unit is, in pixels; default: fitting the font
  * @property {string} id  of this drawing, for what its elements point at
  */
 
@@ -43,7 +44,7 @@ export class NetDrawing {
     this.plan = plan;
     const { lanes, tracks, theme, width, font } = plan;
     this.space = { left: SIDE_PX, width: width - 2 * SIDE_PX, depth: deepest(tracks) };
-    this.unit = Math.round(UNIT_PX * Math.max(1, font / 16));
+    this.unit = plan.unit ?? Math.round(UNIT_PX * Math.max(1, font / 16));
     this.root = svg("svg", {
       width, "font-family": theme.family, "font-size": font, fill: theme.text, role: "img",
     });

@@ -66,7 +66,7 @@ export async function chartPicture(painter, name, kind) {
 /**
  * The nets in their colours of now, below a title.
  * @param {GraphPanel} panel
- * @param {Size} size  the picture is as wide; higher where its lanes are
+ * @param {Size & {unit?: number}} size  the picture is as wide; higher where its lanes are
  * @param {Profile | null} [then]  what they show; default: what is on the screen
  * @returns {SVGSVGElement | null}
  */
@@ -76,6 +76,7 @@ export function netsPicture(panel, size, then) {
   const { theme } = drawing.plan, top = Math.round((TITLE_PX * size.font) / SLIDE.font);
   const large = new NetDrawing({
     ...drawing.plan, width: size.width - 2 * EDGE_PX, font: size.font, id: `${panel.id}-slide`,
+    unit: size.unit,
   });
   panel.colour(large, history, shown);
   const height = Math.max(size.height, large.height + top);
