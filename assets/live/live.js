@@ -212,6 +212,7 @@ class Live {
   follow({ run = null, transport, options }) {
     const { home, page, painter, root, view } = this;
     view.begin();
+    this.replay.of(null, 0);
     page.showGates([]);
     page.allCards().forEach(([, { chart }]) => chart.empty());
     root.dataset.run = run ?? "";
