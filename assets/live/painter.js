@@ -162,7 +162,7 @@ export class Painter {
     page.film?.show(replay.last > 0);
     const fates = view.lanes.map((lane) => history?.fate(lane.index) ?? "");
     showLegend(page.legend, view.lanes, fates, (lane) => this.on.toggle(lane));
-    page.slider.show(view.pinned ?? step, step, view.pinned !== null);
+    page.slider.show(view.pinned ?? step, history?.step ?? -1, view.pinned !== null);
     const vacant = status.state === "missing" ? status.message ?? ""
       : run.run ? "One moment: the first step is on its way."
         : view.options.empty ?? PRESS_TRAIN;
