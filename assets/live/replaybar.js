@@ -42,7 +42,7 @@ export class ReplayBar {
     this.speed.addEventListener("change", () => replay.choose(Number(this.speed.value)));
     this.latest = button("latest", "The newest step (L)", () => { replay.pause(); on.seek(null); });
     this.box = element("div", {
-      class: "sv-slider sv-replay", role: "group", "aria-label": "replay", hidden: "",
+      class: "sv-replay", role: "group", "aria-label": "replay", hidden: "",
     }, this.play, this.back, this.ahead, this.range, this.text, this.speed, this.latest);
   }
 
