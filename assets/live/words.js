@@ -148,6 +148,7 @@ const LIT_DECADES = 3;
  * @param {number} most  units in one box
  */
 export function graphReading(lanes, lit, step, most) {
+  if (!lanes.length) return "";
   const boxes = most > 1 ? ` A box stands for up to ${most} units: above their largest number, below`
     + " their smallest." : "";
   if (lit === "gate") {
