@@ -83,5 +83,5 @@ def test_any_stored_run_is_replayed_from_its_row(page: Page, history: Server) ->
     page.goto(f"{history.url}/history?search=diverged")
     page.get_by_role("button", name="Replay").first.click()
     page.wait_for_url("**/lab?run=*")
-    page.wait_for_function("window.wasReplayed")
+    page.wait_for_function("() => window.wasReplayed")
     expect(page.locator(".sv-graph [data-cell]").first).to_be_visible()
