@@ -265,5 +265,6 @@ SCENE = Scene(
         family="plain",
         over="steps",
     ),
+    notices=("decay_ignored", "dropout_in_evaluation"),
     order=1,
 )

@@ -231,6 +231,6 @@ SCENE = Scene(
             "takes more layers to lose its old value.",
         ),
     ),
-    notices=("labels_shuffled", "rate_0"),
+    notices=("labels_shuffled", "rate_0", "highway_returns_h"),
     order=5,
 )
