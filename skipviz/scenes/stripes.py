@@ -232,5 +232,6 @@ SCENE = Scene(
         ),
     ),
     notices=("labels_shuffled", "rate_0", "highway_returns_h"),
+    tolerates={"one_batch": "stripes are the gate bias's work, whatever the net learns from"},
     order=5,
 )
