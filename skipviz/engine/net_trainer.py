@@ -37,7 +37,10 @@ class NetTrainer:
         self.half = settings["backbone"] != "dense" and experiment.precision == "bfloat16"
         self.layout = torch.contiguous_format
         if settings["backbone"] != "dense":
-            self.layout = devices.layout(device, gated=bool(wiring.gates), half=self.half)
+            values = experiment.batch_size * math.prod(settings["input_shape"][1:])
+            self.layout = devices.layout(
+                device, gated=bool(wiring.gates), half=self.half, values=values
+            )
         net = make_net(lane, experiment.dataset, seed)
         self.net = net.to(device).to(memory_format=self.layout)
         self.draws = draws(net)

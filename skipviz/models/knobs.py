@@ -69,7 +69,6 @@ BASE_CHANNELS = Knob(
     low=1,
     high=1024,
     backbones=("cifar", "imagenet"),
-    hidden=True,
 )
 ACTIVATION = Knob(
     "activation",

@@ -64,11 +64,19 @@ def test_feature_maps_lie_channels_last_where_that_is_faster() -> None:
     kinds = [(False, False), (True, False), (True, True)]
     last = [devices.layout(CPU, gated=g, half=h) == torch.channels_last for g, h in kinds]
     assert last == [True, False, True]
-    training = engine.Training(Experiment(lanes=[RESNET, HIGHWAY], device="cpu"))
-    for trainers, expected in zip(training.lanes, (True, False), strict=True):
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"), [("shapes", (True, False)), ("digits", (False, False))]
+)
+def test_small_pictures_lie_channels_first_whatever_the_net(
+    data: str, expected: tuple[bool, ...]
+) -> None:
+    training = engine.Training(Experiment(lanes=[RESNET, HIGHWAY], data=data, device="cpu"))
+    for trainers, last in zip(training.lanes, expected, strict=True):
         weights = [m.weight for m in trainers[0].net.modules() if isinstance(m, nn.Conv2d)]
         wide = [w for w in weights if w.shape[1] > 1 and w.shape[2] > 1]
-        assert {w.is_contiguous(memory_format=torch.channels_last) for w in wide} == {expected}
+        assert {w.is_contiguous(memory_format=torch.channels_last) for w in wide} == {last}
 
 
 @pytest.mark.skipif(not devices.bfloat16(CPU), reason="the processor has no bfloat16")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from skipviz.core.declarations import Architecture, StackedUnits
@@ -34,6 +35,7 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
         "init": "glorot" if dense else "he",
         "activation": "tanh" if dense else "relu",
         "width": 32 if mnist else 50,
+        "base_channels": 16,
         **({"input_shape": (1, 28, 28)} if mnist else {}),
         "gate_bias": -1.0 if mnist or on == "uniform" else -2.0,
         "gate": "learned",
@@ -117,6 +119,7 @@ ARCHITECTURE = Architecture(
             high=4096,
             backbones=("dense", "fitnet"),
         ),
+        replace(knobs.BASE_CHANNELS, backbones=("cifar",)),
         Knob(
             "gate_bias",
             "float",

@@ -127,19 +127,20 @@ def plan(settings: Mapping[str, Any]) -> NetPlan:
             return _fitnet(make, RECONSTRUCTED.get(settings["preset"], CIFAR))
         return _mnist(make)
     if settings["backbone"] == "dense":
-        channels = settings["width"]
+        stem = channels = settings["width"]
         stages: list[list[UnitPlan]] = [[make.unit(channels)] * (settings["depth"] - 1)]
     elif settings["backbone"] == "uniform":
-        channels = plans.UNIFORM_CHANNELS
+        stem = channels = plans.UNIFORM_CHANNELS
         group: list[UnitPlan] = [make.unit(channels)] * plans.UNIFORM_UNITS
         stages = [[*group, plans.halving(make.style)]] * plans.UNIFORM_GROUPS
     else:
-        channels, stages = 64, []
+        stem, stages = settings["base_channels"], []
         for s in range(3):
-            entry = [make.entry(8 * 2**s, 16 * 2**s, stride=2)] if s else []
-            stages.append([*entry, *[make.unit(16 * 2**s)] * ((settings["depth"] - 4) // 3)])
+            channels = stem * 2**s
+            entry = [make.entry(channels // 2, channels, stride=2)] if s else []
+            stages.append([*entry, *[make.unit(channels)] * ((settings["depth"] - 4) // 3)])
     return NetPlan(
-        stem=plans.stem(settings, make.style, 16 if settings["backbone"] == "cifar" else channels),
+        stem=plans.stem(settings, make.style, stem),
         stages=tuple(tuple(stage) for stage in stages),
         head=plans.head(settings, make.style, channels),
     )

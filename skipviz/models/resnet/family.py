@@ -41,6 +41,7 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **knobs.common(on),
         "depth": depth,
+        "base_channels": 64 if on == "imagenet" else 16,
         "bottleneck": bottleneck,
         "shortcut": "A" if on == "cifar" and not settings.get("bottleneck", bottleneck) else "B",
         "variant": "original",
@@ -160,6 +161,7 @@ ARCHITECTURE = Architecture(
         ),
         knobs.WIDTH,
         knobs.WIDEN,
+        knobs.BASE_CHANNELS,
         Knob(
             "bottleneck",
             "bool",

@@ -200,11 +200,12 @@ def stage_shape(settings: Mapping[str, Any]) -> list[tuple[int, Widths]]:
     """(units, widths) of every stage of a convolutional ResNet."""
     widen, bottleneck = settings["widen"], settings["bottleneck"]
     expansion = EXPANSION if bottleneck else 1
+    base = settings["base_channels"]
     if settings["backbone"] == "imagenet":
-        counts, base = knobs.IMAGENET_DEPTHS[settings["depth"]], 64
+        counts = knobs.IMAGENET_DEPTHS[settings["depth"]]
         outer = expansion if bottleneck else widen
     else:
-        counts, base = (settings["depth"] // (9 if bottleneck else 6),) * 3, 16
+        counts = (settings["depth"] // (9 if bottleneck else 6),) * 3
         outer = expansion * widen
     return [
         (count, Widths(base * widen * 2**s, base * outer * 2**s)) for s, count in enumerate(counts)
@@ -233,8 +234,7 @@ def plan(settings: Mapping[str, Any]) -> NetPlan:
             head=plans.head(settings, style, width),
         )
     if not style.flat:
-        stem = 64 if settings["backbone"] == "imagenet" else 16
-        return conv_plan(settings, stem, stage_shape(settings))
+        return conv_plan(settings, settings["base_channels"], stage_shape(settings))
     (stage,) = _dense(settings, style)
     final = VARIANTS[settings["variant"]].before if stage else ""
     return NetPlan(
