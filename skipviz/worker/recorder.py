@@ -25,6 +25,7 @@ from skipviz.engine.device_choice import with_device
 from skipviz.store import answers, recordings
 from skipviz.store.compact import compacted
 from skipviz.store.evidence import Gathered, with_seeds
+from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import Store, write_json
 from skipviz.worker.machine import machine
 from skipviz.worker.rehearsal import rehearse
@@ -63,7 +64,10 @@ def record(
     with tempfile.TemporaryDirectory(dir=store.recordings, prefix="half.") as half:
         aside = Store(store.root, Path(half))
         for name in scene.runs:
-            _keep_run(aside.folder(recordings.id_of(key, name)), scene, name, done.evidence)
+            shown = {panel for each in scene.figures if each.run == name for panel in each.panels}
+            folder = aside.folder(recordings.id_of(key, name))
+            of, log = done.evidence.experiment(name), done.evidence.log(name)
+            keep_run(folder, of, log, maps="gates" in shown)
         _keep_answers(key, scene, done.evidence, aside)
         evidence_kept = recordings.evidence(key, aside)
         verdicts = judged(scene, evidence_kept)
@@ -81,13 +85,11 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def _keep_run(folder: Path, scene: Scene, name: str, evidence: Gathered) -> None:
-    """The folder of one run. Maps are kept where the scene shows them."""
-    experiment, log = evidence.experiment(name), evidence.log(name)
-    panels = {panel for figure in scene.figures if figure.run == name for panel in figure.panels}
+def keep_run(folder: Path, experiment: Experiment, log: FrameLog, *, maps: bool) -> None:
+    """Makes the folder of a run that has ended, without its weights; `maps`: with some of them."""
     folder.mkdir(parents=True)
     (folder / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
-    (folder / "frames.arrow").write_bytes(compacted(log, maps="gates" in panels))
+    (folder / "frames.arrow").write_bytes(compacted(log, maps))
     seconds, steps = float(log.column("time_s")[-1]), log.last_step + 1
     about = _machine(experiment) | {"seconds": round(seconds, 2)}
     status = {

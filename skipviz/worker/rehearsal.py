@@ -86,9 +86,11 @@ def trained(
         tick()
         frames.append(frame)
         times.append(time.monotonic() - began)
-        if len(frames) == FLUSHED or frame.step == experiment.steps - 1:
+        if len(frames) == FLUSHED:
             write(writer.batch(frames, times))
             frames, times = [], []
+    if frames:  # also of a run whose budget in seconds was spent before its steps were made
+        write(writer.batch(frames, times))
     return training, log
 
 
