@@ -12,14 +12,14 @@ one thread compare CPU times; fused rows, whose threads take a net each, compare
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from benchmarks.interleaved import Crew, Peak, Times, Way, busy, measure, note
 from benchmarks.tutorial_loop import Tutorial, in_turn, pictures
 from skipviz.cli import console
 from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.strict_json import dumps
 
 BATCH = 128
 DEPTHS = (10, 30, 100, 300, 1000)
@@ -44,13 +45,18 @@ Found = Mapping[str, Times]
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table: a ratio of what its group measured, and what it should reach."""
+    """One row of the table: a ratio of what its group measured, and what it should reach.
+
+    of    the ratio, with more for the row where there is more to say
+    way   whose milliseconds and share of the peak stand beside it; "" where there are none
+    """
 
     name: str
     direction: str
     goal: float
-    of: Callable[[Found], float]
+    of: Callable[[Found], float | tuple[float, dict[str, Any]]]
     needs: str = ""
+    way: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,22 +142,21 @@ def conv(family: str, **knobs: Any) -> list[Lane]:
 
 CONV = {
     "resnet-20": conv("resnet", depth=20),
+    "resnet-56": conv("resnet", depth=56),
     "plain-20": conv("plain", depth=20),
     "densenet-bc-40": conv("densenet", depth=40, growth_rate=12, bottleneck=True),
     "highway-19": [Lane(family="highway", knobs={"backbone": "fitnet", "depth": 19})],
 }
 
 
-def flops(lanes: list[Lane]) -> float:
+def flops(lanes: list[Lane], data: str) -> float:
     """Floating-point operations of a step: two for each multiply-add, forward once, backward twice,
     but for the first layer, whose input needs no gradient."""
-    from skipviz.core.registry import architecture
-
     total = 0.0
     for lane in lanes:
-        settings = lane.settings("mnist")
-        whole = architecture(lane.family).wiring(settings).describe()["multiply_adds"]
-        total += 2 * BATCH * (3 * whole - math.prod(settings["input_shape"]) * settings["width"])
+        wiring = lane.wiring(data)
+        first = next(op for unit in wiring.units for op in unit.body.weights)
+        total += 2 * BATCH * (3 * wiring.describe()["multiply_adds"] - first.multiply_adds)
     return total
 
 
@@ -183,18 +188,41 @@ def exponent(prefix: str) -> Callable[[Found], float]:
     return fitted
 
 
-def share(way: str) -> Callable[[Found], float]:
-    work = flops(dense("plain", "resnet", depth=50))
+def share(lanes: list[Lane], data: str, way: str) -> Callable[[Found], float]:
+    """Of what one core does at best, measured in the same run."""
+    work = flops(lanes, data)
     return lambda found: (work / found[way].cpu) / (PEAK_WORK[0] / found["peak"].cpu)
+
+
+def beside(case: Case, found: Found, ways: Sequence[Way]) -> dict[str, Any]:
+    """Milliseconds of a step, and its share of the peak of the cores' time that it took."""
+    way = next((way for way in ways if way.name == case.way), None)
+    if way is None or way.name not in found:
+        return {}
+    times = found[way.name]
+    told = {"ms": 1e3 * (times.wall if way.name.startswith("fused") else times.cpu)}
+    made = way.make
+    if isinstance(made, partial) and made.func is training and "device" not in made.keywords:
+        lanes = made.args[0] * made.keywords.get("seeds", 1)
+        told["peak_share"] = share(lanes, made.args[1], way.name)(found)
+    return told
 
 
 PEAK_WORK: list[float] = []
 """Operations of one call of the peak loop; filled in where the machine is known."""
 
 
+PEAK = Way("peak", peak, steps=1)
+
+
 def groups() -> list[Group]:
-    return [*_pairs(), _seeds(), _highway(20, 4.5, 16), _highway(50, 3.5, 12), _knobs(), _growth(),
-            _busy(), *_convs(), *_cuda()]  # fmt: skip
+    """Every row, and beside each of a net's steps a peak of the same minute."""
+    made = [*_pairs(), _seeds(), _highway(20, 4.5, 16), _highway(50, 3.5, 12), _densenet(),
+            _knobs(), _growth(), _busy(), *_convs(), _lecture(), *_cuda()]  # fmt: skip
+    return [
+        replace(group, ways=(*group.ways, PEAK)) if any(c.way for c in group.cases) else group
+        for group in made
+    ]
 
 
 def _ours(name: str, lanes: list[Lane], data: str, steps: int, **fields: Any) -> Way:
@@ -213,17 +241,16 @@ def _pairs() -> list[Group]:
             _ours("fused", lanes, "mnist", 3 * steps),
         ]
         cases = [
-            Case(f"pair-dense-{depth}", "min", goal, faster("tutorial", "ours")),
+            Case(f"pair-dense-{depth}", "min", goal, faster("tutorial", "ours"), way="ours"),
             Case(f"fused-pair-dense-{depth}", "min", fused_goal,
-                 faster("tutorial", "fused", "wall"), "fused"),
+                 faster("tutorial", "fused", "wall"), "fused", "fused"),
         ]  # fmt: skip
         if depth == 50:
-            ways += [Way("peak", peak, steps=1)]
             for name, more in (("ours", 1), ("fused", 3)):
                 ways += [_ours(f"{name} sparse", lanes, "mnist", more, record_every=PER)]
             cases += [
-                Case("peak-share", "min", 0.14, share("ours")),
-                Case("fused-peak-share", "min", 0.55, share("fused"), "fused"),
+                Case("peak-share", "min", 0.14, share(lanes, "mnist", "ours")),
+                Case("fused-peak-share", "min", 0.55, share(lanes, "mnist", "fused"), "fused"),
                 Case("instruments-dense", "max", 1.06, with_over_without("ours", "ours sparse")),
                 Case("fused-instruments", "max", 1.02,
                      with_over_without("fused", "fused sparse"), "fused"),
@@ -241,8 +268,15 @@ def _seeds() -> Group:
         for more, seeds in (("", 1), (" seeds", 5))
     ]
     cases = (
-        Case("seeds-5", "max", 4, faster("ours seeds", "ours")),
-        Case("fused-seeds-5", "max", 3.3, faster("fused seeds", "fused", "wall"), "fused"),
+        Case("seeds-5", "max", 4, faster("ours seeds", "ours"), way="ours seeds"),
+        Case(
+            "fused-seeds-5",
+            "max",
+            3.3,
+            faster("fused seeds", "fused", "wall"),
+            "fused",
+            "fused seeds",
+        ),
     )
     return Group(tuple(ways), cases, rounds=15)
 
@@ -256,12 +290,23 @@ def _highway(depth: int, goal: float, fused_goal: float) -> Group:
             _ours("fused", lanes, "mnist", 18),
         ),
         (
-            Case(f"highway-dense-{depth}", "min", goal, faster("tutorial", "ours")),
+            Case(f"highway-dense-{depth}", "min", goal, faster("tutorial", "ours"), way="ours"),
             Case(f"fused-highway-dense-{depth}", "min", fused_goal,
-                 faster("tutorial", "fused", "wall"), "fused"),
+                 faster("tutorial", "fused", "wall"), "fused", "fused"),
         ),
         rounds=15,
     )  # fmt: skip
+
+
+def _densenet() -> Group:
+    """By their share of the peak: a tutorial would not write them so."""
+    ways, cases = [], []
+    for depth in (20, 50):
+        lanes, way = dense("densenet", depth=depth), f"ours {depth}"
+        ways.append(_ours(way, lanes, "mnist", 6))
+        of = share(lanes, "mnist", way)
+        cases.append(Case(f"densenet-dense-{depth}", "min", 0.25, of, way=way))
+    return Group(tuple(ways), tuple(cases), rounds=15)
 
 
 def _knobs() -> Group:
@@ -274,7 +319,7 @@ def _knobs() -> Group:
         lane = Lane(family=family, knobs={**bases[family][0].knobs, **knobs})
         ways.append(_ours(f"ours {name}", [lane], "mnist", 6, **fields))
         ratio = faster(f"ours {name}", f"ours {family}")
-        cases.append(Case(f"knob-{name}", "max", 2.5, ratio))
+        cases.append(Case(f"knob-{name}", "max", 2.5, ratio, way=f"ours {name}"))
     return Group(tuple(ways), tuple(cases), rounds=15)
 
 
@@ -291,6 +336,7 @@ KNOBS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "branch-scale": ("resnet", {"branch_scale": "inv_sqrt_depth"}, {}),
     "rezero": ("resnet", {"branch_scale": "rezero"}, {}),
     "dropout": ("plain", {"drop_rate": 0.1}, {}),
+    "stochastic-depth": ("resnet", {"survival": 0.5}, {}),
     "adam": ("resnet", {}, {"optimiser": "adam", "lr": 0.0005}),
     "clip": ("resnet", {}, {"clip": 1.0}),
 }
@@ -342,14 +388,80 @@ def _convs() -> list[Group]:
             _ours("bf16", lanes, "cifar10", 1, precision="bfloat16"),
         ]
         cases = [
-            Case(name, "min", 1.0 if name == "highway-19" else 1.2, faster("tutorial", "ours")),
-            Case(f"{name}-bf16", "min", 1.7, faster("tutorial", "bf16"), "bf16"),
-        ]
+            Case(name, "min", 1.0 if name == "highway-19" else 1.2, faster("tutorial", "ours"),
+                 way="ours"),
+            Case(f"{name}-bf16", "min", 1.7, faster("tutorial", "bf16"), "bf16", "bf16"),
+        ]  # fmt: skip
         if name == "resnet-20":
+            of = share(lanes, "cifar10", "ours")
+            cases.append(Case("conv-peak-share", "min", 0.5, of))
             ways.append(_ours("sparse", lanes, "cifar10", 1, record_every=PER))
             cases.append(Case("instruments-conv", "max", 1.02, with_over_without("ours", "sparse")))
         found.append(Group(tuple(ways), tuple(cases), rounds=5, quick=name.endswith("20")))
     return found
+
+
+def _lecture() -> Group:
+    case = Case("lecture-images", "max", 20, lambda found: lecture_images())
+    return Group((), (case,), rounds=0, quick=False)
+
+
+RATES, PARTED, WINDOW, LIMIT_S = (0.03, 0.1, 0.3), 2.0, 25, 60.0
+
+
+def lecture_images() -> tuple[float, dict[str, Any]]:
+    """Seconds from Run until the plain net's training loss is twice that of the residual one, each
+    at its best learning rate, both trained together by a warm worker; the median of three seeds,
+    infinity where it is not within the limit. Beside it both held-out errors and losses."""
+    crew = Crew(like_a_worker)
+    crew.ask("call", partial(curves, 0.1, 0, 2.0))  # warm
+    told = []
+    for seed in range(3):
+        runs = [crew.ask("call", partial(curves, rate, seed, LIMIT_S)) for rate in RATES]
+        note(f"lecture-images: seed {seed}")
+        told.append(parted(runs))
+    crew.end()
+    seconds = float(np.median([each["seconds"] for each in told]))
+    return seconds, {"unit": "s", "limit_s": LIMIT_S, "seeds": told}
+
+
+def curves(rate: float, seed: int, limit_s: float) -> dict[str, Any]:
+    """The pair of the Lab's preset trained for some seconds at one rate: the losses (T, 2) of its
+    steps, the seconds from the start (T,), held-out errors (2,)."""
+    from skipviz import engine
+    from skipviz.core.presets import PRESETS
+
+    began = time.monotonic()
+    fields = {"steps": 100_000, "evaluate_every": 100_000, "seconds": limit_s, "record_every": 1}
+    of = PRESETS["images"].experiment.with_(lr=rate, seed=seed, device="cpu", **fields)
+    losses, seconds, last = [], [], None
+    for last in engine.Training(of).frames():
+        losses.append([float(np.ravel(lane.loss)[0]) for lane in last.lanes])
+        seconds.append(time.monotonic() - began)
+    errors = [float(np.ravel(lane.held_out_error)[0]) for lane in last.lanes] if last else []
+    return {"losses": np.array(losses), "seconds": np.array(seconds), "errors": errors}
+
+
+def parted(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """When the first lane's loss, mean of WINDOW steps, is PARTED times the second's, each lane in
+    that of the runs in which it ends lowest."""
+    count = min(len(run["losses"]) for run in runs)
+    if count < WINDOW:
+        return {"seconds": math.inf}
+    sums = [np.cumsum(np.pad(run["losses"][:count], ((1, 0), (0, 0))), axis=0) for run in runs]
+    means = np.nan_to_num([(s[WINDOW:] - s[:-WINDOW]) / WINDOW for s in sums], nan=np.inf)
+    best = [int(each.argmin()) for each in means[:, -1].T]
+    plain, residual = (means[run, :, lane] for lane, run in enumerate(best))
+    apart = np.flatnonzero(plain >= PARTED * residual)
+    step = int(apart[0]) + WINDOW - 1 if len(apart) else None
+    return {
+        "seconds": max(float(runs[i]["seconds"][step]) for i in best) if len(apart) else math.inf,
+        "step": step,
+        "steps": count,
+        "rates": [RATES[i] for i in best],
+        "losses": [float(plain[-1]), float(residual[-1])],
+        "held_out_errors": [runs[i]["errors"][lane] for lane, i in enumerate(best)],
+    }
 
 
 def _cuda() -> list[Group]:
@@ -364,7 +476,7 @@ def _cuda() -> list[Group]:
                 Way("tutorial", partial(tutorial, lanes, data, "cuda"), "tutorial", steps=5),
                 _ours("ours", lanes, data, 100, device="cuda"),
             ),
-            (Case(name, "min", goal, faster("tutorial", "ours", "wall"), "cuda"),),
+            (Case(name, "min", goal, faster("tutorial", "ours", "wall"), "cuda", "ours"),),
             rounds=9,
         )
         for name, lanes, data, goal in nets
@@ -427,14 +539,17 @@ def _draw(data: str) -> None:
     cache.store(_folder(data), parts, CLASSES)
 
 
-def row(case: Case, found: Found | None, why: str) -> dict[str, Any]:
-    ratio = None if found is None or why else case.of(found)
+def row(case: Case, found: Found | None, why: str, ways: Sequence[Way] = ()) -> dict[str, Any]:
+    measured = None if found is None or why else case.of(found)
+    ratio, more = measured if isinstance(measured, tuple) else (measured, {})
+    if found is not None and not why:
+        more = beside(case, found, ways) | more
     met = None
     if ratio is not None:
         met = ratio >= case.goal if case.direction == "min" else ratio <= case.goal
     return {
         "case": case.name, "ratio": ratio, "direction": case.direction, "goal": case.goal,
-        "met": met, "skipped": why or None,
+        "met": met, "skipped": why or None, **more,
     }  # fmt: skip
 
 
@@ -453,7 +568,7 @@ def run(chosen: set[str], rounds: float) -> tuple[list[dict[str, Any]], dict[str
             note(", ".join(case.name for case in able))
             ways = [way for way in group.ways if _possible(way, lacks)]
             found = measure(ways, crews, max(3, round(group.rounds * rounds)))
-        rows += [row(case, found, lacks.get(case.needs, "")) for case in cases]
+        rows += [row(case, found, lacks.get(case.needs, ""), group.ways) for case in cases]
         for made in rows[len(rows) - len(cases) :]:
             _progress(made)
     for crew in crews.values():
@@ -476,7 +591,9 @@ def line(made: dict[str, Any]) -> str:
     if made["skipped"]:
         return f"{made['case']:24} {'-':>8}   {goal:>8}   skipped: {made['skipped']}"
     verdict = "met" if made["met"] else "MISSED"
-    return f"{made['case']:24} {made['ratio']:8.3g}   {goal:>8}   {verdict}"
+    text = f"{made['case']:24} {made['ratio']:8.3g}   {goal:>8}   {verdict:6}"
+    text += f" {made['ms']:9.3f} ms" if "ms" in made else ""
+    return text + (f"  {made['peak_share']:.2f} of the peak" if "peak_share" in made else "")
 
 
 def main() -> int:
@@ -501,7 +618,7 @@ def main() -> int:
             _draw(data)
         rows, about = run(chosen, 0.4 if args.quick else 1.0)
     if args.json:
-        print(json.dumps({"cases": rows, "machine": about}))
+        print(dumps({"cases": rows, "machine": about}))
     else:
         print("\n".join(line(made) for made in rows))
         print(f"{about['processor']}, {about['cores']} cores, torch {about['torch']}; load average"
