@@ -226,7 +226,9 @@ MODULES = {path.stem: path for path in sorted((node.ROOT / "assets").glob("*/*.j
 
 def imported(path: Path) -> list[str]:
     """The modules that a module loads; types that it only names are none of them."""
-    return re.findall(r"""^(?:import|export)\b[^;]*?from "\./(\w+)\.js";""", text(path), re.M)
+    return re.findall(
+        r"""^(?:import|export)\b[^;]*?from "\.{1,2}/(?:\w+/)?(\w+)\.js";""", text(path), re.M
+    )
 
 
 def text(path: Path) -> str:

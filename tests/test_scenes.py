@@ -13,16 +13,15 @@ import numpy as np
 import pytest
 
 from skipviz.cli.main import main
-from skipviz.core import registry
+from skipviz.core import findings, registry
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
 from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
 from skipviz.engine.choices import Choices
-from skipviz.figures import answers, charts
+from skipviz.figures import answers, charts, scene_figures
 from skipviz.store import recordings
 from skipviz.store.evidence import with_seeds
-from skipviz.ui.lecture import findings
 from skipviz.worker.rehearsal import Rehearsed, rehearse
 from tests.numbers_in_text import settings, texts, unbacked, values
 
@@ -210,7 +209,7 @@ def test_a_scene_that_does_not_tell_its_own_numbers_breaks_off() -> None:
 
 def test_a_seed_that_diverged_is_a_word_not_a_number(tiny: Rehearsed) -> None:
     verdict = replace(tiny.verdicts[0], measured=(0.25, np.inf), unit="nats")
-    assert verdict.numbers == "0.25, diverged" and "inf" not in findings.verdict(verdict)
+    assert verdict.numbers == "0.25, diverged" and "inf" not in scene_figures.verdict(verdict)
     assert replace(verdict, unit="steps").numbers == "0.25, never"
     assert (findings.written(np.inf), findings.written(0.25)) == ("∞", "0.25")
 

@@ -10,9 +10,9 @@ import pytest
 
 from skipviz.core import registry
 from skipviz.core.scene import Scene, judge
+from skipviz.figures import scene_figures
 from skipviz.store import recordings
 from skipviz.store.store import Store
-from skipviz.ui.lecture import findings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "assets" / "recordings"
@@ -33,7 +33,7 @@ def test_a_recording_is_of_the_scene_as_it_is_and_shows_what_it_expects(key: str
     assert "{" not in scene.saw.format(**scene.numbers(evidence))
     for figure in scene.figures:
         if figure.kind != "live":
-            assert findings.figure_of(scene, figure, evidence, dark=True).data
+            assert scene_figures.figure_of(scene, figure, evidence, dark=True).data
     assert {path.name for path in (SHIPPED / key).iterdir()} == set(scene.runs)
     assert recordings.about(recordings.id_of(key, "main"), store).startswith("recorded on ")
 

@@ -103,11 +103,15 @@ function loadPlotly(address) {
   return plotly;
 }
 
+/** A page that brings live.css by itself has it in an element of this id. */
+const OWN_STYLE = "sv-style";
+
 /** @type {Promise<unknown> | null} */
 let style = null;
 
 function loadStyle() {
   style ??= new Promise((done) => {
+    if (document.getElementById(OWN_STYLE)) { done(null); return; }
     const href = new URL("./live.css", import.meta.url).href;
     document.head.append(element("link", { rel: "stylesheet", href, onload: done, onerror: done }));
   });

@@ -1,6 +1,7 @@
 """What the lanes of an experiment are called: what tells two of one name apart is their name.
 
-labels(experiment)    ["Highway-21, gate bias −2", "Highway-21, gate bias −4"]
+labels(experiment)     ["Highway-21, gate bias −2", "Highway-21, gate bias −4"]
+families(experiment)   ["highway", "highway"]
 """
 
 from __future__ import annotations
@@ -87,4 +88,9 @@ def _word(knob: Knob, value: Any) -> str:
     return f"{called} {written}"
 
 
-__all__ = ["labels"]
+def families(experiment: Experiment) -> list[str]:
+    """Whose colour each lane has: a plain twin is plain."""
+    return ["plain" if lane.knobs.get("plain_twin") else lane.family for lane in experiment.lanes]
+
+
+__all__ = ["families", "labels"]

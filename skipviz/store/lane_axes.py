@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from skipviz.core.experiment import Experiment
-from skipviz.core.lane_names import labels
+from skipviz.core.lane_names import families, labels
 from skipviz.core.map_plan import pictures
 from skipviz.store.frame_log import LaneAxes
-
-
-def families(experiment: Experiment) -> list[str]:
-    """Whose colour each lane has: a plain twin is plain."""
-    return ["plain" if lane.knobs.get("plain_twin") else lane.family for lane in experiment.lanes]
 
 
 def lane_axes(experiment: Experiment) -> list[LaneAxes]:

@@ -78,12 +78,17 @@ async def _asset(request: Request) -> Response:
     return Response(file.read_bytes(), media_type=_KINDS[file.suffix], headers=headers)
 
 
-@cache
-def _plotly_bytes(packed: bool) -> bytes:
+def plotly_file() -> Path:
+    """plotly.js as its package ships it."""
     spec = find_spec("plotly")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("the plotly package is not installed")
-    data = (Path(spec.origin).parent / "package_data" / "plotly.min.js").read_bytes()
+    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
+
+
+@cache
+def _plotly_bytes(packed: bool) -> bytes:
+    data = plotly_file().read_bytes()
     return gzip.compress(data, 6) if packed else data
 
 

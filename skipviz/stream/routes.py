@@ -18,13 +18,10 @@ GET        /api/runs/{id}/samples                     the pictures that the maps
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -34,8 +31,7 @@ from skipviz.core import base_path
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.protocol import BrowserRequest, TextKind, UnknownMessage
-from skipviz.datafiles import class_samples
-from skipviz.stream import assets, messages
+from skipviz.stream import assets, map_samples, messages
 from skipviz.stream.broadcast import LiveRun, RunBroadcast, Viewer
 from skipviz.stream.packed import Packed
 
@@ -185,7 +181,7 @@ class Streams:
             return JSONResponse({"message": "there are no such samples"}, 404)
         try:
             experiment = Experiment.from_json(broadcast.run.log.experiment_json)
-            samples = await asyncio.to_thread(_samples, experiment, count)
+            samples = await asyncio.to_thread(map_samples.of, experiment, count)
         except (SpecError, OSError) as error:
             return JSONResponse({"message": str(error)}, 404)
         return JSONResponse(samples)
@@ -251,18 +247,6 @@ async def _requests(socket: WebSocket) -> AsyncIterator[BrowserRequest]:
             complained = True
         else:
             yield request
-
-
-def _samples(experiment: Experiment, count: int) -> dict[str, Any]:
-    rows, labels, images = class_samples.sample_of_each_class(experiment, count)
-    names = experiment.dataset.classes
-    return {
-        "rows": rows.tolist(),
-        "labels": labels.tolist(),
-        "names": [str(names[label]) for label in labels],
-        "shape": list(images.shape[1:]),
-        "pixels": base64.b64encode(np.ascontiguousarray(images).tobytes()).decode(),
-    }
 
 
 def _options(query: Mapping[str, str]) -> dict[str, int]:

@@ -22,11 +22,11 @@ from skipviz.access.headers import SafeHeaders
 from skipviz.core import events
 from skipviz.core.events import Event
 from skipviz.core.knob import SpecError
+from skipviz.exchange.export_route import Exports
 from skipviz.operate import health, logs, metrics
 from skipviz.operate.leaving import leaving
 from skipviz.server import manager
 from skipviz.stream import room_files
-from skipviz.stream.exports import Exports
 from skipviz.stream.phones import Phones
 from skipviz.stream.routes import Streams
 from skipviz.ui import account, home, shell

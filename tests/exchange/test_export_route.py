@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
+from skipviz.exchange.export_route import Exports
 from skipviz.exchange.run_import import import_run
 from skipviz.store.store import Store
-from skipviz.stream.exports import Exports
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

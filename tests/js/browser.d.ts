@@ -16,5 +16,6 @@ interface Window {
       options: { format: "png" | "svg", width: number, height: number, scale?: number },
     ): Promise<string>;
   };
+  skipvizPacked?: Record<string, string>;
   hotkeys?: { filter?: (event: KeyboardEvent) => boolean };
 }

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from skipviz.core import findings
 from skipviz.core.knob import SpecError
+from skipviz.figures import scene_figures
 from skipviz.store.lane_axes import labels
 from skipviz.ui import manager
-from skipviz.ui.lecture import findings, scene_runs
+from skipviz.ui.lecture import scene_runs
 from skipviz.ui.lecture.scene_runs import Performance
 from skipviz.ui.notes import complain, no_training, untrainable, watches, words
 from skipviz.ui.run.training import charts
@@ -222,7 +224,9 @@ def _numbers(shown: Performance) -> None:
     st.html(
         f'<p class="skip-look">These runs answer: {answer}</p>'
         f'<p class="skip-told">{html.escape(findings_here.saw)}</p>'
-        + "".join(findings.verdict(verdict, shown.recorded) for verdict in findings_here.verdicts)
+        + "".join(
+            scene_figures.verdict(verdict, shown.recorded) for verdict in findings_here.verdicts
+        )
         + f"<small>{findings.MEANT}</small>"
     )
     st.html(f'<p class="skip-but"><b>But:</b> {html.escape(shown.scene.caveat)}</p>')

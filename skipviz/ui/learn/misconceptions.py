@@ -8,9 +8,10 @@ import streamlit as st
 
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
+from skipviz.figures import scene_figures
 from skipviz.ui import manager
 from skipviz.ui.learn import lesson
-from skipviz.ui.lecture import findings, scene_runs
+from skipviz.ui.lecture import scene_runs
 from skipviz.ui.lecture.scene_runs import Performance
 from skipviz.ui.notes import complain, untrainable, watches
 
@@ -125,10 +126,12 @@ def _measured(shown: Performance) -> None:
         f" {len(findings_here.verdicts)} expectations behind the correction."
         f" {html.escape(shown.origin)}</span></div>"
         f'<p class="skip-but">{html.escape(findings_here.saw)}</p>'
-        + "".join(findings.verdict(verdict, shown.recorded) for verdict in missed)
+        + "".join(scene_figures.verdict(verdict, shown.recorded) for verdict in missed)
     )
     with st.expander(f"All {len(findings_here.verdicts)} expectations with their numbers"):
-        rows = (findings.verdict(verdict, shown.recorded) for verdict in findings_here.verdicts)
+        rows = (
+            scene_figures.verdict(verdict, shown.recorded) for verdict in findings_here.verdicts
+        )
         st.html("".join(rows))
     if shown.recorded:
         lesson.run_button(shown)

@@ -12,11 +12,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.access.roles import Action
+from skipviz.core import findings
 from skipviz.core.knob import SpecError
 from skipviz.core.phone_protocol import Phase as Step
 from skipviz.core.phone_protocol import View
 from skipviz.core.scene import Figure, Scene
-from skipviz.figures import theme
+from skipviz.figures import scene_figures, theme
 from skipviz.server.run import Run
 from skipviz.server.stored_evidence import of_stored
 from skipviz.store import recordings
@@ -26,7 +27,6 @@ from skipviz.store.room import Room
 from skipviz.store.store import write_json
 from skipviz.ui import access, keys, manager
 from skipviz.ui.lecture import (
-    findings,
     picks,
     replay,
     reveal,
@@ -267,7 +267,7 @@ def _figure(place: Place, figure: Figure, runs: Mapping[str, Run], room: Room) -
         return
     try:
         with st.spinner("Measuring …", show_time=True):
-            chart = findings.figure_of(place.scene, figure, _gathered(place, runs), is_dark())
+            chart = scene_figures.figure_of(place.scene, figure, _gathered(place, runs), is_dark())
     except SpecError as error:
         complain(error)
         return
@@ -298,7 +298,7 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
     with left:
         st.html(f'<p class="skip-saw">{html.escape(shown.saw)}</p>')
         recorded = replay.is_recorded(runs["main"])
-        st.html("".join(findings.verdict(verdict, recorded) for verdict in shown.verdicts))
+        st.html("".join(scene_figures.verdict(verdict, recorded) for verdict in shown.verdicts))
         st.caption(findings.MEANT)
     counts, right = room.counts(place.key, len(scene.choices)), shown.right
     room.reveal(place.key, right)

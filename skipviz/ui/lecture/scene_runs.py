@@ -3,42 +3,24 @@ them."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import streamlit as st
 
-from skipviz.core import registry
+from skipviz.core import findings, registry
 from skipviz.core.knob import SpecError, show
 from skipviz.core.scene import Scene
-from skipviz.figures.charts import draw
+from skipviz.figures.scene_figures import Drawn, drawn
 from skipviz.server.run import Run
 from skipviz.server.stored_evidence import of_stored
 from skipviz.store import recordings
 from skipviz.store.store import Store
 from skipviz.ui import manager
-from skipviz.ui.lecture import findings
 
 KEPT = 96
 """So many figures, and so many findings, are kept for all viewers."""
-HEIGHT_PX = 400
-WIDE_PX = 1000
-"""A figure over the page's whole width has at least so many pixels for its legend."""
-NARROW_CHARACTERS = 45
-"""Words of so many characters on an axis can be read in half of the page's width."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure, and the words that stand above and below it on the page, where they can wrap."""
-
-    figure: Any
-    title: str = ""
-    note: str = ""
-    wide: bool = True
 
 
 @dataclass(frozen=True)
@@ -165,20 +147,5 @@ def figure_of(key: str, ids: tuple[tuple[str, str], ...], number: int, dark: boo
     """A figure of finished runs, drawn once for all viewers, who share it: nobody may change it (a
     copy for each would cost as much as drawing it). SpecError."""
     scene = declared(key)
-    figure, evidence = scene.figures[number], of_stored(scene, dict(ids), manager.current())
-    if figure.chart is None:
-        return Drawn(findings.figure_of(scene, figure, evidence, dark))
-    chart = figure.chart(evidence)
-    chart_drawn = draw(replace(chart, title="", note=""), dark, height=HEIGHT_PX)
-    words = {x for series in chart.series for x in series.x if isinstance(x, str)}
-    wide = sum(map(len, words)) > NARROW_CHARACTERS
-    rows = _legend_rows(chart_drawn, WIDE_PX if wide else WIDE_PX / 2)
-    chart_drawn.update_layout(margin_t=24 + 24 * rows, margin_r=64 if words else 24)
-    return Drawn(chart_drawn, chart.title, chart.note, wide)
-
-
-def _legend_rows(figure: Any, width: float) -> int:
-    """About how many rows the legend of a figure of this width takes."""
-    if not figure.layout.showlegend:
-        return 0
-    return math.ceil(sum(8 * len(trace.name or "") + 50 for trace in figure.data) / width)
+    evidence = of_stored(scene, dict(ids), manager.current())
+    return drawn(scene, scene.figures[number], evidence, dark)

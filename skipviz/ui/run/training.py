@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +12,9 @@ from skipviz.core import packages
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.placing import KINDS, Placing
-from skipviz.core.registry import dataset
-from skipviz.figures import theme
+from skipviz.figures import live_options
 from skipviz.server.run import Run
-from skipviz.store.lane_axes import families, labels
+from skipviz.store.lane_axes import labels
 from skipviz.ui import access, keys, manager
 from skipviz.ui.notes import complain, no_training, untrainable, watches, words
 from skipviz.ui.run.control import steered
@@ -37,33 +35,13 @@ def charts(
 ) -> None:
     """The live charts of a run: they follow it by themselves, without a rerun of the page. `tell`
     as in `live`."""
-    whose = families(run.experiment)
-    options = {
-        "colours": [[theme.colour(family), theme.colour(family, dark=True)] for family in whose],
-        "chance": math.log(dataset(run.experiment.data).num_classes),
-        "quantity": quantity,
-        "note": _note(run.experiment),
-        "extra": extra,
-    }
+    options = live_options.options(run.experiment, quantity) | {"extra": extra}
     live(
         run.id,
         panels=panels,
         key=key,
         tell=tell,
         options=options | ({"replay_s": replay_s} if replay_s else {}),
-    )
-
-
-def _note(experiment: Experiment) -> str:
-    """What a held-out curve needs to be believed."""
-    normed = any(
-        lane.settings(experiment.dataset).get("norm") == "batch" for lane in experiment.lanes
-    )
-    if not (experiment.evaluate_every and normed):
-        return ""
-    return (
-        "BatchNorm's running statistics are measured anew before each evaluation: in a short run"
-        " they lag behind the weights, and held-out error would read too high."
     )
 
 
