@@ -11,7 +11,8 @@ const CONFIG = {
   displayModeBar: "hover", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
   toImageButtonOptions: { format: "png", scale: 3, filename: "skipviz" },
 };
-const NARROW_PX = 560;
+const NARROW_PX = 560, MANY_WORDS = 6;
+const LEAST_WIDTH = "38rem"; // of a figure with many parts: its place scrolls where that is too much
 
 /** @type {Map<string, Promise<Stills>>} */
 const packs = new Map();
@@ -29,7 +30,10 @@ export async function drawStill(place) {
   }
   const still = (await stills)[name]?.[shade()];
   if (!still) throw new Error(`The page is not whole: figure ${name} is missing.`);
-  const narrow = place.clientWidth < NARROW_PX;
+  const { xaxis, xaxis2 } = still.layout;
+  const crowded = Boolean(xaxis2) || (xaxis?.tickvals?.length ?? 0) > MANY_WORDS;
+  place.style.minWidth = crowded ? LEAST_WIDTH : "";
+  const narrow = (place.parentElement ?? place).clientWidth < NARROW_PX;
   const font = { ...still.layout.font, family: getComputedStyle(place).fontFamily };
   if (narrow) font.size = 12;
   const layout = { ...still.layout, font, autosize: true, width: undefined };

@@ -58,6 +58,7 @@ class Action(Enum):
     CONTROL_ANY = ("steer, stop or resume somebody else's run", None)
     KEEP_RUNS = ("name, annotate and pin runs", None)
     DELETE_RUNS = ("delete runs and have them back", None)
+    MAKE_SITE = ("make a course site", None)
     IMPORT_RUNS = ("take in runs from files", None)
     SWEEP = ("run and stop sweeps", None)
     LECTURE = ("hold the lecture", None)

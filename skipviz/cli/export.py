@@ -71,7 +71,7 @@ def declare(command: argparse.ArgumentParser, taking: argparse.ArgumentParser) -
     command.add_argument("out", nargs="?", default="", metavar="OUT", help="the file to write")
     command.add_argument(
         "--to", required=True, metavar="FORMAT",
-        help="csv, parquet, zip, tensorboard, script, notebook, svg, pdf, tikz, gif or mp4",
+        help="report, csv, parquet, zip, tensorboard, script, notebook, svg, pdf, tikz, gif or mp4",
     )  # fmt: skip
     command.add_argument("--lane", type=int, default=0, help="of a drawing: which lane, from 0")
     command.add_argument("--zoom", default="net", help="of a drawing: net, stage or unit")

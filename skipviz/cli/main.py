@@ -1,5 +1,5 @@
 """The command line: serve, families, describe, train, scene, record, mutants, probe, runs, export,
-import, data, key, bench and doctor.
+import, site, data, key, bench and doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -20,6 +20,7 @@ from skipviz.cli import console, mutants, scenes, train
 from skipviz.cli import data as datafiles
 from skipviz.cli import export as exports
 from skipviz.cli import key as lecturers_key
+from skipviz.cli import site as course_site
 from skipviz.core import child_processes, packages, places, registry
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import architecture, full_settings, probe, refuse_idle
@@ -229,6 +230,7 @@ def grammar() -> Grammar:
     )
     add("runs", runs)
     exports.declare(add("export", exports.export), add("import", exports.import_))
+    course_site.declare(add("site", course_site.site))
     datafiles.declare(add("data", datafiles.data))
     lecturers_key.declare(add("key", lecturers_key.key))
     one = add("bench", bench)

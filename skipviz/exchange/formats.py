@@ -16,6 +16,8 @@ from skipviz.core.knob import SpecError, show
 from skipviz.exchange import event_files, frame_files, notebook, run_zip, training_script
 from skipviz.graphs import files
 from skipviz.graphs.drawing import Drawing
+from skipviz.offline.report import write_report
+from skipviz.offline.run_data import StoredRun
 from skipviz.store.store import Store
 
 ZOOMS = ("net", "stage", "unit")
@@ -25,6 +27,7 @@ ZOOMS = ("net", "stage", "unit")
 class Stored:
     """A stored run that leaves, and of a drawing: of which lane, counted from 0, and how near."""
 
+    store: Store
     run_id: str
     folder: Path
     experiment: Experiment
@@ -67,7 +70,17 @@ def _drawing(stored: Stored) -> tuple[Drawing, str]:
     return graphs.drawing(wiring, stored.zoom), wiring.family
 
 
+def _report(stored: Stored, to: Path) -> None:
+    run_id, store = stored.run_id, stored.store
+    run = StoredRun(run_id, stored.folder, stored.experiment, store.status(run_id))
+    write_report(run, store, to)
+
+
 FORMATS: Mapping[str, Format] = {
+    "report": Format(
+        "Report", "One page for any browser, offline: charts to replay, final numbers, verdicts,"
+        " spec, versions.", ".html", _report,
+    ),
     "csv": Format(
         "CSV", "Every recorded step, one column for each number, for a spreadsheet.", ".csv",
         lambda stored, to: frame_files.write_csv(stored.frames, to),
@@ -118,7 +131,7 @@ def stored(store: Store, run_id: str, lane: int = 0, zoom: str = "net") -> Store
     if zoom not in ZOOMS:
         raise SpecError(f"zoom {show(zoom)}: must be one of {', '.join(ZOOMS)}")
     near: graphs.Zoom = zoom  # type: ignore[assignment]
-    return Stored(run_id, store.folder(run_id), store.experiment(run_id), lane, near)
+    return Stored(store, run_id, store.folder(run_id), store.experiment(run_id), lane, near)
 
 
 def write(of: Stored, key: str, to: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from skipviz.offline.run_data import StoredRun, packed
 
 HEIGHT_PX = 1250
 MOST_BYTES = 3_000_000
-PANELS = ("header", "loss", "profile", "heat", "gates")
+PANELS = ("header", "loss", "profile", "graph", "heat", "gates")
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,9 @@ def live(
 
 def still(pack: str, name: str, about: str) -> str:
     """The place of a figure that Python drew, of a pack of figures (`stills.js`)."""
+    label = escape(about)
     return (
-        f'<div class="skip-still" role="figure" aria-label="{escape(about)}"'
-        f' data-still="{escape(pack)}/{escape(name)}"></div>'
+        f'<div class="skip-scroll" tabindex="0" role="group" aria-label="{label}">'
+        f'<div class="skip-still" role="figure" aria-label="{label}"'
+        f' data-still="{escape(pack)}/{escape(name)}"></div></div>'
     )

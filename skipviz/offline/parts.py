@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
 
 from skipviz.core import places
 from skipviz.core.strict_json import dumps
@@ -25,10 +26,15 @@ def style(name: str) -> str:
     return (folder / f"{name}.css").read_text(encoding="utf-8")
 
 
+def plotly_file() -> Path:
+    """plotly.js as its package ships it."""
+    return assets.plotly_file()
+
+
 @cache
 def packed_plotly() -> str:
     """plotly.js, packed."""
-    return pack(assets.plotly_file().read_bytes())
+    return pack(plotly_file().read_bytes())
 
 
 def third_party() -> str:

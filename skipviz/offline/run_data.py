@@ -17,7 +17,9 @@ from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.protocol import Status
 from skipviz.core.strict_json import dumps
+from skipviz.datafiles import cache
 from skipviz.store.frame_log import FrameLog
+from skipviz.store.store import machine_name
 from skipviz.store.thinning import spread
 from skipviz.stream import map_samples, messages
 
@@ -70,7 +72,8 @@ def packed(run: StoredRun, log: FrameLog, *, most_bytes: int, with_maps: bool) -
     exact, exact_says = _exact(log, most_bytes - sum(map(len, maps)))
     whole = messages.snapshot(log, 0, log.n, columns=messages.SNAPSHOT_COLUMNS)
     samples = max((message[2] for message in maps), default=-1) + 1
-    parts = [_hello(run, log, samples), _samples(run.experiment, samples), whole, *exact, *maps]
+    texts = [_hello(run, log, samples), _samples(run.experiment, samples)]
+    parts: list[str | bytes] = [*texts, whole, *exact, *maps]
     return Packed(pack(messages.join(parts)), f"{exact_says} {maps_say}".strip())
 
 
@@ -83,6 +86,7 @@ def _hello(run: StoredRun, log: FrameLog, samples: int) -> str:
     """The first message; of its maps it names those samples that are here."""
     status = run.status.copy()
     status.pop("worker", None)
+    status["machine"] = machine_name(run.folder, status.get("device", ""))
     hello = json.loads(messages.hello(run.id, log, status))
     for track in hello["tracks"]:
         track["samples"] = min(track["samples"], samples)
@@ -93,6 +97,8 @@ def _hello(run: StoredRun, log: FrameLog, samples: int) -> str:
 def _samples(experiment: Experiment, count: int) -> str:
     """Their pictures; null where there are none, or their data is not here."""
     try:
+        if count and experiment.dataset.files is None:  # it comes with the program: it is read
+            cache.arrays(experiment.data, experiment.seed)
         return dumps(map_samples.of(experiment, count) if count else None)
     except (SpecError, OSError):
         return "null"

@@ -14,16 +14,14 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from skipviz.core import registry
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
 from skipviz.core.scene import Ask, Scene
-from skipviz.core.strict_json import numbers
 from skipviz.store import answers
 from skipviz.store.evidence import Gathered
-from skipviz.store.frame_log import FrameLog
+from skipviz.store.kept_evidence import gathered
 from skipviz.store.store import Store, read_json
 
 
@@ -73,17 +71,9 @@ def evidence(key: str, store: Store | None = None) -> Gathered:
     store, scene = store or Store(), _scene(key)
     if wrong := problem(key, store):
         raise SpecError(wrong)
-
-    def answer(ask: Ask, seed_index: int) -> dict[str, Any]:
-        stored: dict[str, Any] = numbers(read_json(_place(key, ask, seed_index, store)))
-        if not stored:
-            raise SpecError(f"recording '{key}': the answer to '{ask.name}' cannot be read")
-        return stored
-
     folders = {name: store.folder(id_of(key, name)) for name in scene.runs}
-    logs = {name: FrameLog.open(folder / "frames.arrow") for name, folder in folders.items()}
     experiments = {name: store.experiment(id_of(key, name)) for name in scene.runs}
-    return Gathered(logs, experiments, scene.asks, answer)
+    return gathered(scene, folders, experiments, f"recording '{key}'")
 
 
 def about(run_id: str, store: Store | None = None) -> str:

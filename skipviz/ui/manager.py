@@ -15,6 +15,7 @@ from skipviz.core.picks import Pick
 from skipviz.core.placing import Placing
 from skipviz.core.protocol import Device
 from skipviz.exchange.run_import import import_run
+from skipviz.exchange.site_archive import site_archive
 from skipviz.server import class_run, manager, sweep
 from skipviz.server.class_run import ClassRun
 from skipviz.server.manager import Manager
@@ -104,6 +105,11 @@ class Guarded:
         run_id = import_run(path, self._owner.store)
         self._owner.deletion.make_room_meanwhile()
         return run_id
+
+    def course_site(self, scenes: Sequence[str], runs: Sequence[str]) -> bytes:
+        """The course as a zipped web site (`site_archive`)."""
+        access.require(Action.MAKE_SITE)
+        return site_archive(self._owner.store.root, scenes, runs)
 
     def submit(self, experiment: Experiment) -> str:
         access.require(Action.TRAIN)

@@ -44,7 +44,7 @@ GUARDS = {
 ACTING_MODULES = (
     "skipviz.server.manager", "skipviz.server.dispatcher", "skipviz.server.process",
     "skipviz.datafiles.background_jobs", "skipviz.datafiles.adding", "skipviz.datafiles.fetch",
-    "skipviz.exchange.run_import", "skipviz.server.run_deletion",
+    "skipviz.exchange.run_import", "skipviz.exchange.site_archive", "skipviz.server.run_deletion",
     "skipviz.worker", "subprocess", "shutil.copy",
 )  # fmt: skip
 HARMLESS = {"skipviz.datafiles.background_jobs.BackgroundJob"}
@@ -190,6 +190,7 @@ ACTS: dict[str, Callable[[str], object]] = {
     "delete": lambda run_id: manager.current().delete(run_id),
     "undelete": lambda run_id: manager.current().undelete(run_id),
     "import": lambda run_id: manager.current().import_run(ROOT / "run.zip"),
+    "site": lambda run_id: manager.current().course_site((), (run_id,)),
     "sweep": lambda run_id: manager.current().sweeps.start("bias", {}, {"a": EXPERIMENT}),
     "get": lambda run_id: jobs.start("get", "mnist"),
     "prepare": lambda run_id: jobs.start("prepare", "digits"),

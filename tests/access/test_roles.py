@@ -123,7 +123,7 @@ def test_the_setting_for_guests_is_a_ladder() -> None:
     }
     assert of[Guests.WATCH] - of[Guests.NOTHING] == {Action.WATCH}
     assert not of[Guests.RUN] & {Action.LECTURE, Action.CONTROL_ANY, Action.SWEEP, Action.GET_DATA,
-                                 Action.ADD_DATA, Action.REMOVE_DATA,
+                                 Action.ADD_DATA, Action.REMOVE_DATA, Action.MAKE_SITE,
                                  Action.READ_METRICS}  # fmt: skip
     for action in Action:
         assert all(action.permitted(Role.LECTURER, guests) for guests in Guests)

@@ -73,7 +73,7 @@ def test_a_run_goes_out_by_one_command_and_comes_in_by_the_other(store: Store, s
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["export", RUN, "--to", "xlsx"], "format 'xlsx': must be one of csv"),
+        (["export", RUN, "--to", "xlsx"], "format 'xlsx': must be one of report, csv"),
         (["export", "nowhere", "--to", "csv"], "run 'nowhere': there is no such run"),
         (["export", "_" * 22, "--to", "csv"], "there is no such run on this machine"),
         (["export", RUN, "--to", "csv", "no/such/folder/x.csv"], "is not there; make it first"),

@@ -14,6 +14,7 @@ from skipviz.core.scene import Scene
 from skipviz.store.room import Room
 from skipviz.store.rooms import rooms_of, word
 from skipviz.ui import access, keys, manager
+from skipviz.ui.lecture import course_site
 from skipviz.ui.notes import complain, only_the_lecturer
 
 SEEDS = 3
@@ -185,6 +186,7 @@ def contents() -> None:
         f"{len(place.scenes)} scenes; training takes about {max(1, round(took / 60))} min in all on"
         " two cores with three seeds. The address of this page is the lecture: share it."
     )
+    course_site.offer(scenes, len(known))
     _cards(seeds)
 
 

@@ -1,0 +1,51 @@
+"""A page from `file://` in a browser without a network: what it may not do, and what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect
+
+
+@contextmanager
+def opened(browser: Browser, path: Path, **options: Any) -> Iterator[Page]:
+    """The page, in a context of its own; in the end there was no error, and nothing was asked for
+    but files."""
+    options.setdefault("viewport", {"width": 1280, "height": 720})
+    context = browser.new_context(offline=True, **options)
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    page.on(
+        "request",
+        lambda asked: (
+            None if asked.url.startswith(("file:", "blob:", "data:")) else faults.append(asked.url)
+        ),
+    )
+    page.goto(path.as_uri())
+    yield page
+    assert page.locator("[data-failed]").count() == 0
+    assert not faults
+    context.close()
+
+
+def scrub_by_keyboard(page: Page) -> None:
+    """The first slider of the page goes to the first step and one further, by keys alone."""
+    chart = page.locator(".sv-live").first
+    expect(chart.locator(".sv-chip")).to_contain_text("finished")
+    expect(chart.locator(".js-plotly-plot").first).to_be_visible()
+    slider = chart.locator("input[type=range]").first
+    slider.focus()
+    slider.press("Home")
+    expect(chart.get_by_text("step 0", exact=True).first).to_be_visible()
+    slider.press("ArrowRight")
+    expect(chart.get_by_text("step 1", exact=True).first).to_be_visible()
+
+
+def overflow(page: Page) -> int:
+    """How many pixels the page is wider than its window."""
+    return page.evaluate("document.documentElement.scrollWidth - innerWidth")
