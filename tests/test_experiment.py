@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from skipviz.core import registry
-from skipviz.core.experiment import Change, Experiment, Lane, twin
+from skipviz.core.budgets import Budget, Change
+from skipviz.core.experiment import Experiment, Lane, twin
 from skipviz.core.knob import Knob, SpecError
 
 FAMILIES = registry.architectures()
@@ -43,6 +44,7 @@ FIELDS: list[dict[str, Any]] = [
     {"evaluate_every": 25, "seeds": 5},
     {"optimiser": "adamw", "schedule": "cosine", "warmup": 100, "clip": 0.1 + 0.2},
     {"changes": (Change(step=0, lr=0.1 + 0.2), Change(step=120, lr=5e-324))},
+    {"budgets": (Budget(end=57, steps=100), Budget(end=200, steps=200)), "schedule": "cosine"},
 ]
 
 
@@ -202,11 +204,16 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"lanes": [{"family": "plain", "width": 3}]}, "field 'width': there is no such field"),
     ({"changes": "120:lr=0.1"}, "changes '120:lr=0.1': must be a list of steps"),
     ({"changes": None}, "changes None: must be a list of steps"),
-    ({"changes": [120]}, "change 1 120: must have a step and its lr"),
+    ({"changes": [120]}, "change 1 120: must have its step and its lr"),
     ({"changes": ["120"]}, "change '120': must be step:lr=number, such as 120:lr=0.01"),
     ({"changes": ["x:lr=1"]}, "change 'x': must be a whole number from 0 to 1000000"),
     ({"changes": ["1:lr=-1"]}, "lr '-1': must be a number from 0 to 100"),
     ({"changes": [{"step": 1}]}, "lr: is missing; fields are step, lr"),
+    ({"budgets": 5}, "budgets 5: must be a list of ends, each with its steps"),
+    ({"budgets": ["0"]}, "budget '0': must be a whole number from 1 to 1000000"),
+    ({"budgets": ["9/8"]}, "budget '9/8': must end at its last step or before"),
+    ({"budgets": ["9", "9/20"]}, "budget '9/20': stands after one that ends at 9; budgets must be"),
+    ({"budgets": ["400"]}, "budget '400': must end before the run does, at 400 steps"),
     ({"changes": ["5:lr=1", "5:lr=2"]}, "change '5:lr=2.0': stands after step 5; changes must be"),
     ({"changes": ["5:lr=1", "4:lr=2"]}, "change '4:lr=2.0': stands after step 5; changes must be"),
     ({"changes": [f"{i}:lr=1" for i in range(501)]}, "changes: 501 given, must be at most 500"),

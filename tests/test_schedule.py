@@ -8,7 +8,7 @@ import pytest
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
-from skipviz.core.schedule import base, merged, rate, with_lr_change
+from skipviz.core.schedule import base, longer, merged, rate, uses_up, with_lr_change
 
 PLAIN = Experiment(lanes=[Lane(family="plain")], lr=0.1)
 
@@ -77,3 +77,35 @@ def test_the_warm_up_is_linear_and_reaches_the_rate_at_its_last_step() -> None:
 def test_a_schedule_goes_on_from_a_rate_set_by_hand() -> None:
     made = with_lr_change(PLAIN.with_(schedule="step", steps=8), 5, 0.5)
     assert [rate(made, step) for step in (3, 4, 5, 6)] == pytest.approx([0.1, 0.01, 0.05, 0.005])
+
+
+def test_steps_that_are_added_are_a_budget_of_their_own_over_which_a_schedule_begins_anew() -> None:
+    made = longer(PLAIN.with_(schedule="cosine", steps=40, warmup=4), 40, 20)
+    assert (made.steps, [each.text() for each in made.budgets]) == (60, ["40"])
+    alone = PLAIN.with_(schedule="cosine")
+    assert [rate(made, k) for k in range(40, 60)] == [
+        rate(alone.with_(steps=20), k) for k in range(20)
+    ]
+    before = PLAIN.with_(schedule="cosine", steps=40, warmup=4)
+    assert [rate(made, k) for k in range(40)] == [rate(before, k) for k in range(40)]
+
+
+def test_a_budget_that_was_broken_off_keeps_the_schedule_that_its_steps_were_made_with() -> None:
+    once = longer(PLAIN.with_(schedule="step", steps=8, seconds=9.0), 5, 4)
+    assert (once.steps, once.seconds, once.budgets[0].text()) == (9, 0.0, "5/8")
+    factors = [round(rate(once, k) / 0.1, 6) for k in range(9)]
+    assert factors == [1, 1, 1, 1, 0.1, 1, 1, 0.1, 0.01]
+    twice = longer(once, 7, 10)
+    assert [each.text() for each in twice.budgets] == ["5/8", "7/9"]
+    assert [each.text() for each in longer(once, 5, 1).budgets] == ["5/8"]
+    assert longer(once, 0, 30) == once.with_(steps=30, budgets=())
+
+
+def test_the_last_step_of_each_budget_that_was_used_up_is_known() -> None:
+    made = longer(longer(PLAIN.with_(steps=10), 10, 10), 15, 5)
+    assert [k for k in range(20) if uses_up(made, k)] == [9, 19]
+
+
+def test_more_steps_than_a_run_may_have_are_refused() -> None:
+    with pytest.raises(SpecError, match="^steps 1000001: must be a whole number from 1 to 1000000"):
+        longer(PLAIN.with_(steps=1_000_000), 1_000_000, 1)

@@ -15,8 +15,10 @@ from torch import nn
 
 from skipviz import standalone
 from skipviz.core import registry
-from skipviz.core.experiment import Lane
+from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.schedule import longer, rate, with_lr_change
 from skipviz.models import build
+from skipviz.standalone.experiment import _rate
 from tests.models.nets import backbones
 
 VARIANTS = ("original", "bn_after_add", "relu_before_add", "relu_only_preact", "full_preact")
@@ -169,6 +171,17 @@ print(Net()(torch.zeros(2, 3, 32, 32)).shape)
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "torch.Size([2, 10])"
+
+
+@pytest.mark.parametrize("schedule", ["constant", "step", "cosine"])
+def test_the_learning_rate_of_a_run_that_was_trained_for_longer_is_the_schedule_s(
+    schedule: str,
+) -> None:
+    planned = Experiment(lanes=[Lane(family="plain")], schedule=schedule, steps=8, warmup=3)
+    of = with_lr_change(longer(longer(planned, 8, 6), 10, 9), 12, 0.5)
+    space: dict[str, Any] = {}
+    exec("import math\n" + _rate(of), space)
+    assert [space["rate"](k) for k in range(of.steps)] == [rate(of, k) for k in range(of.steps)]
 
 
 def test_the_texts_are_as_the_formatter_would_write_them(tmp_path: Path) -> None:

@@ -96,6 +96,11 @@ export class Follower {
       this.status = message.status;
       if (JSON.stringify(this.status.changes) !== changes) this.on.change("loss");
       if (message.type === "hello") this.onHello(message);
+      const { steps } = this.status, { history } = this;
+      if (history && steps && steps !== history.whole) {
+        history.lengthen(steps);
+        this.on.change();
+      }
       if (this.ended) this.history?.end();
     }
     this.on.change("header");

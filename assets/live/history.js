@@ -91,6 +91,16 @@ export class History {
     held.forEach((profile) => this.addColumn(profile));
   }
 
+  /**
+   * The run is trained for longer: so many steps in all, and no seconds that end it before.
+   * @param {number} steps
+   */
+  lengthen(steps) {
+    this.whole = steps;
+    this.timed = false;
+    this.stretch(steps);
+  }
+
   /** The run is over: what its seconds left of the axis empty is taken away. */
   end() {
     if (this.timed && this.step >= 0 && this.total > this.step + 1) this.stretch(this.step + 1);

@@ -8,6 +8,7 @@ import streamlit as st
 from skipviz.ui.lab import twins
 from skipviz.ui.run import address
 from skipviz.ui.run.control import controls, differs, recorded
+from skipviz.ui.run.share import is_fixed
 from skipviz.ui.run.training import at_init, buttons, charts, foot
 
 st.title("Plain vs residual")
@@ -26,7 +27,8 @@ if not twins.is_pair(start):
     start, run = twins.default(), None
 
 boxes = st.columns([1.9, 0.9, 1.2, 1.8, 1.1, 2.25, 1.4, 0.85], vertical_alignment="bottom")
-chosen = twins.controls(start.with_(changes=()), boxes[:5])
+planned = start.as_planned()
+chosen = planned if is_fixed() else twins.controls(planned, boxes[:5])
 experiment = recorded(chosen, start, run, "twins") or chosen
 run = buttons(experiment, run, "twins", boxes[5:])
 

@@ -5,10 +5,10 @@ icon: view_week
 
 import streamlit as st
 
-from skipviz.core.placing import alike
 from skipviz.ui.highway import gates
 from skipviz.ui.highway.sections import numbers, verdicts
 from skipviz.ui.run import address
+from skipviz.ui.run.control import differs
 from skipviz.ui.run.probe_answers import when_ended
 from skipviz.ui.run.training import at_init, buttons, charts, foot
 
@@ -28,14 +28,14 @@ if not gates.fits(start):
 boxes = st.columns([3.2, 0.9, 1.3, 0.8, 2.0, 1.3, 0.8], vertical_alignment="bottom")
 experiment = gates.controls(start, boxes[:4])
 run = buttons(experiment, run, "gates", boxes[4:])
-if run is not None and run.ended and not alike(run.experiment, experiment):
+if run is not None and run.ended and differs(run, experiment):
     run = None
 if run is not None:
     place = st.container()
     extra = gates.by_number(run)
     with place:
         charts(run, key="gates_charts", panels=("header", "gates", "loss"), extra=extra)
-    if not alike(run.experiment, experiment):
+    if differs(run, experiment):
         st.info("The controls were changed after this run began. Press Train to see their effect.")
     st.subheader("Carried cells in numbers")
     when_ended(run, "gates_numbers", numbers)

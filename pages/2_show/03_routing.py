@@ -5,10 +5,10 @@ icon: alt_route
 
 import streamlit as st
 
-from skipviz.core.placing import alike
 from skipviz.ui.highway import routing
 from skipviz.ui.notes import absent, name_with_mark, press
 from skipviz.ui.run import address
+from skipviz.ui.run.control import differs
 from skipviz.ui.run.probe_answers import when_ended
 from skipviz.ui.run.training import buttons, charts, foot
 
@@ -35,7 +35,7 @@ name = box.selectbox(
 )
 experiment = recipes[name]
 here = not absent(experiment.data)
-if run is not None and run.ended and not alike(run.experiment, experiment):
+if run is not None and run.ended and differs(run, experiment):
     run = None
 run = buttons(experiment if here else None, run, "routing", boxes)
 

@@ -11,6 +11,7 @@ from skipviz.ui.run import address
 from skipviz.ui.run.control import controls, differs, recorded
 from skipviz.ui.run.exports import take_away
 from skipviz.ui.run.inspect_run import inside
+from skipviz.ui.run.share import is_fixed
 from skipviz.ui.run.training import buttons, charts, foot
 
 REPLAY_S = 10.0
@@ -19,16 +20,19 @@ st.title("Lab")
 address.restore("lab")
 run = address.run_in_address()
 state = form.state(run.experiment if run else None)
-form.preset_row(state)
-fields, boxes = form.fields(state)
-training = run is not None or st.session_state.get("lab_train", False)
-with st.expander(
-    "Architectures",
-    key=f"lab_architectures_{training}",
-    expanded=not training,
-    icon=":material/account_tree:",
-):
-    experiment = form.form(state, fields)
+if is_fixed():
+    experiment, boxes = state.start, st.columns([2, 1, 1, 5])[:3]
+else:
+    form.preset_row(state)
+    fields, boxes = form.fields(state)
+    training = run is not None or st.session_state.get("lab_train", False)
+    with st.expander(
+        "Architectures",
+        key=f"lab_architectures_{training}",
+        expanded=not training,
+        icon=":material/account_tree:",
+    ):
+        experiment = form.form(state, fields)
 experiment = recorded(experiment, run.experiment if run else state.start, run, "lab")
 run = buttons(experiment, run, "lab", boxes)
 controls(run, experiment, "lab")

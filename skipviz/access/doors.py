@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skipviz.access import settings, who
+from skipviz.access.embedding import SCOPE
 from skipviz.access.guests import COOKIE, COOKIE_S
 from skipviz.access.origins import same_host
 from skipviz.access.roles import Action, Connection, Role, is_local, refusal
@@ -29,6 +30,9 @@ from skipviz.core.events import Event
 
 PEER = "skipviz-peer"
 """The header in which Streamlit's session is told whose connection it is."""
+
+EMBEDDED = "skipviz-embedded"
+"""The header in which it is told that the page may stand in another site's frame: "1"."""
 
 LOOK_S = 2.0
 """So often a lecturer's socket is looked at."""
@@ -73,7 +77,7 @@ def connection_of(scope: Mapping[str, Any]) -> Connection:
     """A connection as its ASGI scope says."""
     client = scope.get("client")
     headers = Headers(scope=dict(scope)).items()
-    return Connection(client[0] if client else None, tuple(headers))
+    return Connection(client[0] if client else None, tuple(headers), SCOPE in scope)
 
 
 class Doors:
@@ -129,9 +133,10 @@ def _by_cookie(connection: Connection) -> bool:
 
 
 def _noted(headers: list[tuple[bytes, bytes]], connection: Connection) -> list[tuple[bytes, bytes]]:
-    ours = PEER.encode()
-    other_headers = [(name, value) for name, value in headers if name.lower() != ours]
-    return [*other_headers, (ours, (connection.peer or "").encode())]
+    ours = (PEER.encode(), EMBEDDED.encode())
+    other_headers = [(name, value) for name, value in headers if name.lower() not in ours]
+    embedded = [(ours[1], b"1")] if connection.embedded else []
+    return [*other_headers, (ours[0], (connection.peer or "").encode()), *embedded]
 
 
 def _is_guests_page(scope: Scope, connection: Connection) -> bool:

@@ -16,12 +16,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from skipviz.access import settings
+from skipviz.access.embedding import SCOPE
 
 POLICY = "Content-Security-Policy"
 NO_PAGE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -51,14 +54,23 @@ def streamlits_page() -> str:
     return (Path(spec.origin).parent / "static" / "index.html").read_text(encoding="utf-8")
 
 
-def policy_of_pages(host: str, inline: Iterable[str]) -> str:
-    """The policy of Streamlit's pages; `inline`: the hashes of their inline scripts."""
+def policy_of_pages(
+    host: str, inline: Iterable[str], *, below: str = "", framing: Sequence[str] = ()
+) -> str:
+    """The policy of Streamlit's pages; `inline`: the hashes of their inline scripts. Of a page that
+    other sites may frame: `below`, the only path that it may speak to, and `framing`, their
+    origins."""
     scripts = " ".join(["'self'", "blob:", "'wasm-unsafe-eval'", *inline])
+    speaks_to = f"'self' data:{sockets_of(host)}"
+    if below:
+        schemes = ("http", "https", "ws", "wss") if _HOST.fullmatch(host) else ()
+        speaks_to = " ".join(["data:", *(f"{scheme}://{host}{below}" for scheme in schemes)])
+    ancestors = " ".join(["'self'", *framing])
     return (
         f"default-src 'none'; script-src {scripts};"
         " style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:;"
-        f" connect-src 'self' data:{sockets_of(host)}; media-src 'self' blob:; manifest-src 'self';"
-        " form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+        f" connect-src {speaks_to}; media-src 'self' blob:; manifest-src 'self';"
+        f" form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
     )
 
 
@@ -80,7 +92,10 @@ class SafeHeaders:
                 headers = MutableHeaders(scope=message)
                 is_page = headers.get("content-type", "").startswith("text/html")
                 host = Headers(scope=scope).get("host", "")
-                policy = policy_of_pages(host, self._inline) if is_page else NO_PAGE
+                below = str(scope.get(SCOPE, ""))
+                framing = settings.current().embed_from if below else ()
+                of_page = policy_of_pages(host, self._inline, below=below, framing=framing)
+                policy = of_page if is_page else NO_PAGE
                 headers.setdefault(POLICY, policy)
                 headers.setdefault("Referrer-Policy", "same-origin")
                 headers.setdefault("X-Content-Type-Options", "nosniff")

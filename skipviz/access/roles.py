@@ -86,10 +86,12 @@ class Connection:
 
     peer      the address of the other side, None where there is none (a Unix socket)
     headers   every header with its value, doubles included; names in any case
+    embedded  whether a page speaks that may stand in another site's frame
     """
 
     peer: str | None
     headers: tuple[tuple[str, str], ...]
+    embedded: bool = False
 
     def all(self, name: str) -> list[str]:
         """Every value of a header."""
@@ -162,11 +164,11 @@ def is_local(connection: Connection) -> bool:
 def role_of(
     connection: Connection | None, *, trust_local: bool, valid: Callable[[str], bool]
 ) -> Role:
-    """Who this is. No connection is a guest's.
+    """Who this is. No connection is a guest's, and an embedded page always is.
 
     valid   whether the value of a cookie is a lecturer's, now
     """
-    if connection is None:
+    if connection is None or connection.embedded:
         return Role.GUEST
     if trust_local and is_local(connection):
         return Role.LECTURER

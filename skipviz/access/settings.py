@@ -11,6 +11,7 @@ log             text      SKIPVIZ_LOG            log = "text" | "json"
 disk for runs   20 GB     SKIPVIZ_RUNS_GB        runs_gb = 20, or 0 for no limit
 Ray cluster     none      SKIPVIZ_CLUSTER        cluster = "10.0.0.5:6379" (docs/scaling.md)
 share of a GPU  0         SKIPVIZ_CLUSTER_GPUS   cluster_gpus = 0.5, of each run there
+framed by       nobody    SKIPVIZ_EMBED_FROM     embed_from = ["https://moodle.example.org"]
 limits          see core/limits.py               [limits]
                           SKIPVIZ_LIMIT_<NAME>   guest_steps = 20000
 
@@ -74,6 +75,7 @@ class Settings:
                     they take more, the oldest that are over and not pinned are deleted
     cluster         address and port of the Ray cluster that trains; empty: this machine does
     cluster_gpus    share of a GPU that a run takes there
+    embed_from      origins of the sites that may frame pages opened with `?embed=true`
     limits          what a guest may use, and all together
     """
 
@@ -87,6 +89,7 @@ class Settings:
     runs_gb: float = 20.0
     cluster: str = ""
     cluster_gpus: float = 0.0
+    embed_from: tuple[str, ...] = ()
     limits: Limits = Limits()
 
 
@@ -192,6 +195,20 @@ def _accounts(value: Any, where: str) -> tuple[str, ...]:
     return tuple(entries)
 
 
+def _origins(value: Any, where: str) -> tuple[str, ...]:
+    """Origins as a list, or as words with commas between them."""
+    each = value.split(",") if isinstance(value, str) else value
+    if not isinstance(each, list | tuple):
+        raise SpecError(f"{where}: {show(value)} must be a list of origins")
+    origins = tuple(str(one).strip().rstrip("/") for one in each)
+    for origin in origins:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", origin):
+            raise SpecError(
+                f"{where}: {show(origin)} must be an origin, such as https://moodle.example.org"
+            )
+    return origins
+
+
 def _secret(value: Any, where: str) -> str:
     if not isinstance(value, str) or len(value) < LEAST_CHARACTERS:
         raise SpecError(f"{where}: must be a text of at least {LEAST_CHARACTERS} characters")
@@ -209,6 +226,7 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "runs_gb": _number(1e6, "a number of gigabytes, or 0 for no limit"),
     "cluster": _address,
     "cluster_gpus": _number(1, "a number from 0 to 1"),
+    "embed_from": _origins,
 }
 
 

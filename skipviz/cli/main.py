@@ -1,5 +1,5 @@
-"""The command line: serve, families, describe, train, scene, record, mutants, probe, runs, export,
-import, site, data, key, bench and doctor.
+"""The command line: serve, families, describe, train, resume, scene, record, mutants, probe, runs,
+export, import, site, data, key, bench and doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 from skipviz import __version__
 from skipviz.access import settings
-from skipviz.cli import console, mutants, scenes, train
+from skipviz.cli import console, mutants, resume, scenes, train
 from skipviz.cli import data as datafiles
 from skipviz.cli import export as exports
 from skipviz.cli import key as lecturers_key
@@ -194,6 +194,15 @@ def _declare_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-browser", action="store_true", help="open no browser")
 
 
+def _declare_probe(command: argparse.ArgumentParser) -> None:
+    command.add_argument("probe", help="predictions, histograms, …")
+    command.add_argument("run", help="a run's id: see runs")
+    command.add_argument("options", nargs="*", metavar="option=value")
+    command.add_argument(
+        "--seed-index", "--turn", type=int, default=0, help="which of the run's seeds, from 0"
+    )
+
+
 Grammar = tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]
 
 
@@ -219,15 +228,10 @@ def grammar() -> Grammar:
     one.add_argument("knobs", nargs="*", metavar="knob=value")
     one = add("train", train.train)
     one.add_argument("experiment", metavar="EXPERIMENT.json|SCENE")
+    resume.declare(add("resume", resume.resume))
     scenes.declare(add("scene", scenes.scene), add("record", scenes.record))
     mutants.declare(add("mutants", mutants.mutants))
-    one = add("probe", run_probe)
-    one.add_argument("probe", help="predictions, histograms, …")
-    one.add_argument("run", help="a run's id: see runs")
-    one.add_argument("options", nargs="*", metavar="option=value")
-    one.add_argument(
-        "--seed-index", "--turn", type=int, default=0, help="which of the run's seeds, from 0"
-    )
+    _declare_probe(add("probe", run_probe))
     add("runs", runs)
     exports.declare(add("export", exports.export), add("import", exports.import_))
     course_site.declare(add("site", course_site.site))

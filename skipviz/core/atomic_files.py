@@ -47,9 +47,14 @@ def replace(half: Path, path: Path) -> None:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Replaces a JSON file in one piece: a reader sees the old or the new one, never a half. What
     is no number is null there, with a field that says why. OSError."""
-    half = path.with_name(f"half-{secrets.token_hex(8)}.json")
+    write_text(path, dumps(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces a text file in one piece. OSError."""
+    half = path.with_name(f"half-{secrets.token_hex(8)}{path.suffix}")
     try:
-        half.write_text(dumps(value), encoding="utf-8")
+        half.write_text(text, encoding="utf-8")
         replace(half, path)
     finally:
         half.unlink(missing_ok=True)

@@ -12,44 +12,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from skipviz.core import strict_json
-from skipviz.core.declarations import Dataset, listed, parse_knobs
+from skipviz.core.budgets import (
+    MAX_BUDGETS,
+    MAX_CHANGES,
+    Budget,
+    Change,
+    check_order,
+    parsed,
+)
+from skipviz.core.declarations import Dataset, parse_knobs
 from skipviz.core.fields import FIELDS
-from skipviz.core.knob import Knob, SpecError, plain, show
+from skipviz.core.knob import SpecError, plain, show
 from skipviz.core.registry import architecture, dataset, dataset_view, full_settings, idle_knobs
+from skipviz.core.value import Value
 
 
-def _sentence(error: ValidationError, fields: Iterable[str]) -> str:
-    """The first of pydantic's complaints as one sentence."""
-    first = error.errors()[0]
-    if "error" in first.get("ctx", {}):
-        return str(first["ctx"]["error"])
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"field {show(where)}: there is no such field; fields are {listed(fields)}"
-    if first["type"] == "missing":
-        return f"{where}: is missing; fields are {listed(fields)}"
-    return f"{where} {show(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"
-
-
-class _Value(BaseModel):
-    """A frozen pydantic model whose complaints are single sentences."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __init__(self, /, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise SpecError(_sentence(error, type(self).model_fields)) from None
-
-
-class Lane(_Value):
+class Lane(Value):
     """One architecture of an experiment: a family and the knobs that differ from its defaults."""
 
     family: str
@@ -127,45 +110,11 @@ class Lane(_Value):
 
 
 MAX_LANES = 4
-MAX_CHANGES = 500
+_MANY = ("lane", "change", "budget")
+"""What stands in a URL once for each."""
 
 
-class Change(_Value):
-    """A learning rate that was changed by hand: from `step` on the base learning rate is `lr`.
-
-    As text, in a URL: "120:lr=0.01".
-    """
-
-    step: int
-    lr: float
-
-    @field_validator("step", mode="before")
-    @classmethod
-    def _a_step(cls, value: Any) -> Any:
-        return _CHANGE_STEP.parse(value)
-
-    @field_validator("lr", mode="before")
-    @classmethod
-    def _a_rate(cls, value: Any) -> Any:
-        return FIELDS["lr"].parse(value)
-
-    def text(self) -> str:
-        return f"{self.step}:lr={self.lr!r}"
-
-    @classmethod
-    def from_text(cls, text: str) -> Change:
-        """The inverse of `text`."""
-        step, _, rest = text.partition(":")
-        name, equals, lr = rest.partition("=")
-        if (name, equals) != ("lr", "="):
-            raise SpecError(f"change {show(text)}: must be step:lr=number, such as 120:lr=0.01")
-        return cls(step=step, lr=lr)
-
-
-_CHANGE_STEP = Knob("change", "int", "", "", low=0, high=FIELDS["steps"].high)
-
-
-class Experiment(_Value):
+class Experiment(Value):
     """What to train: one to four lanes in lock-step on the same batches of one data set."""
 
     lanes: Sequence[Lane]  # a tuple, whatever it was given as
@@ -191,6 +140,7 @@ class Experiment(_Value):
     label_noise: float = 0.0
     augment: str = "none"
     changes: Sequence[Change] = ()  # a tuple, as lanes are; in the order of their steps
+    budgets: Sequence[Budget] = ()  # those before the present one, in the order of their ends
 
     @field_validator(*FIELDS, mode="before")
     @classmethod
@@ -212,27 +162,13 @@ class Experiment(_Value):
 
     @field_validator("changes", mode="before")
     @classmethod
-    def _some(cls, value: Any) -> Any:
-        if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-            raise SpecError(f"changes {show(value)}: must be a list of steps, each with its lr")
-        changes = tuple(Change.from_text(each) if isinstance(each, str) else each for each in value)
-        if len(changes) > MAX_CHANGES:
-            raise SpecError(f"changes: {len(changes)} given, must be at most {MAX_CHANGES}")
-        for number, change in enumerate(changes, start=1):
-            if not isinstance(change, (Change, Mapping)):
-                raise SpecError(f"change {number} {show(change)}: must have a step and its lr")
-        return changes
+    def _some_changes(cls, value: Any) -> Any:
+        return parsed(value, Change, "change", MAX_CHANGES)
 
-    @field_validator("changes")
+    @field_validator("budgets", mode="before")
     @classmethod
-    def _later_and_later(cls, value: Any) -> Any:
-        for first, second in pairwise(value):
-            if first.step >= second.step:
-                raise SpecError(
-                    f"change {show(second.text())}: stands after step {first.step};"
-                    " changes must be in the order of their steps, one for each step"
-                )
-        return value
+    def _some_budgets(cls, value: Any) -> Any:
+        return parsed(value, Budget, "budget", MAX_BUDGETS)
 
     @field_validator("data", mode="before")
     @classmethod
@@ -242,6 +178,7 @@ class Experiment(_Value):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Experiment:
+        check_order(self.changes, self.budgets, self.steps)
         of = self.dataset
         if self.augment != "none" and of.input_shape[1] < 8:
             raise SpecError(f"augment '{self.augment}': needs images of at least 8x8, not {of.key}")
@@ -264,8 +201,15 @@ class Experiment(_Value):
             **{name: getattr(self, name) for name in Experiment.model_fields} | changes
         )
 
+    def as_planned(self) -> Experiment:
+        """The same without what was done to it while it trained: in one budget, at the learning
+        rate that it began with."""
+        steered = self.changes or self.budgets
+        return self.with_(changes=(), budgets=()) if steered else self
+
     def to_json(self) -> str:
-        return self.model_dump_json()
+        """One object; without `budgets` where there is one budget alone, as it always was."""
+        return self.model_dump_json(exclude=None if self.budgets else {"budgets"})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Experiment:
@@ -288,29 +232,28 @@ class Experiment(_Value):
         return cls(**value)
 
     def to_query(self) -> dict[str, list[str]]:
-        """The query of a URL: `lane` once per lane, `change` once per change, and the fields that
-        are not at a default."""
-        query = {"lane": [lane.text() for lane in self.lanes]}
-        if self.changes:
-            query["change"] = [change.text() for change in self.changes]
+        """The query of a URL: `lane` once per lane, `change` once per change, `budget` once per
+        earlier budget, and the fields that are not at a default."""
+        query = {name: [each.text() for each in getattr(self, f"{name}s")] for name in _MANY}
+        query = {name: texts for name, texts in query.items() if texts}
         for name, model_field in Experiment.model_fields.items():
-            if name not in ("lanes", "changes") and getattr(self, name) != model_field.default:
+            if name[:-1] not in _MANY and getattr(self, name) != model_field.default:
                 query[name] = [plain(getattr(self, name))]
         return query
 
     @classmethod
     def from_query(cls, query: Mapping[str, list[str]]) -> Experiment:
         """The inverse of `to_query`. SpecError for unknown names and wrong values."""
-        many = ("lane", "change")
-        twice = next((name for name in query if name not in many and len(query[name]) > 1), None)
+        twice = next((name for name in query if name not in _MANY and len(query[name]) > 1), None)
         if twice is not None:
             raise SpecError(f"field {show(twice)}: given twice in the address; give it once")
-        fields = {name: given[-1] for name, given in query.items() if name not in many and given}
-        for name in many:
+        fields = {name: given[-1] for name, given in query.items() if name not in _MANY and given}
+        for name in _MANY:
             if f"{name}s" in fields:
                 raise SpecError(f"field '{name}s': a URL has one '{name}' for each {name}")
         lanes = tuple(Lane.from_text(text) for text in query.get("lane", []))
-        return cls(**{"lanes": lanes, "changes": query.get("change", ()), **fields})
+        steered = {f"{name}s": query.get(name, ()) for name in _MANY[1:]}
+        return cls(**{"lanes": lanes, **steered, **fields})
 
 
 def twin(lane: Lane, data: str | Dataset | None = None) -> tuple[Lane, bool] | None:

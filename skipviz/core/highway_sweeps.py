@@ -101,6 +101,18 @@ KINDS: dict[str, Callable[[Mapping[str, Any]], dict[str, Experiment]]] = {
 }
 
 
+TITLES = {
+    "figure1": "Depth: plain against highway",
+    "bias": "Which gate bias trains",
+    "fixed": "Gates fixed from 0 to 1",
+}
+
+
+def title(kind: str) -> str:
+    """What a kind of sweep is called; of another version's, its key."""
+    return TITLES.get(kind, kind)
+
+
 def experiments(kind: str, options: Mapping[str, Any]) -> dict[str, Experiment]:
     """The experiments of a kind of sweep by name; SpecError where there is no such kind."""
     if kind not in KINDS:

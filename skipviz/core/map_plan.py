@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skipviz.core.experiment import Experiment
+from skipviz.core.schedule import budget
 
 MAPS_PER_RUN = 30
 """At most so many maps are recorded in a run, at evenly spaced steps, and one of the last step."""
@@ -59,15 +60,15 @@ class Picture:
         return max(unit.cells for unit in self.units)
 
 
-def every(experiment: Experiment) -> int:
-    """How many steps lie between two maps."""
-    return max(FEWEST_STEPS, -(-experiment.steps // MAPS_PER_RUN))
+def every(experiment: Experiment, step: int = 0) -> int:
+    """How many steps lie between two maps, in the budget that a step belongs to."""
+    return max(FEWEST_STEPS, -(-budget(experiment, step)[1] // MAPS_PER_RUN))
 
 
 def belongs(experiment: Experiment, step: int) -> bool:
     """Does a recorded step have maps? Those at even distances; in a long run also, before the
     second of them, at distances that double: most happens early, and nobody waits for minutes."""
-    wait, between = every(experiment), experiment.record_every
+    wait, between = every(experiment, step), experiment.record_every
     early = LONG_WAIT <= wait and step < wait and step >= 10 * between
     if early:
         number = step // (10 * between)

@@ -1,14 +1,16 @@
 """The learning rate of every step, as a pure function of the experiment.
 
 Its base (the experiment's own, or what was set by hand), times a warm-up, times a schedule over the
-T steps of the budget.
+T steps of the budget. Steps that are added to a run later are a budget of their own: a schedule
+begins anew over them (a warm restart: Loshchilov and Hutter 2017), the warm-up does not.
 """
 
 from __future__ import annotations
 
 import math
 
-from skipviz.core.experiment import Change, Experiment
+from skipviz.core.budgets import Budget, Change
+from skipviz.core.experiment import Experiment
 
 
 def base(experiment: Experiment, step: int) -> float:
@@ -25,17 +27,48 @@ def rate(experiment: Experiment, step: int) -> float:
     step      1, from k = T/2 on 1/10, from k = 3T/4 on 1/100: divided by 10 at 32k and 48k of 64k
               iterations (He et al. 2015, section 4.2)
     cosine    (1 + cos(π·k/T))/2: to 0 at the end (Loshchilov and Hutter 2017, equation 5)
+
+    Both count k and T from the first step of the budget that the step belongs to.
     """
     warm = min(1.0, (step + 1) / max(1, experiment.warmup))
     return base(experiment, step) * warm * _over_budget(experiment, step)
 
 
 def _over_budget(experiment: Experiment, step: int) -> float:
+    begin, end = budget(experiment, step)
+    made, whole = step - begin, end - begin
     if experiment.schedule == "step":
-        return 0.1 ** ((2 * step >= experiment.steps) + (4 * step >= 3 * experiment.steps))
+        return 0.1 ** ((2 * made >= whole) + (4 * made >= 3 * whole))
     if experiment.schedule == "cosine":
-        return (1 + math.cos(math.pi * min(1.0, step / experiment.steps))) / 2
+        return (1 + math.cos(math.pi * min(1.0, made / whole))) / 2
     return 1.0
+
+
+def budget(experiment: Experiment, step: int) -> tuple[int, int]:
+    """The budget that a step belongs to: its first step, and the step before which it is, or was to
+    be, used up."""
+    begin = 0
+    for earlier in experiment.budgets:
+        if step < earlier.end:
+            return begin, earlier.steps
+        begin = earlier.end
+    return begin, experiment.steps
+
+
+def uses_up(experiment: Experiment, step: int) -> bool:
+    """Is this the last step of the run's budget, or of one that it had before and used up? It is
+    recorded, evaluated and drawn whatever else is."""
+    ends = [earlier.end for earlier in experiment.budgets if earlier.end == earlier.steps]
+    return step + 1 in (experiment.steps, *ends)
+
+
+def longer(experiment: Experiment, made: int, more: int) -> Experiment:
+    """The experiment of a run that made so many steps and is to make so many more. SpecError where
+    they are too many."""
+    earlier = [each for each in experiment.budgets if each.end < made]
+    if made:
+        earlier.append(Budget(end=made, steps=budget(experiment, made - 1)[1]))
+    return experiment.with_(steps=made + more, seconds=0.0, budgets=earlier)
 
 
 def with_lr_change(experiment: Experiment, step: int, lr: float) -> Experiment:

@@ -194,7 +194,7 @@ def _check(experiment: Experiment, first: Experiment) -> None:
         raise SpecError("choices: they may differ in the learning rate and in their lanes alone")
     if len(experiment.lanes) != len(first.lanes):
         raise SpecError("choices: each must have as many lanes as the others")
-    if experiment.seconds or experiment.changes:
-        raise SpecError("choices: take a budget in steps, without changes by hand")
+    if experiment.seconds or experiment != experiment.as_planned():
+        raise SpecError("choices: take one budget in steps, without changes by hand")
     if experiment.lr != first.lr and experiment.optimiser not in ("sgd", "nesterov"):
         raise SpecError("choices: learning rates of their own need optimiser 'sgd' or 'nesterov'")

@@ -21,7 +21,7 @@ from skipviz.core.experiment import Experiment
 from skipviz.core.frame import Frame
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import refuse_idle
-from skipviz.core.schedule import merged, rate, with_lr_change
+from skipviz.core.schedule import merged, rate, uses_up, with_lr_change
 from skipviz.engine import cuda_graph
 from skipviz.engine import device as devices
 from skipviz.engine.batches import Batches
@@ -152,10 +152,11 @@ class Training:
         step = self.step
         self._pace(rate(self.experiment, step))
         last = step == self.experiment.steps - 1 or self._time_is_up
-        held = self._held_out(last)
-        regular = step % self.experiment.record_every == 0 or last
+        whole = last or uses_up(self.experiment, step)
+        held = self._held_out(whole)
+        regular = step % self.experiment.record_every == 0 or whole
         record = regular or bool(held)
-        maps = regular and self._maps.due(step, last, self.spent_s)
+        maps = regular and self._maps.due(step, whole, self.spent_s)
         maps_of_lanes = self._drawn() if maps else [{} for _ in self.lanes]
         reads = self._learn(record)
         self.step, self.over = step + 1, last
@@ -310,11 +311,14 @@ class Training:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes on from `state()` of the same experiment; changes of the learning rate that either
-        of the two knows are kept."""
+        """Goes on from `state()` of the same experiment, or of what it was before it was to train
+        for longer; changes of the learning rate that either of the two knows are kept."""
+        saved_experiment = Experiment.from_json(state["experiment"])
         self.step, self.spent_s = state["step"], state.get("spent_s", 0.0)
-        self.over = state.get("over", self.step >= self.experiment.steps)
-        self.experiment = merged(self.experiment, Experiment.from_json(state["experiment"]))
+        self.over = self.step >= self.experiment.steps
+        if _budget_of(saved_experiment) == _budget_of(self.experiment):
+            self.over = state.get("over", self.over)
+        self.experiment = merged(self.experiment, saved_experiment)
         optimisers: dict[NetTrainer, Any] = {}
         for trainers, states in zip(self.lanes, state["lanes"], strict=True):
             for trainer, saved in zip(trainers, states, strict=True):
@@ -327,6 +331,11 @@ class Training:
                 stack.load_alone([optimisers[trainer] for trainer in members], ended)
             else:
                 stack.load(next(own))
+
+
+def _budget_of(experiment: Experiment) -> tuple[Any, ...]:
+    """What says where a run ends."""
+    return experiment.steps, experiment.seconds, experiment.budgets
 
 
 def stacks(

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from skipviz.core.atomic_files import read_json
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError, show
 from skipviz.core.protocol import ENDED
@@ -55,7 +56,7 @@ class KeptRuns:
     def find(self, run_id: str) -> Run | None:
         """The run with this id, from memory or from its folder; None where there is none."""
         with self._lock:
-            run = self._runs.get(run_id)
+            run = self._still_known(run_id)
             if run is not None:
                 self._runs.move_to_end(run_id)
                 self._lighten()
@@ -112,6 +113,18 @@ class KeptRuns:
             before = run.nbytes
             run.rest()
             bytes_in_memory -= before - run.nbytes
+
+    def _still_known(self, run_id: str) -> Run | None:
+        """The run of this id in memory; not one that another program has trained further since."""
+        run = self._runs.get(run_id)
+        if run is None or run.folder is None or not run.ended or self.store.is_recorded(run_id):
+            return run
+        lies_there = read_json(run.folder / "status.json")
+        is_over, step = lies_there.get("state") in ENDED, lies_there.get("step")
+        if is_over and isinstance(step, int) and step > run.status().get("step", 0):
+            del self._runs[run_id]
+            return None
+        return run
 
     def _look_at_data(self, run: Run) -> None:
         """The set of a run that is over may have been removed or replaced since it was read."""

@@ -20,8 +20,9 @@ from skipviz.core.guest import LECTURER
 from skipviz.core.knob import SpecError, show
 from skipviz.core.limits import Limits
 from skipviz.core.placing import alike
-from skipviz.core.protocol import Measure, Outcomes, TrainChoices
+from skipviz.core.protocol import ENDED, Measure, Outcomes, TrainChoices
 from skipviz.core.registry import probe
+from skipviz.core.schedule import longer
 from skipviz.datafiles.availability import missing
 from skipviz.server import admission, capacity, orders
 from skipviz.server.admission import QueueFull
@@ -177,23 +178,34 @@ class Manager:
         if sent:
             orders.wait(run, number)
 
-    def resume(self, run_id: str, guest: str = LECTURER) -> None:
-        """Queues a run again that was stopped or interrupted before its last step: it goes on from
-        its newest checkpoint, in the same folder; what the lecturer takes up is his. SpecError
-        where it cannot."""
+    def resume(self, run_id: str, guest: str = LECTURER, *, more_steps: int = 0) -> None:
+        """Queues a run again: it goes on from its newest checkpoint, in the same folder; what the
+        lecturer takes up is his. SpecError where it cannot.
+
+        more_steps   so many more than it has made, also where it had finished: a budget of its own
+                     (`schedule.longer`); 0: what is left of its budget
+        """
         run = self._runs.known(run_id)
-        self._fits(run.experiment, guest)
         with self._lock:
-            orders.check_goes_on(run)
+            orders.check_goes_on(run, more_steps)
+            if self.store.status(run_id)["state"] not in ENDED:
+                raise SpecError(f"run {show(run_id)}: another program trains it just now")
+            to_train = run.experiment
+            if more_steps:
+                to_train = longer(run.experiment, orders.made(run), more_steps)
+            self._fits(to_train, guest)
             self._has_room(guest)
             if guest != LECTURER:
                 admission.has_time(self.limits, run.with_worker_s)
+            if more_steps:
+                run.train_longer(to_train)
             run.guest = guest
             run.begin_again()
             run.seen()
             run.save_status(state="queued", message="")
             self._runs.keep(run)
             self.dispatcher.train(run)
+        self.deletion.make_room_meanwhile()
 
     def find(self, run_id: str) -> Run | None:
         """The run with this id, from memory or from its folder; None where there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-from skipviz.core.experiment import Change
+from skipviz.core.budgets import Change
 from skipviz.core.fields import FIELDS
 from skipviz.core.knob import Knob, SpecError, show
 from skipviz.core.protocol import (
@@ -19,6 +19,7 @@ from skipviz.core.protocol import (
 )
 from skipviz.core.schedule import base
 from skipviz.server.run import Run
+from skipviz.store.store import Store
 
 ANSWER_S = 0.3
 """Whoever asks waits so long for the worker's word; a step that takes longer answers later."""
@@ -120,16 +121,34 @@ def accident(run: Run) -> Accident | None:
     return None
 
 
-def check_goes_on(run: Run) -> None:
-    """SpecError where a run cannot go on."""
-    if goes_on(run):
+def can_be_longer(run: Run) -> bool:
+    """Can this run be trained for more steps than it was to have?"""
+    state, is_whole = run.status()["state"], run.folder is not None and Store.is_id(run.id)
+    return is_whole and state in ("finished", "stopped", "interrupted")
+
+
+def made(run: Run) -> int:
+    """How many steps a run that is over has made: its frames may know of more than its status."""
+    return max(int(run.status().get("step", 0)), run.log.last_step + 1)
+
+
+def check_goes_on(run: Run, more_steps: int = 0) -> None:
+    """SpecError where a run cannot go on, or not for so many steps more than it has made (0: to
+    the end of its budget)."""
+    if more_steps < 0:
+        raise SpecError(f"more steps {more_steps}: must be a whole number from 1")
+    if can_be_longer(run) if more_steps else goes_on(run):
         return
-    if run.folder is None:
+    if Store.is_recorded(run.id):
+        why = "a recording has no weights; train its scene"
+    elif run.folder is None:
         why = "only stored runs can go on"
     elif not run.ended:
         why = "it is under way already"
+    elif run.status()["state"] == "failed":
+        why = "it failed; begin it anew"
     else:
-        why = "only a run that was stopped or interrupted before its last step can go on"
+        why = "its budget is used up; train it for more steps"
     raise SpecError(f"run {show(run.id)}: {why}")
 
 

@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import Unpack, cast
 
 from skipviz.core import events
+from skipviz.core.budgets import Change
 from skipviz.core.events import Event
-from skipviz.core.experiment import Change, Experiment
+from skipviz.core.experiment import Experiment
 from skipviz.core.protocol import ENDED, OrderKind, SetValue, Status, Steer
 from skipviz.server.needs import Needs, needs
 from skipviz.store.frame_log import FrameLog
-from skipviz.store.store import machine_name, read_json, this_process, write_json
+from skipviz.store.store import (
+    machine_name,
+    read_json,
+    this_process,
+    write_experiment,
+    write_json,
+)
 
 STATUS = "status.json"
 
@@ -181,6 +188,13 @@ class Run:
         now = self.status()
         if self.folder is not None and now["state"] != before:
             events.tell(Event.RUN, outcome=now["state"], run=self.id, step=now.get("step", 0))
+
+    def train_longer(self, experiment: Experiment) -> None:
+        """Its experiment has more steps from now on, in its folder too."""
+        assert self.folder is not None
+        write_experiment(self.folder, experiment)
+        self.experiment = experiment
+        self.update(steps=experiment.steps)
 
     def begin_again(self) -> None:
         """The run goes on in another worker, which repeats what came after its checkpoint."""

@@ -91,6 +91,13 @@ class Sweeps:
             sweep = self._known.get(sweep_id)
         return sweep or self._read(sweep_id)
 
+    def all(self) -> list[Sweep]:
+        """Every sweep that can be read, the newest first."""
+        folder = self.manager.store.root / "sweeps"
+        files = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        sweeps = [self.find(path.stem) for path in files]
+        return [each for each in sweeps if each is not None]
+
     def stop(self, sweep: Sweep) -> None:
         """Begins no more of its runs and ends those that are under way."""
         with self._lock:

@@ -20,6 +20,7 @@ from typing import Any
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.registry import architecture
+from skipviz.core.schedule import budget
 from skipviz.core.strict_json import dumps
 from skipviz.models.plans import NetPlan
 from skipviz.standalone import batches, body, training_text
@@ -215,12 +216,28 @@ def _rate(of: Experiment) -> str:
         lines += [f"    if step >= {change.step}:", f"        lr = {change.lr!r}  # by hand"]
     if of.warmup:
         lines.append(f"    lr *= min(1.0, (step + 1) / {of.warmup})  # warm-up")
+    made, whole = "step", f"{of.steps}"
+    if of.budgets and of.schedule != "constant":
+        made, whole = "made", "whole"
+        lines += _budgets(of)
     if of.schedule == "step":
-        drops = f"(2 * step >= {of.steps}) + (4 * step >= 3 * {of.steps})"
-        lines.append(f"    lr *= 0.1 ** ({drops})")
+        lines.append(f"    lr *= 0.1 ** ((2 * {made} >= {whole}) + (4 * {made} >= 3 * {whole}))")
     if of.schedule == "cosine":
-        lines.append(f"    lr *= (1 + math.cos(math.pi * min(1.0, step / {of.steps}))) / 2")
+        lines.append(f"    lr *= (1 + math.cos(math.pi * min(1.0, {made} / {whole}))) / 2")
     return "\n".join([*lines, "    return lr"])
+
+
+def _budgets(of: Experiment) -> list[str]:
+    """The lines that say how much of which budget is made at a step."""
+    begins = [0, *(each.end for each in of.budgets)]
+    lines = []
+    for number, begin in enumerate(begins):
+        whole = budget(of, begin)[1] - begin
+        if number:
+            lines.append(f"    if step >= {begin}:  # trained for longer: the schedule begins anew")
+        indent = "        " if number else "    "
+        lines.append(f"{indent}made, whole = step - {begin}, {whole}")
+    return lines
 
 
 def _loop(of: Experiment) -> str:

@@ -129,9 +129,11 @@ class FrameLog:
             return self.n
 
     def _begin(self, schema: pa.Schema) -> None:
+        """Takes a schema: the first, or that of a run that goes on, which says more of the same
+        columns."""
         if self.schema is None:
             self.tracks = read_tracks(schema)
-            self.schema = schema
+        self.schema = schema
 
     def _extend(self, batches: list[pa.RecordBatch]) -> None:
         if batches:

@@ -84,13 +84,14 @@ _COLUMNS = [each.name for each in fields(Entry)]
 @dataclass(frozen=True)
 class Query:
     """Which runs: words that all stand somewhere in a run's texts, and what else they must be; ""
-    stands for any."""
+    stands for any; `without`: ids of runs that are left out."""
 
     text: str = ""
     family: str = ""
     data: str = ""
     state: str = ""
     pinned: bool = False
+    without: tuple[str, ...] = ()
 
     def where(self) -> tuple[str, list[Any]]:
         """The condition in SQL, and its values."""
@@ -108,6 +109,9 @@ class Query:
                 values.append(getattr(self, column))
         if self.pinned:
             parts.append("pinned")
+        if self.without:
+            parts.append("id NOT IN (SELECT value FROM json_each(?))")
+            values.append(dumps(list(self.without)))
         return " AND ".join(parts), values
 
 

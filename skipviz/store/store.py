@@ -21,7 +21,7 @@ from typing import Any, cast
 import psutil
 
 from skipviz.core import places
-from skipviz.core.atomic_files import read_json, write_json
+from skipviz.core.atomic_files import read_json, write_json, write_text
 from skipviz.core.experiment import Experiment
 from skipviz.core.guest import BROWSER, LECTURER
 from skipviz.core.knob import SpecError, show
@@ -136,6 +136,11 @@ def machine_name(folder: Path, device: str) -> str:
         isinstance(devices, list)) else []  # fmt: skip
     processor = str(machine.get("processor", "")) if device == "cpu" else ""
     return processor or next(iter(named), "")
+
+
+def write_experiment(folder: Path, experiment: Experiment) -> None:
+    """Replaces a run's experiment, to the letter as `create` writes it: by that it is known."""
+    write_text(folder / "experiment.json", experiment.to_json())
 
 
 def this_process() -> ProcessMark:

@@ -88,7 +88,7 @@ def hello(run_id: str, log: FrameLog, status: Status) -> str:
             "type": TextKind.HELLO,
             "run": run_id,
             "n": log.n,
-            "steps": experiment.get("steps") or status.get("steps", 0),
+            "steps": status.get("steps") or experiment.get("steps", 0),
             "seconds": experiment.get("seconds", 0),
             "seed": experiment.get("seed", 0),
             "seeds": experiment.get("seeds", 1),

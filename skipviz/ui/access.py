@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from skipviz.access import who
-from skipviz.access.doors import PEER
+from skipviz.access.doors import EMBEDDED, PEER
 from skipviz.access.roles import Action, Connection, Role, refusal
 from skipviz.core import events
 from skipviz.core.events import Event
@@ -31,7 +31,8 @@ def connection() -> Connection | None:
     pairs = tuple((name, value) for name in headers for value in headers.get_all(name))
     peers = [value for name, value in pairs if name.lower() == PEER]
     if len(peers) == 1:
-        st.session_state[_KEPT] = Connection(peers[0] or None, pairs)
+        embedded = any(name.lower() == EMBEDDED for name, _ in pairs)
+        st.session_state[_KEPT] = Connection(peers[0] or None, pairs, embedded)
     kept: Connection | None = st.session_state.get(_KEPT)
     return kept
 

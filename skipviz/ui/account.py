@@ -53,7 +53,8 @@ def arrive() -> None:
     """Takes a visitor to the provider that his address names; one who comes back with the account
     of a lecturer leaves for the lecturer's door. Others see the page."""
     names = providers()
-    if not names or who.role(access.connection()) is Role.LECTURER:
+    here = access.connection()
+    if not names or _is_embedded() or who.role(here) is Role.LECTURER:
         return
     claims = st.user.to_dict() if st.user.is_logged_in else {}
     if accounts.is_fresh(claims, time.time()):
@@ -68,9 +69,15 @@ def arrive() -> None:
         st.stop()
 
 
+def _is_embedded() -> bool:
+    """Does the page stand in another site's frame, where nobody becomes the lecturer?"""
+    here = access.connection()
+    return here is not None and here.embedded
+
+
 def way_in() -> None:
     """A link to the lecturer's door, for guests of a server with accounts or a pass phrase."""
-    is_guest = who.role(access.connection()) is not Role.LECTURER
+    is_guest = who.role(access.connection()) is not Role.LECTURER and not _is_embedded()
     if is_guest and (settings.current().passphrase or providers()):
         where = f"{base_path.prefix(served.base())}/lecturer"
         st.html(f'<p><a href="{where}" target="_self">Log in as the lecturer</a></p>')

@@ -131,9 +131,9 @@ class Guarded:
         access.require_control(self._owner.find(run_id))
         self._owner.control(run_id, action, **values)
 
-    def resume(self, run_id: str) -> None:
+    def resume(self, run_id: str, more_steps: int = 0) -> None:
         access.require_control(self._owner.find(run_id))
-        self._owner.resume(run_id, access.guest())
+        self._owner.resume(run_id, access.guest(), more_steps=more_steps)
 
     def measure(
         self, run_id: str, key: str, options: dict[str, Any], seed_index: int = 0
@@ -157,6 +157,10 @@ class GuardedSweeps:
 
     def find(self, sweep_id: str) -> Sweep | None:
         return self._owner.find(sweep_id)
+
+    def all(self) -> list[Sweep]:
+        """Every sweep, the newest first."""
+        return self._owner.all()
 
     def run(self, shown: Sweep, name: str) -> Run | None:
         return self._owner.run(shown, name)

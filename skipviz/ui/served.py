@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from skipviz.access.embedding import PATH
 from skipviz.core import places
+from skipviz.ui import access
 
 
 def text(name: str) -> str:
@@ -17,5 +19,7 @@ def text(name: str) -> str:
 
 
 def base() -> str:
-    """The path below which the app is served, without slashes; mostly empty."""
-    return str(st.get_option("server.baseUrlPath") or "").strip("/")
+    """The path below which the app is served to this page, without slashes; mostly empty."""
+    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    here = access.connection()
+    return f"{path}/{PATH}".lstrip("/") if here is not None and here.embedded else path

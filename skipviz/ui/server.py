@@ -18,6 +18,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from skipviz.access import announce, login, settings
 from skipviz.access.doors import Doors
+from skipviz.access.embedding import Embedding
 from skipviz.access.headers import SafeHeaders
 from skipviz.core import events
 from skipviz.core.events import Event
@@ -61,6 +62,7 @@ ROUTES = [
 ]
 
 MIDDLEWARE = [
+    Middleware(Embedding, base=BASE),
     Middleware(SafeHeaders),
     Middleware(Doors, base=BASE),
     Middleware(PageMessages),

@@ -81,7 +81,9 @@ def navigate() -> None:
     menus: dict[str, list[Any]] = {}
     for menu, entry in _entries():
         menus.setdefault(menu, []).append(copy.copy(entry))  # what is chosen is noted in it
-    chosen = st.navigation(menus, position="top")
+    here = access.connection()
+    framed = here is not None and here.embedded
+    chosen = st.navigation(menus, position="hidden" if framed else "top")
     if watches:
         try:
             chosen.run()

@@ -4,7 +4,6 @@ server."""
 from __future__ import annotations
 
 import io
-import json
 import sys
 import threading
 import time
@@ -40,7 +39,7 @@ from skipviz.store import data_origin
 from skipviz.store.frame_log import Writer, schema
 from skipviz.store.lane_axes import lane_axes
 from skipviz.store.rewrite import rewrite
-from skipviz.store.store import this_process
+from skipviz.store.store import this_process, write_experiment
 from skipviz.worker.control import Clock, Control, Wish
 from skipviz.worker.machine import machine
 
@@ -131,7 +130,7 @@ class Session:
         """
         training = engine.Training(self.experiment)
         if training.experiment != self.experiment and self.folder is not None:  # it said `auto`
-            write_json(self.folder / "experiment.json", json.loads(training.experiment.to_json()))
+            write_experiment(self.folder, training.experiment)
         self.experiment = training.experiment
         if self.resumes and self.folder is not None:
             try:
@@ -219,7 +218,7 @@ class Session:
             self.training.change(wish.lr)
             self.experiment = self.training.experiment
             if self.folder is not None:
-                write_json(self.folder / "experiment.json", json.loads(self.experiment.to_json()))
+                write_experiment(self.folder, self.experiment)
         if wish.pace != self.status["pace"]:
             self.clock.forget()
         self.status |= {"paused": wish.paused, "pace": wish.pace, "heard": wish.heard}

@@ -51,8 +51,8 @@ HARMLESS = {"skipviz.datafiles.background_jobs.BackgroundJob"}
 """A name for types."""
 ACTING_CALLS = {
     "sweeps.of", "sweep.of", "user_datasets.remove", "user_datasets.add", "job.stop",
-    "store.create", "run.begin_again", "run.save_status", "run_marks.mark", "deleted_runs.delete",
-    "deleted_runs.undelete", "deleted_runs.purge", "room.end",
+    "store.create", "run.begin_again", "run.train_longer", "run.save_status", "run_marks.mark",
+    "deleted_runs.delete", "deleted_runs.undelete", "deleted_runs.purge", "room.end",
 }  # fmt: skip
 
 LOCAL = Connection("127.0.0.1", (("host", "localhost"),))
@@ -185,6 +185,7 @@ ACTS: dict[str, Callable[[str], object]] = {
     "pause": lambda run_id: manager.current().control(run_id, "pause"),
     "lr": lambda run_id: manager.current().control(run_id, "lr", value=1.0),
     "resume": lambda run_id: manager.current().resume(run_id),
+    "train longer": lambda run_id: manager.current().resume(run_id, 5),
     "measure": lambda run_id: manager.current().measure(run_id, "predictions", {}),
     "mark": lambda run_id: manager.current().mark(run_id, pinned=True, name="mine"),
     "delete": lambda run_id: manager.current().delete(run_id),
@@ -223,8 +224,8 @@ def test_the_lecturer_may_and_a_guest_who_may_run_has_his_own_runs_alone(
     own = [manager.current().submit(EXPERIMENT) for _ in range(owner.limits.guest_runs)]
     with pytest.raises(SpecError, match="of your runs are under way"):
         manager.current().submit(EXPERIMENT)
-    refused = ("stop", "pause", "resume", "sweep", "get", "add", "remove", "mark", "delete",
-               "undelete", "import")  # fmt: skip
+    refused = ("stop", "pause", "resume", "train longer", "sweep", "get", "add", "remove", "mark",
+               "delete", "undelete", "import")  # fmt: skip
     for act in refused:
         with pytest.raises(SpecError, match="only the lecturer may"):
             ACTS[act](lecturers)

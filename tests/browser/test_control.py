@@ -136,3 +136,27 @@ def test_a_click_on_a_busy_page_counts_once(server: Server, page: Page) -> None:
     wait_for_step(page, step + 20)
     press(page, "Stop")
     expect(page.locator(".sv-live")).to_have_attribute("data-state", "stopped")
+
+
+def test_a_finished_run_is_trained_for_more_steps_from_its_page(
+    server: Server, new_page: Callable[..., Page]
+) -> None:
+    page = new_page()
+    open_page(page, server, f"lab?{NETS}&steps=40&lr=0.03")
+    press(page, "Train")
+    longer = page.get_by_role("button", name="Train 40 more steps")
+    expect(longer).to_be_visible()
+    more = page.get_by_role("spinbutton", name="How many steps more")
+    more.fill("25")
+    more.press("Enter")
+    press(page, "Train 25 more steps")
+    wait_for_step(page, 64)
+    expect(page.locator(".sv-chip")).to_contain_text("finished")
+    expect(page.get_by_role("button", name="Train 25 more steps")).to_be_visible()
+    expect(page.get_by_text("were changed after this run began")).to_have_count(0)
+    spec = Store(server.runs).experiment(the_run(page))
+    assert (spec.steps, [each.text() for each in spec.budgets]) == (65, ["40"])
+    shown = page.evaluate(
+        "() => document.querySelector('[data-panel=loss] .js-plotly-plot').layout.xaxis.range"
+    )
+    assert shown is None or shown[1] >= 60

@@ -17,7 +17,8 @@ import pytest
 import torch
 
 from skipviz import engine
-from skipviz.core.experiment import Change, Experiment, Lane, twin
+from skipviz.core.budgets import Change
+from skipviz.core.experiment import Experiment, Lane, twin
 from skipviz.core.frame import Frame
 from skipviz.core.knob import SpecError
 from skipviz.engine import training as trainings

@@ -143,3 +143,16 @@ test("the last profile of a lane that diverged stays, and is asked for once", ()
   assert.equal(history.alive[0], alive);
   assert.deepEqual([history.lastSteps(), history.lastSteps()], [[1], []]);
 });
+
+test("a run that is trained for longer gets its axis, also one that had a budget in seconds", () => {
+  const history = single(10, { seconds: 5 });
+  history.add(update(0, [3, 2, 1]));
+  history.end();
+  assert.equal(history.total, 3);
+  history.lengthen(8);
+  assert.deepEqual([history.whole, history.total, history.timed], [8, 8, false]);
+  history.add(update(3, [1, 1, 1, 1, 1]));
+  history.end();
+  assert.deepEqual([history.total, history.step, history.n], [8, 7, 8]);
+  assert.equal(history.columns.filter(Boolean).length, 2);
+});

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,9 @@ import pytest
 import torch
 
 from skipviz import engine
-from skipviz.core.experiment import Change, Experiment
+from skipviz.cli.main import main
+from skipviz.core.budgets import Change
+from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.server.manager import Manager
 from skipviz.server.orders import BLOCKED, goes_on
@@ -231,7 +234,7 @@ def test_a_run_that_has_ended_or_is_not_there_is_not_controlled(manager: Manager
     until(lambda: run.ended)
     with pytest.raises(SpecError, match="it has finished; there is nothing to pause"):
         manager.control(run.id, "pause")
-    with pytest.raises(SpecError, match="only a run that was stopped or interrupted"):
+    with pytest.raises(SpecError, match="its budget is used up; train it for more steps"):
         manager.resume(run.id)
     with pytest.raises(SpecError, match="there is no such run"):
         manager.control("a" * 22, "pause")
@@ -297,6 +300,86 @@ def test_a_run_that_was_broken_off_goes_on_and_ends_like_one_that_was_not(
     assert losses(again.log, 60) == losses(stored(manager, again), 60) == straight
     times = stored(manager, again).column("time_s")
     assert (np.diff(times) >= 0).all()
+
+
+def frames_of(log: FrameLog) -> list[np.ndarray]:
+    """Every number of every frame but the time, for each column."""
+    columns = [name for name in log.schema.names if name != "time_s" and "_map" not in name]  # type: ignore[union-attr]
+    return [log.column(name) for name in columns if "held_out" not in name]
+
+
+@pytest.mark.parametrize("same_server", [True, False], ids=["same server", "after a restart"])
+@pytest.mark.parametrize("ended", ["finished", "stopped", "killed"])
+def test_a_run_that_is_trained_for_longer_has_the_frames_of_its_spec_run_in_one_piece(
+    manager: Manager, ended: str, same_server: bool
+) -> None:
+    asked = experiment(steps=12, schedule="cosine", optimiser="adam", lr=0.001, record_every=5)
+    run = paused_at(manager, asked.with_(record_every=1), 8)
+    if ended == "finished":
+        manager.control(run.id, "resume")
+        until(lambda: run.ended)
+    else:
+        if ended == "killed":
+            with_older_checkpoint(manager, run, 2)
+        ended_early(manager, run, ended == "killed")
+    made = int(run.status()["step"])
+    if not same_server:
+        manager._runs.forget(run.id)
+    manager.resume(run.id, more_steps=7)
+    again = manager.find(run.id)
+    assert again is not None and again.status()["steps"] == made + 7
+    until(lambda: again.ended)
+    spec = manager.store.experiment(run.id)
+    assert (spec.steps, [each.end for each in spec.budgets]) == (made + 7, [made])
+    whole = manager.find(manager.submit(spec))
+    assert whole is not None
+    until(lambda: whole.ended)
+    assert again.status()["state"] == whole.status()["state"] == "finished"
+    for log in (again.log, stored(manager, again)):
+        assert log.n == whole.log.n == made + 7
+        for mine, theirs in zip(frames_of(log), frames_of(whole.log), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        assert Experiment.from_json(log.experiment_json) == spec
+    assert len({run_id for run_id in manager._known_runs.of(spec)} & {run.id, whole.id}) == 2
+
+
+def test_a_run_is_trained_for_longer_where_it_can_be_and_nothing_is_changed_where_it_cannot(
+    manager: Manager,
+) -> None:
+    run = manager.find(manager.submit(experiment(steps=5)))
+    assert run is not None
+    until(lambda: run.ended)
+    before = run.experiment
+    for more, sentence in ((10**6, "steps 1000005"), (-1, "more steps -1: must be")):
+        with pytest.raises(SpecError, match=sentence):
+            manager.resume(run.id, more_steps=more)
+    with pytest.raises(SpecError, match="a recording has no weights; train its scene"):
+        manager.resume("recorded.lesion.main", more_steps=5)
+    assert manager.store.experiment(run.id) == run.experiment == before
+    assert run.status()["state"] == "finished"
+    busy = started(manager)
+    with pytest.raises(SpecError, match="it is under way already"):
+        manager.resume(busy.id, more_steps=5)
+    manager.stop(busy.id)
+    until(lambda: busy.ended)
+
+
+def test_what_another_program_trained_further_is_read_again(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = manager.find(manager.submit(experiment(steps=6)))
+    assert run is not None
+    until(lambda: run.ended)
+    monkeypatch.setenv("SKIPVIZ_RUNS", str(manager.store.root))
+    assert main(["resume", run.id]) == 2
+    assert "train it for more steps" in capsys.readouterr().err
+    assert main(["resume", run.id, "--more", "4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 10
+    again = manager.find(run.id)
+    assert again is not None and again is not run
+    assert (again.log.n, again.status()["step"], again.experiment.steps) == (10, 10, 10)
+    straight = [frame.lanes[0].loss for frame in engine.train(experiment(steps=10))]
+    assert losses(again.log, 10) == straight
 
 
 def test_a_run_without_a_checkpoint_begins_again(manager: Manager) -> None:

@@ -97,7 +97,7 @@ def controls(start: Experiment, boxes: Sequence[DeltaGenerator]) -> Experiment |
         help="The maps are those of the first; every number below has all.",
     )
     try:
-        experiment = base.with_(lanes=lanes(knobs), seeds=seeds, changes=())
+        experiment = base.as_planned().with_(lanes=lanes(knobs), seeds=seeds)
     except SpecError as error:
         complain(error)
         return None

@@ -10,9 +10,11 @@ import streamlit as st
 
 from skipviz.access import settings
 from skipviz.access.roles import Action
+from skipviz.core.highway_sweeps import title
 from skipviz.core.knob import SpecError
 from skipviz.core.places import megabytes
 from skipviz.store import deleted_runs
+from skipviz.store.comparison import FEWEST, MOST
 from skipviz.store.history import History, Query
 from skipviz.ui import access, manager
 from skipviz.ui.history import row
@@ -24,6 +26,9 @@ NEAR = 0.8
 """From this share of the limit on, the page says which runs go next."""
 
 ANY = "any"
+COMPARE = "pages/3_explore/06_compare.py"
+SWEEPS = 20
+"""So many of the newest sweeps are listed."""
 
 
 def show() -> None:
@@ -34,7 +39,9 @@ def show() -> None:
         _undo(history)
         _limit(history)
         query = _filters(history)
-        _list(history, query)
+        _compare()
+        of_sweeps = _sweeps()
+        _list(history, query if query != Query() else Query(without=of_sweeps))
     except SpecError as error:
         complain(error)
     _import()
@@ -95,6 +102,45 @@ def _filters(history: History) -> Query:
     return Query(query["search"], query["family"], query["data"], query["state"], pinned)
 
 
+def _compare() -> None:
+    """The button that lays the runs that are ticked over each other, and one that unticks them."""
+    ids = row.ticked()
+    if not ids:
+        st.caption(f"Tick {FEWEST} to {MOST} runs to compare them.")
+        return
+    box = st.container(horizontal=True, vertical_alignment="center")
+    fits = FEWEST <= len(ids) <= MOST
+    if box.button(
+        f"Compare {len(ids)} run{'s' * (len(ids) != 1)}", key="history_compare", type="primary",
+        icon=":material/stacked_line_chart:", disabled=not fits,
+    ):  # fmt: skip
+        st.switch_page(COMPARE, query_params={"runs": ",".join(ids)})
+    box.button("Untick", key="history_untick", type="tertiary", on_click=row.untick)
+    if not fits:
+        box.caption(f"{FEWEST} to {MOST} can be compared.")
+
+
+def _sweeps() -> tuple[str, ...]:
+    """Every sweep as one row: what it was, how far it came, its figure a click away. The runs of
+    all of them, which do not stand in the list of their own accord."""
+    sweeps = manager.current().sweeps.all()
+    if not sweeps:
+        return ()
+    with st.expander(f"Sweeps ({len(sweeps)})", icon=":material/grid_on:", key="history_sweeps"):
+        for number, found in enumerate(sweeps[:SWEEPS], start=1):
+            left, right = st.columns([8, 1.6], vertical_alignment="center")
+            made = f"{len(found.runs)} of {len(found.experiments)} runs"
+            options = ", ".join(f"{name} {value}" for name, value in found.options.items())
+            left.markdown(f"**{plain(title(found.kind))}** · {made} · {plain(options)}")
+            right.link_button(
+                f"Compare sweep {number}", f"compare?sweep={found.id}", width="stretch",
+                icon=":material/stacked_line_chart:",
+            )  # fmt: skip
+        newest = f"The newest {SWEEPS} of {len(sweeps)}. " if len(sweeps) > SWEEPS else ""
+        st.caption(f"{newest}Their runs are found by a search or a filter.")
+    return tuple(run_id for found in sweeps for run_id in found.runs.values())
+
+
 def _list(history: History, query: Query) -> None:
     """A page of runs, each with what can be done with it."""
     total = history.find(query, limit=0).total
@@ -103,7 +149,7 @@ def _list(history: History, query: Query) -> None:
     if not total:
         st.info(
             "No run is stored yet: train one in the [Lab](lab)."
-            if query == Query()
+            if query == Query(without=query.without)
             else "No run is like this: search for less.",
             icon=":material/search:",
         )

@@ -29,9 +29,14 @@ LAB = "pages/3_explore/01_lab.py"
 def row(entry: Entry) -> None:
     """A run, and its buttons for whoever may press them."""
     keeps, takes = access.may(Action.KEEP_RUNS), access.may(Action.EXPORT)
-    picture, said, again, pin, more = st.columns(
-        [1.7, 9.7, 0.6, 0.6, 0.6], vertical_alignment="center", gap="small"
+    tick, picture, said, again, pin, more = st.columns(
+        [0.4, 1.7, 9.3, 0.6, 0.6, 0.6], vertical_alignment="center", gap="small"
     )
+    tick.checkbox(
+        f"Compare {plain(entry.title)}", key=f"history_tick_{entry.id}",
+        value=entry.id in ticked(), label_visibility="collapsed",
+        on_change=_tick, args=(entry.id,),
+    )  # fmt: skip
     picture.html(thumbnail(curves(entry), f"Loss curves of {entry.title}", is_dark()))
     with said.container(gap=None, key=f"history_run_{entry.id}"):
         if st.button(
@@ -90,6 +95,26 @@ def _duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def ticked() -> list[str]:
+    """The runs that are to be compared, in the order in which they were ticked."""
+    run_ids: list[str] = st.session_state.setdefault("history_ticked", [])
+    return run_ids
+
+
+def _tick(run_id: str) -> None:
+    if run_id in ticked():
+        ticked().remove(run_id)
+    else:
+        ticked().append(run_id)
+
+
+def untick() -> None:
+    """Nothing is to be compared any more."""
+    for run_id in ticked():
+        st.session_state.pop(f"history_tick_{run_id}", None)
+    ticked().clear()
 
 
 def _turn(run_id: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from skipviz.core import compact_query
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.server.run import Run
 from skipviz.ui import manager
 from skipviz.ui.notes import absent, complain
+from skipviz.ui.run import share
 
 
 def restore(page: str) -> None:
@@ -25,11 +27,14 @@ def forget(page: str) -> None:
 
 def experiment_in_address(default: Experiment) -> Experiment:
     """The experiment that the address spells out, else `default`; a sentence where it is wrong."""
-    query = {name: st.query_params.get_all(name) for name in st.query_params if name != "run"}
-    if "lane" not in query:
-        return default
+    left_out = ("run", share.FIXED)
+    query = {name: st.query_params.get_all(name) for name in st.query_params}
     try:
-        return _without_idle(Experiment.from_query(query))
+        query = compact_query.unpacked(query)
+        if "lane" not in query:
+            return default
+        spelled = {name: values for name, values in query.items() if name not in left_out}
+        return _without_idle(Experiment.from_query(spelled))
     except SpecError as error:
         complain(SpecError(f"this page's address cannot be read: {error}; here is the default"))
         return default
@@ -67,10 +72,15 @@ def run_in_address() -> Run | None:
 
 
 def write(page: str, experiment: Experiment | None, run_id: str | None) -> None:
-    """Puts both into the address, so that it can be copied, reloaded and opened elsewhere."""
+    """Puts both into the address, so that it can be copied, reloaded and opened elsewhere; packed
+    where it would be long."""
     query = experiment.to_query() if experiment is not None else {}
     if run_id is not None:
         query["run"] = [run_id]
+    query = compact_query.short(query)
+    if share.is_fixed():
+        query[share.FIXED] = ["1"]
+    share.redraw(query)
     st.session_state[f"{page}_address"] = query
     if {name: st.query_params.get_all(name) for name in st.query_params} != query:
         st.query_params.from_dict(query)

@@ -16,7 +16,9 @@ from skipviz.core.fields import FIELDS
 from skipviz.core.knob import SpecError
 from skipviz.core.placing import alike
 from skipviz.core.protocol import Status
-from skipviz.server.orders import accident, goes_on
+from skipviz.core.schedule import budget
+from skipviz.server import orders
+from skipviz.server.orders import accident, can_be_longer, goes_on
 from skipviz.server.run import Run
 from skipviz.store.lane_axes import labels
 from skipviz.ui import access, keys, manager
@@ -34,7 +36,7 @@ def controls(run: Run | None, experiment: Experiment | None, key: str) -> None:
     """The row for the run that a page shows; of an experiment whose learning rate was changed by
     hand, a line that says so."""
     if run is None:
-        if experiment is not None and experiment.changes:
+        if experiment is not None and _steered(experiment):
             _changes(_a_row(), experiment, experiment, key)
         return
     if not access.may_control(run):
@@ -74,9 +76,9 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
     # that.
     if follows and not differs(run, experiment):
         st.rerun()
-    can = goes_on(run)
-    changed = run.experiment.changes and not differs(run, experiment)
-    row = _a_row() if can or changed else None
+    can, longer = goes_on(run), can_be_longer(run)
+    changed = _steered(run.experiment) and not differs(run, experiment)
+    row = _a_row() if can or longer or changed else None
     if row is None and st.session_state.get(under_way) == run.id:
         st.space(ROW_PX)
     if row is not None and can:
@@ -90,6 +92,8 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
             help=untrainable()
             or "Training continues from the last saved step as if it had never been interrupted.",
         )
+    if row is not None and longer:
+        _more_steps(row, run, key)
     if row is not None and experiment is not None and changed:
         _changes(row, experiment, run.experiment, key)
     _accident(run, key)
@@ -225,10 +229,36 @@ def _ask(run_id: str, key: str, action: str, value: float | None = None) -> None
         st.session_state.pop(f"{key}_{action}_seen", None)
 
 
-def _go_on(run_id: str, key: str) -> None:
+def _more_steps(row: DeltaGenerator, run: Run, key: str) -> None:
+    """How many steps more the run is to make, and the button that has it make them."""
+    made, most = orders.made(run), int(FIELDS["steps"].high or 0)
+    if made >= most:
+        return
+    begin, end = budget(run.experiment, made - 1) if made else (0, run.experiment.steps)
+    whole = made if run.experiment.seconds else end - begin
+    widget = f"{key}_more_{run.id}_{made}"
+    more = row.number_input(
+        "How many steps more", value=max(1, min(whole, most - made)), min_value=1,
+        max_value=most - made, step=1, key=widget, label_visibility="collapsed", width=150,
+    )  # fmt: skip
+    steps = int(more or 1)
+    anew = "" if run.experiment.schedule == "constant" else " Its schedule begins anew over them."
+    row.button(
+        f"Train {steps:,} more step{'s' * (steps != 1)}",
+        key=f"{key}_longer",
+        icon=":material/forward:",
+        on_click=_go_on,
+        args=(run.id, key, steps),
+        disabled=bool(untrainable()),
+        help=untrainable()
+        or f"From step {made:,} to {made + steps:,}, as if it had never ended.{anew}",
+    )
+
+
+def _go_on(run_id: str, key: str, more_steps: int = 0) -> None:
     steered().add(run_id)
     try:
-        manager.current().resume(run_id)
+        manager.current().resume(run_id, more_steps)
     except SpecError as error:
         st.session_state[f"{key}_trouble"] = error
 
@@ -241,36 +271,55 @@ def recorded(
     that spells the changes out."""
     if experiment is None:
         return None
-    if not _repeats(source, key, run is None) or not alike(_bare(source), _bare(experiment)):
-        return _bare(experiment)
-    return experiment.with_(changes=source.changes)
+    planned = experiment.as_planned()
+    if not _repeats(source, key, run is None) or not alike(source.as_planned(), planned):
+        return planned
+    return planned.with_(changes=source.changes, budgets=source.budgets)
 
 
 def differs(run: Run, experiment: Experiment | None) -> bool:
-    """Do the page's controls say something else than what this run was begun with?"""
-    return experiment is None or not alike(_bare(run.experiment), _bare(experiment))
+    """Do the page's controls say something else than what this run was begun with, or, where it
+    was trained for longer, than what it is now?"""
+    if experiment is None:
+        return True
+    of, planned = run.experiment.as_planned(), experiment.as_planned()
+    earlier = [
+        of.with_(steps=each.steps, seconds=planned.seconds) for each in run.experiment.budgets
+    ]
+    return not any(alike(each, planned) for each in (of, *earlier))
 
 
 def _repeats(source: Experiment, key: str, otherwise: bool) -> bool:
     """Whether Train repeats these changes: as was clicked for them, else `otherwise`."""
-    changes, choice = st.session_state.get(f"{key}_repeats", ((), otherwise))
-    return bool(choice) if changes == source.changes else otherwise
+    steering, choice = st.session_state.get(f"{key}_repeats", ((), otherwise))
+    return bool(choice) if steering == _steering(source) else otherwise
 
 
-def _bare(experiment: Experiment) -> Experiment:
-    return experiment.with_(changes=()) if experiment.changes else experiment
+def _steering(of: Experiment) -> tuple[object, ...]:
+    return of.changes, of.budgets
+
+
+def _steered(of: Experiment) -> bool:
+    """Was its learning rate another than planned, by hand or since it was trained for longer?"""
+    return bool(of.changes) or (bool(of.budgets) and of.schedule != "constant")
 
 
 def _changes(row: DeltaGenerator, experiment: Experiment, source: Experiment, key: str) -> None:
     """Says how the learning rate was changed in `source` and whether Train will do so again, and
     offers the other."""
     rates = ", ".join(f"{change.lr:g} from step {change.step} on" for change in source.changes)
-    repeats = bool(experiment.changes)
-    will = "Train repeats this." if repeats else f"Train keeps {source.lr:g}."
-    row.caption(f"Learning rate {source.lr:g}, changed by hand: {rates}. {will}")
+    parts = [f"learning rate {source.lr:g}, changed by hand: {rates}"] if rates else []
+    if source.budgets and source.schedule != "constant":
+        ends = ", ".join(str(each.end) for each in source.budgets)
+        parts.append(f"the {source.schedule} schedule began anew at step {ends}")
+    text = "; ".join(parts)
+    repeats = _steered(experiment)
+    keeps = f"Train keeps {source.lr:g}." if rates else "Train has one schedule over all steps."
+    will = "Train repeats this." if repeats else keeps
+    row.caption(f"{text[:1].upper()}{text[1:]}. {will}")
     offer = "Leave the changes out" if repeats else "Repeat the changes"
     if row.button(offer, key=f"{key}_repeat_changes", type="tertiary"):
-        st.session_state[f"{key}_repeats"] = (source.changes, not repeats)
+        st.session_state[f"{key}_repeats"] = (_steering(source), not repeats)
         st.rerun()
 
 

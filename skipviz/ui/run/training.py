@@ -20,6 +20,7 @@ from skipviz.ui.notes import complain, no_training, untrainable, watches, words
 from skipviz.ui.run.control import steered
 from skipviz.ui.run.copy_link import copy_link
 from skipviz.ui.run.live import live
+from skipviz.ui.run.share import share
 
 CHARTS = ("header", "loss", "profile", "graph", "heat", "gates")
 
@@ -120,16 +121,18 @@ def at_init(experiment: Experiment) -> Run | None:
 
 def _one_step(experiment: Experiment) -> Experiment:
     """What decides the first step, and nothing that follows it."""
-    return experiment.with_(steps=1, seconds=0, record_every=1, evaluate_every=0, changes=())
+    planned = experiment.as_planned()
+    return planned.with_(steps=1, seconds=0, record_every=1, evaluate_every=0)
 
 
 def foot(*names: str) -> None:
     """The last line of a page: its words explained, and what it trains on."""
-    left, middle, right = st.columns([1.3, 1, 4], vertical_alignment="center")
+    left, middle, code, right = st.columns([1.3, 1, 1.2, 3.6], vertical_alignment="center")
     with left:
         words(*names)
     with middle:
         recent_runs()
+    share(code, "share_code")
     with right:
         device_line()
 

@@ -1,0 +1,1 @@
+"""Stored runs side by side: their curves, profiles, final losses and knobs; a sweep as one."""

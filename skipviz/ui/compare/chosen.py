@@ -1,0 +1,70 @@
+"""Which runs a page compares: from its address, checked, and from a box of those that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from skipviz.core.knob import SpecError, show
+from skipviz.store import run_marks
+from skipviz.store.comparison import FEWEST, MOST, Compared
+from skipviz.store.history import Query
+from skipviz.store.lane_axes import labels
+from skipviz.ui import manager
+
+OFFERED = 100
+"""So many of the newest runs are offered."""
+
+
+def from_address() -> list[Compared]:
+    """The runs that the address names. SpecError, in one sentence, where they cannot be compared;
+    an empty list where it names none."""
+    ids = [each for each in st.query_params.get("runs", "").split(",") if each]
+    return compared(check(ids)) if ids else []
+
+
+def check(ids: Sequence[str]) -> list[str]:
+    """The ids themselves. SpecError where they are too few, too many, or one is named twice."""
+    twice = next((each for each in ids if list(ids).count(each) > 1), None)
+    if twice is not None:
+        raise SpecError(f"compare: run {show(twice)} is named twice; name each once")
+    if not FEWEST <= len(ids) <= MOST:
+        raise SpecError(
+            f"compare: {len(ids)} run{'s are' if len(ids) != 1 else ' is'} named;"
+            f" choose {FEWEST} to {MOST} in the list"
+        )
+    return list(ids)
+
+
+def compared(ids: Sequence[str]) -> list[Compared]:
+    """The runs with their frames. SpecError where there is no such run, or one without frames."""
+    runs = []
+    for number, run_id in enumerate(ids, start=1):
+        run = manager.current().find(run_id)
+        if run is None:
+            raise SpecError(f"run {show(run_id)}: there is no such run on this machine")
+        name = run_marks.marks(run.folder).name if run.folder is not None else ""
+        if not run.log.n:
+            of = name or ", ".join(labels(run.experiment))
+            raise SpecError(f"run {show(of)}: has no frames yet; wait for it, or leave it out")
+        state = str(run.status()["state"])
+        runs.append(Compared(number, run_id, name, run.experiment, run.log, state))
+    return runs
+
+
+def box(wanted: Sequence[str]) -> list[str]:
+    """A box to choose runs in; the ids that are chosen."""
+    history = manager.current().history
+    history.refresh()
+    entries = history.find(Query(), limit=OFFERED).entries
+    titles = {
+        entry.id: f"{entry.title} · {entry.data}, {entry.steps:,} steps · {entry.id[:4]}"
+        for entry in entries
+    }
+    titles |= {each: titles.get(each, each[:30]) for each in wanted}
+    return st.multiselect(
+        f"Runs: {FEWEST} to {MOST}", list(titles), default=list(wanted), max_selections=MOST,
+        format_func=lambda each: titles[each], key=f"compare_runs_{','.join(wanted)}",
+        placeholder="Choose runs by their nets",
+    )  # fmt: skip
