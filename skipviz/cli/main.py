@@ -228,6 +228,7 @@ def grammar() -> Grammar:
     one.add_argument("knobs", nargs="*", metavar="knob=value")
     one = add("train", train.train)
     one.add_argument("experiment", metavar="EXPERIMENT.json|SCENE")
+    one.add_argument("--size", action="store_true", help="only say what it takes on disk")
     resume.declare(add("resume", resume.resume))
     scenes.declare(add("scene", scenes.scene), add("record", scenes.record))
     mutants.declare(add("mutants", mutants.mutants))
@@ -238,7 +239,9 @@ def grammar() -> Grammar:
     datafiles.declare(add("data", datafiles.data))
     lecturers_key.declare(add("key", lecturers_key.key))
     one = add("bench", bench)
-    one.add_argument("key", help="engine: training; hall: phones; live_page: the browser")
+    one.add_argument(
+        "key", help="engine: training; hall: phones; runs: stored runs; live_page: charts"
+    )
     one.add_argument("--cases", default="", help="only these rows, separated by commas")
     one.add_argument("--quick", action="store_true", help="fewer rounds, fewer nets")
     add("doctor", doctor)

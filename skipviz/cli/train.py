@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from skipviz.core import final, packages, registry
+from skipviz.core import final, packages, places, registry
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
+from skipviz.core.places import megabytes
 from skipviz.core.registry import refuse_idle
 from skipviz.core.strict_json import dumps
 from skipviz.store.lane_axes import labels
@@ -24,6 +25,8 @@ def train(args: argparse.Namespace) -> int:
     from skipviz.server import capacity
 
     experiment = _experiment(args.experiment)
+    if args.size:
+        return _size(experiment, args.json)
     packages.check()
     capacity.check(experiment)
     from skipviz import engine
@@ -55,6 +58,24 @@ def train(args: argparse.Namespace) -> int:
     for each in rows:
         loss = "" if each["loss"] is None else f"{each['loss']:.4f}"
         print(f"  {each['lane']:28} {'  '.join(filter(None, (loss, each.get('note', ''))))}")
+    return 0
+
+
+def _size(experiment: Experiment, as_json: bool) -> int:
+    """Says what a run of this experiment takes where the app records it, and trains nothing."""
+    from skipviz.server.disk_need import disk_need, too_much
+    from skipviz.server.needs import needs
+
+    disk, memory = disk_need(experiment), needs(experiment).memory_bytes
+    warning = too_much(disk, places.runs())
+    if as_json:
+        print(dumps({"frames": disk.frames, "disk_bytes": disk.total, "memory_bytes": memory,
+                     "warning": warning}))  # fmt: skip
+        return 0
+    print(f"Recorded by the app: {disk.frames:,} frames, {disk.words()};")
+    print(f"while it trains {megabytes(memory)} of memory in its worker.")
+    if warning:
+        print(warning)
     return 0
 
 

@@ -111,8 +111,10 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def megabytes(count: float) -> str:
-    """A size as people read it: "4.2 kB", "11.6 MB", "170 MB"."""
+    """A size as people read it: "4.2 kB", "11.6 MB", "170 MB", "2.5 GB"."""
     millions = count / 1e6
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
     if count < 1e5:
         return f"{count / 1e3:.1f} kB"
     return f"{millions:.0f} MB" if millions >= 100 else f"{millions:.1f} MB"

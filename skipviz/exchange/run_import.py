@@ -19,12 +19,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from skipviz.core import places, strict_json
+from skipviz.core.atomic_files import write_json
 from skipviz.core.knob import SpecError, show
 from skipviz.exchange import run_check
 from skipviz.exchange.run_zip import ABOUT, FORMAT, OPTIONAL, PROBE, REQUIRED
+from skipviz.store.run_marks import MARKS, MOST_NAME, MOST_NOTE, Marks
 from skipviz.store.store import Store
 
 MOST_BYTES = 2 * 10**9
@@ -43,8 +46,10 @@ def import_run(path: Path, store: Store, most: int = MOST_BYTES) -> str:
             with _archive(path) as archive:
                 names = _names(archive, most)
                 _unpack(archive, names, aside, most)
-            saved_ns = _about(aside / ABOUT)
+            saved_ns, said = _about(aside / ABOUT)
             (aside / ABOUT).unlink()
+            if said != Marks():
+                write_json(aside / MARKS, asdict(said))
             run_check.check(aside)
             if saved_ns and (aside / "checkpoint.pt").is_file():
                 os.utime(aside / "checkpoint.pt", ns=(saved_ns, saved_ns))
@@ -114,13 +119,19 @@ def _unpack(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], to: Path, mo
                 file.write(piece)
 
 
-def _about(path: Path) -> int:
-    """When the weights were saved, in nanoseconds; SpecError for another format than this one."""
+def _about(path: Path) -> tuple[int, Marks]:
+    """When the weights were saved, in nanoseconds, and what was said of the run; SpecError for
+    another format than this one."""
     try:
         about = strict_json.read(path.read_bytes())
         known, saved_ns = about["skipviz_run"], int(about["checkpoint_saved_ns"])
+        name, note = about.get("name", ""), about.get("note", "")
+        if not (isinstance(name, str) and isinstance(note, str)):
+            raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise SpecError(f"run: {ABOUT} is not as `skipviz export` writes it") from None
     if known != FORMAT:
         raise SpecError(f"run: its archive is of format {show(str(known))}; this skipviz reads 1")
-    return saved_ns if 0 <= saved_ns < 1 << 62 else 0
+    if len(name) > MOST_NAME or len(note) > MOST_NOTE:
+        raise SpecError(f"run: {ABOUT} has a longer name or note than a run can have")
+    return saved_ns if 0 <= saved_ns < 1 << 62 else 0, Marks(name, note)

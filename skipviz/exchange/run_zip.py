@@ -1,6 +1,7 @@
 """A run's folder as one zip archive, to be opened by another skipviz (`exchange.run_import`).
 
-run.json           which format this is; when the weights were saved, by which measurements are kept
+run.json           which format this is; when the weights were saved, by which measurements are
+                   kept; the run's name and note, where somebody gave it one
 experiment.json, status.json, machine.json, data.json, frames.arrow, checkpoint.pt, probes/…
                    the files of the run's folder, as they are (docs/run_format.md)
 """
@@ -10,10 +11,11 @@ from __future__ import annotations
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from skipviz.core.knob import SpecError
 from skipviz.core.strict_json import dumps
-from skipviz.store import frame_table
+from skipviz.store import frame_table, run_marks
 
 ABOUT = "run.json"
 FORMAT = 1
@@ -36,8 +38,11 @@ def pack(folder: Path, to: Path) -> None:
         raise SpecError("run: it has no frames yet; wait until its first step is made")
     weights = folder / "checkpoint.pt"
     saved_ns = weights.stat().st_mtime_ns if weights.is_file() else 0
+    said = run_marks.marks(folder)
+    about: dict[str, Any] = {"skipviz_run": FORMAT, "checkpoint_saved_ns": saved_ns}
+    about |= {key: text for key, text in (("name", said.name), ("note", said.note)) if text}
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        archive.writestr(ABOUT, dumps({"skipviz_run": FORMAT, "checkpoint_saved_ns": saved_ns}))
+        archive.writestr(ABOUT, dumps(about))
         for name in names:
             if name == "frames.arrow":
                 _write_frames(folder / name, archive)

@@ -23,7 +23,7 @@ from skipviz.exchange.run_import import import_run
 from skipviz.notebook import figures
 from skipviz.store import frame_table
 from skipviz.store.frame_log import FrameLog
-from skipviz.store.store import Store
+from skipviz.store.store import Store, experiment_in, status_in
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -110,16 +110,4 @@ def _of(store: Store, run_id: str, folder: Path) -> LoadedRun:
         raise SpecError(f"run {show(run_id)}: there is no such run on this machine")
     if store.is_id(run_id) or store.is_recorded(run_id):
         return LoadedRun(run_id, folder, store.experiment(run_id), store.status(run_id))
-    named = _Named(folder)
-    return LoadedRun(run_id, folder, named.experiment(run_id), named.status(run_id))
-
-
-class _Named(Store):
-    """One run in a folder of any name."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder.parent)
-        self.only = folder
-
-    def folder(self, run_id: str) -> Path:
-        return self.only
+    return LoadedRun(run_id, folder, experiment_in(folder), status_in(folder))

@@ -92,14 +92,14 @@ class Store:
     def experiment(self, run_id: str) -> Experiment:
         """The experiment of a stored run; SpecError where there is none. Where its set is gone,
         another stands in for it."""
-        path = self.folder(run_id) / "experiment.json"
-        if not path.is_file():
+        folder = self.folder(run_id)
+        if not (folder / "experiment.json").is_file():
             raise SpecError(f"run '{run_id}': there is no such run on this machine")
-        return Experiment.from_json(data_origin.with_stand_in(path.read_bytes(), self.data(run_id)))
+        return experiment_in(folder)
 
     def data(self, run_id: str) -> dict[str, Any]:
         """What the run keeps of its data set; empty for one from before fingerprints."""
-        return read_json(self.folder(run_id) / data_origin.FILE)
+        return data_in(self.folder(run_id))
 
     def guest(self, run_id: str) -> str:
         """The guest who began a run; "" for the lecturer's, and for one who is not known again."""
@@ -108,13 +108,7 @@ class Store:
 
     def status(self, run_id: str) -> Status:
         """A run's status; a run whose worker is gone without a word is `interrupted`."""
-        status = cast(Status, read_json(self.folder(run_id) / "status.json"))
-        if status.get("state") not in STATES:
-            return {"state": "interrupted", "message": "its status could not be read"}
-        if status["state"] not in ENDED and not _runs(status.get("worker")):
-            message = "its worker ended without a word"
-            status |= {"state": "interrupted", "message": message, "paused": False}
-        return status
+        return status_in(self.folder(run_id))
 
     def runs(self) -> list[str]:
         """The ids of all stored runs, the newest first."""
@@ -143,6 +137,29 @@ def write_experiment(folder: Path, experiment: Experiment) -> None:
     write_text(folder / "experiment.json", experiment.to_json())
 
 
+def experiment_in(folder: Path) -> Experiment:
+    """The experiment of the run in a folder; where its set is gone, another stands in for it.
+    SpecError."""
+    text = (folder / "experiment.json").read_bytes()
+    return Experiment.from_json(data_origin.with_stand_in(text, data_in(folder)))
+
+
+def data_in(folder: Path) -> dict[str, Any]:
+    """What the run in a folder keeps of its data set; empty for one from before fingerprints."""
+    return read_json(folder / data_origin.FILE)
+
+
+def status_in(folder: Path) -> Status:
+    """The status of the run in a folder; `interrupted` where its worker is gone without a word."""
+    status = cast(Status, read_json(folder / "status.json"))
+    if status.get("state") not in STATES:
+        return {"state": "interrupted", "message": "its status could not be read"}
+    if status["state"] not in ENDED and not _runs(status.get("worker")):
+        message = "its worker ended without a word"
+        status |= {"state": "interrupted", "message": message, "paused": False}
+    return status
+
+
 def this_process() -> ProcessMark:
     """What a status says of the process that writes it."""
     process = psutil.Process()
@@ -150,10 +167,13 @@ def this_process() -> ProcessMark:
 
 
 def _runs(worker: ProcessMark | None) -> bool:
-    """Does the process that a status names still run?"""
+    """Does the process that a status names still run? One that is dead and was never asked how it
+    ended, as in a container whose first process asks nobody, does not."""
     if worker is None:
         return False
     try:
-        return abs(psutil.Process(worker["pid"]).create_time() - worker["started"]) < 1
+        process = psutil.Process(worker["pid"])
+        same = abs(process.create_time() - worker["started"]) < 1
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, KeyError, TypeError, ValueError):
         return False

@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import torch
 
@@ -41,6 +41,7 @@ from skipviz.store.lane_axes import lane_axes
 from skipviz.store.rewrite import rewrite
 from skipviz.store.store import this_process, write_experiment
 from skipviz.worker.control import Clock, Control, Wish
+from skipviz.worker.frames_file import FULL, FramesFile
 from skipviz.worker.machine import machine
 
 FLUSH_S = 0.1
@@ -78,7 +79,7 @@ class Session:
             "worker": this_process(),
         }
         self.memory_ran_out = False
-        self.file: Any = None
+        self.file: FramesFile | None = None
         self.waiting: list[Frame] = []
         self.times: list[float] = []
 
@@ -90,7 +91,9 @@ class Session:
         except SpecError as error:
             self._end("failed", str(error))
         except Exception as error:
-            if is_out_of_memory(error):
+            if isinstance(error, OSError) and error.errno in FULL:
+                self._end_for_room()
+            elif is_out_of_memory(error):
                 self.memory_ran_out = True
                 self._end("failed", f"memory ran out: {reduce(self.experiment)}")
             else:
@@ -155,10 +158,9 @@ class Session:
             path = self.folder / "frames.arrow"
             if self.resumes and path.is_file() and path.stat().st_size:
                 so_far = rewrite(path, self.schema, before=self.training.step)
-            self.file = path.open("ab")
-            if not self.file.tell():
-                self.file.write(head)
-                self.file.flush()
+            self.file = FramesFile(path)
+            if not self.file.whole:
+                self.file.append(head)
         self._send(Frames(head))
         return so_far
 
@@ -266,8 +268,7 @@ class Session:
         data = self.writer.batch(self.waiting, self.times)
         self.waiting, self.times = [], []
         if self.file is not None:
-            self.file.write(data)
-            self.file.flush()
+            self.file.append(data)
         self._send(Frames(data))
         self._report_step()
 
@@ -300,6 +301,16 @@ class Session:
             write_json(self.folder / "status.json", self.status)
         self._send(Progress(self.run_id, self.status))
 
+    def _end_for_room(self) -> None:
+        """The disk is full: all frames until here are in the file. What a half checkpoint takes is
+        given back, so that a status can be written."""
+        folder = self.folder or Path(self.run_id)
+        for half in (*folder.glob("*.half"), *folder.glob("half-*")):
+            half.unlink(missing_ok=True)
+        step = self.status["step"]
+        sentence = f"the disk is full: the frames of {step} steps are kept; make room, then resume"
+        self._end("interrupted", sentence)
+
     def _checkpoint(self) -> None:
         """Weights, optimiser and step, replaced in one piece."""
         self.saved = time.monotonic()
@@ -314,13 +325,21 @@ class Session:
     def _sign(self) -> None:
         """Writes into the frames' head what was changed while they were made."""
         changed = schema(self.experiment.to_json(), lane_axes(self.experiment))
-        if self.folder is not None and not changed.equals(self.schema, check_metadata=True):
+        if self.file is None or self.folder is None:
+            return
+        if not changed.equals(self.schema, check_metadata=True):
             self.file.close()
+            self.file = None
             rewrite(self.folder / "frames.arrow", changed)
 
     def _end(self, state: State, message: str) -> None:
         self.status |= {"state": state, "message": message, "paused": False}
-        self._report()
+        try:
+            self._report()
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self._send(Progress(self.run_id, self.status))
         sys.stderr.flush()
 
 

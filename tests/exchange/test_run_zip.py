@@ -21,7 +21,7 @@ from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
 from skipviz.exchange.run_import import import_run
 from skipviz.exchange.run_zip import members, pack
-from skipviz.store import answers, frame_table
+from skipviz.store import answers, frame_table, run_marks
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import Store
 
@@ -41,6 +41,30 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("packed") / "run.zip"
     pack(WHOLE, path)
     return path
+
+
+def test_a_runs_name_and_note_go_with_it_and_its_pin_does_not(tmp_path: Path, store: Store) -> None:
+    run_id = store.new_id()
+    shutil.copytree(WHOLE, store.folder(run_id))
+    said = {"name": "Übung 3: <b>40</b> Schichten", "note": "Zeile 1\nZeile 2"}
+    run_marks.mark(store, run_id, **said, pinned=True)
+    pack(store.folder(run_id), tmp_path / "run.zip")
+    elsewhere = Store(tmp_path / "elsewhere")
+    folder = elsewhere.folder(import_run(tmp_path / "run.zip", elsewhere))
+    assert run_marks.marks(folder) == run_marks.Marks(**said, pinned=False)
+
+
+@pytest.mark.parametrize("value", [3, ["x"], "x" * 2001])
+def test_a_note_that_no_run_can_have_is_refused(
+    value: object, tmp_path: Path, store: Store, packed: Path
+) -> None:
+    with zipfile.ZipFile(packed) as archive, zipfile.ZipFile(tmp_path / "odd.zip", "w") as odd:
+        for name in archive.namelist():
+            about = json.loads(archive.read(name)) | {"note": value} if name == "run.json" else None
+            odd.writestr(name, archive.read(name) if about is None else json.dumps(about))
+    with pytest.raises(SpecError, match=r"run\.json"):
+        import_run(tmp_path / "odd.zip", store)
+    assert not store.runs()
 
 
 @pytest.mark.parametrize("name", NAMES)

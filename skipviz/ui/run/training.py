@@ -13,6 +13,7 @@ from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.placing import KINDS, Placing
 from skipviz.figures import live_options
+from skipviz.server.disk_need import DiskNeed, disk_need, too_much
 from skipviz.server.run import Run
 from skipviz.store.lane_axes import labels
 from skipviz.ui import access, keys, manager
@@ -21,6 +22,9 @@ from skipviz.ui.run.control import steered
 from skipviz.ui.run.copy_link import copy_link
 from skipviz.ui.run.live import live
 from skipviz.ui.run.share import share
+
+WORTH_SAYING = 100_000_000
+"""Bytes of a run from which on the page says them."""
 
 CHARTS = ("header", "loss", "profile", "graph", "heat", "gates")
 
@@ -57,6 +61,7 @@ def buttons(
     if watches():
         copy_link(last, f"{key}_copy_link")
         return run
+    need = disk_need(experiment) if experiment is not None else None
     train = left.button(
         "Train",
         key=f"{key}_train",
@@ -65,7 +70,7 @@ def buttons(
         shortcut=keys.TRAIN,
         width="stretch",
         disabled=experiment is None or bool(untrainable()),
-        help=untrainable() or None,
+        help=untrainable() or (f"Takes {need.words()}." if need else None),
     )
     stop = right.button(
         "Stop",
@@ -76,11 +81,22 @@ def buttons(
         disabled=(run is None or run.ended or not access.may_control(run)) and not train,
     )
     copy_link(last, f"{key}_copy_link")
+    if need is not None and not untrainable():
+        _say_disk(need)
     if stop and run is not None:
         _stop(run)
     if train and experiment is not None:
         run = _start(experiment, run) or run
     return run
+
+
+def _say_disk(need: DiskNeed) -> None:
+    """What a large run takes on disk, before it begins; of a small one only the button says it."""
+    sentence = too_much(need, manager.current().store.root)
+    if sentence:
+        st.warning(sentence, icon=":material/hard_drive:")
+    elif need.total >= WORTH_SAYING:
+        st.caption(f"Train records {need.frames:,} frames: {need.words()}.")
 
 
 def _stop(run: Run) -> None:
