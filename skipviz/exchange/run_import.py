@@ -30,7 +30,7 @@ from skipviz.exchange.run_zip import ABOUT, FORMAT, OPTIONAL, PROBE, REQUIRED
 from skipviz.store.run_marks import MARKS, MOST_NAME, MOST_NOTE, Marks
 from skipviz.store.store import Store
 
-MOST_BYTES = 2 * 10**9
+MOST_BYTES = 4 * 10**9
 """That an archive may unpack to."""
 MOST_JSON = 8 * 2**20
 MOST_FILES = 5000
