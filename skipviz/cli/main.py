@@ -226,9 +226,7 @@ def grammar() -> Grammar:
     one = add("describe", describe)
     one.add_argument("family", help="plain, resnet, …: see families")
     one.add_argument("knobs", nargs="*", metavar="knob=value")
-    one = add("train", train.train)
-    one.add_argument("experiment", metavar="EXPERIMENT.json|SCENE")
-    one.add_argument("--size", action="store_true", help="only say what it takes on disk")
+    train.declare(add("train", train.train))
     resume.declare(add("resume", resume.resume))
     scenes.declare(add("scene", scenes.scene), add("record", scenes.record))
     mutants.declare(add("mutants", mutants.mutants))
@@ -239,9 +237,7 @@ def grammar() -> Grammar:
     datafiles.declare(add("data", datafiles.data))
     lecturers_key.declare(add("key", lecturers_key.key))
     one = add("bench", bench)
-    one.add_argument(
-        "key", help="engine: training; hall: phones; runs: stored runs; live_page: charts"
-    )
+    one.add_argument("key", help="engine: training; hall: phones; runs: history; live_page: charts")
     one.add_argument("--cases", default="", help="only these rows, separated by commas")
     one.add_argument("--quick", action="store_true", help="fewer rounds, fewer nets")
     add("doctor", doctor)

@@ -61,6 +61,12 @@ def train(args: argparse.Namespace) -> int:
     return 0
 
 
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `train`."""
+    parser.add_argument("experiment", metavar="EXPERIMENT.json|SCENE")
+    parser.add_argument("--size", action="store_true", help="only say what it takes on disk")
+
+
 def _size(experiment: Experiment, as_json: bool) -> int:
     """Says what a run of this experiment takes where the app records it, and trains nothing."""
     from skipviz.server.disk_need import disk_need, too_much
