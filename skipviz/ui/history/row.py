@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.access.roles import Action
 from skipviz.core.atomic_files import read_json
@@ -53,16 +54,7 @@ def row(entry: Entry) -> None:
         st.session_state["replayed"] = entry.id
         st.switch_page(LAB, query_params={"run": entry.id})
     if keeps:
-        pin.button(
-            f"{'Unpin' if entry.pinned else 'Pin'} {plain(entry.title)}",
-            key=f"history_pin_{entry.id}",
-            icon=":material/keep_off:" if entry.pinned else ":material/keep:",
-            type="tertiary",
-            help="Pinned runs stand first and stay when the disk is full.",
-            on_click=act,
-            args=(manager.Guarded.mark, entry.id),
-            kwargs={"pinned": not entry.pinned},
-        )
+        _pin(pin, entry)
     if keeps or takes:
         more.button(
             f"More of {plain(entry.title)}", key=f"history_more_{entry.id}", type="tertiary",
@@ -70,6 +62,19 @@ def row(entry: Entry) -> None:
         )  # fmt: skip
     if st.session_state.get("history_open") == entry.id:
         _opened(entry)
+
+
+def _pin(place: DeltaGenerator, entry: Entry) -> None:
+    place.button(
+        f"{'Unpin' if entry.pinned else 'Pin'} {plain(entry.title)}",
+        key=f"history_pin_{entry.id}",
+        icon=":material/keep_off:" if entry.pinned else ":material/keep:",
+        type="tertiary",
+        help="Pinned runs stand first and stay when the disk is full.",
+        on_click=act,
+        args=(manager.Guarded.mark, entry.id),
+        kwargs={"pinned": not entry.pinned},
+    )
 
 
 def _facts(entry: Entry) -> str:
