@@ -96,9 +96,9 @@ def peak() -> Iterator[None]:
     return Peak().steps()
 
 
-def peak_flops() -> tuple[float, str]:
+def peak_flops() -> tuple[float, str, int]:
     made = Peak()
-    return made.flops, made.method
+    return made.flops, made.method, made.units()
 
 
 def grown(depth: int) -> int:
@@ -211,6 +211,9 @@ def beside(case: Case, found: Found, ways: Sequence[Way]) -> dict[str, Any]:
 PEAK_WORK: list[float] = []
 """Operations of one call of the peak loop; filled in where the machine is known."""
 
+UNITS = [1]
+"""How many vector units a core has; filled in there, too: two are harder to keep busy than one."""
+
 
 PEAK = Way("peak", peak, steps=1)
 
@@ -250,9 +253,10 @@ def _pairs() -> list[Group]:
                 ways += [_ours(f"{name} sparse", lanes, "mnist", more, record_every=PER)]
             cases += [
                 Case("peak-share", "min", 0.14, share(lanes, "mnist", "ours")),
-                Case("fused-peak-share", "min", 0.55, share(lanes, "mnist", "fused"), "fused"),
+                Case("fused-peak-share", "min", 0.65 if UNITS[0] == 1 else 0.5,
+                     share(lanes, "mnist", "fused"), "fused"),
                 Case("instruments-dense", "max", 1.06, with_over_without("ours", "ours sparse")),
-                Case("fused-instruments", "max", 1.02,
+                Case("fused-instruments", "max", 1.04,
                      with_over_without("fused", "fused sparse"), "fused"),
             ]  # fmt: skip
         found.append(Group(tuple(ways), tuple(cases), rounds=15))
@@ -302,24 +306,27 @@ def _densenet() -> Group:
     """By their share of the peak: a tutorial would not write them so."""
     ways, cases = [], []
     for depth in (20, 50):
-        lanes, way = dense("densenet", depth=depth), f"ours {depth}"
-        ways.append(_ours(way, lanes, "mnist", 6))
+        lanes, way = dense("densenet", depth=depth), f"fused {depth}"
+        ways.append(_ours(way, lanes, "mnist", 18))
         of = share(lanes, "mnist", way)
-        cases.append(Case(f"densenet-dense-{depth}", "min", 0.25, of, way=way))
+        cases.append(Case(f"densenet-dense-{depth}", "min", 0.25, of, "fused", way=way))
     return Group(tuple(ways), tuple(cases), rounds=15)
 
 
 def _knobs() -> Group:
-    """What a knob costs: a step of the stacked engine over one of the net without it, whose
-    products are the same."""
+    """What a knob costs: a step of an engine over one of the net without it, whose products are
+    the same."""
     bases = {family: dense(family, depth=50) for family in ("plain", "resnet")}
-    ways = [_ours(f"ours {family}", lanes, "mnist", 6) for family, lanes in bases.items()]
-    cases = []
-    for name, (family, knobs, fields) in KNOBS.items():
-        lane = Lane(family=family, knobs={**bases[family][0].knobs, **knobs})
-        ways.append(_ours(f"ours {name}", [lane], "mnist", 6, **fields))
-        ratio = faster(f"ours {name}", f"ours {family}")
-        cases.append(Case(f"knob-{name}", "max", 2.5, ratio, way=f"ours {name}"))
+    ways, cases = [], []
+    for engine, row, steps, goal in (("ours", "knob", 6, 2.5), ("fused", "fused-knob", 18, 2.0)):
+        ways += [_ours(f"{engine} {of}", lanes, "mnist", steps) for of, lanes in bases.items()]
+        needs = "" if engine == "ours" else engine
+        for name, (family, knobs, fields) in KNOBS.items():
+            lane = Lane(family=family, knobs={**bases[family][0].knobs, **knobs})
+            way = f"{engine} {name}"
+            ways.append(_ours(way, [lane], "mnist", steps, **fields))
+            ratio = faster(way, f"{engine} {family}")
+            cases.append(Case(f"{row}-{name}", "max", goal, ratio, needs, way=way))
     return Group(tuple(ways), tuple(cases), rounds=15)
 
 
@@ -507,7 +514,7 @@ def missing() -> dict[str, str]:
     return lacks
 
 
-def machine(method: str) -> dict[str, Any]:
+def machine(method: str, units: int) -> dict[str, Any]:
     import torch
 
     info = Path("/proc/cpuinfo")
@@ -521,6 +528,7 @@ def machine(method: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "peak": method,
+        "vector_units": units,
         "load_at_start": [round(load, 2) for load in psutil.getloadavg()],
     }
 
@@ -557,9 +565,9 @@ def run(chosen: set[str], rounds: float) -> tuple[list[dict[str, Any]], dict[str
     """Every chosen row, and the machine."""
     crews = {"ours": Crew(like_a_worker), "tutorial": Crew(as_it_is)}
     lacks = crews["ours"].ask("call", missing)
-    work, method = crews["ours"].ask("call", peak_flops)
-    PEAK_WORK[:] = [work]
-    about, rows = machine(method), []
+    work, method, units = crews["ours"].ask("call", peak_flops)
+    PEAK_WORK[:], UNITS[:] = [work], [units]
+    about, rows = machine(method, units), []
     for group in groups():
         cases = [case for case in group.cases if case.name in chosen]
         able = [case for case in cases if case.needs not in lacks]

@@ -49,6 +49,16 @@ double peak(long n) {
     __asm__ volatile("" : : "r"(a) : "memory");
     return 2.0 * CHAINS * LANES * n;
 }
+/* As many multiply-adds one after the other: each waits four cycles for the one before it. */
+double chain(long n) {
+    v a = {0}, m = {0}, b = {0};
+    m += 0.999f, b += 1e-7f;
+    for (long k = 0; k < n; k++) {
+        _Pragma("GCC unroll 16") for (int i = 0; i < CHAINS; i++) a = a * m + b;
+    }
+    __asm__ volatile("" : : "r"(&a) : "memory");
+    return 2.0 * CHAINS * LANES * n;
+}
 """
 
 
@@ -182,9 +192,17 @@ class Peak:
     compiler is found, else the largest matrix product that torch does well."""
 
     def __init__(self) -> None:
-        self.call = _compiled()
+        self.library = _compiled()
+        self.call = self.library and self.library.peak
         self.method = "multiply-adds in registers" if self.call else "torch.mm 2048×2048"
         self.flops = self.call(ROUNDS) if self.call else 2.0 * 2048**3
+
+    def units(self) -> int:
+        """How many vectors a core multiplies at once, 1 where that cannot be told: multiply-adds
+        that wait for each other take four cycles each, on all processors that this was run on."""
+        if self.library is None:
+            return 1
+        return max(1, round(_fastest(self.library.chain) / _fastest(self.library.peak) / 4))
 
     def steps(self) -> Iterator[None]:
         a = torch.ones(2048, 2048) if self.call is None else None
@@ -209,9 +227,20 @@ def _compiled() -> Any:
         )
         if done.returncode:
             return None
-        call = ctypes.CDLL(str(library)).peak
-    call.argtypes, call.restype = [ctypes.c_long], ctypes.c_double
-    return call
+        made = ctypes.CDLL(str(library))
+    for call in (made.peak, made.chain):
+        call.argtypes, call.restype = [ctypes.c_long], ctypes.c_double
+    return made
+
+
+def _fastest(call: Any) -> float:
+    """CPU seconds of a call, the best of some."""
+    times = []
+    for _ in range(7):
+        began = time.process_time()
+        call(ROUNDS // 4)
+        times.append(time.process_time() - began)
+    return min(times)
 
 
 @contextmanager

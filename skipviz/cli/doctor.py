@@ -112,7 +112,8 @@ def _fused() -> Finding:
     code = (
         "from skipviz.engine import fused;"
         "print((f'in use: {fused.peak_gflops():.0f} Gflop/s are the peak of one core; it trains"
-        " plain, residual and coupled highway nets by SGD, the stacked engine all other dense nets'"
+        " dense nets, the stacked engine highway nets whose gates are numbers and layers of more"
+        " than {fused.WIDEST} values'"
         " if fused.available() else f'not in use: {fused.why()}; the stacked engine trains all"
         " dense nets') + ', modules the convolutional ones')"
     )

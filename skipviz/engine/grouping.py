@@ -48,5 +48,5 @@ def stack_of(
     """A stack of nets that `grouped` put together, fused where the kernel is there and claims them;
     each with the seed of what it draws while it trains."""
     if claims(experiment, shapes[0], device):
-        return FusedStack(experiment, nets, wirings, shapes)
+        return FusedStack(experiment, nets, wirings, shapes, seeds=seeds)
     return Stack(experiment, nets, wirings, shapes, seeds)

@@ -221,8 +221,7 @@ class Training:
 
     def _take_statistics(self) -> None:
         for stack, _ in self.stacks:
-            if isinstance(stack, Stack):
-                stack.read_statistics()
+            stack.read_statistics()
 
     def reestimate_batchnorm(self) -> None:
         """Re-estimates BatchNorm's statistics: a checkpoint has those of its weights."""
@@ -296,7 +295,7 @@ class Training:
         states = {trainer: trainer.state() for trainers in self.lanes for trainer in trainers}
         own = []
         for stack, members in self.stacks:
-            if isinstance(stack, Stack) and stack.as_modules:
+            if stack.as_modules:
                 for i, trainer in enumerate(members):
                     states[trainer]["optimiser"] = stack.optimiser_of(i)
             else:
@@ -326,7 +325,7 @@ class Training:
                 trainer.load(saved, alone=trainer in self._module_trainers)
         own = iter(state["stacks"])
         for stack, members in self.stacks:
-            if isinstance(stack, Stack) and stack.as_modules:
+            if stack.as_modules:
                 ended = {i for i, net in enumerate(members) if net.diverged_at is not None}
                 stack.load_alone([optimisers[trainer] for trainer in members], ended)
             else:

@@ -1,11 +1,16 @@
 """The fused kernel: a training step of a dense net in one native call, where a C compiler is found.
 
 It trains what the stacked engine trains, with the same numbers to rounding, and is never needed:
-where there is none, or with SKIPVIZ_FUSED=0, the stacked engine does the work.
+where there is none, or with SKIPVIZ_FUSED=0, the stacked engine does the work, and so it does for
+highway nets whose gates are numbers and for layers wider than `WIDEST`.
 
-kernel.c   the step, and a pool of threads that share out the nets
-build      compiles it into the cache
-native     the ctypes mirror of its structures
+kernel.c   the step of a chain of layers, and a pool of threads that share out the nets
+drawn.h    the step of every other net, operation by operation
+build      compiles both into the cache
+native     the ctypes mirror of their structures
+arena      weights, and what the optimiser keeps of them
+chain      plain, residual and coupled highway nets of equal layers
+plan       where everything lies of a net that is computed as it is drawn; `drawn`: such nets
 stack      `FusedStack`, used in place of `Stack`
 trial      what a fresh library must get right before it is used
 
@@ -21,6 +26,9 @@ from functools import cache
 
 from skipviz.engine.fused import build
 from skipviz.engine.fused.native import Kernel
+
+WIDEST = 512
+"""Wider layers are left to the libraries behind torch, which cut large products into pieces."""
 
 
 def available() -> bool:

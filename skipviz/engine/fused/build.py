@@ -17,7 +17,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from skipviz.core import child_processes, places
 from skipviz.core.knob import SpecError
 
 SOURCE = Path(__file__).with_name("kernel.c")
+INCLUDED = (Path(__file__).with_name("drawn.h"),)
 FLAGS = (
     "-O3", "-std=gnu11", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-pthread",
 )  # fmt: skip
@@ -44,10 +45,10 @@ def load() -> ctypes.CDLL:
     """The kernel, from the cache or compiled now. Unavailable where it cannot be had."""
     if sys.platform == "win32":
         raise Unavailable("it is built on Linux and macOS alone")
-    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    compiler = a_compiler()
     if compiler is None:
         raise Unavailable(f"no C compiler was found ({', '.join(COMPILERS)})")
-    source = SOURCE.read_bytes()
+    source = b"".join(path.read_bytes() for path in (SOURCE, *INCLUDED))
     target, macros = _target(compiler)
     parts = [source, " ".join((*FLAGS, *target)).encode(), compiler.encode(), macros]
     key = hashlib.sha256(b"\0".join(hashlib.sha256(p).digest() for p in parts)).hexdigest()[:32]
@@ -62,6 +63,11 @@ def load() -> ctypes.CDLL:
             return ctypes.CDLL(str(library))
     except (OSError, SpecError) as error:
         raise Unavailable(str(error)) from None
+
+
+def a_compiler() -> str | None:
+    """The path of the compiler that is used here."""
+    return next(filter(None, map(shutil.which, COMPILERS)), None)
 
 
 def _target(compiler: str) -> tuple[tuple[str, ...], bytes]:
@@ -101,13 +107,18 @@ def _alone(library: Path) -> Iterator[None]:
 def _make(library: Path, compiler: str, target: tuple[str, ...]) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent) as passing:
         half = Path(passing) / "kernel.so"
-        done = _run([compiler, *FLAGS, *target, "-o", str(half), str(SOURCE), "-lm"])
-        if done.returncode != 0 or not half.exists():
-            raise Unavailable(f"{compiler} could not build it: {_last_line(done.stderr)}")
+        compile_to(half, compiler, target)
         tried = _run(child_processes.command("-m", "skipviz.engine.fused.trial", str(half)))
         if tried.returncode != 0:
             raise Unavailable(f"what {compiler} built failed its trial: {_last_line(tried.stderr)}")
         os.replace(half, library)
+
+
+def compile_to(library: Path, compiler: str, flags: Sequence[str]) -> None:
+    """Compiles the kernel, untried. Unavailable where that fails."""
+    done = _run([compiler, *FLAGS, *flags, "-o", str(library), str(SOURCE), "-lm"])
+    if done.returncode != 0 or not library.exists():
+        raise Unavailable(f"{compiler} could not build it: {_last_line(done.stderr)}")
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:

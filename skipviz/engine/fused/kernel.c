@@ -57,19 +57,34 @@ typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 #endif
 
 enum { RELU, TANH, SIGMOID };
+enum { SGD, NESTEROV, ADAM, ADAMW };
 
-/* Mirrored in stack.py. `weights` and `moments` hold the matrices one after the other: stem; each
- * inner layer, with its transform gate behind it where gated; head. */
+/* Mirrored in native.py. Of a chain `weights`, `velocity` and `square` hold the matrices one after
+ * the other: stem; each inner layer, with its transform gate behind it where gated; head. Of a
+ * drawn net its operations say where they lie. */
 struct net {
     int64_t depth, inputs, width, classes, batch;
-    int64_t activation, gated, nesterov;
+    int64_t activation, gated, optimiser;
     const int64_t *skips; /* [L]: the layer whose output is added before the activation, or -1 */
-    float *weights, *velocity, *work;
-    double *reading; /* loss, error, L norms each of signals, weight gradients, outputs; gates */
+    int64_t floats;            /* of each of the following four */
+    float *weights, *velocity; /* velocity: of Adam the mean of the gradients */
+    float *square;             /* of Adam, the mean of their squares */
+    float *grads;              /* like the weights: where the update waits for all of them */
+    float *work;
+    double *reading; /* loss, error, norms of signals, weight gradients and outputs; gates' means */
     const float *x;
     const int64_t *y;
     int64_t x_stride, measure, dead, finite;
-    double lr, momentum, weight_decay;
+    double lr, momentum, weight_decay, clip;
+    double rate, root; /* of Adam: lr / (1 - b1^t) and the root of 1 - b2^t */
+    double all_squares; /* of the gradients of a step, where they are clipped */
+    /* of a drawn net */
+    const struct op *ops;
+    int64_t count, points, layers;
+    const double *values;  /* [count]: a factor, a constant, a share that is kept */
+    const uint64_t *seeds; /* [4] of each layer that drops values */
+    float *running;        /* means and variances of BatchNorm, a row each */
+    float *back, *grad;    /* room for the largest weight matrix each: turned, and its gradient */
 };
 
 int64_t padded(int64_t columns) { return (columns + STEP - 1) / STEP * STEP; }
@@ -354,12 +369,13 @@ INLINE void sums_of_some(const float *a, int64_t rows, int64_t stride, float *to
 }
 
 /* The sum of every column, a few columns at a time, so that sums stay in registers. */
-static void sums_of_columns(const float *a, int64_t rows, int64_t stride, float *to)
+static void sums_of_columns(const float *a, int64_t rows, int64_t columns, int64_t stride,
+                            float *to)
 {
     int64_t i = 0;
-    for (; i + 4 * STEP <= stride; i += 4 * STEP) sums_of_some(a + i, rows, stride, to + i, 4);
-    for (; i + 2 * STEP <= stride; i += 2 * STEP) sums_of_some(a + i, rows, stride, to + i, 2);
-    for (; i < stride; i += STEP) sums_of_some(a + i, rows, stride, to + i, 1);
+    for (; i + 4 * STEP <= columns; i += 4 * STEP) sums_of_some(a + i, rows, stride, to + i, 4);
+    for (; i + 2 * STEP <= columns; i += 2 * STEP) sums_of_some(a + i, rows, stride, to + i, 2);
+    for (; i < columns; i += STEP) sums_of_some(a + i, rows, stride, to + i, 1);
 }
 
 /* to[j][i] = from[i][j], 4 by 4; both are padded. */
@@ -504,28 +520,77 @@ static void softmax(struct net *net, float *logits, int64_t stride)
     net->finite = isfinite(net->reading[0]) != 0;
 }
 
-/* g = dLoss/dW and, as its last row, dLoss/dbias, from x and dLoss/dz; the update, where the net
- * still learns; the norm of dLoss/dW where measured. */
-static double learn(const struct net *net, const struct places *p, struct layer layer,
+/* Moves `count` weights along their gradient, of which they take the share `part`; in the order of
+ * skipviz/engine/optimise.py. */
+static void descend(const struct net *net, float *restrict w, const float *restrict g,
+                    int64_t count, float part)
+{
+    const int64_t at = w - net->weights;
+    float *restrict v = net->velocity + at, *restrict q = net->square + (net->square ? at : 0);
+    const float decay = (float)net->weight_decay, keep = (float)net->momentum, lr = (float)net->lr;
+    if (net->optimiser == SGD)
+        for (int64_t i = 0; i < count; i++) {
+            v[i] = keep * v[i] + (g[i] * part + decay * w[i]);
+            w[i] -= lr * v[i];
+        }
+    if (net->optimiser == NESTEROV)
+        for (int64_t i = 0; i < count; i++) {
+            const float pull = g[i] * part + decay * w[i];
+            v[i] = keep * v[i] + pull;
+            w[i] -= lr * (pull + keep * v[i]);
+        }
+    if (net->optimiser < ADAM) return;
+    const float mixed = net->optimiser == ADAM ? decay : 0;
+    const float shrink = net->optimiser == ADAMW ? (float)(1 - net->lr * net->weight_decay) : 1;
+    const float first = (float)(1 - 0.9), second = (float)(1 - 0.999), held = (float)0.999;
+    const float rate = (float)net->rate, root = (float)net->root;
+    for (int64_t i = 0; i < count; i++) {
+        const float pull = g[i] * part + mixed * w[i];
+        v[i] += first * (pull - v[i]);
+        q[i] = q[i] * held + second * pull * pull;
+        w[i] = w[i] * shrink - rate * (v[i] / (sqrtf(q[i]) / root + 1e-8f));
+    }
+}
+
+/* Where the gradient of the weights at w is put. */
+INLINE float *gradient_of(const struct net *net, const float *w, float *room)
+{
+    return net->grads ? net->grads + (w - net->weights) : room;
+}
+
+/* What is done with a gradient g of `rows` rows and, where `biased`, one more: its norm, where it
+ * is asked for; the update, where the net still learns and nothing is clipped. */
+static double used_up(struct net *net, float *w, const float *g, int64_t rows, int64_t columns,
+                      int64_t stride, int64_t biased)
+{
+    const double sum = net->measure || net->grads ? squares(g, rows, columns, stride) : 0;
+    if (net->grads)
+        net->all_squares += sum + (biased ? squares(g + rows * stride, 1, columns, stride) : 0);
+    else if (net->finite && !net->dead)
+        descend(net, w, g, (rows + biased) * stride, 1);
+    return sqrt(sum);
+}
+
+/* The update of all weights, once all gradients are there: their norm is clipped (Pascanu et
+ * al. 2013, algorithm 1). */
+static void clipped(struct net *net)
+{
+    if (!net->grads || !net->finite || net->dead) return;
+    const double part = net->clip / sqrt(net->all_squares);
+    descend(net, net->weights, net->grads, net->floats, (float)(part > 1 ? 1 : part));
+}
+
+/* g = dLoss/dW and, as its last row, dLoss/dbias, from x and dLoss/dz; the norm of dLoss/dW. */
+static double learn(struct net *net, const struct places *p, struct layer layer,
                     const float *x, int64_t x_stride, const float *dz, struct layer next)
 {
-    float *g = p->grad, *bias = g + layer.in * layer.stride;
+    float *g = gradient_of(net, layer.w, p->grad);
     const struct product product = {
         .m = layer.in, .n = layer.out, .k = net->batch, .a = x, .am = 1, .ak = x_stride, .b = dz,
         .bk = layer.stride, .c = g, .cm = layer.stride, .soon = {whole(next)}};
     multiply(&product);
-    sums_of_columns(dz, net->batch, layer.stride, bias);
-    const double norm = net->measure ? sqrt(squares(g, layer.in, layer.out, layer.stride)) : 0;
-    if (!net->finite || net->dead) return norm;
-    const float decay = (float)net->weight_decay, keep = (float)net->momentum, lr = (float)net->lr;
-    const int64_t count = (layer.in + 1) * layer.stride;
-    float *restrict w = layer.w, *restrict v = layer.v;
-    for (int64_t i = 0; i < count; i++) {
-        const float pull = g[i] + decay * w[i];
-        v[i] = keep * v[i] + pull;
-        w[i] -= lr * (net->nesterov ? pull + keep * v[i] : v[i]);
-    }
-    return norm;
+    sums_of_columns(dz, net->batch, layer.stride, layer.stride, g + layer.in * layer.stride);
+    return used_up(net, layer.w, g, layer.in, layer.out, layer.stride, 1);
 }
 
 /* dx = add + dz W^T; reads the weights before their update. */
@@ -579,7 +644,7 @@ static void slopes_of_gate(const struct net *net, const struct places *p, int64_
 
 /* A weight's gradient is used up at once, while it is near; the signals of three layers are kept:
  * a shortcut hands dLoss/dz of the layer that it joins to the layer that it comes from. */
-static void backward(const struct net *net, const struct places *p)
+static void backward(struct net *net, const struct places *p)
 {
     const struct layer head = layer_of(net, net->depth, 0);
     const float *top = p->out + (net->depth - 1) * p->area, *held = 0;
@@ -614,16 +679,27 @@ static void backward(const struct net *net, const struct places *p)
     }
 }
 
-static void train(struct net *net)
+static void train_chain(struct net *net)
 {
     struct places p;
     place(net, &p);
     forward(net, &p);
+    const struct layer head = layer_of(net, net->depth, 0);
     const float *top = p.out + (net->depth - 1) * p.area;
-    apply(net, layer_of(net, net->depth, 0), top, p.stride, 0, p.slope, 0,
-          layer_of(net, net->depth, 0));
+    apply(net, head, top, p.stride, 0, p.slope, 0, head);
     softmax(net, p.slope, padded(net->classes));
-    if (net->measure || (net->finite && !net->dead)) backward(net, &p);
+    if (!net->measure && (!net->finite || net->dead)) return;
+    net->all_squares = 0;
+    backward(net, &p);
+    clipped(net);
+}
+
+#include "drawn.h"
+
+static void train(struct net *net)
+{
+    if (net->ops) train_drawn(net);
+    else train_chain(net);
 }
 
 /* ---- a pool of threads that share out the nets; a child of fork() starts with an empty one */

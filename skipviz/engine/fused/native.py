@@ -1,4 +1,4 @@
-"""The ctypes mirror of kernel.c."""
+"""The ctypes mirror of kernel.c and drawn.h."""
 
 from __future__ import annotations
 
@@ -10,17 +10,48 @@ from typing import Any
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 """In the order of their numbers in kernel.c."""
 
+OPTIMISERS = ("sgd", "nesterov", "adam", "adamw")
+"""In the order of their numbers in kernel.c."""
+
+KINDS = (
+    "linear", *ACTIVATIONS, "norm", "layer_norm", "dropout", "scale", "rezero", "add", "multiply",
+    "complement", "constant", "concat",
+)  # fmt: skip
+"""In the order of their numbers in drawn.h."""
+
+NOTHING, WRITE, PLUS = -1, 0, 1
+"""What becomes of a source's gradient, as in drawn.h."""
+
+
+class Op(ctypes.Structure):
+    """`struct op`, field by field."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("kind", "channels", "first", "second")),
+        *((name, c_int64) for name in ("out", "stride", "grad", "grad_stride")),
+        *((name, c_int64) for name in ("to_first", "to_second", "weights", "biased")),
+        *((name, c_int64) for name in ("room", "kept", "layer", "point", "gate", "done")),
+        *((name, c_int64) for name in ("plus", "relu")),
+        *((name, c_double) for name in ("momentum", "epsilon")),
+    ]
+
 
 class Net(ctypes.Structure):
     """`struct net`, field by field."""
 
     _fields_ = [
         *((name, c_int64) for name in ("depth", "inputs", "width", "classes", "batch")),
-        *((name, c_int64) for name in ("activation", "gated", "nesterov")),
-        *((name, c_void_p) for name in ("skips", "weights", "velocity", "work", "reading")),
-        *((name, c_void_p) for name in ("x", "y")),
+        *((name, c_int64) for name in ("activation", "gated", "optimiser")),
+        ("skips", c_void_p),
+        ("floats", c_int64),
+        *((name, c_void_p) for name in ("weights", "velocity", "square", "grads", "work")),
+        *((name, c_void_p) for name in ("reading", "x", "y")),
         *((name, c_int64) for name in ("x_stride", "measure", "dead", "finite")),
-        *((name, c_double) for name in ("lr", "momentum", "weight_decay")),
+        *((name, c_double) for name in ("lr", "momentum", "weight_decay", "clip")),
+        *((name, c_double) for name in ("rate", "root", "all_squares")),
+        ("ops", c_void_p),
+        *((name, c_int64) for name in ("count", "points", "layers")),
+        *((name, c_void_p) for name in ("values", "seeds", "running", "back", "grad")),
     ]
 
 

@@ -16,21 +16,19 @@ from skipviz.core.experiment import Experiment
 from skipviz.core.wiring import Wiring
 from skipviz.engine import device as devices
 from skipviz.engine import fused
-from skipviz.engine.fused.native import ACTIVATIONS, Kernel, Net
-from skipviz.engine.optimise import Sgd, optimiser
-from skipviz.engine.stacked import Stack, StackShape, give_weights, take_weights
-
-WIDEST = 512
-"""Wider layers are left to the libraries behind torch, which cut large products into pieces."""
+from skipviz.engine.fused.chain import Chains
+from skipviz.engine.fused.drawn import DrawnNets
+from skipviz.engine.fused.native import Kernel, Net
+from skipviz.engine.fused.plan import widest
+from skipviz.engine.optimise import Adam, optimiser
+from skipviz.engine.stacked import Stack, StackShape
 
 
 def claims(experiment: Experiment, shape: StackShape, device: torch.device) -> bool:
-    """Can the kernel train nets of this shape? On the CPU, by SGD, with whatever momentum, without
-    clipping, whose norm needs all gradients before the first update; plain, residual and coupled
-    highway nets with nothing between their layers."""
-    by_sgd = experiment.optimiser in ("sgd", "nesterov") and not experiment.clip
-    small = shape.width <= WIDEST and not (shape.fixed or shape.program)
-    return device.type == "cpu" and by_sgd and small and fused.available()
+    """Can the kernel train nets of this shape? On the CPU all dense nets whose layers are not too
+    wide, but for highway units whose gates are numbers."""
+    side = widest(shape.program, shape.inputs) if shape.program else shape.width
+    return device.type == "cpu" and side <= fused.WIDEST and not shape.fixed and fused.available()
 
 
 Batches = Tensor | Sequence[Tensor]
@@ -41,102 +39,74 @@ class FusedStack:
     """Nets of one shape. `read()` takes their weights, `write()` gives them back, `learn()` makes
     an update of all of them; as in `Stack`, whose `state()` it can load, and the reverse.
 
-    weights, velocity   (N, floats) float32: a net's matrices one after the other, as kernel.c
-    describes them
+    body    their weights and what the kernel is told of them: `Chains` or, as drawn, `DrawnNets`
+    dead    the nets, by number, whose loss was not finite once: they learn no more
     """
 
     def __init__(
         self, experiment: Experiment, nets: Sequence[nn.Module], wirings: Sequence[Wiring],
-        shapes: Sequence[StackShape], kernel: Kernel | None = None,
+        shapes: Sequence[StackShape], kernel: Kernel | None = None, seeds: Sequence[int] = (),
     ) -> None:  # fmt: skip
-        self.nets, self.wirings = nets, wirings
-        self.shape = shapes[0]
+        """seeds: of what each net draws at random; 0 where they are left out."""
+        self.nets, self.shape = nets, shapes[0]
         self.kernel = kernel or fused.kernel()
         self.threads = devices.cores()  # so many nets are trained at once
-        self.optimiser: Any = optimiser(experiment, [])
-        assert isinstance(self.optimiser, Sgd)
+        self.optimiser = optimiser(experiment, [])
         self.dead: set[int] = set()
         self._rates: list[float] | None = None
         self.batch = experiment.batch_size
-        self.per = 2 if self.shape.gated else 1
-        n, s, w = len(nets), self.kernel.padded(self.shape.width), self.shape.width
-        self._rows = {"stem": (self.shape.inputs + 1) * s}
-        self._rows["inner"] = (self.shape.depth - 1) * self.per * (w + 1) * s
-        self._rows["head"] = (w + 1) * self.kernel.padded(self.shape.classes)
-        self.weights = torch.zeros(n, sum(self._rows.values()))
-        self.velocity = torch.zeros_like(self.weights)
-        self._skips = [np.array(shape.skips, np.int64) for shape in shapes]
-        self._points = [[p.depth - 1 for p in wiring.points] for wiring in wirings]
-        self._reading = np.zeros((n, 2 + 4 * self.shape.depth))
-        self.structs = [self._struct(i) for i in range(n)]
-        size = self.kernel.work_floats(self.structs[0])
-        self._work = torch.zeros(n, size + 16)  # zeros: what pads a row stays so
-        for struct, work in zip(self.structs, self._work, strict=True):
-            struct.work = -(-work.data_ptr() // 64) * 64
+        self.body: Chains | DrawnNets
+        if self.shape.program:
+            self.body = DrawnNets(
+                experiment, nets, wirings, self.shape, seeds or [0] * len(nets), self.kernel,
+                self.optimiser,
+            )  # fmt: skip
+        else:
+            self.body = Chains(experiment, nets, wirings, shapes, self.kernel, self.optimiser)
+        self.structs: list[Net] = self.body.structs
         self.read()
 
-    def _struct(self, i: int) -> Net:
-        shape = self.shape
-        return Net(
-            depth=shape.depth, inputs=shape.inputs, width=shape.width, classes=shape.classes,
-            batch=self.batch, activation=ACTIVATIONS.index(shape.activation), gated=shape.gated,
-            nesterov=self.optimiser.nesterov, skips=self._skips[i].ctypes.data,
-            weights=self.weights[i].data_ptr(), velocity=self.velocity[i].data_ptr(),
-            reading=self._reading[i].ctypes.data, momentum=self.optimiser.momentum,
-            weight_decay=self.optimiser.weight_decay,
-        )  # fmt: skip
+    @property
+    def weights(self) -> Tensor:
+        """(N, floats): a net's parameters one after the other, as the kernel has them."""
+        return self.body.arena.weights
 
-    # --- weights
-
-    def _parts(self, arena: Tensor) -> list[Tensor]:
-        """Views of weights or velocities, [.., out, in] as in nn.Linear: stem (N, W, F), inner
-        layers (L - 1, N, 1 or 2, W, W), a layer's gate behind its own, head (N, K, W); each
-        followed by its bias, [.., out, 1]."""
-        n, w = len(self.nets), self.shape.width
-        stem, inner, head = arena.split(list(self._rows.values()), 1)
-        stride = self.kernel.padded(w)
-        inner = inner.view(n, self.shape.depth - 1, self.per, w + 1, stride)
-        parts = [
-            stem.view(n, self.shape.inputs + 1, stride).mT[:, :w],
-            inner.permute(1, 0, 2, 4, 3)[..., :w, :],
-            head.view(n, w + 1, -1).mT[:, : self.shape.classes],
-        ]
-        return [part for matrix in parts for part in (matrix[..., :-1], matrix[..., -1:])]
+    @property
+    def as_modules(self) -> bool:
+        """As `Stack.as_modules`."""
+        return self.body.as_modules
 
     def linears(self, i: int) -> list[tuple[nn.Linear, Tensor, Tensor]]:
-        """Every linear layer of net i with its weight [out, in] and bias [out]."""
-        wiring = self.wirings[i]
-        stem, stem_bias, inner, inner_bias, head, head_bias = self._parts(self.weights)
-        linears = [(wiring.layers[0].path, stem[i], stem_bias[i, :, 0])]
-        gates = [f"{gate.path}.linear1" for gate in wiring.gates]
-        for g, paths in enumerate([[layer.path for layer in wiring.layers[1:]], gates]):
-            for k, path in enumerate(paths):
-                linears.append((path, inner[k, i, g], inner_bias[k, i, g, :, 0]))
-        linears.append(("head.classifier", head[i], head_bias[i, :, 0]))
-        modules: list[Any] = [self.nets[i].get_submodule(path) for path, _, _ in linears]
-        return [(m, weight, bias) for m, (_, weight, bias) in zip(modules, linears, strict=True)]
+        """Of a stack of equal layers: every linear layer of net i with its weight [out, in] and
+        bias [out]."""
+        assert isinstance(self.body, Chains)
+        return self.body.linears(i)
 
     def read(self) -> None:
-        """Takes the weights of the reference modules."""
-        take_weights(map(self.linears, range(len(self.nets))))
+        """Takes what the reference modules hold: weights and running statistics."""
+        self.body.read()
 
     def write(self) -> None:
-        """Gives the weights back to the reference modules."""
-        give_weights(map(self.linears, range(len(self.nets))))
+        """Gives it back to them."""
+        self.body.write()
+
+    def read_statistics(self) -> None:
+        """As `Stack.read_statistics()`."""
+        self.body.read_statistics()
 
     # --- one step
 
     def set_rates(self, rates: Sequence[float]) -> None:
-        """From the next update on each net has a learning rate of its own."""
+        """From the next update on each net has a learning rate of its own (SGD alone)."""
         self._rates = list(rates)
 
-    def learn(self, x: Batches, y: Batches, measure: bool) -> Learnt:
+    def learn(self, x: Batches, y: Batches, measure: bool, step: int = 0) -> Learnt:
         """One update on x (N, B, F), y (N, B), or as many tensors (B, F) and (B,): whether each
         net's loss is finite (N,), and, where measured, each net's loss, error and instruments'
-        reading as one vector."""
-        return learn_together([(self, list(x), list(y))], measure)[0]
+        reading as one vector. `step` says, beside the seed, what dropout drops."""
+        return learn_together([(self, list(x), list(y))], measure, step)[0]
 
-    def _begin(self, x: Sequence[Tensor], y: Sequence[Tensor], measure: bool) -> None:
+    def _begin(self, x: Sequence[Tensor], y: Sequence[Tensor], measure: bool, step: int) -> None:
         shape = (self.batch, self.shape.inputs)
         for i, net in enumerate(self.structs):
             images, labels = x[i], y[i]
@@ -146,37 +116,60 @@ class FusedStack:
                 raise ValueError("labels: must be int64, one after the other")
             net.x, net.x_stride, net.y = images.data_ptr(), images.stride(0), labels.data_ptr()
             net.measure, net.dead = measure, i in self.dead
-            net.lr = self._rates[i] if self._rates else self.optimiser.lr
+            net.lr = self._rates[i] if self._rates else float(self.optimiser.lr)
+        self.body.begin(step)
+        if isinstance(self.optimiser, Adam):
+            self._begin_adam(self.optimiser)
+
+    def _begin_adam(self, adam: Adam) -> None:
+        adam.steps += 1
+        first, second = adam.BETAS
+        for net in self.structs:
+            net.rate = net.lr / (1 - first**adam.steps)
+            net.root = (1 - second**adam.steps) ** 0.5
 
     def _end(self, measure: bool) -> Learnt:
         finite = np.array([bool(net.finite) for net in self.structs])
         self.dead |= {int(i) for i in np.flatnonzero(~finite)}
-        return finite, [self._read(i) for i in range(len(self.nets))] if measure else []
+        return finite, [self.body.reading(i) for i in range(len(self.nets))] if measure else []
 
-    def _read(self, i: int) -> np.ndarray:
-        """The reading of a net, in the order of Instruments.reading(), float64."""
-        head, rest = self._reading[i, :2], self._reading[i, 2:]
-        signals, weights, scales, gates = rest.reshape(4, self.shape.depth)
-        points = self._points[i]
-        parts = [head, signals[points], weights, scales[points]]
-        return np.concatenate([*parts, gates[:-1]] if self.shape.gated else parts)
+    # --- what it goes on from
+
+    def _steps(self) -> dict[str, int]:
+        return {"steps": self.optimiser.steps} if isinstance(self.optimiser, Adam) else {}
 
     def state(self) -> dict[str, Any]:
-        """As `Stack.state()`: matrices as [.., in, out], a gate's beside its layer's own."""
-        velocity = [self._joined(part).mT.contiguous() for part in self._parts(self.velocity)]
-        return {"optimiser": {"velocity": velocity}, "dead": sorted(self.dead)}
-
-    def _joined(self, part: Tensor) -> Tensor:
-        return part.flatten(2, 3) if part.dim() == 5 else part
+        """As `Stack.state()`."""
+        assert isinstance(self.body, Chains)
+        return {"optimiser": self.body.state() | self._steps(), "dead": sorted(self.dead)}
 
     @torch.no_grad()
     def load(self, state: Mapping[str, Any]) -> None:
         """Goes on from `state()`; the weights are read from the reference modules."""
+        assert isinstance(self.body, Chains)
         self.read()
-        velocity = state["optimiser"]["velocity"]
-        for part, saved in zip(self._parts(self.velocity), velocity, strict=True):
-            part.copy_(saved.mT.reshape(part.shape))
+        self.body.load(state["optimiser"])
+        if isinstance(self.optimiser, Adam):
+            self.optimiser.steps = state["optimiser"]["steps"]
         self.dead = set(state["dead"])
+
+    def optimiser_of(self, i: int) -> dict[str, Any]:
+        """As `Stack.optimiser_of()`."""
+        assert isinstance(self.body, DrawnNets)
+        return self.body.kept_of(i) | self._steps()
+
+    @torch.no_grad()
+    def load_alone(self, saved: Sequence[Any], dead: set[int]) -> None:
+        """As `Stack.load_alone()`."""
+        assert isinstance(self.body, DrawnNets)
+        self.read()
+        self.dead = dead
+        if any(other is None for other in saved):  # before the first step
+            return
+        for i, other in enumerate(saved):
+            self.body.load_kept(i, other)
+        if isinstance(self.optimiser, Adam):  # those of a net that learns no more may have stopped
+            self.optimiser.steps = max(other["steps"] for other in saved)
 
 
 def learn_together(
@@ -188,7 +181,7 @@ def learn_together(
     beside the seeds, what dropout drops."""
     ours = [(stack, x, y) for stack, x, y in tasks if isinstance(stack, FusedStack)]
     for stack, x, y in ours:
-        stack._begin(x, y, measure)
+        stack._begin(x, y, measure, step)
     if ours:
         first = ours[0][0]
         first.kernel.step([net for stack, _, _ in ours for net in stack.structs], first.threads)

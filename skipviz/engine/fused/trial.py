@@ -17,17 +17,28 @@ from skipviz.engine.fused.stack import FusedStack
 from skipviz.engine.nets import make_net
 from skipviz.engine.stacked import Stack, shape_of
 
-LANES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("resnet", {"depth": 8, "width": 13}),
-    ("plain", {"depth": 3, "width": 50, "activation": "tanh"}),
-    ("highway", {"depth": 4, "width": 21, "activation": "sigmoid"}),
+Case = tuple[str, dict[str, Any], dict[str, Any]]
+"""A family, its knobs, and what else the experiment is to be."""
+
+CASES: tuple[Case, ...] = (
+    ("resnet", {"depth": 8, "width": 13}, {"optimiser": "adam"}),
+    ("plain", {"depth": 3, "width": 50, "activation": "tanh"}, {"optimiser": "nesterov"}),
+    ("highway", {"depth": 4, "width": 21, "activation": "sigmoid"}, {"clip": 0.5}),
+    ("resnet", {"depth": 6, "width": 11, "variant": "full_preact", "norm": "batch"}, {}),
+    ("resnet", {"depth": 5, "width": 17, "branch_scale": "rezero", "norm": "layer"}, {}),
+    ("plain", {"depth": 3, "width": 9, "drop_rate": 0.2}, {"optimiser": "adamw"}),
+    ("densenet", {"depth": 5, "growth_rate": 3, "norm": "batch"}, {"clip": 0.5}),
+    ("highway", {"depth": 3, "width": 7, "carry": "learned", "norm": "layer"}, {}),
 )
 
 
-def gives_the_stacked_readings(kernel: Kernel, family: str, knobs: dict[str, Any]) -> bool:
+def gives_the_stacked_readings(
+    kernel: Kernel, family: str, knobs: dict[str, Any], fields: dict[str, Any]
+) -> bool:
     """Do three steps on random inputs give the readings of the stacked engine?"""
     lane = Lane(family=family, knobs={"backbone": "dense", **knobs})
-    experiment = Experiment(lanes=[lane], lr=0.01, batch_size=19, device="cpu")
+    made = {"lr": 0.002, "weight_decay": 0.01, "batch_size": 19, "device": "cpu"} | fields
+    experiment = Experiment(lanes=[lane], **made)
     settings, shape = lane.settings(experiment.dataset), shape_of(lane, experiment)
     assert shape is not None
     nets = [make_net(lane, experiment.dataset, 0)]
@@ -37,8 +48,8 @@ def gives_the_stacked_readings(kernel: Kernel, family: str, knobs: dict[str, Any
     y = torch.randint(shape.classes, (1, 19), generator=rng)
     stack = Stack(experiment, nets, wirings, [shape])
     ours = FusedStack(experiment, nets, wirings, [shape], kernel)
-    for _ in range(3):
-        (expected,), (reading,) = stack.learn(x, y, True)[1], ours.learn(x, y, True)[1]
+    for step in range(3):
+        (expected,), (reading,) = (each.learn(x, y, True, step)[1] for each in (stack, ours))
         if not np.allclose(reading, expected, rtol=1e-4, atol=0):
             return False
     return True
@@ -46,6 +57,6 @@ def gives_the_stacked_readings(kernel: Kernel, family: str, knobs: dict[str, Any
 
 if __name__ == "__main__":
     built = Kernel(ctypes.CDLL(sys.argv[1]))
-    for family, knobs in LANES:
-        if not gives_the_stacked_readings(built, family, knobs):
-            sys.exit(f"a {family} net does not get the stacked engine's numbers")
+    for family, knobs, fields in CASES:
+        if not gives_the_stacked_readings(built, family, knobs, fields):
+            sys.exit(f"a {family} net does not get the stacked engine's numbers: {knobs}, {fields}")

@@ -21,7 +21,7 @@ from skipviz.core.wiring import Wiring
 from skipviz.engine.exact_sums import norms_of
 from skipviz.engine.precise_layers import depths, dropouts
 from skipviz.engine.stacked.calls import Calls
-from skipviz.engine.stacked.program import traced
+from skipviz.engine.stacked.program import Program, Step, traced
 from skipviz.engine.stacked.shape import StackShape
 from skipviz.engine.stacked.weights import Weights
 
@@ -33,6 +33,40 @@ _LEARNED = {
 
 Key = tuple[int, str]
 """A step and the name of one of its parameters."""
+
+NUMBERS = {"scale": "scale", "constant": "value"}
+"""Where an operation's module has its number, if that is not learned."""
+
+
+def modules_of(net: nn.Module, wiring: Wiring) -> list[Any]:
+    """Of each step of a net's program what does it."""
+    return [net.get_submodule(path) for _, path in traced(wiring)]
+
+
+def parameters_of(
+    net: nn.Module, program: Program, modules: Sequence[Any]
+) -> dict[Key, nn.Parameter]:
+    """Every parameter of a net. ValueError where its drawing leaves one out."""
+    found: dict[Key, nn.Parameter] = {}
+    for k, (step, module) in enumerate(zip(program, modules, strict=True)):
+        for name in _LEARNED.get(step.kind, ()):
+            if (parameter := getattr(module, name)) is not None:
+                found[k, name] = parameter
+    if {id(p) for p in found.values()} != {id(p) for p in net.parameters()}:
+        raise ValueError("the drawing of a net does not show all of its parameters")
+    return found
+
+
+def number_of(step: Step, module: Any) -> float:
+    """The number of a step that is not learned."""
+    return float(getattr(module, NUMBERS[step.kind]))
+
+
+def numbered(
+    program: Program, modules: Sequence[Any], kind: str, layers: Sequence[nn.Module]
+) -> dict[int, int]:
+    """Of each step of a kind that chance decides, which of such layers it is, from 0."""
+    return {k: layers.index(modules[k]) for k, step in enumerate(program) if step.kind == kind}
 
 
 class Drawn:
@@ -52,10 +86,7 @@ class Drawn:
         self.seeds = seeds
         first = next(nets[0].parameters())
         self.like: dict[str, Any] = {"dtype": first.dtype, "device": first.device}
-        paths = [[path for _, path in traced(wiring)] for wiring in wirings]
-        self.modules: list[list[Any]] = [
-            [net.get_submodule(path) for path in of] for net, of in zip(nets, paths, strict=True)
-        ]
+        self.modules = [modules_of(net, wiring) for net, wiring in zip(nets, wirings, strict=True)]
         by_size: dict[tuple[int, int], list[Key]] = {}
         for key, parameter in self._parameters(0).items():
             by_size.setdefault(_as_matrix(parameter), []).append(key)
@@ -81,31 +112,17 @@ class Drawn:
     # --- what the modules hold
 
     def _parameters(self, i: int) -> dict[Key, nn.Parameter]:
-        """Every parameter of net i. ValueError where its drawing leaves one out."""
-        found: dict[Key, nn.Parameter] = {}
-        for k, (step, module) in enumerate(zip(self.program, self.modules[i], strict=True)):
-            for name in _LEARNED.get(step.kind, ()):
-                if (parameter := getattr(module, name)) is not None:
-                    found[k, name] = parameter
-        if {id(p) for p in found.values()} != {id(p) for p in self.nets[i].parameters()}:
-            raise ValueError("the drawing of a net does not show all of its parameters")
-        return found
+        return parameters_of(self.nets[i], self.program, self.modules[i])
 
     def _value(self, k: int) -> Tensor | None:
         """The number of step k that is not learned, of each net, (N, 1, 1)."""
-        name = {"scale": "scale", "constant": "value"}.get(self.program[k].kind)
-        if name is None:
+        if self.program[k].kind not in NUMBERS:
             return None
-        numbers = [float(getattr(modules[k], name)) for modules in self.modules]
+        numbers = [number_of(self.program[k], modules[k]) for modules in self.modules]
         return torch.tensor(numbers, **self.like)[:, None, None]
 
     def _numbers(self, kind: str, layers: Sequence[nn.Module]) -> dict[int, int]:
-        """Of each step of a kind that chance decides, which of such layers it is, from 0."""
-        return {
-            k: layers.index(self.modules[0][k])
-            for k, step in enumerate(self.program)
-            if step.kind == kind
-        }
+        return numbered(self.program, self.modules[0], kind, layers)
 
     def part(self, k: int, name: str, *, grad: bool = False) -> Tensor | None:
         """A parameter of step k of all nets, or its gradient: (N, a, b); None where it has none."""

@@ -56,6 +56,14 @@ def seeds(keys: Sequence[Sequence[int]]) -> np.ndarray[Any, np.dtype[np.uint64]]
     return (halves[::2] | halves[1::2] << np.uint64(32)).T
 
 
+def words(keys: Sequence[Sequence[int]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """`seeds(keys)`, whatever the size of a key's numbers."""
+    if max(map(max, keys)) <= 0xFFFFFFFF:
+        return seeds(keys)
+    made = [np.random.SeedSequence(key).generate_state(4, np.uint64) for key in keys]
+    return np.array(made, np.uint64)
+
+
 class Streams:
     """One generator that is set to the start of one stream after the other."""
 
