@@ -176,5 +176,6 @@ SCENE = Scene(
             "$120 / 64 = 1.875$ for three. Two units carry most.",
         ),
     ),
+    notices=("no_skip_in_module", "norms_times_batch", "scale_off", "gradients_exchanged"),
     order=15,
 )

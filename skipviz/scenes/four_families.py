@@ -157,5 +157,6 @@ SCENE = Scene(
             "family that the rate happens to suit.",
         ),
     ),
+    notices=("no_skip_in_module", "norms_times_batch", "scale_off", "gradients_exchanged"),
     order=17,
 )  # fmt: skip

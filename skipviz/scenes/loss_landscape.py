@@ -178,5 +178,6 @@ SCENE = Scene(
             "a rate above 2 divided by the eigenvalue would overshoot it and diverge.",
         ),
     ),
+    notices=("labels_shuffled",),
     order=16,
 )

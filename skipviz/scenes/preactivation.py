@@ -179,5 +179,6 @@ SCENE = Scene(
             "again.",
         ),
     ),
+    notices=("rate_0",),
     order=10,
 )

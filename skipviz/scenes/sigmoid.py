@@ -159,5 +159,6 @@ SCENE = Scene(
             "branch adds to it may be tiny.",
         ),
     ),
+    notices=("no_skip_in_module", "norms_times_batch", "scale_off", "gradients_exchanged"),
     order=11,
 )

@@ -309,5 +309,6 @@ SCENE = Scene(
         over="layers",
         log_y=True,
     ),
+    notices=("twin_of_another", "zero_pad_0"),
     order=2,
 )
