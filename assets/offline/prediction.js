@@ -34,6 +34,7 @@ function ask(form) {
     say(form, "");
     form.querySelector("input")?.focus();
   });
+  form.querySelectorAll("button").forEach((button) => { button.disabled = false; });
   const before = remembered(key);
   const box = before === null ? null : form.querySelector(`input[value="${CSS.escape(before)}"]`);
   if (!(box instanceof HTMLInputElement)) return;

@@ -49,12 +49,13 @@ def question(shown: Shown, right: int | None, reveals: str) -> str:
         )
     answer = "" if right is None else f' data-right="{right}"'
     return (
-        f'<form class="skip-card" data-question="{shown.key}" data-reveals="{reveals}"{answer}>'
+        f'<form class="skip-card" method="dialog" data-question="{shown.key}"'
+        f' data-reveals="{reveals}"{answer}>'
         f'<p class="skip-ask" id="ask-{shown.key}">{escape(shown.scene.question)}</p>'
         f'<fieldset aria-labelledby="ask-{shown.key}">{"".join(choices)}</fieldset>'
-        '<p class="skip-acts"><button class="skip-first">Predict</button>'
-        '<button type="button" data-look>Look without predicting</button>'
-        '<button type="button" data-again>Predict again</button></p>'
+        '<p class="skip-acts"><button class="skip-first" disabled>Predict</button>'
+        '<button type="button" data-look disabled>Look without predicting</button>'
+        '<button type="button" data-again disabled>Predict again</button></p>'
         "<output></output><noscript><p>This page needs JavaScript.</p></noscript></form>"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,17 +34,25 @@ def opened(browser: Browser, path: Path, **options: Any) -> Iterator[Page]:
     context.close()
 
 
-def scrub_by_keyboard(page: Page) -> None:
-    """The first slider of the page goes to the first step and one further, by keys alone."""
+def replay_by_keyboard(page: Page) -> None:
+    """The first run of the page is scrubbed by its slider, replayed at another speed and paused, by
+    keys."""
     chart = page.locator(".sv-live").first
     expect(chart.locator(".sv-chip")).to_contain_text("finished")
     expect(chart.locator(".js-plotly-plot").first).to_be_visible()
-    slider = chart.locator("input[type=range]").first
-    slider.focus()
+    slider = chart.get_by_label("step of the run")
     slider.press("Home")
-    expect(chart.get_by_text("step 0", exact=True).first).to_be_visible()
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"step 0 of \d+"))
     slider.press("ArrowRight")
-    expect(chart.get_by_text("step 1", exact=True).first).to_be_visible()
+    expect(slider).to_have_value("1")
+    chart.get_by_label("speed of the replay").select_option(index=0)
+    slider.press("k")
+    expect(chart.get_by_role("button", name="Pause the replay")).to_be_visible()
+    expect(chart.locator(".sv-chip")).to_contain_text("replay")
+    slider.press("k")
+    expect(chart.get_by_role("button", name="Replay this run")).to_be_visible()
+    slider.press("Home")
+    expect(slider).to_have_value("0")
 
 
 def overflow(page: Page) -> int:

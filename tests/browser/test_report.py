@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from skipviz.exchange.formats import stored, write
 from skipviz.store.store import Store
-from tests.browser.offline_page import opened, overflow, scrub_by_keyboard
+from tests.browser.offline_page import opened, overflow, replay_by_keyboard
 from tests.browser.test_accessible import findings
 
 RUN = "recorded.stripes.main"
@@ -27,7 +27,7 @@ def test_a_report_shows_its_charts_and_figures_and_is_scrubbed_by_keyboard(
     browser: Browser, report: Path
 ) -> None:
     with opened(browser, report) as page:
-        scrub_by_keyboard(page)
+        replay_by_keyboard(page)
         gates = page.locator(".sv-gates").first
         expect(gates).to_have_attribute("data-step", "0")
         expect(gates.locator(".sv-samples canvas").first).to_be_visible()

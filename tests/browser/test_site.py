@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from skipviz.core import registry
 from skipviz.offline.site import Wanted, make
 from skipviz.store.store import Store
-from tests.browser.offline_page import opened, overflow, scrub_by_keyboard
+from tests.browser.offline_page import opened, overflow, replay_by_keyboard
 from tests.browser.test_accessible import findings
 
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs"
@@ -51,7 +51,7 @@ def test_a_scene_is_predicted_first_then_replayed_and_the_prediction_stays_here(
         page.keyboard.press("Enter")
         expect(page.locator("#findings")).to_be_visible()
         expect(page.locator("form output")).to_contain_text("ou predicted")
-        scrub_by_keyboard(page)
+        replay_by_keyboard(page)
         seen(page)
         assert page.locator(".skip-verdict").count() == len(SCENE.expects)
         page.reload()
