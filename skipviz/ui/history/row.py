@@ -33,11 +33,7 @@ def row(entry: Entry) -> None:
     tick, picture, said, again, pin, more = st.columns(
         [0.4, 1.7, 9.3, 0.6, 0.6, 0.6], vertical_alignment="center", gap="small"
     )
-    tick.checkbox(
-        f"Compare {plain(entry.title)}", key=f"history_tick_{entry.id}",
-        value=entry.id in ticked(), label_visibility="collapsed",
-        on_change=_tick, args=(entry.id,),
-    )  # fmt: skip
+    _tick_box(tick, entry)
     picture.html(thumbnail(curves(entry), f"Loss curves of {entry.title}", is_dark()))
     with said.container(gap=None, key=f"history_run_{entry.id}"):
         if st.button(
@@ -106,6 +102,14 @@ def ticked() -> list[str]:
     """The runs that are to be compared, in the order in which they were ticked."""
     run_ids: list[str] = st.session_state.setdefault("history_ticked", [])
     return run_ids
+
+
+def _tick_box(box: DeltaGenerator, entry: Entry) -> None:
+    box.checkbox(
+        f"Compare {plain(entry.title)}", key=f"history_tick_{entry.id}",
+        value=entry.id in ticked(), label_visibility="collapsed",
+        on_change=_tick, args=(entry.id,),
+    )  # fmt: skip
 
 
 def _tick(run_id: str) -> None:
