@@ -165,7 +165,7 @@ def _settle_status(path: Path) -> None:
              "steps": int, "heard": int, "paused": bool, "engines": list, "changes": list,
              "steps_per_s": float, "pace": float, "lr": float, "seconds": float, "spent_s": float,
              "began": float}  # fmt: skip
-    assert {*kinds, "worker"} == set(get_type_hints(Status))
+    assert {*kinds, "worker", "machine"} == set(get_type_hints(Status))
     kept = {name: status[name] for name, kind in kinds.items() if _is(status.get(name), kind)}
     if kept["state"] not in ENDED:
         kept |= {"state": "interrupted", "message": "it was under way when it was exported"}
