@@ -16,9 +16,9 @@ from skipviz.core.scene import (
     Figure,
     Scene,
     final_loss,
-    highest,
     ratio,
     seed_dots,
+    steps_to,
 )
 
 DEPTH = 21
@@ -35,6 +35,13 @@ def _read(lane: int, name: str) -> Callable[[Evidence], list[float]]:
 def _above(lane: int, name: str) -> Callable[[Evidence], list[float]]:
     """How many times the residual net's value a lane's is."""
     return lambda evidence: ratio(_read(lane, name)(evidence), _read(_RESIDUAL, name)(evidence))
+
+
+def _learned_after(evidence: Evidence) -> list[float]:
+    """The steps after which the loss of the last net fell below 1, seed by seed. The plain net's
+    has setbacks: where it ends differs with the rounding of an engine."""
+    each = [steps_to(evidence, lane, 1.0) for lane in (_RELU, _TANH, _RESIDUAL)]
+    return [max(steps) for steps in zip(*each, strict=True)]
 
 
 def _bars(evidence: Evidence) -> Chart:
@@ -99,11 +106,12 @@ SCENE = Scene(
     ),
     expects=(
         Expectation(
-            "All three nets have learned something of the task before anybody looks around",
-            highest(("main", _RELU), ("main", _TANH), ("main", _RESIDUAL)),
-            at_most=1,
+            "All three nets have learned something of the task before anybody looks around: their "
+            "losses fell below 1",
+            _learned_after,
+            at_most=390,
             over="every",
-            unit="nats",
+            unit="steps",
         ),
         Expectation(
             "The residual net has learned it",
