@@ -18,11 +18,11 @@ SCHEMES: tuple[Any, ...] = ("light", "dark")
 NETS = "lane=plain:backbone=dense,depth=4&lane=densenet:backbone=dense,depth=4"
 
 
-def findings(page: Page) -> list[str]:
-    """What axe-core calls serious or critical on the page as it stands."""
+def findings(page: Page, **options: Any) -> list[str]:
+    """What axe-core calls serious or critical on the page as it stands; `options` are axe's."""
     return [
         f"{rule['id']}: {node['html'][:160]}: {node['failureSummary'][:200]}"
-        for rule in Axe().run(page, options={"runOnly": RULES}).response["violations"]
+        for rule in Axe().run(page, options={"runOnly": RULES, **options}).response["violations"]
         if rule["impact"] in ("serious", "critical")
         for node in rule["nodes"]
     ]
