@@ -21,13 +21,16 @@ lint:
 check: lint
 	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile -m "not slow and not long"
 
-# Two calls: processes that share tests would take the cores that the browser needs.
-# It ends with a figure: how much of skipviz the tests without a browser execute in their own processes.
+# Calls of their own: processes that share tests would take the cores that the browser needs, and to
+# count lines slows what computes. It ends with a figure: how much of skipviz the quick tests execute
+# in their own processes.
 test: lint
-	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile --cov=skipviz --cov-report=
+	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile -m "not slow and not long" \
+		--cov=skipviz --cov-report=
+	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile -m "slow and not long"
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest tests/browser
-	@echo "Of skipviz, tests without a browser execute, in percent (coverage report -m: line by line):"
+	@echo "Of skipviz, quick tests execute, in percent (coverage report -m: line by line):"
 	@$(BIN)/coverage report --format=total
 
 # The workers' suite on a Ray cluster of two nodes on this machine. `make test` runs it on this
