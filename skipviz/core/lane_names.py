@@ -20,7 +20,7 @@ MOST = 3
 _VALUES = {
     "activation": {"relu": "ReLU"},
     "init": {"he": "He", "glorot": "Glorot", "torch_default": "default init"},
-    "norm": {"batch": "BatchNorm", "none": "no norm"},
+    "norm": {"batch": "BatchNorm", "layer": "LayerNorm", "none": "no norm"},
     "branch_scale": {"inv_sqrt_depth": "branch ÷ √units", "one": ""},
     "shortcut": {"A": "option A", "B": "option B", "C": "option C"},
 }

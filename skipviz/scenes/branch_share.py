@@ -140,6 +140,7 @@ def _damage_chart(evidence: Evidence) -> Chart:
         "nats, mean over the units taken out",
         series,
         log_y=True,
+        note="where a bar is missing, the loss does not rise",
     )
 
 
@@ -152,7 +153,7 @@ def _numbers(evidence: Evidence) -> dict[str, float | str]:
     shares = final.median(_shares(evidence, _BATCH))
     variances = {lane: float(np.median(_last_variance(lane)(evidence))) for lane in range(3)}
     missed = {
-        lane: f"{100 * float(np.median(_last_over_first(lane)(evidence))):.0f} %"
+        lane: f"{round(100 * float(np.median(_last_over_first(lane)(evidence))))} %"
         for lane in range(3)
     }
     return {
@@ -161,7 +162,7 @@ def _numbers(evidence: Evidence) -> dict[str, float | str]:
         "last": round(float(shares[-1]), 3),
         "batch": round(variances[_BATCH]),
         "layer": round(variances[_LAYER]),
-        "none": f"{float(np.median(_last_variance(0, 'start')(evidence))):.0e}",
+        "none": f"10^{np.log10(np.median(_last_variance(0, 'start')(evidence))):.1f}",
         "batch_missed": missed[_BATCH],
         "layer_missed": missed[_LAYER],
         "scaled_missed": missed[_SCALED],
@@ -169,7 +170,7 @@ def _numbers(evidence: Evidence) -> dict[str, float | str]:
 
 
 SCENE = Scene(
-    title="Why BatchNorm helped: the shrinking share",
+    title="BatchNorm's shrinking share",
     question="In a residual net of fifty units each branch begins with BatchNorm. How much of the "
     "signal behind the last unit comes from that unit's own branch?",
     choices=(
