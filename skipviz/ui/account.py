@@ -24,6 +24,7 @@ from skipviz.access.roles import Role
 from skipviz.core import base_path, events
 from skipviz.core.events import Event
 from skipviz.ui import access, served
+from skipviz.ui.notes import plain
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def _exchange(claims: Mapping[str, object]) -> None:
     entry = accounts.entry_of(claims, settings.current().lecturers)
     if entry is None:
         events.tell(Event.LOGIN, outcome="other account")
-        name = claims.get("email") or claims.get("sub")
+        name = plain(str(claims.get("email") or claims.get("sub")))
         st.info(
             f"You logged in as {name}, which is no lecturer's account on this server: you are a"
             " guest. Whoever runs the server can add it to its lecturers.",

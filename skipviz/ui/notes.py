@@ -10,6 +10,11 @@ from skipviz.datafiles.availability import missing
 from skipviz.ui import access
 
 
+def plain(text: str) -> str:
+    """A name as it stands, without a meaning in Markdown."""
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-.!|~$:^" else sign for sign in text)
+
+
 def complain(error: Exception) -> None:
     """Shows an error's one sentence."""
     text = str(error).rstrip(".")

@@ -18,8 +18,7 @@ from skipviz.store.comparison import FEWEST, MOST
 from skipviz.store.history import History, Query
 from skipviz.ui import access, manager
 from skipviz.ui.history import row
-from skipviz.ui.notes import complain
-from skipviz.ui.run.exports import plain
+from skipviz.ui.notes import complain, plain
 
 ROWS = 15
 NEAR = 0.8

@@ -20,8 +20,8 @@ from skipviz.figures.thumbnails import thumbnail
 from skipviz.store import data_origin, run_marks
 from skipviz.store.history import Entry, curves
 from skipviz.ui import access, manager
-from skipviz.ui.notes import complain
-from skipviz.ui.run.exports import links, plain
+from skipviz.ui.notes import complain, plain
+from skipviz.ui.run.exports import links
 from skipviz.ui.theme import is_dark
 
 LAB = "pages/3_explore/01_lab.py"

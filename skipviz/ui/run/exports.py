@@ -10,6 +10,7 @@ from skipviz.exchange.formats import FORMATS
 from skipviz.server.run import Run
 from skipviz.store.lane_axes import labels
 from skipviz.ui import access
+from skipviz.ui.notes import plain
 
 _DRAWINGS = ("svg", "pdf", "tikz")
 
@@ -36,8 +37,3 @@ def links(run_id: str, experiment: Experiment) -> None:
         )
         lines.append(f"Graph of {plain(name)}: {drawn}")
     st.markdown("  \n".join(lines))
-
-
-def plain(text: str) -> str:
-    """A name as it stands, without a meaning in Markdown."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-.!|~$:^" else sign for sign in text)
