@@ -41,8 +41,7 @@ export default function ({ parentElement, data }) {
   const root = /** @type {HTMLElement} */ (parentElement.querySelector(".sv-live"));
   const transport = new URLSearchParams(location.search).get("transport");
   const chosen = data.tell ? teller(home + data.tell, data.settings.run) : undefined;
-  const load = (/** @type {string} */ name) => import(home + data.script.replace(/[^/]*$/, name));
-  const settings = { home, transport, chosen, load, ...data.settings };
+  const settings = { home, transport, chosen, films: true, ...data.settings };
   const go = (going.get(parentElement) ?? Promise.resolve())
     .then(() => import(home + data.script))
     .then(({ mount }) => mount(root, settings))

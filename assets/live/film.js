@@ -1,6 +1,8 @@
 // A replay as a film: every picture is drawn here, by what draws the charts on the screen. MP4 is
-// encoded by the browser itself (WebCodecs); mediabunny and gifenc write the files.
+// encoded by the browser itself (WebCodecs).
 
+import { GifWriter } from "./gif.js";
+import { encoderFor, Mp4Writer } from "./mp4.js";
 import { speedText } from "./replay.js";
 import { chartFigure, imageOf, netsPicture, svgBlob, blobOf } from "./slides.js";
 import { pen } from "./theme.js";
@@ -10,11 +12,8 @@ import { pen } from "./theme.js";
 
 /** @typedef {"gif" | "mp4"} FilmKind */
 
-/** @typedef {(name: string) => Promise<any>} Load  One of the modules that write files. */
-
 /**
  * @typedef {object} FilmWish
- * @property {Load} load
  * @property {AbortSignal} [signal]
  * @property {(share: number) => void} [progress]
  * @property {number} [seconds]  that it lasts
@@ -25,6 +24,7 @@ import { pen } from "./theme.js";
  * @typedef {object} Writer
  * @property {(canvas: HTMLCanvasElement, at_s: number) => Promise<void>} add
  * @property {() => Promise<Blob>} end
+ * @property {() => void} close
  */
 
 const SIZES = { gif: [960, 540], mp4: [1280, 720] }, PER_S = { gif: 10, mp4: 25 };
@@ -36,7 +36,7 @@ const LASTS_S = 8, HOLD_S = 1.5, PATIENCE_MS = 1000, EDGE_PX = 16, MOST_NETS = 0
  * @param {FilmKind} kind
  * @param {FilmWish} wish
  */
-export async function makeFilm(painter, kind, { load, signal, progress, seconds = LASTS_S }) {
+export async function makeFilm(painter, kind, { signal, progress, seconds = LASTS_S } = {}) {
   const history = painter.run?.history, last = history?.step ?? -1;
   if (!history || last < 1) throw new Error("There is nothing to replay yet.");
   const canvas = document.createElement("canvas"), [width, height] = SIZES[kind];
@@ -44,16 +44,20 @@ export async function makeFilm(painter, kind, { load, signal, progress, seconds 
   canvas.getContext("2d", { willReadFrequently: kind === "gif" });
   const pictures = Math.max(2, Math.min(last + 1, Math.round(seconds * PER_S[kind])));
   const each_s = seconds / pictures;
-  const writer = await (kind === "gif" ? gifWriter(load) : mp4Writer(load, canvas, each_s));
-  for (let i = 0; i < pictures; i += 1) {
-    signal?.throwIfAborted();
-    const step = Math.round((i * last) / (pictures - 1));
-    await exact(painter, step);
-    await drawPicture(painter, canvas, step, seconds);
-    await writer.add(canvas, i === pictures - 1 ? HOLD_S : each_s);
-    progress?.((i + 1) / pictures);
+  const writer = await (kind === "gif" ? gifWriter(canvas) : mp4Writer(canvas, each_s));
+  try {
+    for (let i = 0; i < pictures; i += 1) {
+      signal?.throwIfAborted();
+      const step = Math.round((i * last) / (pictures - 1));
+      await exact(painter, step);
+      await drawPicture(painter, canvas, step, seconds);
+      await writer.add(canvas, i === pictures - 1 ? HOLD_S : each_s);
+      progress?.((i + 1) / pictures);
+    }
+    return await writer.end();
+  } finally {
+    writer.close();
   }
-  return writer.end();
 }
 
 /**
@@ -140,57 +144,30 @@ function drawHead({ view, page, run }, ink, { step, seconds, unit }) {
 }
 
 /**
- * @param {Load} load
- * @returns {Promise<Writer>}
+ * @param {HTMLCanvasElement} canvas
+ * @returns {Writer}
  */
-async function gifWriter(load) {
-  const { GIFEncoder, quantize, applyPalette } = await load("gifenc.mjs");
-  const file = GIFEncoder();
+function gifWriter({ width, height }) {
+  const file = new GifWriter(width, height);
   return {
     add: async (canvas, lasts_s) => {
-      const { width, height } = canvas;
-      const { data } = pen(canvas).getImageData(0, 0, width, height);
-      const palette = quantize(data, 256);
-      const delay = Math.round(1000 * lasts_s);
-      file.writeFrame(applyPalette(data, palette), width, height, { palette, delay });
+      file.add(pen(canvas).getImageData(0, 0, width, height).data, lasts_s);
     },
-    end: async () => {
-      file.finish();
-      return new Blob([file.bytes()], { type: "image/gif" });
-    },
+    end: async () => file.end(),
+    close: () => undefined,
   };
 }
 
 /**
- * @param {Load} load
  * @param {HTMLCanvasElement} canvas
  * @param {number} each_s
  * @returns {Promise<Writer>}
  */
-async function mp4Writer(load, canvas, each_s) {
+async function mp4Writer({ width, height }, each_s) {
   if (!("VideoEncoder" in window)) {
     throw new Error("This browser encodes no video: take the GIF, or open the run in a newer one.");
   }
-  const { Output, Mp4OutputFormat, BufferTarget, CanvasSource, getFirstEncodableVideoCodec } =
-    await load("mediabunny.mjs");
-  const { width, height } = canvas;
-  const codec = await getFirstEncodableVideoCodec(["avc", "vp9", "av1"], { width, height });
-  if (!codec) {
-    throw new Error("This browser has no encoder for MP4: take the GIF.");
-  }
-  const output = new Output({ format: new Mp4OutputFormat(), target: new BufferTarget() });
-  const source = new CanvasSource(canvas, { codec, bitrate: 4e6 });
-  output.addVideoTrack(source, { frameRate: Math.round(1 / each_s) });
-  await output.start();
-  let at_s = 0;
-  return {
-    add: async (_, lasts_s) => {
-      await source.add(at_s, lasts_s);
-      at_s += lasts_s;
-    },
-    end: async () => {
-      await output.finalize();
-      return new Blob([output.target.buffer], { type: "video/mp4" });
-    },
-  };
+  const config = await encoderFor(width, height, Math.round(1 / each_s));
+  if (!config) throw new Error("This browser has no encoder for MP4: take the GIF.");
+  return new Mp4Writer(config);
 }

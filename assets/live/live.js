@@ -14,7 +14,7 @@ import { readTheme } from "./theme.js";
 import { View } from "./view.js";
 
 /** @import { Listener } from "./connection.js" */
-/** @import { FilmKind, Load } from "./film.js" */
+/** @import { FilmKind } from "./film.js" */
 /** @import { Link } from "./follower.js" */
 /** @import { Hello, Quantity, Track } from "./messages.js" */
 /** @import { PanelName } from "./page.js" */
@@ -39,7 +39,7 @@ import { View } from "./view.js";
  * @property {number | null} [step]  that somebody else has chosen: it is shown, also when it comes
  *   again with another `turn`; null: the newest; without it the viewer alone chooses
  * @property {number} [turn]
- * @property {Load} [load]  brings a module of assets/vendor; without it no film is offered
+ * @property {boolean} [films]  are films of the replay offered?
  * @property {(step: number | null) => void} [chosen]  is told what the viewer chooses
  */
 
@@ -86,9 +86,7 @@ export async function film(root, kind, progress) {
     if (live.run.status.state === "missing") throw new Error(live.run.status.message);
     await new Promise((again) => { setTimeout(again, 20); });
   }
-  const { load } = live.settings;
-  if (!load) throw new Error("What writes films is not here.");
-  return makeFilm(live.painter, kind, { load, progress });
+  return makeFilm(live.painter, kind, { progress });
 }
 
 /** @type {Promise<unknown> | null} */
@@ -168,9 +166,8 @@ class Live {
     const { page, painter } = this;
     for (const [name, { box }] of page.allCards()) box.append(chartButtons(painter, name));
     page.graph?.box.append(netsButtons(painter));
-    const { load } = this.settings;
-    if (!page.headline || !load) return;
-    page.film = new FilmRow(painter, load);
+    if (!page.headline || !this.settings.films) return;
+    page.film = new FilmRow(painter);
     page.root.insertBefore(page.film.box, page.voice);
   }
 

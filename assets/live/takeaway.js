@@ -5,7 +5,7 @@ import { makeFilm } from "./film.js";
 import { chartPicture, gatesPicture, netsPicture, save, SLIDE, svgPicture } from "./slides.js";
 
 /** @import { CardName } from "./cards.js" */
-/** @import { FilmKind, Load } from "./film.js" */
+/** @import { FilmKind } from "./film.js" */
 /** @import { GatesPanel } from "./gates.js" */
 /** @import { Painter } from "./painter.js" */
 /** @import { PictureKind } from "./slides.js" */
@@ -72,13 +72,9 @@ function stepOf(painter) {
 
 /** The row that makes a film of the replay, and says how far it is. */
 export class FilmRow {
-  /**
-   * @param {Painter} painter
-   * @param {Load} load
-   */
-  constructor(painter, load) {
+  /** @param {Painter} painter */
+  constructor(painter) {
     this.painter = painter;
-    this.load = load;
     /** @type {AbortController | null} */
     this.making = null;
     this.buttons = FILMS.map(([kind, text]) => element("button", {
@@ -103,7 +99,7 @@ export class FilmRow {
     this.stop.hidden = false;
     try {
       const film = await makeFilm(this.painter, kind, {
-        load: this.load, signal: making.signal,
+        signal: making.signal,
         progress: (share) => { this.says.textContent = `drawing, ${Math.floor(100 * share)} %`; },
       });
       save(film, `skipviz-replay.${kind}`);

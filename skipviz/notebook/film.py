@@ -60,9 +60,8 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A film</t
 const tell = (what, body) => fetch(`/TOKEN/${what}`, { method: "POST", body });
 try {
   const { mount, film } = await import("/SCRIPT");
-  const load = (name) => import("/SCRIPT".replace(/[^/]*$/, name));
   const root = document.getElementById("charts");
-  mount(root, { ...SETTINGS, home: new URL("/", location.href).href, load });
+  mount(root, { ...SETTINGS, home: new URL("/", location.href).href });
   await tell("film", await film(root, KIND, (share) => tell("share", String(share))));
 } catch (error) {
   await tell("failed", String(error?.message ?? error));

@@ -1,7 +1,7 @@
 """The files of the components that load by address, and the plotly.js that its package ships.
 
-/assets/{version}/live.js …    of assets/live/, assets/keys/ and assets/vendor/; version: a hash
-                               over all of them, so browsers keep them for good
+/assets/{version}/live.js …    of assets/live/ and assets/keys/; version: a hash over all of them,
+                               so browsers keep them for good
 /vendor/plotly.min.js?v=…      one copy for all charts, compressed once; no network needed
 """
 
@@ -23,8 +23,8 @@ from starlette.routing import BaseRoute, Route
 from skipviz.core import base_path, places
 
 ROOT = places.shipped() / "assets"
-_FOLDERS = ("keys", "live", "vendor")
-_KINDS = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css"}
+_FOLDERS = ("keys", "live")
+_KINDS = {".js": "text/javascript", ".css": "text/css"}
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 

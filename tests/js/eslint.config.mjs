@@ -7,7 +7,6 @@ const js = require("@eslint/js");
 const globals = require("globals");
 
 export default [
-  { ignores: ["assets/vendor/**"] }, // others' files, as they were published
   { ...js.configs.recommended, files: ["**/*.js", "**/*.mjs"] },
   { files: ["assets/**/*.js"], languageOptions: { globals: globals.browser } },
   { files: ["assets/vote/*.js"], languageOptions: { ecmaVersion: 2019 } }, // phones of 2019
