@@ -167,7 +167,7 @@ async function mp4Writer({ width, height }, each_s) {
   if (!("VideoEncoder" in window)) {
     throw new Error("This browser encodes no video: take the GIF, or open the run in a newer one.");
   }
-  const config = await encoderFor(width, height, Math.round(1 / each_s));
+  const config = await encoderFor(width, height, Math.max(1, Math.round(1 / each_s)));
   if (!config) throw new Error("This browser has no encoder for MP4: take the GIF.");
   return new Mp4Writer(config);
 }

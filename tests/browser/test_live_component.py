@@ -473,3 +473,17 @@ def test_every_figure_leaves_as_a_picture_at_slide_size(
         assert drawn_as.get("viewBox", "").split()[2] == "960"
         words = " ".join("".join(drawn_as.itertext()).split())
         assert "layer" in words or "step" in words or "Gates and stripes" in words
+
+
+def test_the_replay_leaves_as_a_film(page: Page, server: str, ask: Ask, tmp_path: Path) -> None:
+    ask("grow?run=four-film&to=3")
+    show(page, server, "run=four-film", 2)
+    for kind, begin in (("GIF", b"GIF89a"), ("MP4", b"\0\0\0\x1cftyp")):
+        with page.expect_download() as leaving:
+            page.get_by_role("button", name=f"Film: {kind}").click()
+        assert leaving.value.suggested_filename == f"skipviz-replay.{kind.lower()}"
+        leaving.value.save_as(tmp_path / kind)
+        assert (tmp_path / kind).read_bytes().startswith(begin)
+        expect(page.locator(".sv-film [role=status]")).to_have_text(
+            "The film is in your downloads."
+        )

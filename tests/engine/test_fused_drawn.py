@@ -289,7 +289,10 @@ def test_sanitizers_find_nothing_in_the_trials_of_the_kernel(tmp_path: Path) -> 
     compiler, library = build.a_compiler(), tmp_path / "kernel.so"
     assert compiler is not None
     named = subprocess.run(
-        [compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=False
+        [compiler, "-print-file-name=libasan.so"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     ).stdout.strip()
     if sys.platform != "linux" or not Path(named).is_absolute():
         pytest.skip(f"{compiler} has no sanitizers to load before Python")

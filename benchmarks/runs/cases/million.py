@@ -79,7 +79,7 @@ def own_mb(pid: int) -> float:
     """What a process has of its own, in MB: no pages that are mapped from files."""
     status = Path(f"/proc/{pid}/status")
     if status.is_file():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        lines = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines())
         return float(lines["RssAnon"].split()[0]) / 1024
     memory = psutil.Process(pid).memory_full_info()
     return float(memory.uss) / 2**20
