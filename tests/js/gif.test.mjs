@@ -114,15 +114,14 @@ test("a film goes on for ever, and its pictures last as long as they were to", a
 });
 
 test("of too many colours the frequent ones stay exact, and none goes far astray", () => {
-  const flat = [0xffffff, 0xfdfdfd, 0x1f77b4, 0xd62728, 0x000000];
+  const flat = [0xffffff, 0x1f77b4, 0xd62728, 0x000000];
   const ramp = Array.from({ length: 4096 }, (_, i) => 0xffffff - (i >> 4) * 0x010000 - (i & 255));
-  const colours = [...flat.flatMap((rgb) => Array(20000).fill(rgb)), ...ramp];
+  const rare = [0xfdfdfd, 0x1f78b5, 0x020202]; // each in the bucket of a frequent one, before it
+  const colours = [...rare, ...flat.flatMap((rgb) => Array(20000).fill(rgb)), ...ramp];
   const { palette, pixels } = indexed(rgbaOf(colours));
   assert.equal(palette.length, 256);
   const seen = [...pixels].map((i) => palette[i]);
-  for (const rgb of [0xffffff, 0x1f77b4, 0xd62728, 0x000000]) {
-    assert.equal(seen[colours.indexOf(rgb)], rgb);
-  }
+  for (const rgb of flat) assert.equal(seen[colours.indexOf(rgb)], rgb);
   const apart = (a, b) => Math.max(...[16, 8, 0].map((s) => Math.abs((a >> s & 255) - (b >> s & 255))));
   const worst = colours.reduce((most, rgb, i) => Math.max(most, apart(rgb, seen[i])), 0);
   assert.ok(worst <= 24, `a channel is ${worst} of 255 away`);
