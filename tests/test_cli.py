@@ -156,6 +156,9 @@ ORDERS = (
     ("bench --quick engine --cases a --json", "bench engine --cases a --quick --json"),
     ("data", "data list"),
     ("key --revoke --json", "--json key --revoke"),
+    ("resume --more 50 RUN --json", "resume RUN --json --more 50"),
+    ("site --scenes lesion OUT --json", "site OUT --json --scenes lesion"),
+    ("mutants --json lesion --seeds 1", "mutants lesion --seeds 1 --json"),
 )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def test_several_files_come_as_one_archive(client: TestClient) -> None:
 def test_what_cannot_be_is_a_sentence(client: TestClient, store: Store) -> None:
     before = set(Path(store.root).iterdir())
     for path, sentence in (
-        (f"{RUN}/export/xlsx", "Format xlsx: must be one of csv"),
+        (f"{RUN}/export/xlsx", "Format xlsx: must be one of report, csv"),
         ("nowhere/export/csv", "There is no such run"),
         (f"{'_' * 22}/export/csv", "there is no such run on this machine"),
         (f"{RUN}/export/svg?lane=9", "Lane 9: this run has"),
