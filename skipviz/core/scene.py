@@ -397,8 +397,10 @@ def steps_to(
     evidence: Evidence, lane: int, level: float, run: str = "main", window: int = 10
 ) -> list[float]:
     """The first step at which the mean loss of the last `window` recorded steps is below `level`,
-    of each seed; infinity where it never is."""
+    of each seed; infinity where it never is, and where so many were not recorded."""
     loss, steps = evidence.history("loss", lane, run)[:, :, 0], evidence.steps(run)
+    if len(steps) < window:
+        return [float("inf")] * loss.shape[1]
     first_steps = []
     for each in loss.T:
         sums = np.convolve(np.nan_to_num(each, nan=np.inf, posinf=1e30), np.ones(window), "valid")

@@ -25,6 +25,12 @@ CPU = torch.device("cpu")
 DENSE = Lane(family="plain", knobs={"backbone": "dense", "depth": 5, "drop_rate": 0.3})
 
 
+@pytest.fixture(autouse=True)
+def without_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its masks are nowhere to be read; tests of its own compare it with the stacked engine."""
+    monkeypatch.setenv("SKIPVIZ_FUSED", "0")
+
+
 @pytest.fixture(scope="module")
 def page() -> dict[str, Any]:
     """The functions that the page shows."""

@@ -285,13 +285,18 @@ def test_what_a_lane_drops_does_not_depend_on_what_is_trained_beside_it() -> Non
         ]
 
 
-def test_dense_nets_with_stochastic_depth_stand_in_a_stack_whether_there_is_a_kernel_or_not() -> (
-    None
-):
+@pytest.mark.parametrize("fused", ["0", "1"])
+def test_dense_nets_with_stochastic_depth_stand_in_a_stack_whether_there_is_a_kernel_or_not(
+    fused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKIPVIZ_FUSED", fused)
     knobs = {"backbone": "dense", "depth": 7, "survival": 0.5}
     lanes = [
         Lane(family="resnet", knobs=knobs),
         Lane(family="resnet", knobs={"depth": 8, "survival": 0.5}),
     ]
     of = Experiment(lanes=lanes, data="shapes", steps=1, batch_size=4, device="cpu")
-    assert engine.Training(of).engines == ["stacked", "modules"]
+    stack, modules = engine.Training(of).engines
+    assert (
+        stack in (("stacked", "fused") if fused == "1" else ("stacked",)) and modules == "modules"
+    )

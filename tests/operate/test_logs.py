@@ -20,12 +20,15 @@ def stream() -> Iterator[io.StringIO]:
     """Everything that is logged, as JSON lines; loggers are as before afterwards."""
     root, other = logging.getLogger(), logging.getLogger("uvicorn.error")
     before = root.handlers[:], other.handlers[:], other.propagate, events.LOGGER.level
+    level = other.level
     other.handlers[:] = [logging.NullHandler()]
+    other.setLevel(logging.NOTSET)  # a server that another test started may have raised it
     text = io.StringIO()
     logs.write_json_lines(text)
     yield text
     root.handlers[:], other.handlers[:], other.propagate = before[:3]
     events.LOGGER.setLevel(before[3])
+    other.setLevel(level)
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

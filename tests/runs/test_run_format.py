@@ -103,7 +103,12 @@ def test_every_file_and_every_field_stands_in_its_table(run: Path) -> None:
     tracks = json.loads(_table(run).schema.metadata[b"skipviz.tracks"])
     fields = _section("frames.arrow").split("| field of a lane")[1]
     assert sorted(_named(fields)) == sorted(tracks[0])
-    assert _named(_section("experiment.json")) == list(_json(run / "experiment.json"))
+    of_longer_runs = ["budgets"]
+    documented = _named(_section("experiment.json"))
+    assert of_longer_runs[0] in documented
+    assert [name for name in documented if name not in of_longer_runs] == list(
+        _json(run / "experiment.json")
+    )
     assert sorted(_named(_section("status.json"))) == sorted(_json(run / "status.json"))
     states = re.search(r"\| `state` \|.*", _section("status.json"))
     assert states and tuple(re.findall(r"`(\w+)`", states[0]))[1:] == STATES

@@ -110,7 +110,7 @@ def test_frames_of_finished_runs_rest_on_disk_until_somebody_asks(
     assert (older.log.column("lane0_loss") == loss).all() and older.nbytes
 
 
-def test_frames_of_a_run_that_was_broken_off_stay_in_memory(
+def test_frames_of_a_run_that_was_broken_off_rest_once_it_is_over_and_are_read_again(
     manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = manager.find(manager.submit(experiment(steps=100_000, seed=13)))
@@ -120,4 +120,6 @@ def test_frames_of_a_run_that_was_broken_off_stay_in_memory(
     assert manager.find(manager.shared(experiment(seed=14))) is not None and run.nbytes
     manager.stop(run.id)
     until(lambda: run.ended)
-    assert manager.find(manager.shared(experiment(seed=14))) is not None and run.nbytes
+    loss = run.log.column("lane0_loss").copy()
+    assert manager.find(manager.shared(experiment(seed=14))) is not None and not run.nbytes
+    assert (run.log.column("lane0_loss") == loss).all() and len(loss) == run.log.n

@@ -5,7 +5,7 @@ icon: toys
 
 import streamlit as st
 
-from skipviz.core.registry import scenes
+from skipviz.ui import shell
 
 st.title("Toy page")
-st.write(scenes()["toyscene"].question)
+st.write(f"One of {len(shell.pages())} pages.")
