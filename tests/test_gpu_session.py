@@ -81,7 +81,7 @@ def test_norms_that_are_far_from_float64_are_named(
     assert "ResNet" not in bad["why"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_session_saves_each_part_as_soon_as_it_is_done(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
