@@ -50,6 +50,8 @@ export class GraphPanel {
     /** @type {History | null} */
     this.history = null;
     this.saidAt = -Infinity;
+    /** @type {number | undefined} */
+    this.later = undefined;
     this.heading = element("h3", {}, TITLES.signal);
     this.choices = choice("what the units show", CHOICES, (lit) => this.show(lit));
     this.choices.press("signal");
@@ -210,8 +212,12 @@ export class GraphPanel {
    * @param {Profile} profile
    */
   say(history, profile) {
-    const now = performance.now();
-    if (!this.drawing || now - this.saidAt < SAY_EVERY_MS) return;
+    const now = performance.now(), early_ms = this.saidAt + SAY_EVERY_MS - now;
+    if (!this.drawing) return;
+    if (early_ms > 0) {
+      this.later ??= window.setTimeout(() => this.sayLast(), early_ms);
+      return;
+    }
     this.saidAt = now;
     this.heading.textContent = TITLES[this.lit];
     const lanes = this.drawing.plan.lanes.map((lane) => ({
@@ -221,6 +227,12 @@ export class GraphPanel {
     if (this.reading.innerHTML !== said) this.reading.innerHTML = said;
     this.drawing.root.setAttribute("aria-label",
       `${TITLES[this.lit]}. ${this.reading.textContent}`);
+  }
+
+  /** What was not said for being too early: nothing may come after it. */
+  sayLast() {
+    this.later = undefined;
+    if (this.history && this.shown) this.say(this.history, this.shown);
   }
 
   /**
