@@ -42,6 +42,8 @@ test-ray:
 test-long:
 	@$(PYTHON) tools/environment.py requirements-dev.txt
 	$(BIN)/python -m pytest --ignore=tests/browser -m long -n auto --dist loadfile
+	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python -m pytest tests/browser -m long
 
 bench:
 	@$(PYTHON) tools/environment.py requirements-dev.txt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -28,8 +29,15 @@ def findings(page: Page, **options: Any) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("slug", SLUGS, ids=lambda slug: slug or "home")
+def in_turns(slugs: Sequence[str]) -> Iterator[Any]:
+    """Every page in both themes, in `make test` in one of them: light and dark in turns."""
+    for number, slug in enumerate(slugs):
+        for which, scheme in enumerate(SCHEMES):
+            marks = [] if which == number % len(SCHEMES) else [pytest.mark.long]
+            yield pytest.param(slug, scheme, marks=marks, id=f"{slug or 'home'}-{scheme}")
+
+
+@pytest.mark.parametrize(("slug", "scheme"), list(in_turns(SLUGS)))
 def test_axe_finds_nothing_serious_on_a_page(
     slug: str, scheme: Any, server: Server, page: Page
 ) -> None:

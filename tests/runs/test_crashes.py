@@ -150,7 +150,7 @@ def _entries(history: History) -> list[Entry]:
     return history.find(Query(), limit=1000).entries
 
 
-@pytest.mark.parametrize("what", ["worker", "server", "both"])
+@pytest.mark.parametrize("what", [pytest.param("worker", marks=pytest.mark.long), "server", "both"])
 def test_no_flushed_frame_is_lost_to_a_kill(what: str, tmp_path: Path) -> None:
     crashes = Crashes(tmp_path, random.Random(what))
     crashes.kill(what)
