@@ -10,7 +10,6 @@ from typing import Any
 from skipviz.core import packages
 from skipviz.core.knob import SpecError, show
 from skipviz.core.protocol import ENDED, Stop
-from skipviz.core.schedule import longer
 from skipviz.core.strict_json import dumps
 from skipviz.datafiles.availability import missing
 from skipviz.store.store import Store
@@ -44,16 +43,12 @@ def _taken_up(store: Store, run_id: str, more_steps: int) -> Any:
     from skipviz.server.kept_runs import KeptRuns
 
     run = KeptRuns(store).known(run_id)
-    orders.check_goes_on(run, more_steps)
+    to_train = orders.further(run, more_steps)
     packages.check()
     if absent := missing(run.experiment.data):
         raise SpecError(absent)
-    if more_steps:
-        further = longer(run.experiment, orders.made(run), more_steps)
-        capacity.check(further)
-        run.train_longer(further)
-    run.begin_again()
-    run.save_status(state="queued", message="")
+    capacity.check(to_train)
+    orders.take_up(run, to_train)
     return run
 
 

@@ -112,7 +112,7 @@ def finals(rows: Mapping[str, Sequence[float]], *, dark: bool) -> go.Figure:
             marker={"color": ink(place, dark), "size": 13, "opacity": 0.85},
             hovertemplate=f"{escape(label)}: %{{x:.4g}}<extra></extra>",
         )  # fmt: skip
-    laid_out(chart, dark=dark, x="final training loss", height=max(220, 90 + 44 * len(rows)))
+    laid_out(chart, dark=dark, x="final training loss (nats)", height=max(220, 90 + 44 * len(rows)))
     chart.update_layout(margin={"l": 20})
     chart.update_yaxes(
         type="category", categoryorder="array", categoryarray=list(rows)[::-1], automargin=True,
@@ -147,7 +147,7 @@ def swept(
             hovertemplate=f"{escape(label)}<br>%{{x}}, one seed: %{{y:.3g}}<extra></extra>",
         )  # fmt: skip
     room = 22 * max(0, len(series) // 4)
-    laid_out(chart, dark=dark, x=knob, y="final training loss", height=HEIGHT_PX + room)
+    laid_out(chart, dark=dark, x=knob, y="final training loss (nats)", height=HEIGHT_PX + room)
     above(chart)
     chart.update_layout(margin={"t": 70 + room}, showlegend=len(series) > 1)
     chart.update_xaxes(

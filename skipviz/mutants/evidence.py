@@ -31,7 +31,8 @@ READ_ONLY = ("scenes/", "cli/", "mutants/", "core/scene.py", "core/final.py")
 
 def of_files(package: Path) -> dict[str, str]:
     """The hash of every file of a copy of the package that may have a part in evidence."""
-    paths = [path.relative_to(package).as_posix() for path in package.rglob("*.py")]
+    sources = [path for path in package.rglob("*") if path.suffix in (".py", ".c", ".h")]
+    paths = [path.relative_to(package).as_posix() for path in sources]
     return {
         path: hashlib.sha256((package / path).read_bytes()).hexdigest()
         for path in sorted(paths)

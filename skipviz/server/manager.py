@@ -22,7 +22,6 @@ from skipviz.core.limits import Limits
 from skipviz.core.placing import alike
 from skipviz.core.protocol import ENDED, Measure, Outcomes, TrainChoices
 from skipviz.core.registry import probe
-from skipviz.core.schedule import longer
 from skipviz.datafiles.availability import missing
 from skipviz.server import admission, capacity, orders
 from skipviz.server.admission import QueueFull
@@ -187,22 +186,16 @@ class Manager:
         """
         run = self._runs.known(run_id)
         with self._lock:
-            orders.check_goes_on(run, more_steps)
+            to_train = orders.further(run, more_steps)
             if self.store.status(run_id)["state"] not in ENDED:
                 raise SpecError(f"run {show(run_id)}: another program trains it just now")
-            to_train = run.experiment
-            if more_steps:
-                to_train = longer(run.experiment, orders.made(run), more_steps)
             self._fits(to_train, guest)
             self._has_room(guest)
             if guest != LECTURER:
                 admission.has_time(self.limits, run.with_worker_s)
-            if more_steps:
-                run.train_longer(to_train)
             run.guest = guest
-            run.begin_again()
+            orders.take_up(run, to_train)
             run.seen()
-            run.save_status(state="queued", message="")
             self._runs.keep(run)
             self.dispatcher.train(run)
         self.deletion.make_room_meanwhile()

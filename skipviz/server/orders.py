@@ -6,6 +6,7 @@ import time
 from typing import Any, NamedTuple
 
 from skipviz.core.budgets import Change
+from skipviz.core.experiment import Experiment
 from skipviz.core.fields import FIELDS
 from skipviz.core.knob import Knob, SpecError, show
 from skipviz.core.protocol import (
@@ -17,7 +18,7 @@ from skipviz.core.protocol import (
     Train,
     ValueKind,
 )
-from skipviz.core.schedule import base
+from skipviz.core.schedule import base, longer
 from skipviz.server.run import Run
 from skipviz.store.store import Store
 
@@ -130,6 +131,21 @@ def can_be_longer(run: Run) -> bool:
 def made(run: Run) -> int:
     """How many steps a run that is over has made: its frames may know of more than its status."""
     return max(int(run.status().get("step", 0)), run.log.last_step + 1)
+
+
+def further(run: Run, more_steps: int = 0) -> Experiment:
+    """The experiment of a run that is taken up again: its own, or for so many steps more than it
+    has made. SpecError where it cannot go on."""
+    check_goes_on(run, more_steps)
+    return longer(run.experiment, made(run), more_steps) if more_steps else run.experiment
+
+
+def take_up(run: Run, experiment: Experiment) -> None:
+    """A run that is over waits for a worker again, with this experiment (`further`)."""
+    if experiment != run.experiment:
+        run.train_longer(experiment)
+    run.begin_again()
+    run.save_status(state="queued", message="")
 
 
 def check_goes_on(run: Run, more_steps: int = 0) -> None:

@@ -26,12 +26,12 @@ MOST_POINTS = 600
 LACKS = "–"
 """What stands for a knob that a family does not have."""
 
-AXES = {"step": "step", "samples": "samples seen", "time": "seconds of training"}
-CURVES = {"loss": "training loss", "error": "training error"}
+AXES = {"step": "step", "samples": "samples seen", "time": "training time (s)"}
+CURVES = {"loss": "training loss (nats)", "error": "training error (share of the batch)"}
 PROFILES = {
-    "signal_gradient_norm": ("signal gradient norm", "points"),
-    "weight_gradient_norm": ("weight gradient norm", "layers"),
-    "activation_scale": ("activation scale", "points"),
+    "signal_gradient_norm": ("‖dLoss/dx‖, L2 norm", "points"),
+    "weight_gradient_norm": ("‖dLoss/dW‖, L2 norm", "layers"),
+    "activation_scale": ("root mean square of x", "points"),
     "gate_mean": ("mean T", "gates"),
 }
 

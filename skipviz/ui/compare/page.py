@@ -135,8 +135,8 @@ def _chart(runs: Sequence[Compared], what: str, axis: str, way: str, base: int) 
         against = lines[min(base, len(lines) - 1)]
         places = [place for place, line in enumerate(lines) if line is not against]
         lines = comparison.differences(lines, against, of_layers=profile, ratio=ratio)
-        unit = f"{unit}: decades above" if ratio else f"{unit}, minus that"
-        unit, log_y = f"{unit} of {against.label}", False
+        how = "decades above that" if ratio else "minus that"
+        unit, log_y = f"{unit}: {how} of {against.label}", False
         nets = " Nets of other depths are laid over each other from first layer to last."
         caption += " Only where both have readings." + (nets if profile else "")
     st.plotly_chart(
