@@ -26,12 +26,13 @@ def draw(chart: Chart, dark: bool = False, height: int = HEIGHT_PX) -> go.Figure
     for number, series in enumerate(chart.series):
         figure.add_trace(_trace(chart, number, series, dark))
     lines = max((_wrapped(chart, x).count("<br>") for x in _words(chart)), default=0)
+    note_px = 66 + 20 * lines + (24 if chart.x else 0)  # below the words of the axis
     look = theme.theme(dark)
     lay_out(figure, chart.x, chart.y, dark)
     figure.update_layout(
         title={"text": f"<b>{chart.title}</b>", "x": 0, "xanchor": "left", "font": {"size": 20}},
         height=height,
-        margin={"l": 80, "r": 24, "t": 96, "b": (84 if chart.note else 60) + 20 * lines},
+        margin={"l": 80, "r": 24, "t": 96, "b": note_px + 18 if chart.note else 60 + 20 * lines},
         bargap=0.3,
         showlegend=len(chart.series) > 1 and any(series.label for series in chart.series),
     )
@@ -43,7 +44,7 @@ def draw(chart: Chart, dark: bool = False, height: int = HEIGHT_PX) -> go.Figure
             yref="paper",
             x=0,
             y=0,
-            yshift=-66 - 20 * lines,
+            yshift=-note_px,
             showarrow=False,
             xanchor="left",
             font={"size": 14, "color": look.line},

@@ -25,11 +25,7 @@ DEPTH = 101
 UNITS = (DEPTH - 1) // 2
 _PRE = DENSE | {"depth": DEPTH, "variant": "full_preact", "init": "he"}
 _BATCH, _LAYER, _SCALED = range(3)
-_LANES = (
-    ("BatchNorm", "resnet"),
-    ("LayerNorm", "highway"),
-    ("no norm, branch ÷ √units", "densenet"),
-)
+_LANES = ("BatchNorm", "LayerNorm", "no norm, branch ÷ √units")
 _THIRDS = ("first third of the units", "second third", "last third")
 
 
@@ -66,6 +62,17 @@ def _last_variance(lane: int, run: str = "main") -> Callable[[Evidence], list[fl
     return lambda evidence: [float(v) for v in _variances(evidence, lane, run)[:, -1]]
 
 
+def _gain(lane: int) -> Callable[[Evidence], list[float]]:
+    """By how much the stream's variance grows at a unit at init, mean over the units."""
+
+    def measure(evidence: Evidence) -> list[float]:
+        variances = _variances(evidence, lane)
+        gains: list[float] = ((variances[:, -1] - variances[:, 0]) / UNITS).tolist()
+        return gains
+
+    return measure
+
+
 def _damage(evidence: Evidence, lane: int) -> np.ndarray:
     """By how much the loss rises without one unit, mean over each third of the units: (S, 3)."""
     rows = []
@@ -97,11 +104,11 @@ def _first_over_last_share(lane: int) -> Callable[[Evidence], list[float]]:
 def _share_chart(evidence: Evidence) -> Chart:
     units = list(range(1, UNITS + 1))
     series = [
-        Series(name, units, [float(v) for v in final.median(_shares(evidence, lane))], family)
-        for lane, (name, family) in enumerate(_LANES)
+        Series(name, units, final.median(_shares(evidence, lane)).tolist(), "resnet")
+        for lane, name in enumerate(_LANES)
     ]
-    calculated = final.median(_calculator(evidence, _BATCH))
-    series.append(Series("1 / (l + v)", units, [float(v) for v in calculated], dashed=True))
+    calculated = final.median(_calculator(evidence, _BATCH)).tolist()
+    series.append(Series("1 / (l + v)", units, calculated, dashed=True))
     return Chart(
         "The branch's share of the stream, at init",
         "unit l",
@@ -115,13 +122,10 @@ def _share_chart(evidence: Evidence) -> Chart:
 
 def _variance_chart(evidence: Evidence) -> Chart:
     points = list(range(UNITS + 1))
-    rows = [("no norm", "start", 0, "plain")]
-    rows += [(name, "main", lane, family) for lane, (name, family) in enumerate(_LANES)]
+    rows = [("no norm", "start", 0), *((name, "main", lane) for lane, name in enumerate(_LANES))]
     series = [
-        Series(
-            label, points, [float(v) for v in final.median(_variances(evidence, i, run))], family
-        )
-        for label, run, i, family in rows
+        Series(label, points, final.median(_variances(evidence, lane, run)).tolist(), "resnet")
+        for label, run, lane in rows
     ]
     return Chart(
         "The stream's variance, at init", "behind unit", "mean square of x", series, log_y=True
@@ -130,10 +134,9 @@ def _variance_chart(evidence: Evidence) -> Chart:
 
 def _damage_chart(evidence: Evidence) -> Chart:
     series = [
-        Series(name, _THIRDS, [float(v) for v in final.median(_damage(evidence, lane))], family,
-               "bars")
-        for lane, (name, family) in enumerate(_LANES)
-    ]  # fmt: skip
+        Series(name, _THIRDS, final.median(_damage(evidence, lane)).tolist(), "resnet", "bars")
+        for lane, name in enumerate(_LANES)
+    ]
     return Chart(
         "Without one unit the loss rises by",
         "",
@@ -218,22 +221,14 @@ SCENE = Scene(
     expects=(
         Expectation(
             "With BatchNorm the stream gains a variance of 1 at each unit, at init",
-            lambda evidence: [
-                float(v)
-                for v in (_variances(evidence, _BATCH)[:, -1] - _variances(evidence, _BATCH)[:, 0])
-                / UNITS
-            ],
+            _gain(_BATCH),
             at_least=0.8,
             at_most=1.25,
             unit="a unit",
         ),
         Expectation(
             "so does LayerNorm's",
-            lambda evidence: [
-                float(v)
-                for v in (_variances(evidence, _LAYER)[:, -1] - _variances(evidence, _LAYER)[:, 0])
-                / UNITS
-            ],
+            _gain(_LAYER),
             at_least=0.7,
             at_most=1.5,
             unit="a unit",

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from skipviz.core import registry
 from skipviz.core.knob import SpecError, show
 from skipviz.store import run_marks
 from skipviz.store.comparison import FEWEST, MOST, Compared
 from skipviz.store.history import Query
 from skipviz.store.lane_axes import labels
+from skipviz.store.store import Store
 from skipviz.ui import manager
 
 OFFERED = 100
@@ -53,6 +55,15 @@ def compared(ids: Sequence[str]) -> list[Compared]:
     return runs
 
 
+def short(run_id: str) -> str:
+    """What a run without a name is called: a recording by its scene, another by its id's start."""
+    if not Store.is_recorded(run_id):
+        return run_id[:8]
+    _, key, name = run_id.split(".")
+    scene = registry.scenes().get(key)
+    return f"{scene.title if scene else key} · {name}"
+
+
 def box(wanted: Sequence[str]) -> list[str]:
     """A box to choose runs in; the ids that are chosen."""
     history = manager.current().history
@@ -62,7 +73,7 @@ def box(wanted: Sequence[str]) -> list[str]:
         entry.id: f"{entry.title} · {entry.data}, {entry.steps:,} steps · {entry.id[:4]}"
         for entry in entries
     }
-    titles |= {each: titles.get(each, each[:30]) for each in wanted}
+    titles |= {each: titles.get(each, short(each)) for each in wanted}
     return st.multiselect(
         f"Runs: {FEWEST} to {MOST}", list(titles), default=list(wanted), max_selections=MOST,
         format_func=lambda each: titles[each], key=f"compare_runs_{','.join(wanted)}",

@@ -135,10 +135,11 @@ def _chart(runs: Sequence[Compared], what: str, axis: str, way: str, base: int) 
         against = lines[min(base, len(lines) - 1)]
         places = [place for place, line in enumerate(lines) if line is not against]
         lines = comparison.differences(lines, against, of_layers=profile, ratio=ratio)
-        how = "decades above that" if ratio else "minus that"
-        unit, log_y = f"{unit}: {how} of {against.label}", False
+        unit = "decades above that lane" if ratio else f"difference: {unit}"
+        log_y = False
         nets = " Nets of other depths are laid over each other from first layer to last."
-        caption += " Only where both have readings." + (nets if profile else "")
+        caption += f" Against {against.label}, where both have readings."
+        caption += nets if profile else ""
     st.plotly_chart(
         figures.overlaid(lines, axes=(along, unit), dark=is_dark(), log_y=log_y, places=places),
         theme=None, key="compare_figure",
@@ -186,7 +187,7 @@ def _tables(runs: Sequence[Compared]) -> None:
     whole = right.toggle("All knobs", st.query_params.get("all") == "1", key="compare_all")
     _into_address("all", "1" if whole else "", "")
     fields, knobs = comparison.fields_of(runs), comparison.knobs_of(runs)
-    heads = [f"{run.number} · {run.name or run.id[:8]}" for run in runs]
+    heads = [f"{run.number} · {run.name or chosen.short(run.id)}" for run in runs]
     said = [("state", [f"{run.state}, {run.log.last_step + 1:,} steps" for run in runs], False)]
     rows = [(row.name, row.values, row.differs) for row in fields if whole or row.differs]
     st.html(figures.table(heads, [*said, *rows]))
