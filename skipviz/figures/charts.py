@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from skipviz.core.scene import Chart, Series
 from skipviz.figures import theme
 
-HEIGHT_PX = 460
+HEIGHT_PX = 440
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x")
 
 

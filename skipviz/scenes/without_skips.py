@@ -66,7 +66,7 @@ def _spectrum(evidence: Evidence) -> Chart:
         "stretched by",
         series,
         log_y=True,
-        note="of the last signal by the first, median over samples and seeds; below 10^-40: at it",
+        note="of the last signal by the first; median over samples and seeds; edge: below",
     )
 
 
