@@ -66,7 +66,7 @@ def _spectrum(evidence: Evidence) -> Chart:
         "stretched by",
         series,
         log_y=True,
-        note="of the last signal by the first; median over samples and seeds; edge: below",
+        note="median over samples and seeds; values on the lower edge may be smaller still",
     )
 
 
