@@ -18,8 +18,8 @@ import pyarrow as pa
 from skipviz.core.frame import Frame, LaneFrame
 from skipviz.core.knob import SpecError
 from skipviz.store import frame_rows
+from skipviz.store.arrow_messages import next_message
 from skipviz.store.frame_columns import fresh, numbers
-from skipviz.store.frame_pages import CONTINUATION, LARGEST_HEADER
 from skipviz.store.frame_rows import FrameRows, Rare
 from skipviz.store.frame_schema import (
     HELD_OUT,
@@ -104,12 +104,13 @@ class FrameLog:
             reader = pa.BufferReader(self._pending)
             batches, whole = [], 0
             try:
-                while (message := _next_message(reader, self._pending[whole : whole + 8])) != b"":
-                    if message is not None and message.type == "schema":
+                while (message := next_message(reader)) is not None:
+                    if message.type == "schema":
                         self._begin(pa.ipc.read_schema(message))
-                    elif message is not None:
+                    else:
                         batches.append(pa.ipc.read_record_batch(message, self.schema))
                     whole = reader.tell()
+                whole = reader.tell()  # behind an end mark, too
             finally:
                 self._pending = self._pending[whole:]
                 self.whole_bytes += whole
@@ -349,21 +350,3 @@ def _as_kept(kind: str, values: np.ndarray, track: LaneAxes) -> np.ndarray:
 
 def _unreadable(name: str) -> SpecError:
     return SpecError(f"frames {name}: does not begin with the schema of a skipviz run")
-
-
-def _next_message(reader: pa.BufferReader, head: bytes) -> Any:
-    """The next whole message; None for an end mark (skipped); b"" if the rest is incomplete."""
-    if len(head) < 8:
-        if not CONTINUATION.startswith(head[:4]):
-            raise pa.ArrowInvalid("not an Arrow stream")
-        return b""
-    size = int.from_bytes(head[4:8], "little", signed=True)
-    if head[:4] != CONTINUATION or not 0 <= size <= LARGEST_HEADER:
-        raise pa.ArrowInvalid("not an Arrow stream")
-    if size == 0:
-        reader.seek(reader.tell() + 8)
-        return None
-    try:
-        return pa.ipc.read_message(reader)
-    except (EOFError, OSError, pa.ArrowInvalid):
-        return b""

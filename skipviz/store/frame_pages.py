@@ -23,14 +23,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from skipviz.store.arrow_messages import next_message
 from skipviz.store.frame_columns import fresh, numbers, room
 
 ROWS_AT_ONCE = 1 << 14
 BATCHES_AT_ONCE = 512
 """So many are looked at together."""
-
-CONTINUATION = b"\xff\xff\xff\xff"
-LARGEST_HEADER = 1 << 26
 
 Hear = Callable[[pa.Table], None]
 
@@ -116,7 +114,7 @@ class FramePages:
     def _catch_up(self, source: pa.MemoryMappedFile, hear: Hear | None) -> None:
         source.seek(self.end)
         held, rows = list[tuple[int, pa.RecordBatch]](), 0
-        while (message := next_message(source)) is not None:
+        while (message := _next_or_end(source)) is not None:
             begins, self.end = self.end, source.tell()
             if message.type == "schema":
                 self.schema = self.schema or pa.ipc.read_schema(message)
@@ -189,20 +187,11 @@ class FramePages:
         return pa.Table.from_batches(there).select(names)
 
 
-def next_message(source: Any) -> Any:
-    """The next whole message at a file's place; end marks are skipped. None where the rest is
-    incomplete or no Arrow stream; the place is then as before."""
+def _next_or_end(source: Any) -> Any:
+    """The next whole message; None at the end of what can be read, the place then as before."""
     begins = source.tell()
-    head = source.read(8)
-    size = int.from_bytes(head[4:8], "little", signed=True)
-    if len(head) < 8 or head[:4] != CONTINUATION or not 0 <= size <= LARGEST_HEADER:
-        source.seek(begins)
-        return None
-    if size == 0:
-        return next_message(source)
-    source.seek(begins)
     try:
-        return pa.ipc.read_message(source)
-    except (EOFError, OSError, pa.ArrowInvalid):
+        return next_message(source)
+    except pa.ArrowInvalid:
         source.seek(begins)
         return None
