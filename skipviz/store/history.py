@@ -6,7 +6,8 @@
 
 The index is a SQLite file beside the runs (WAL). It holds nothing that the folders do not: where it
 is lost, damaged or of another version, it is made anew from them. What changed is known by the time
-stamps of folders.
+stamps of folders; a run that has not ended is read each time, for its worker may be gone without a
+word.
 """
 
 from __future__ import annotations
@@ -195,9 +196,12 @@ class History:
         there = self._stamps()
 
         def bring(index: sqlite3.Connection) -> None:
-            known = dict(index.execute("SELECT id, stamp FROM runs"))
+            known = {each: (stamp, state) for each, stamp, state in
+                     index.execute("SELECT id, stamp, state FROM runs")}  # fmt: skip
             gone = [(run_id,) for run_id in known if run_id not in there]
-            fresh = [run_id for run_id, (stamp, _) in there.items() if known.get(run_id) != stamp]
+            fresh = [run_id for run_id, (stamp, _) in there.items()
+                     if run_id not in known or known[run_id][0] != stamp
+                     or known[run_id][1] not in ENDED]  # fmt: skip
             with _writing(index):
                 index.executemany("DELETE FROM runs WHERE id = ?", gone)
                 for run_id in fresh:

@@ -6,9 +6,12 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from skipviz.core.atomic_files import read_json, write_json
@@ -101,6 +104,21 @@ def test_the_index_follows_what_comes_changes_and_goes(store: Store) -> None:
     assert set(_ids(history)) == {*NAMES, "new"} - {"maps"}
     (entry,) = history.find(Query(_id("steered"))).entries
     assert (entry.state, entry.step) == ("stopped", 3)
+
+
+def test_a_run_whose_worker_dies_without_a_word_is_seen_to_have_ended(store: Store) -> None:
+    run_id = _id("steered")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker:
+        mark = {"pid": worker.pid, "started": psutil.Process(worker.pid).create_time()}
+        status = read_json(store.folder(run_id) / "status.json")
+        write_json(store.folder(run_id) / "status.json",
+                   status | {"state": "running", "worker": mark})  # fmt: skip
+        history = _history(store)
+        assert _ids(history, state="running") == ["steered"]
+        worker.kill()
+    history.refresh()  # no file has changed
+    assert not _ids(history, state="running")
+    assert "steered" in _ids(history, state="interrupted")
 
 
 def test_verdict_and_curves_are_read_once_and_again_when_the_run_changes(
