@@ -15,7 +15,6 @@ from skipviz.core.knob import SpecError, show
 from skipviz.core.protocol import ENDED
 from skipviz.server.run import Run
 from skipviz.store import data_origin
-from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import Store
 
 KEPT = 64
@@ -132,17 +131,16 @@ class KeptRuns:
             run.experiment = self.store.experiment(run.id)
 
     def _load(self, run_id: str, experiment: Experiment) -> Run:
+        """A run from its folder; kept only if it is over."""
         folder = self.store.folder(run_id)
         frames = folder / "frames.arrow"
         status = self.store.status(run_id)
         there = frames.is_file() and frames.stat().st_size > 0
-        rests = there and status["state"] in ENDED
-        log = FrameLog.open(frames) if there and not rests else None
-        run = Run(run_id, experiment, folder, log, rests)
+        run = Run(run_id, experiment, folder, rests=there)
         run.guest = self.store.guest(run_id)
         run.update(**status)
         with self._lock:
             run_in_memory = self._runs.get(run_id)
-            if run_in_memory is None:
+            if run_in_memory is None and run.ended:  # else another program trains it: read anew
                 self.keep(run)
             return run_in_memory or run

@@ -50,14 +50,13 @@ class Run:
         run_id: str,
         experiment: Experiment,
         folder: Path | None,
-        log: FrameLog | None = None,
         rests: bool = False,
     ) -> None:
         self.id = run_id
         self.experiment = experiment
         self.folder = folder
         frames = None if folder is None else folder / "frames.arrow"
-        self._log = None if rests else log or FrameLog(frames)
+        self._log = None if rests else FrameLog(frames)
         self._opening = threading.Lock()
         self.version = 0
         self.stopping = False

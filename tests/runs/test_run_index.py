@@ -14,7 +14,7 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.server import kept_runs
 from skipviz.server.manager import Manager
 from skipviz.store.run_index import Known
-from skipviz.store.store import Store, write_json
+from skipviz.store.store import Store, this_process, write_json
 from tests.runs.test_manager import until
 
 pytestmark = pytest.mark.slow
@@ -123,3 +123,22 @@ def test_frames_of_a_run_that_was_broken_off_rest_once_it_is_over_and_are_read_a
     loss = run.log.column("lane0_loss").copy()
     assert manager.find(manager.shared(experiment(seed=14))) is not None and not run.nbytes
     assert (run.log.column("lane0_loss") == loss).all() and len(loss) == run.log.n
+
+
+def test_what_another_program_trains_just_now_is_read_anew_each_time(tmp_path: Path) -> None:
+    """Nobody tells this server how far it is, nor that it has ended."""
+    store = Store(tmp_path)
+    run_id = store.new_id()
+    folder = store.create(run_id, experiment())
+    runs = kept_runs.KeptRuns(store)
+    status: dict[str, Any] = {"state": "running", "worker": this_process()}
+    seen = []
+    for lies_there in (
+        {**status, "step": 3}, {**status, "step": 5},
+        {**status, "step": 6, "worker": {"pid": 0, "started": 0.0}},
+    ):  # fmt: skip
+        write_json(folder / "status.json", lies_there)
+        now = runs.known(run_id).status()
+        seen.append((now["state"], now["step"]))
+    assert seen == [("running", 3), ("running", 5), ("interrupted", 6)]
+    assert runs.known(run_id) is runs.known(run_id)
