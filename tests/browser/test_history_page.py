@@ -45,7 +45,7 @@ def test_a_run_is_found_named_pinned_deleted_had_back_taken_away_and_opened(
     more.last.click()
     page.get_by_label("Name").fill("Monday's lecture")
     page.get_by_role("button", name="Save").click()
-    see = page.get_by_role("button", name="Monday's lecture", exact=True)
+    see = page.get_by_role("link", name="Monday's lecture", exact=True)
     expect(see).to_be_visible()
     with page.expect_download() as leaving:
         page.get_by_role("link", name="Run as zip").click()
@@ -72,7 +72,7 @@ def test_a_run_is_found_named_pinned_deleted_had_back_taken_away_and_opened(
     page.locator("input[type=file]").set_input_files(tmp_path / "run.zip")
     expect(page.get_by_text("Taken in: run.zip")).to_be_visible()
     expect(see).to_have_count(2)  # a name travels with its run
-    page.locator(f".st-key-history_see_{IDS['fingerprint']} button").click()
+    page.locator(f".st-key-history_run_{IDS['fingerprint']} a").first.click()
     expect(page.locator(".sv-live[data-step]").first).to_be_visible()
     assert f"run={IDS['fingerprint']}" in page.url
 

@@ -12,9 +12,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.access.roles import Action
+from skipviz.core import places
 from skipviz.core.atomic_files import read_json
 from skipviz.core.knob import SpecError
-from skipviz.core.places import megabytes
 from skipviz.core.protocol import ENDED
 from skipviz.figures.thumbnails import thumbnail
 from skipviz.store import data_origin, run_marks
@@ -24,7 +24,7 @@ from skipviz.ui.notes import complain, plain
 from skipviz.ui.run.exports import links
 from skipviz.ui.theme import is_dark
 
-LAB = "pages/3_explore/01_lab.py"
+LAB = str(places.shipped() / "pages/3_explore/01_lab.py")
 
 
 def row(entry: Entry) -> None:
@@ -36,11 +36,8 @@ def row(entry: Entry) -> None:
     _tick_box(tick, entry)
     picture.html(thumbnail(curves(entry), f"Loss curves of {entry.title}", is_dark()))
     with said.container(gap=None, key=f"history_run_{entry.id}"):
-        if st.button(
-            plain(entry.title) or "a run that cannot be read",
-            key=f"history_see_{entry.id}", type="tertiary",
-        ):  # fmt: skip
-            st.switch_page(LAB, query_params={"run": entry.id})
+        title = plain(entry.title) or "a run that cannot be read"
+        st.page_link(LAB, label=title, query_params={"run": entry.id})
         st.html(_facts(entry))
     if entry.state in ENDED and again.button(
         f"Replay {plain(entry.title)}",
@@ -81,11 +78,10 @@ def _facts(entry: Entry) -> str:
     when = time.strftime("%d %B %Y, %H:%M", time.localtime(entry.began)).lstrip("0")
     pinned, lanes = "pinned" if entry.pinned else "", entry.lanes if entry.name else ""
     facts = [pinned, lanes, depth, entry.data, entry.remark, entry.state, steps,
-             _duration(entry.seconds), megabytes(entry.size), when]  # fmt: skip
+             _duration(entry.seconds), places.megabytes(entry.size), when]  # fmt: skip
     verdict = f"<span>Final loss: {escape(entry.verdict)}</span>" if entry.verdict else ""
     note = f"<q>{escape(entry.note)}</q>" if entry.note else ""
-    aside = f'<a href="lab?run={entry.id}" target="_blank">in a new tab</a>'
-    words = " · ".join([*map(escape, filter(None, facts)), aside])
+    words = " · ".join(map(escape, filter(None, facts)))
     return f'<div class="skip-run">{verdict}<small>{words}</small>{note}</div>'
 
 
