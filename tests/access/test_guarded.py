@@ -31,6 +31,7 @@ from skipviz.ui import access, manager
 from skipviz.ui.data import jobs
 from skipviz.ui.lecture import lecture
 from tests.access.conftest import Set
+from tests.explore_page import explore_page
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("skipviz/ui/**/*.py"), *ROOT.glob("pages/**/*.py"), ROOT / "app.py"])
@@ -321,7 +322,7 @@ def test_a_forged_click_in_the_history_does_nothing(
     as_who(LOCAL)
     first, run_id = (_over(owner) for _ in range(2))
     manager.current().delete(first)
-    page = AppTest.from_function(_history, default_timeout=120)
+    page = explore_page("05_history.py")
     page.session_state["history_open"] = run_id
     page.run()
     assert not page.exception
@@ -336,16 +337,6 @@ def test_a_forged_click_in_the_history_does_nothing(
     page.run()
     next(each for each in page.button if each.label.startswith(label)).click().run()
     assert label == "Save" or (_state(owner), deleted_runs.folders(owner.store)) != before
-
-
-def _history() -> None:
-    import streamlit as st
-
-    from skipviz.core import places
-
-    explore = places.shipped() / "pages/3_explore"
-    history, lab = explore / "05_history.py", explore / "01_lab.py"
-    st.navigation([st.Page(history, default=True), st.Page(lab)], position="hidden").run()
 
 
 def _over(owner: Manager) -> str:

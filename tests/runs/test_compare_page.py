@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 from skipviz.server import manager as servers_manager
 from skipviz.server.manager import Manager
 from skipviz.store.store import Store
+from tests.explore_page import explore_page
 
-ROOT = Path(__file__).parents[2]
-RUNS = ROOT / "tests" / "fixtures" / "runs"
+RUNS = Path(__file__).parents[1] / "fixtures" / "runs"
 IDS = {name: f"{name:_<22}" for name in ("fingerprint", "maps")}
 SWEEP = "S" * 22
 
@@ -37,7 +37,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]
 
 
 def _opened(page: str, **query: str) -> AppTest:
-    shown = AppTest.from_file(str(ROOT / "pages" / "3_explore" / page), default_timeout=300)
+    shown = explore_page(page, 300)
     shown.query_params.update(query)
     shown.run()
     assert not shown.exception
