@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,3 +64,30 @@ def test_a_recording_is_judged_without_torch() -> None:
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
+
+
+class Upside:
+    """Evidence whose T is drawn as 1 − T: in the frames' means or in the maps."""
+
+    def __init__(self, evidence: Any, of: str) -> None:
+        self._evidence, self._of = evidence, of
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._evidence, name)
+
+    def history(self, field: str, lane: int, run: str = "main") -> Any:
+        values = self._evidence.history(field, lane, run)
+        return 1 - values if field == self._of == "gate_mean" else values
+
+    def newest_maps(self, lane: int, run: str = "main") -> Any:
+        step, maps = self._evidence.newest_maps(lane, run)
+        return step, {name: 1 - each if name == self._of else each for name, each in maps.items()}
+
+
+@pytest.mark.parametrize("of", ["", "gate_mean", "gate_mean_map"])
+@pytest.mark.parametrize("key", ["stripes", "class_routing"])
+def test_gates_that_are_drawn_upside_down_are_noticed(key: str, of: str) -> None:
+    evidence: Any = Upside(recordings.evidence(key, Store(recordings=SHIPPED)), of)
+    expectation = SCENES[key].expects[0]
+    assert expectation.text.startswith("What is drawn as T is T")
+    assert judge(expectation, evidence).met is (of == "")

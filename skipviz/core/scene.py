@@ -47,6 +47,10 @@ class Evidence(Protocol):
         """The final `loss` or `error` of each seed (`skipviz.core.final`); infinity of a seed that
         diverged."""
 
+    def newest_maps(self, lane: int, run: str = "main") -> tuple[int, dict[str, np.ndarray]] | None:
+        """(step, a lane's newest maps by their names in LaneFrame), of the first seed; None where
+        there are none."""
+
     def ask(self, name: str) -> list[dict[str, Any]]:
         """The answers to the `Ask` of this name, one for each seed."""
 
@@ -310,6 +314,26 @@ def norms_off(evidence: Evidence, ask: str, lanes: Sequence[int], run: str = "ma
                     there = np.isfinite(checked) & (checked > 0)
                     shares += [float(v) for v in np.abs(shown[there] / checked[there] - 1)]
         worst.append(max(shares, default=float("nan")))
+    return worst
+
+
+def gates_off(evidence: Evidence, lanes: Sequence[int], run: str = "main") -> list[float]:
+    """How far T as it is drawn is from what it must be, seed by seed the largest distance over the
+    lanes: of its mean at the first step from σ(gate bias), and of the newest map's mean from that
+    of the same step's gates."""
+    worst = [0.0] * evidence.experiment(run).seeds
+    for lane in lanes:
+        bias = float(evidence.experiment(run).lanes[lane].knobs["gate_bias"])
+        gates = evidence.history("gate_mean", lane, run).mean(axis=2)  # (T, S)
+        off = np.abs(gates[0] - 1 / (1 + np.exp(-bias)))
+        worst = [max(pair) for pair in zip(worst, off.tolist(), strict=True)]
+        newest = evidence.newest_maps(lane, run)
+        if newest is None:
+            return [np.inf] * len(worst)
+        step, maps = newest
+        drawn = float(np.nanmean(maps["gate_mean_map"].astype(float)))
+        at = int(np.searchsorted(evidence.steps(run), step))
+        worst[0] = max(worst[0], abs(drawn - float(gates[at, 0])))
     return worst
 
 

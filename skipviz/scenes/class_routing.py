@@ -17,6 +17,7 @@ from skipviz.core.scene import (
     Scene,
     Series,
     final_loss,
+    gates_off,
     ratio,
     seed_dots,
 )
@@ -115,6 +116,13 @@ SCENE = Scene(
     ),
     expects=(
         Expectation(
+            "What is drawn as T is T: at first as open as the gate bias says, σ(b)",
+            lambda evidence: gates_off(evidence, (0,)),
+            at_most=0.02,
+            over="every",
+            unit="away",
+        ),
+        Expectation(
             "The net learns the task", final_loss(0), at_most=0.3, over="every", unit="nats"
         ),
         Expectation(
@@ -171,7 +179,7 @@ SCENE = Scene(
             "and with cells chosen at random.",
         ),
     ),
-    notices=("labels_shuffled", "rate_0", "no_momentum", "gate_bias_reversed"),
+    notices=("labels_shuffled", "rate_0", "gates_inverted", "no_momentum", "gate_bias_reversed"),
     tolerates={"one_batch": "gates of a net that learned one batch tell classes apart as well"},
     order=6,
 )

@@ -17,6 +17,7 @@ from skipviz.core.scene import (
     Figure,
     Scene,
     Series,
+    gates_off,
     highest,
     ratio,
     steps_to,
@@ -135,6 +136,13 @@ SCENE = Scene(
     ),  # fmt: skip
     expects=(
         Expectation(
+            "What is drawn as T is T: at first as open as the gate bias says, σ(b)",
+            lambda evidence: gates_off(evidence, (_SHUT, _OPEN)),
+            at_most=0.02,
+            over="every",
+            unit="away",
+        ),
+        Expectation(
             "Both highway nets learn the task",
             highest(("main", _SHUT), ("main", _OPEN)),
             at_most=0.5,
@@ -231,7 +239,7 @@ SCENE = Scene(
             "takes more layers to lose its old value.",
         ),
     ),
-    notices=("labels_shuffled", "rate_0", "highway_returns_h"),
+    notices=("labels_shuffled", "rate_0", "gates_inverted", "highway_returns_h"),
     tolerates={"one_batch": "stripes are the gate bias's work, whatever the net learns from"},
     order=5,
 )

@@ -79,6 +79,10 @@ class Gathered:
     def final(self, field: str, lane: int, run: str = "main") -> list[float]:
         return final.mean(self.steps(run), self.history(field, lane, run)[:, :, 0])
 
+    def newest_maps(self, lane: int, run: str = "main") -> tuple[int, dict[str, np.ndarray]] | None:
+        log = self.log(run)
+        return log.map_at(lane, log.n - 1)
+
     def ask(self, name: str) -> list[dict[str, Any]]:
         if name not in self._known:
             ask = self._asks[name]
