@@ -132,13 +132,9 @@ class KeptRuns:
 
     def _load(self, run_id: str, experiment: Experiment) -> Run:
         """A run from its folder; kept only if it is over."""
-        folder = self.store.folder(run_id)
-        frames = folder / "frames.arrow"
-        status = self.store.status(run_id)
-        there = frames.is_file() and frames.stat().st_size > 0
-        run = Run(run_id, experiment, folder, rests=there)
+        run = Run(run_id, experiment, self.store.folder(run_id), rests=True)
         run.guest = self.store.guest(run_id)
-        run.update(**status)
+        run.update(**self.store.status(run_id))
         with self._lock:
             run_in_memory = self._runs.get(run_id)
             if run_in_memory is None and run.ended:  # else another program trains it: read anew

@@ -134,7 +134,9 @@ class Run:
         with self._opening:
             if self._log is None:
                 assert self.folder is not None
-                self._log = FrameLog.open(self.folder / "frames.arrow")
+                frames = self.folder / "frames.arrow"
+                there = frames.is_file() and frames.stat().st_size > 0
+                self._log = FrameLog.open(frames) if there else FrameLog(frames)
             return self._log
 
     @property

@@ -26,7 +26,7 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
 )
 
-WAIT_MS = 180_000
+WAIT_MS = 420_000
 """What is waited for comes within this on a slow, busy machine; nothing is asserted about time."""
 
 expect.set_options(timeout=WAIT_MS)

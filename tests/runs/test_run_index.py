@@ -142,3 +142,13 @@ def test_what_another_program_trains_just_now_is_read_anew_each_time(tmp_path: P
         seen.append((now["state"], now["step"]))
     assert seen == [("running", 3), ("running", 5), ("interrupted", 6)]
     assert runs.known(run_id) is runs.known(run_id)
+
+
+def test_a_run_that_ended_before_its_first_frame_has_none(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.create(run_id := store.new_id(), experiment())
+    write_json(folder / "status.json", {"state": "stopped", "step": 0})
+    run = kept_runs.KeptRuns(store).known(run_id)
+    assert run.log.n == 0
+    run.rest()
+    assert run.log.n == 0

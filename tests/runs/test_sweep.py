@@ -17,6 +17,7 @@ from skipviz.server.admission import QueueFull
 from skipviz.server.manager import Manager
 from skipviz.server.sweep import Sweep, Sweeps, best, cost, final_losses
 from skipviz.store.store import Store
+from skipviz.ui.run.sweeps import outcome
 
 pytestmark = pytest.mark.slow
 
@@ -145,3 +146,24 @@ def test_an_unknown_kind_gets_one_sentence() -> None:
 
 def test_the_best_try_has_the_smallest_median() -> None:
     assert best({"a": [0.1, 9.0, 9.0], "b": [1.0, 1.0, float("inf")], "c": [2.0, 2.0, 2.0]}) == "b"
+
+
+SOME = "Some runs ended early or are gone"
+
+
+@pytest.mark.parametrize(
+    ("stopped", "states", "says"),
+    [
+        (False, ["finished"] * 4, "All 48 nets have been trained."),
+        (True, ["finished"] * 4, "All 48 nets have been trained."),
+        (True, ["finished", "stopped"], "Stopped: 1 of 4 runs went to their end."),
+        (True, ["finished"] * 3 + ["stopped"], "Stopped: 3 of 4 runs went to their end."),
+        (False, ["finished"] * 3 + ["failed"], f"{SOME}: 3 of 4 runs went to their end."),
+        (False, ["finished"] * 3, f"{SOME}: 3 of 4 runs went to their end."),
+    ],
+)  # fmt: skip
+def test_what_came_of_a_sweep_is_said_of_runs_that_went_to_their_end(
+    stopped: bool, states: list[str], says: str
+) -> None:
+    planned = highway_sweeps.experiments("bias", {"data": "digits"})
+    assert outcome(Sweep("s", "bias", {}, planned, stopped=stopped), states) == says

@@ -89,7 +89,10 @@ def _follow(shown: Sweep, draw: Draw) -> None:
             st.rerun()
         runs = {name: owner.run(shown, name) for name in list(shown.runs)}
         ended = {name: run for name, run in runs.items() if run is not None and run.ended}
-        _progress(shown, runs, len(ended))
+        if over:
+            st.caption(outcome(shown, [run.status()["state"] for run in ended.values()]))
+        else:
+            _progress(shown, runs, len(ended))
         draw(shown, {name: run for name, run in ended.items() if run.log.n})
 
     if shown.trouble:
@@ -97,13 +100,16 @@ def _follow(shown: Sweep, draw: Draw) -> None:
     follow()
 
 
+def outcome(of: Sweep, states: Sequence[str]) -> str:
+    """What came of a sweep that is over; `states`: of its runs that are still there."""
+    total, whole = len(of.experiments), states.count("finished")
+    if whole == total:
+        return f"All {count(of.experiments)} nets have been trained."
+    words = "Stopped" if of.stopped else "Some runs ended early or are gone"
+    return f"{words}: {whole} of {total} runs went to their end."
+
+
 def _progress(shown: Sweep, runs: Mapping[str, Run | None], done: int) -> None:
     total = len(shown.experiments)
-    if done == total:
-        st.caption(f"All {count(shown.experiments)} nets have been trained.")
-        return
-    if shown.stopped:
-        st.caption(f"Stopped: {done} of {total} runs were begun.")
-        return
     now = next((name for name, run in runs.items() if run is not None and not run.ended), "")
     st.progress(done / total, f"{done} of {total} runs; now: {now}")
