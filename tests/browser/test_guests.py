@@ -51,6 +51,7 @@ def test_a_guest_watches_and_changes_nothing_and_is_the_lecturer_with_a_key(
     page.wait_for_url("**run=*")
     run_id = page.url.rpartition("run=")[2]
     expect(_button(page, "Pause")).to_be_visible()
+    settled(page)  # until then a button may stand there twice, the old one and the new
     assert _buttons(page) == len(BUTTONS)
     guest = new_page()
     guest.goto(f"{_far(server)}/lab?run={run_id}")
