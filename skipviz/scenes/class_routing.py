@@ -116,11 +116,10 @@ SCENE = Scene(
     ),
     expects=(
         Expectation(
-            "What is drawn as T is T: at first as open as the gate bias says, σ(b)",
+            "What is drawn as T is T: at first at most this far from σ(gate bias)",
             lambda evidence: gates_off(evidence, (0,)),
             at_most=0.02,
             over="every",
-            unit="away",
         ),
         Expectation(
             "The net learns the task", final_loss(0), at_most=0.3, over="every", unit="nats"

@@ -136,11 +136,10 @@ SCENE = Scene(
     ),  # fmt: skip
     expects=(
         Expectation(
-            "What is drawn as T is T: at first as open as the gate bias says, σ(b)",
+            "What is drawn as T is T: at first at most this far from σ(gate bias)",
             lambda evidence: gates_off(evidence, (_SHUT, _OPEN)),
             at_most=0.02,
             over="every",
-            unit="away",
         ),
         Expectation(
             "Both highway nets learn the task",

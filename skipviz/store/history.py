@@ -6,8 +6,7 @@
 
 The index is a SQLite file beside the runs (WAL). It holds nothing that the folders do not: where it
 is lost, damaged or of another version, it is made anew from them. What changed is known by the time
-stamps of folders; a run that has not ended is read each time, for its worker may be gone without a
-word.
+stamps of folders; a run that has not ended is read each time.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from skipviz.store.store import Store
 from skipviz.store.summary import summary
 
 FILE = "index.sqlite"
-VERSION = 1
+VERSION = 2
 PATIENCE_S = 10.0
 
 T = TypeVar("T")
@@ -46,7 +45,8 @@ _locks: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
 class Entry:
     """A run as a list shows it.
 
-    stamp     what is known of its files: another one, and it is read again
+    stamp     what is known of its files: another one, and it is read again; "" of a run that
+              has not ended, for its worker may be gone without a word
     began     of its folder, seconds since 1970: when it was last trained
     families  of its lanes, each between bars: "|plain|resnet|"
     lanes     their names; depth: of the deepest
@@ -196,12 +196,9 @@ class History:
         there = self._stamps()
 
         def bring(index: sqlite3.Connection) -> None:
-            known = {each: (stamp, state) for each, stamp, state in
-                     index.execute("SELECT id, stamp, state FROM runs")}  # fmt: skip
+            known = dict(index.execute("SELECT id, stamp FROM runs"))
             gone = [(run_id,) for run_id in known if run_id not in there]
-            fresh = [run_id for run_id, (stamp, _) in there.items()
-                     if run_id not in known or known[run_id][0] != stamp
-                     or known[run_id][1] not in ENDED]  # fmt: skip
+            fresh = [run_id for run_id, (stamp, _) in there.items() if known.get(run_id) != stamp]
             with _writing(index):
                 index.executemany("DELETE FROM runs WHERE id = ?", gone)
                 for run_id in fresh:
@@ -258,11 +255,12 @@ class History:
                 values |= {"lanes": ", ".join(orphan["lanes"]), "data": orphan["data"]}
                 values |= {"families": "|".join(["", *orphan["lanes"], ""])}
                 values |= {"steps": orphan["steps"], "remark": orphan["data_remark"]}
+        state = str(status["state"])
         step, rate = int(status.get("step", 0)), float(status.get("steps_per_s", 0.0))
         seconds = float(status.get("spent_s", 0.0)) or (step / rate if rate else 0.0)
         return Entry(
-            id=run_id, stamp=stamp, began=began, name=marks.name, note=marks.note,
-            pinned=marks.pinned, state=str(status["state"]), step=step, seconds=seconds,
+            id=run_id, stamp=stamp if state in ENDED else "", began=began, name=marks.name,
+            note=marks.note, pinned=marks.pinned, state=state, step=step, seconds=seconds,
             size=_size(folder),
             **values,
         )  # fmt: skip
