@@ -25,13 +25,13 @@ check: lint
 # count lines slows what computes. It ends with a figure: how much of skipviz the quick tests execute
 # in their own processes.
 test: lint
-	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile -m "not slow and not long" \
-		--cov=skipviz --cov-report=
+	$(BIN)/python -m slipcover --source skipviz --out .coverage.txt \
+		-m pytest --ignore=tests/browser -n auto --dist loadfile -m "not slow and not long"
 	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile -m "slow and not long"
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest tests/browser
-	@echo "Of skipviz, quick tests execute, in percent (coverage report -m: line by line):"
-	@$(BIN)/coverage report --format=total
+	@echo "What quick tests execute of skipviz, in percent (line by line: .coverage.txt):"
+	@tail -n 1 .coverage.txt
 
 # The workers' suite on a Ray cluster of two nodes on this machine. `make test` runs it on this
 # machine's processes alone, unless Ray is there.

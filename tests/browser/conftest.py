@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.serving import Server, serving
@@ -159,3 +159,24 @@ def page(context: BrowserContext, uncaught: list[str]) -> Iterator[Page]:
         made.evaluate("() => localStorage.clear()")
     context.clear_cookies()
     made.close()
+
+
+@pytest.fixture
+def answers(page: Page) -> list[Response]:
+    """What `page` is answered from now on."""
+    heard: list[Response] = []
+    page.on("response", lambda answer: heard.append(answer))
+    return heard
+
+
+def assert_guarded(answers: list[Response]) -> None:
+    """Every page and every answer of ours had its headers."""
+    assert answers
+    for answer in answers:
+        headers = answer.headers
+        assert headers.get("x-content-type-options") == "nosniff", answer.url
+        assert "referrer-policy" in headers, answer.url
+        policy = headers.get("content-security-policy", "")
+        assert policy.startswith("default-src 'none'"), answer.url
+        assert "frame-ancestors 'self'" in policy or "/lecturer" in answer.url, answer.url
+        assert "'unsafe-eval'" not in policy and "*" not in policy, answer.url

@@ -1,4 +1,4 @@
-"""Every page in both themes by axe-core: nothing serious (WCAG 2.2 A and AA)."""
+"""Every page in both themes by axe-core: nothing serious (WCAG 2.2 A and AA). And its headers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from skipviz.ui.shell import pages
+from tests.browser.conftest import assert_guarded
 from tests.browser.serving import Server
 from tests.browser.test_app import open_page, settled, wait_for_step
 
@@ -38,15 +39,16 @@ def in_turns(slugs: Sequence[str]) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("slug", "scheme"), list(in_turns(SLUGS)))
-def test_axe_finds_nothing_serious_on_a_page(
-    slug: str, scheme: Any, server: Server, page: Page
+def test_axe_finds_nothing_serious_on_a_page_and_it_has_its_headers(
+    slug: str, scheme: Any, server: Server, page: Page, answers: list[Response]
 ) -> None:
     page.emulate_media(color_scheme=scheme)
     open_page(page, server, slug)
     assert findings(page) == []
+    assert_guarded([answer for answer in answers if answer.url.startswith(server.url)])
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_axe_finds_nothing_serious_while_nets_train_and_when_they_have(
     scheme: Any, server: Server, page: Page
 ) -> None:
@@ -62,7 +64,7 @@ def test_axe_finds_nothing_serious_while_nets_train_and_when_they_have(
     assert findings(page) == []
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.long), "dark"])
 def test_axe_finds_nothing_serious_on_a_question_and_on_its_answer(
     scheme: Any, recorded: Server, page: Page
 ) -> None:

@@ -1,5 +1,5 @@
-"""The content security policy keeps nothing of ours from happening, and all else: every page is
-walked, and whatever a policy refuses stands in the browser's console (`uncaught`)."""
+"""The content security policy keeps nothing of ours from happening, and all else: whatever a policy
+refuses stands in the browser's console, and fails any test of this folder (`uncaught`)."""
 
 from __future__ import annotations
 
@@ -11,32 +11,18 @@ from playwright.sync_api import Page, Response, expect
 from skipviz.core import registry
 from skipviz.core.phone_protocol import Phase
 from skipviz.store.rooms import Rooms, word
+from tests.browser.conftest import assert_guarded
 from tests.browser.serving import Server
-from tests.browser.test_accessible import SLUGS
 from tests.browser.test_app import open_page, settled, wait_for_step
 
 NETS = "lane=resnet:backbone=dense,depth=8&lane=highway:backbone=dense,depth=4"
 SCENE = sorted(registry.scenes())[0]
 
 
-def _guarded(answers: list[Response]) -> None:
-    """Every page and every answer of ours had its headers."""
-    assert answers
-    for answer in answers:
-        headers = answer.headers
-        assert headers.get("x-content-type-options") == "nosniff", answer.url
-        assert "referrer-policy" in headers, answer.url
-        policy = headers.get("content-security-policy", "")
-        assert policy.startswith("default-src 'none'"), answer.url
-        assert "frame-ancestors 'self'" in policy or "/lecturer" in answer.url, answer.url
-        assert "'unsafe-eval'" not in policy and "*" not in policy, answer.url
-
-
-def test_no_page_needs_what_the_policy_refuses(server: Server, page: Page) -> None:
-    answers: list[Response] = []
-    page.on("response", lambda answer: answers.append(answer))
-    for slug in SLUGS:
-        open_page(page, server, slug)
+def test_pages_of_ours_have_their_headers_too(
+    server: Server, page: Page, answers: list[Response]
+) -> None:
+    """Every other page: `test_accessible`."""
     open_page(page, server, f"lab?{NETS}&steps=1000000&lr=0.01")
     page.get_by_role("button", name="Train").first.click()
     wait_for_step(page, 2)
@@ -48,7 +34,7 @@ def test_no_page_needs_what_the_policy_refuses(server: Server, page: Page) -> No
     room.show(SCENE, Phase.VOTE)
     for path in (f"v/{room.code}", "v", "lecturer", "healthz"):
         page.goto(f"{server.url}/{path}")
-    _guarded([answer for answer in answers if answer.url.startswith(server.url)])
+    assert_guarded([answer for answer in answers if answer.url.startswith(server.url)])
 
 
 INLINE = "<script>window.isBroken = true</script><img src=x onerror='window.isBroken = true'>"

@@ -13,7 +13,7 @@ from skipviz.core import registry
 from skipviz.offline.site import Wanted, make
 from skipviz.store.store import Store
 from tests.browser.offline_page import opened, overflow, replay_by_keyboard
-from tests.browser.test_accessible import findings
+from tests.browser.test_accessible import findings, in_turns
 
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs"
 SCENE = registry.scenes()["class_routing"]
@@ -75,8 +75,7 @@ def test_lessons_and_runs_show_all_that_is_in_them(name: str, browser: Browser, 
 PAGES = ["index", "scenes/class_routing", "lessons/dense", "worksheets/class_routing", "runs/*"]
 
 
-@pytest.mark.parametrize("scheme", ("light", "dark"))
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("name", "scheme"), list(in_turns(PAGES)))
 def test_axe_finds_nothing_serious_and_a_phone_needs_no_sideways_scrolling(
     name: str, scheme: Any, browser: Browser, site: Path
 ) -> None:
