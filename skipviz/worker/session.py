@@ -48,6 +48,9 @@ FLUSH_S = 0.1
 """Frames are kept back no longer than this: ten messages a second, and a file that is never
 older."""
 
+FLUSH_FRAMES = 1000
+"""Nor more of them than this: one message stays small, however fast the steps are."""
+
 CHECKPOINT_S = 5.0
 
 
@@ -169,7 +172,8 @@ class Session:
         weights every few seconds."""
         now = time.monotonic()
         self._keep(frames)
-        if now - self.flushed >= FLUSH_S or self.training.step == 1:
+        many = len(self.waiting) >= FLUSH_FRAMES
+        if many or now - self.flushed >= FLUSH_S or self.training.step == 1:
             self._flush()
         if now - self.saved >= CHECKPOINT_S:
             self._flush()

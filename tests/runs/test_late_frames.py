@@ -14,6 +14,7 @@ import pytest
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.protocol import OrderKind, Steer, Stop, Train
 from skipviz.engine import cuda_graph
+from skipviz.worker import session as session_of_worker
 from skipviz.worker.control import Control
 from skipviz.worker.session import Session
 from tests.runs.test_manager import until
@@ -106,3 +107,14 @@ def test_the_page_is_told_why_a_graph_could_not_be_recorded(
     assert made.status["engines"] == [
         "modules (no CUDA graph: operation not permitted when stream is capturing)"
     ]
+
+
+def test_a_message_has_a_bounded_number_of_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_of_worker, "FLUSH_FRAMES", 10)
+    monkeypatch.setattr(session_of_worker, "FLUSH_S", 1e9)
+    dense = Lane(family="plain", knobs={"backbone": "dense", "depth": 2})
+    session(tmp_path, lanes=[dense], steps=35).run()
+    batches = pa.ipc.open_stream(tmp_path / "frames.arrow")
+    assert [batch.num_rows for batch in batches] == [1, 10, 10, 10, 4]
