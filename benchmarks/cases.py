@@ -41,13 +41,16 @@ def table(home: Path, about: str, quick: str, order: Sequence[str] = ()) -> int:
         print(f"case '{wrong}': must be one of {', '.join(there)}", file=sys.stderr)
         return 2
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    rows = [row for name in chosen for row in _measured(name, there, args.quick)]
+    rows = list[Row]()
+    for name in chosen:
+        rows += (of_case := _measured(name, there, args.quick))
+        if not args.json:  # at once: all cases may take an hour
+            print("\n".join(map(_line, of_case)), flush=True)
     machine = {"processor": platform.processor() or platform.machine(),
                "cores": psutil.cpu_count(), "load_at_start": round(load, 1)}  # fmt: skip
     if args.json:
         print(json.dumps({"cases": [row.to_json() for row in rows], "machine": machine}))
     else:
-        print("\n".join(map(_line, rows)))
         cores = f"{machine['processor']}, {machine['cores']} cores"
         print(f"{cores}; load average at the start {load:.1f}")
     return 1 if any(row.figure > row.goal for row in rows) else 0

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import engine
+from benchmarks.hall.cases.refused import EXAMPLES
 from benchmarks.interleaved import Times
+from skipviz.access.doors import TABLE
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.registry import dataset
 from skipviz.core.user_datasets import ARRAYS
@@ -27,6 +30,12 @@ def test_bench_engine_draws_pictures_that_its_trainings_find(
     assert folder == engine._folder("mnist")
     shapes = [np.load(folder / f"{name}.npy").shape for name in ARRAYS]
     assert shapes == [(300, 1, 28, 28), (300,), (40, 1, 28, 28), (40,)]
+
+
+def test_every_door_is_tried_as_a_guest_and_as_the_lecturer() -> None:
+    paths = [example.partition("?")[0] for example in EXAMPLES]
+    without = [door for _, door, _ in TABLE if not any(re.fullmatch(door, path) for path in paths)]
+    assert without == []
 
 
 @pytest.mark.parametrize("name", engine.KNOBS)

@@ -53,6 +53,14 @@ LANE = Lane(family="highway", knobs={"backbone": "dense", "depth": 5})
 LONG = Experiment(lanes=[LANE], data="digits", steps=1_000_000, record_every=50, device="cpu")
 PATIENCE_S = 120.0
 
+EXAMPLES = (
+    "_stcore/stream", "api/runs/{run}/live", "v/{code}/live", "api/runs/{run}/frame?step=0",
+    "media/0123.png", "v/{code}", "v/{code}/vote", "v/{code}/step", "lecturer", "lecturer/out",
+    "_stcore/upload_file/session/file", "_stcore/health", "healthz", "metrics", "lab",
+    "api/rooms/{room}/answers.csv", "api/runs/{run}/export/csv",
+)  # fmt: skip
+"""Every line of the doors' table fits one of them."""
+
 
 @dataclass
 class Tries:
@@ -179,14 +187,9 @@ class Hall:
 
     def _example(self, pattern: str) -> str:
         """A path of a line of the table."""
-        examples = (
-            "_stcore/stream", f"api/runs/{self.run_id}/live", f"v/{self.code}/live",
-            f"api/runs/{self.run_id}/frame?step=0", "media/0123.png", f"v/{self.code}",
-            f"v/{self.code}/vote", "lecturer", "lecturer/out", "_stcore/upload_file/session/file",
-            "_stcore/health", "healthz", "metrics", "lab",
-            f"api/rooms/{self.room_id}/answers.csv",
-        )  # fmt: skip
-        return next(path for path in examples if re.fullmatch(pattern, path.partition("?")[0]))
+        filled = (each.format(run=self.run_id, code=self.code, room=self.room_id)
+                  for each in EXAMPLES)  # fmt: skip
+        return next(path for path in filled if re.fullmatch(pattern, path.partition("?")[0]))
 
     def _route(self, method: bytes, path: bytes, action: Action) -> None:
         for line, role in ((b"", Role.LECTURER), (PROXYS_LINE, Role.GUEST)):
