@@ -32,7 +32,7 @@ def test_bench_engine_draws_pictures_that_its_trainings_find(
     assert shapes == [(300, 1, 28, 28), (300,), (40, 1, 28, 28), (40,)]
 
 
-def test_every_door_is_tried_as_a_guest_and_as_the_lecturer() -> None:
+def test_every_door_has_an_example_with_which_the_hall_tries_it() -> None:
     paths = [example.partition("?")[0] for example in EXAMPLES]
     without = [door for _, door, _ in TABLE if not any(re.fullmatch(door, path) for path in paths)]
     assert without == []

@@ -49,7 +49,7 @@ FLUSH_S = 0.1
 older."""
 
 FLUSH_FRAMES = 1000
-"""Nor more of them than this: one message stays small, however fast the steps are."""
+"""Nor many more of them than this: one message stays small, however fast the steps are."""
 
 CHECKPOINT_S = 5.0
 
@@ -172,8 +172,8 @@ class Session:
         weights every few seconds."""
         now = time.monotonic()
         self._keep(frames)
-        many = len(self.waiting) >= FLUSH_FRAMES
-        if many or now - self.flushed >= FLUSH_S or self.training.step == 1:
+        is_full = len(self.waiting) >= FLUSH_FRAMES
+        if is_full or now - self.flushed >= FLUSH_S or self.training.step == 1:
             self._flush()
         if now - self.saved >= CHECKPOINT_S:
             self._flush()
