@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import ClientConnection, connect
@@ -23,14 +25,15 @@ class StreamlitPage:
     wish         the last message that was sent
     """
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
+    def __init__(self, socket: ClientConnection, url: str, headers: Mapping[str, str]) -> None:
+        self._socket, self._url, self._headers = socket, url, headers
         self.elements: list[tuple[str, Any]] = []
         self.exceptions: list[str] = []
         self.session_id = ""
         self.wish = b""
         self._states: dict[str, WidgetState] = {}
         self._page, self._query = "", ""
+        self._place = FileURLs()
 
     def open(self, page: str, query: str = "") -> StreamlitPage:
         """Goes to a page, "" for the first; returns when it has been drawn."""
@@ -48,6 +51,24 @@ class StreamlitPage:
     def forge(self, *states: WidgetState) -> StreamlitPage:
         """Sends states of widgets, there or not."""
         return self._rerun(states)
+
+    def upload(self, uploader_id: str, name: str, content: bytes) -> StreamlitPage:
+        """Puts a file into a field for files, there or not, whatever the server says to it."""
+        wish = BackMsg()
+        wish.file_urls_request.session_id = self.session_id
+        wish.file_urls_request.file_names.append(name)
+        self._socket.send(wish.SerializeToString())
+        while self._hear() != "file_urls_response":
+            pass
+        with httpx.Client(base_url=self._url, headers=self._headers, trust_env=False) as client:
+            token = client.get("/_stcore/health").cookies.get("_streamlit_xsrf", "")
+            headers = {"X-Xsrftoken": token}
+            client.put(self._place.upload_url, files={"file": (name, content)}, headers=headers)
+        state = WidgetState(id=uploader_id)
+        state.file_uploader_state_value.uploaded_file_info.add(
+            name=name, size=len(content), file_id=self._place.file_id, file_urls=self._place
+        )
+        return self.forge(state)
 
     def button(self, word: str) -> str | None:
         """The id of the button whose label has this word; None where there is none."""
@@ -77,12 +98,12 @@ class StreamlitPage:
         self.exceptions.clear()
         self.wish = wish.SerializeToString()
         self._socket.send(self.wish)
-        while not self._hear():
+        while self._hear() != "script_finished":
             pass
         return self
 
-    def _hear(self) -> bool:
-        """Takes one message; True where the script has come to its end."""
+    def _hear(self) -> str:
+        """Takes one message; its kind, empty where a script ended that another one follows."""
         message = ForwardMsg()
         message.ParseFromString(self._socket.recv(PATIENCE_S, decode=False))
         kind = message.WhichOneof("type")
@@ -96,10 +117,14 @@ class StreamlitPage:
             self.elements.append((name, getattr(element, name)))
             if name == "exception":
                 self.exceptions.append(element.exception.message)
-        return kind == "script_finished" and message.script_finished in (
+        elif kind == "file_urls_response":
+            self._place = message.file_urls_response.file_urls[0]
+        elif kind == "script_finished" and message.script_finished not in (
             ForwardMsg.FINISHED_SUCCESSFULLY,
             ForwardMsg.FINISHED_WITH_COMPILE_ERROR,
-        )
+        ):
+            return ""
+        return kind
 
     @property
     def query(self) -> str:
@@ -123,4 +148,4 @@ def streamlit_page(url: str, **headers: str) -> Iterator[StreamlitPage]:
         additional_headers=more,
         open_timeout=PATIENCE_S,
     ) as socket:
-        yield StreamlitPage(socket)
+        yield StreamlitPage(socket, url, more)

@@ -9,6 +9,16 @@ import { fateText } from "./words.js";
 const MOST_POINTS = 2400, KEPT_POINTS = 1600, MOST_BINS = 120, MOST_KEPT = 60,
   FIRST_TOTAL = 100;
 
+/**
+ * What one run has sent so far, as its panels draw it.
+ *
+ *     whole, total   steps of the run; steps that the axis has room for
+ *     n              frames that are here: the next update begins with this one
+ *     steps, curves  the steps of the thinned losses, and the losses of each track
+ *     columns        one profile for each bin of the axis, for heat maps over time
+ *     exact          profiles that were asked for by their step, the newest MOST_KEPT
+ *     alive          each lane's newest profile that is all numbers
+ */
 export class History {
   /** @param {Pick<Hello, "steps" | "seconds" | "tracks" | "nets"> & {seed?: number}} hello */
   constructor(hello) {

@@ -7,6 +7,7 @@ somebody keeps there would stand in for the real one.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 from skipviz.core import places
@@ -28,3 +29,13 @@ def python_path() -> dict[str, str]:
         return {}
     paths = [str(places.PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
     return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def end(process: subprocess.Popen[bytes], patience_s: float = 10) -> None:
+    """Ends a process: asked first, and forced where it is still there after `patience_s`."""
+    process.terminate()
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

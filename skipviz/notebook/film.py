@@ -29,7 +29,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from skipviz.core import browsers
+from skipviz.core import browsers, child_processes
 from skipviz.core.knob import SpecError, show
 from skipviz.core.registry import dataset
 from skipviz.core.strict_json import dumps
@@ -165,12 +165,7 @@ def _draw(command: list[str], studio: _Studio, progress: Callable[[float], None]
                 studio.trouble = f"the browser has said nothing for {SILENT_S:.0f} s"
             time.sleep(0.05)
     finally:
-        browser.terminate()
-        try:
-            browser.wait(10)
-        except subprocess.TimeoutExpired:
-            browser.kill()
-            browser.wait()
+        child_processes.end(browser)
 
 
 class _Server:

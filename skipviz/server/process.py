@@ -66,10 +66,12 @@ class AnyWorker(Protocol):
     @property
     def ready(self) -> bool:
         """Is it warm?"""
+        return self.hello is not None
 
     @property
     def idle(self) -> bool:
         """Is it warm and has nothing to do?"""
+        return self.ready and self.run is None and self.job is None
 
     @property
     def was_killed(self) -> bool:
@@ -90,7 +92,7 @@ OnEnd = Callable[[AnyWorker], None]
 NewWorker = Callable[[OnReport, OnEnd], AnyWorker]
 
 
-class Worker:
+class Worker(AnyWorker):
     """One `python -m skipviz.worker`.
 
     `on_report(worker, report)` and `on_end(worker)` are called from the worker's own thread.
@@ -112,16 +114,6 @@ class Worker:
         )
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()
-
-    @property
-    def ready(self) -> bool:
-        """Is it warm?"""
-        return self.hello is not None
-
-    @property
-    def idle(self) -> bool:
-        """Is it warm and has nothing to do?"""
-        return self.ready and self.run is None and self.job is None
 
     def _listen(self) -> None:
         assert self.process.stdout is not None

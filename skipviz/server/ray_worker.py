@@ -21,15 +21,15 @@ from skipviz.core.protocol import (
     Train,
     TrainChoices,
 )
-from skipviz.server.process import Job, OnEnd, OnReport
+from skipviz.server.process import AnyWorker, Job, OnEnd, OnReport
 from skipviz.server.ray_cluster import Cluster, Line, Lost
 from skipviz.server.run import Run
 
 _log = logging.getLogger(__name__)
 
 
-class ClusterWorker:
-    """A place for one run at a time (`server.process.AnyWorker`)."""
+class ClusterWorker(AnyWorker):
+    """A place for one run at a time; it is warm when the cluster has answered."""
 
     def __init__(self, on_report: OnReport, on_end: OnEnd, cluster: Cluster) -> None:
         self.hello: Hello | None = None
@@ -40,16 +40,6 @@ class ClusterWorker:
         self._line: Line | None = None
         self.thread = threading.Thread(target=self._live, daemon=True)
         self.thread.start()
-
-    @property
-    def ready(self) -> bool:
-        """Has the cluster answered?"""
-        return self.hello is not None
-
-    @property
-    def idle(self) -> bool:
-        """Has it answered, and is there nothing to do here?"""
-        return self.ready and self.run is None and self.job is None
 
     @property
     def was_killed(self) -> bool:

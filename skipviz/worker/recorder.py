@@ -71,7 +71,7 @@ def record(
         _keep_answers(key, scene, done.evidence, aside)
         evidence_kept = recordings.evidence(key, aside)
         verdicts = judged(scene, evidence_kept)
-        _same(scene, evidence_kept, done.evidence, (verdicts, done.verdicts))
+        _check_same(scene, evidence_kept, done.evidence, (verdicts, done.verdicts))
         place = store.recordings / key
         for path in _files(Path(half)):
             path.chmod(0o644)  # for whoever reads it, not only for who recorded it
@@ -131,7 +131,7 @@ def _keep_answers(key: str, scene: Scene, evidence: Gathered, store: Store) -> N
             answers.keep(folder, ask.probe, declared, options, seed_index, value)
 
 
-def _same(
+def _check_same(
     scene: Scene, evidence_kept: Gathered, full: Gathered, verdicts: tuple[tuple[Verdict, ...], ...]
 ) -> None:
     """SpecError where what was kept says another thing than what was measured."""

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skipviz.core import child_processes
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -63,12 +65,7 @@ def running(
         _wait(f"http://127.0.0.1:{port}/{health}", process)
         yield Server(f"http://127.0.0.1:{port}", process, folder)
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        child_processes.end(process, 20)
         log.close()
 
 

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from skipviz.core import child_processes
 from tests.browser.conftest import WAIT_MS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,12 +43,7 @@ def server() -> Iterator[str]:
         _wait_for(address, process)
         yield address
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        child_processes.end(process)
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:

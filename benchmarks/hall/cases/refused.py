@@ -34,6 +34,7 @@ from skipviz.access.roles import Action, Guests, Role
 from skipviz.core import registry
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.phone_protocol import Phase
+from skipviz.store import run_marks
 from skipviz.store.rooms import Rooms, word
 from skipviz.store.store import Store, read_json
 from skipviz.ui.shell import pages
@@ -262,6 +263,8 @@ class Hall:
         )
         self._act(Action.GET_DATA, "data", "set=mnist", "Download", lambda: self.mirror.asked)
         self._preview()
+        self._stored_runs()
+        self._course_site()
 
     def _is(self, name: str, value: object) -> Callable[[], bool]:
         return lambda: self.store.status(self.run_id).get(name) == value
@@ -270,12 +273,17 @@ class Hall:
         return len(list((self.server.runs / self.run_id).glob("probes/*.json")))
 
     def _act(
-        self, action: Action, slug: str, query: str, label: str, effect: Callable[[], object]
-    ) -> None:
-        """A button's act: a guest's forged state has no effect, the lecturer's press has."""
+        self, action: Action, slug: str, query: str, label: str, effect: Callable[[], object],
+        first: str = "",
+    ) -> None:  # fmt: skip
+        """A button's act: a guest's forged state has no effect, the lecturer's press has. `first`
+        is a button that must be pressed before this one is there."""
         before = effect()
         with self.page(Role.LECTURER) as page:
-            button = page.open(slug, query).button(label)
+            page.open(slug, query)
+            if first:
+                page.press(first)
+            button = page.button(label)
             if button is None:
                 self.tries.expect(False, f"no {label} on /{slug}: {sorted(page.labels())}", action)
                 return
@@ -310,4 +318,52 @@ class Hall:
                 is_there = bool(RUN_ON_PAGE.search(page.components()))
             self.tries.expect(
                 is_there == (role is Role.LECTURER), f"{role.value}'s preview", Action.PREVIEW
+            )
+
+    def _stored_runs(self) -> None:
+        """A run that is over is pinned, deleted, had back, exported and taken in."""
+        folder = self.server.runs / self.run_id
+        _wait(lambda: self.store.status(self.run_id).get("state") == "stopped")
+        query = "search=highway"
+        self._act(Action.KEEP_RUNS, "history", query, "Pin", self._marks)
+        self._act(Action.DELETE_RUNS, "history", query, "Delete", self._stored, first="More")
+        self._act(Action.DELETE_RUNS, "history", "", "Undo", self._stored)
+        wire = Wire(self.server.url)
+        status = wire.ask(b"GET", f"/api/runs/{self.run_id}/export/zip".encode())
+        self.tries.expect(status == 200 and folder.is_dir(), f"run as a zip: {status}")
+        uploader = self._uploader("history")
+        for role in (Role.GUEST, Role.LECTURER):
+            before = self._stored()
+            with self.page(role) as page:
+                page.open("history").upload(uploader, "run.zip", wire.body)
+            is_taken_in = len(self._stored()) == len(before) + 1
+            self.tries.expect(
+                is_taken_in == (role is Role.LECTURER),
+                f"{role.value} takes in a run: {page.texts()[-3:]}",
+                Action.IMPORT_RUNS,
+            )
+
+    def _marks(self) -> list[str]:
+        return [run_marks.marks(self.server.runs / run).pinned for run in self._stored()]
+
+    def _stored(self) -> list[str]:
+        return sorted(self.store.runs())
+
+    def _uploader(self, slug: str) -> str:
+        with self.page(Role.LECTURER) as page:
+            page.open(slug)
+            return next(each.id for kind, each in page.elements if kind == "file_uploader")
+
+    def _course_site(self) -> None:
+        """The site of one scene: what comes of it is a button with a file behind it."""
+        query = f"scenes={sorted(registry.scenes())[0]}&seeds=1"
+        with self.page(Role.LECTURER) as page:
+            button = page.open("lecture", query).button("site")
+            self.tries.expect(button is not None, "no course site")
+        for role in Role:
+            with self.page(role) as page:
+                page.open("lecture", query).forge(WidgetState(id=button, trigger_value=True))
+                is_made = any(kind == "download_button" for kind, _ in page.elements)
+            self.tries.expect(
+                is_made == (role is Role.LECTURER), f"{role.value}'s site", Action.MAKE_SITE
             )

@@ -79,7 +79,7 @@ def verdicts(run: Run) -> None:
     of_seeds = [answer["lanes"][lane] for answer in answers(run, "claims", samples=2000)]
     lines = []
     for key, (text, bound) in CLAIMS.items():
-        values = [claim[key] for claim in of_seeds]
+        values = [claims[key] for claims in of_seeds]
         before = [holds(key, claim["init"]) for claim in values]
         mark = _mark([claim["holds"] for claim in values], before)
         now = seeds([claim["value"] for claim in values], ".2f")
