@@ -337,6 +337,11 @@ def gates_off(evidence: Evidence, lanes: Sequence[int], run: str = "main") -> li
     return worst
 
 
+def number(value: Any) -> float:
+    """A number of a probe's answer; NaN where it has none, for it was not finite."""
+    return float("nan") if value is None else float(value)
+
+
 def final_loss(lane: int, run: str = "main") -> Callable[[Evidence], list[float]]:
     """The final training loss of a lane, seed by seed, as the measure of an expectation."""
     return lambda evidence: evidence.final("loss", lane, run)

@@ -18,6 +18,7 @@ from skipviz.core.scene import (
     Scene,
     Series,
     final_loss,
+    number,
     ratio,
 )
 
@@ -78,7 +79,7 @@ def _damage(evidence: Evidence, lane: int) -> np.ndarray:
     rows = []
     for answer in evidence.ask("lesion"):
         there = answer["lanes"][lane]
-        rises = np.array(there["loss"], float) - there["base"]["loss"]
+        rises = np.array(there["loss"], float) - number(there["base"]["loss"])
         rows.append([float(third.mean()) for third in np.array_split(rises, 3)])
     return np.array(rows)
 

@@ -18,6 +18,7 @@ from skipviz.core.scene import (
     Series,
     final_loss,
     gates_off,
+    number,
     ratio,
     seed_dots,
 )
@@ -25,7 +26,7 @@ from skipviz.core.scene import (
 
 def _rms(ask: str, of: str = "of_classes", name: str = "rms") -> Callable[[Evidence], list[float]]:
     """Root of the mean square deviation of T between classes (or shuffled ones)."""
-    return lambda evidence: [float(a[of][name]) for a in evidence.ask(ask)]
+    return lambda evidence: [number(a[of][name]) for a in evidence.ask(ask)]
 
 
 def _times(above: str, below: str, of_below: str, name: str) -> Callable[[Evidence], list[float]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Ask, Evidence, Expectation, Figure, Scene, highest, norms_off
+from skipviz.core.scene import Ask, Evidence, Expectation, Figure, Scene, highest, norms_off, number
 
 DEPTH = 51
 UNITS = (DEPTH - 1) // 2
@@ -18,19 +18,19 @@ _DEEP = DENSE | {"depth": DEPTH}
 def _end(name: str, lane: int, side: int, of: str = "middle") -> Callable[[Evidence], list[float]]:
     """An end of the middle 90 %, seed by seed: side 0 the short, 1 the long one."""
     return lambda evidence: [
-        float(answer["lanes"][lane][of][side]) for answer in evidence.ask(name)
+        number(answer["lanes"][lane][of][side]) for answer in evidence.ask(name)
     ]
 
 
 def _factor(name: str) -> Callable[[Evidence], list[float]]:
-    return lambda evidence: [answer["lanes"][0]["factor"] for answer in evidence.ask(name)]
+    return lambda evidence: [number(answer["lanes"][0]["factor"]) for answer in evidence.ask(name)]
 
 
 def _middle(evidence: Evidence, name: str = "paths", lane: int = 0) -> list[float]:
     """The length in the middle of a lane's gradient, seed by seed."""
     middles = []
     for answer in evidence.ask(name):
-        below = np.cumsum(answer["lanes"][lane]["gradient"])
+        below = np.cumsum(np.array(answer["lanes"][lane]["gradient"], float))
         middles.append(float(np.searchsorted(below, 0.5)))
     return middles
 

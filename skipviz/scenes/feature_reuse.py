@@ -46,6 +46,11 @@ def _block(answer: dict[str, Any]) -> dict[str, Any]:
     return block
 
 
+def _removed(evidence: Evidence) -> np.ndarray:
+    """By how much the loss rises where all later layers read zeros in place of a source: (S, n)."""
+    return np.array([_block(answer)["removed"] for answer in evidence.ask("reuse")], float)
+
+
 def _init_in_the_picture(name: str) -> Callable[[Evidence], list[float]]:
     """How far the picture of |W| after training correlates with the one at init, seed by seed."""
 
@@ -59,7 +64,7 @@ def _init_in_the_picture(name: str) -> Callable[[Evidence], list[float]]:
                 for now, then in zip(*rows, strict=True)
                 if now is not None
             ]  # fmt: skip
-            medians.append(float(np.corrcoef(np.array(pairs).T)[0, 1]))
+            medians.append(float(np.corrcoef(np.array(pairs, float).reshape(-1, 2).T)[0, 1]))
         return medians
 
     return measure
@@ -76,22 +81,22 @@ def _drawn_over_units(evidence: Evidence) -> list[float]:
     """How many times larger the mean |W| on the block's input is than that on the unit that is
     missed most."""
     lines = []
-    for answer in evidence.ask("reuse"):
+    for answer, removed in zip(evidence.ask("reuse"), _removed(evidence), strict=True):
         weight = np.array(_block(answer)["weight"], dtype=float)
         means = np.nanmean(weight, axis=0)
-        lines.append(float(means[0] / means[1 + int(np.argmax(_block(answer)["removed"][1:]))]))
+        lines.append(float(means[0] / means[1 + int(np.argmax(removed[1:]))]))
     return lines
 
 
 def _input_over_units(evidence: Evidence) -> list[float]:
     """How many times more the loss rises without the block's input than without the unit that is
     missed most; NaN where no unit is missed at all."""
-    removed = [_block(answer)["removed"] for answer in evidence.ask("reuse")]
-    return [r[0] / max(r[1:]) if max(r[1:]) > 0 else float("nan") for r in removed]
+    removed = _removed(evidence)
+    return [r[0] / r[1:].max() if r[1:].max() > 0 else float("nan") for r in removed]
 
 
 def _missed(evidence: Evidence) -> Chart:
-    removed = np.array([_block(answer)["removed"] for answer in evidence.ask("reuse")])
+    removed = _removed(evidence)
     sources = _block(evidence.ask("reuse")[0])["sources"]
     return Chart(
         "Rise of the training loss if all later layers read zeros instead",
@@ -128,14 +133,14 @@ def _smaller_and_better(evidence: Evidence) -> list[float]:
 
 
 def _correct_choice(evidence: Evidence) -> int:
-    removed = np.median([_block(a)["removed"] for a in evidence.ask("reuse")], axis=0)
+    removed = np.median(_removed(evidence), axis=0)
     return 0 if int(np.argmax(removed)) == 0 else 2 if int(np.argmax(removed)) > 6 else 1
 
 
 def _numbers(evidence: Evidence) -> dict[str, float | int]:
     settings = evidence.experiment().lanes[0].settings("digits")
     stem = architecture("densenet").wiring(settings).units[0].body.output_shape[0]
-    removed = np.median([_block(a)["removed"] for a in evidence.ask("reuse")], axis=0)
+    removed = np.median(_removed(evidence), axis=0)
     return {
         "stem": stem,
         "growth": GROWTH,
@@ -198,7 +203,7 @@ SCENE = Scene(
         ),
         Expectation(
             "Without the block's input the loss rises to that of guessing or above",
-            lambda evidence: [_block(answer)["removed"][0] for answer in evidence.ask("reuse")],
+            lambda evidence: _removed(evidence)[:, 0].tolist(),
             at_least=2,
             over="every",
             unit="nats",

@@ -8,7 +8,17 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, ratio
+from skipviz.core.scene import (
+    Ask,
+    Chart,
+    Evidence,
+    Expectation,
+    Figure,
+    Scene,
+    Series,
+    number,
+    ratio,
+)
 
 DEPTH, INSERTED, STEPS, MORE = 6, 15, 400, 300
 _HE = DENSE | {"init": "he"}
@@ -17,13 +27,13 @@ _NOISE_AT = 0.1
 
 
 def _asked(name: str) -> Callable[[Evidence], list[float]]:
-    return lambda evidence: [float(a["lanes"][0][name]) for a in evidence.ask("insert")]
+    return lambda evidence: [number(a["lanes"][0][name]) for a in evidence.ask("insert")]
 
 
 def _noisy(evidence: Evidence) -> list[float]:
     answers = evidence.ask("insert")
     place = answers[0]["noise"].index(_NOISE_AT)
-    return [float(answer["lanes"][0]["noisy"][place]) for answer in answers]
+    return [number(answer["lanes"][0]["noisy"][place]) for answer in answers]
 
 
 def _scratch(evidence: Evidence) -> list[float]:

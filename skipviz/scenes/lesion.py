@@ -8,7 +8,17 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, ratio
+from skipviz.core.scene import (
+    Ask,
+    Chart,
+    Evidence,
+    Expectation,
+    Figure,
+    Scene,
+    Series,
+    number,
+    ratio,
+)
 
 _DEEP = DENSE | {"depth": 21}
 _ROWS = (
@@ -24,19 +34,23 @@ _IDLE = ("gates", 1)
 
 def _whole(place: tuple[str, int]) -> Callable[[Evidence], list[float]]:
     ask, lane = place
-    return lambda evidence: [a["lanes"][lane]["base"]["accuracy"] for a in evidence.ask(ask)]
+    return lambda evidence: [
+        number(a["lanes"][lane]["base"]["accuracy"]) for a in evidence.ask(ask)
+    ]
 
 
 def _one(place: tuple[str, int]) -> Callable[[Evidence], list[float]]:
     """Accuracy without one unit, mean over the units."""
     ask, lane = place
-    return lambda evidence: [float(a["lanes"][lane]["mean"]) for a in evidence.ask(ask)]
+    return lambda evidence: [number(a["lanes"][lane]["mean"]) for a in evidence.ask(ask)]
 
 
 def _half(place: tuple[str, int]) -> Callable[[Evidence], list[float]]:
     """Accuracy without a random half of the units."""
     ask, lane = place
-    return lambda evidence: [a["lanes"][lane]["half"]["accuracy"] for a in evidence.ask(ask)]
+    return lambda evidence: [
+        number(a["lanes"][lane]["half"]["accuracy"]) for a in evidence.ask(ask)
+    ]
 
 
 def _kept(

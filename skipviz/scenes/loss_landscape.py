@@ -16,6 +16,7 @@ from skipviz.core.scene import (
     Figure,
     Scene,
     final_loss,
+    number,
     ratio,
     seed_dots,
     steps_to,
@@ -29,7 +30,7 @@ _RELU, _TANH, _RESIDUAL = range(3)
 
 
 def _read(lane: int, name: str) -> Callable[[Evidence], list[float]]:
-    return lambda evidence: [float(a["lanes"][lane][name]) for a in evidence.ask("landscape")]
+    return lambda evidence: [number(a["lanes"][lane][name]) for a in evidence.ask("landscape")]
 
 
 def _above(lane: int, name: str) -> Callable[[Evidence], list[float]]:

@@ -17,6 +17,7 @@ from skipviz.core.scene import (
     Scene,
     Series,
     final_loss,
+    number,
     ratio,
 )
 
@@ -88,19 +89,19 @@ def _slider(evidence: Evidence) -> Chart:
 def _worth(evidence: Evidence) -> list[float]:
     """Accuracy that the learned gates lose when each cell's T is replaced by its mean."""
     answers = [answer["lanes"][0] for answer in evidence.ask("means")]
-    return [a["base"]["accuracy"] - a["per_cell"]["accuracy"] for a in answers]
+    return [number(a["base"]["accuracy"]) - number(a["per_cell"]["accuracy"]) for a in answers]
 
 
 def _modules_apart(evidence: Evidence) -> list[float]:
     """The largest difference of an output of both stacks of units, seed by seed: their modules,
     whichever way the engine trains them."""
-    return [answer["lanes"][0]["uncoupled"] for answer in evidence.ask("modules")]
+    return [number(answer["lanes"][0]["uncoupled"]) for answer in evidence.ask("modules")]
 
 
 def _halvings_off(evidence: Evidence) -> list[float]:
     """How far log2 of the coupled stack's size beside the residual one is from minus its layers."""
     answers = [answer["lanes"][0] for answer in evidence.ask("modules")]
-    return [abs(answer["log2"] + answer["layers"]) for answer in answers]
+    return [abs(number(answer["log2"]) + answer["layers"]) for answer in answers]
 
 
 def _correct_choice(evidence: Evidence) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
-from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, seed_dots
+from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, number, seed_dots
 
 DEPTH = 25
 SCALE = 0.1
@@ -21,13 +21,13 @@ _NAMES = ("plain", "plain + BatchNorm", "residual + BatchNorm", f"the same, bran
 def _neighbours(lane: int) -> Callable[[Evidence], list[float]]:
     """The autocorrelation at a distance of one point, seed by seed."""
     return lambda evidence: [
-        answer["lanes"][lane]["autocorrelation"][0] for answer in evidence.ask("shattering")
+        number(answer["lanes"][lane]["autocorrelation"][0]) for answer in evidence.ask("shattering")
     ]
 
 
 def _changes(lane: int) -> Callable[[Evidence], list[float]]:
     return lambda evidence: [
-        answer["lanes"][lane]["sign_changes"] for answer in evidence.ask("shattering")
+        number(answer["lanes"][lane]["sign_changes"]) for answer in evidence.ask("shattering")
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from skipviz.core.scene import (
     Scene,
     Series,
     norms_off,
+    number,
     ratio,
     seed_dots,
 )
@@ -28,28 +30,36 @@ _ALWAYS, _LINEAR, _UNIFORM = range(3)
 _NETS = ("always all", "linear rule", "half of them")
 
 
+def _there(evidence: Evidence, lane: int) -> list[dict[str, Any]]:
+    """The lesions' answer of a lane, seed by seed."""
+    return [answer["lanes"][lane] for answer in evidence.ask("lesion")]
+
+
 def _whole(lane: int) -> Callable[[Evidence], list[float]]:
     """Accuracy of the trained net with all its branches, on training samples."""
-    return lambda evidence: [a["lanes"][lane]["base"]["accuracy"] for a in evidence.ask("lesion")]
+    return lambda evidence: [number(there["base"]["accuracy"]) for there in _there(evidence, lane)]
 
 
 def _half(lane: int) -> Callable[[Evidence], list[float]]:
     """Accuracy without a random half of the branches, the same for every net."""
-    return lambda evidence: [a["lanes"][lane]["half"]["accuracy"] for a in evidence.ask("lesion")]
+    return lambda evidence: [number(there["half"]["accuracy"]) for there in _there(evidence, lane)]
 
 
 def _lost(evidence: Evidence, lane: int) -> np.ndarray:
     """Accuracy that is lost with each branch taken out alone: (S, U)."""
-    there = [answer["lanes"][lane] for answer in evidence.ask("lesion")]
-    return np.array([each["base"]["accuracy"] - np.array(each["accuracy"]) for each in there])
+    whole = np.array(_whole(lane)(evidence))
+    without = [there["accuracy"] for there in _there(evidence, lane)]
+    return whole[:, None] - np.array(without, float)
 
 
 def _rise(lane: int) -> Callable[[Evidence], list[float]]:
     """By how much the loss rises with one branch taken out, mean over the branches."""
 
     def measure(evidence: Evidence) -> list[float]:
-        there = [answer["lanes"][lane] for answer in evidence.ask("lesion")]
-        return [float(np.mean(each["loss"])) - each["base"]["loss"] for each in there]
+        return [
+            float(np.mean(np.array(there["loss"], float))) - number(there["base"]["loss"])
+            for there in _there(evidence, lane)
+        ]
 
     return measure
 

@@ -19,6 +19,7 @@ from skipviz.core.scene import (
     Series,
     gates_off,
     highest,
+    number,
     ratio,
     steps_to,
 )
@@ -28,13 +29,13 @@ _SHUT, _OPEN = 0, 1  # the lanes: gate bias −2 and −1
 
 
 def _carried(ask: str, lane: int, when: str, name: str) -> Callable[[Evidence], list[float]]:
-    return lambda evidence: [a["lanes"][lane][when][name] for a in evidence.ask(ask)]
+    return lambda evidence: [number(a["lanes"][lane][when][name]) for a in evidence.ask(ask)]
 
 
 def _fallen(evidence: Evidence) -> list[float]:
     """The share of the gate biases that training has lowered, of the lane that starts at −2."""
     start = evidence.experiment().lanes[_SHUT].knobs["gate_bias"]
-    return [float((np.array(a["bias"]) < start).mean()) for a in evidence.ask("trained")]
+    return [float((np.array(a["bias"], float) < start).mean()) for a in evidence.ask("trained")]
 
 
 def _middle(values: list[float]) -> float:
