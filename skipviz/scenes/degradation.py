@@ -9,6 +9,7 @@ import numpy as np
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import DENSE
 from skipviz.core.scene import (
+    Ask,
     Chart,
     Evidence,
     Expectation,
@@ -17,6 +18,7 @@ from skipviz.core.scene import (
     Series,
     curve,
     highest,
+    number,
     ratio,
 )
 from skipviz.core.sketch import Sketch
@@ -75,6 +77,17 @@ def _held_out(evidence: Evidence) -> list[float]:
     return [float(error) for error in evidence.history("held_out_error", 1, "dropout")[-1, :, 0]]
 
 
+def _held_out_off(evidence: Evidence) -> list[float]:
+    """How far the residual nets' held-out error, measured before the last step, is from the share
+    of pictures that they get wrong after it: the larger distance of the two, seed by seed."""
+    drawn = [evidence.history("held_out_error", lane, "held_out")[-1, :, 0] for lane in range(2)]
+    return [
+        max(abs(float(drawn[lane][seed]) - number(answer["lanes"][lane]["error"]))
+            for lane in range(2))
+        for seed, answer in enumerate(evidence.ask("predictions"))
+    ]  # fmt: skip
+
+
 def _regularised(evidence: Evidence) -> Chart:
     """The final losses without a regulariser and with one, a dot for each seed."""
     runs = {"": "main", " + decay": "decay", " + dropout": "dropout"}
@@ -125,7 +138,9 @@ SCENE = Scene(
         "main": Experiment(lanes=[*_PLAIN, *_RESIDUAL], **_BUDGET),
         "decay": Experiment(lanes=_PLAIN, **_BUDGET, weight_decay=1e-3),
         "dropout": Experiment(lanes=_DROPPED, **_BUDGET, evaluate_every=_BUDGET["steps"]),
+        "held_out": Experiment(lanes=_RESIDUAL, **_BUDGET, evaluate_every=_BUDGET["steps"]),
     },
+    asks=(Ask("predictions", "predictions", {"pictures": 1}, run="held_out"),),
     figures=(
         Figure("live", "Which of the two plain curves falls first?", panels=("loss",)),
         Figure("chart", "The dashed plain curve stays above the solid one.", chart=_curves),
@@ -207,6 +222,13 @@ SCENE = Scene(
             at_most=0.95,
             over="every",
         ),
+        Expectation(
+            "The held-out errors drawn are right: they are the shares of those pictures that the "
+            "residual nets get wrong",
+            _held_out_off,
+            at_most=0.01,
+            over="every",
+        ),
     ),
     saw="Training loss at the end: plain-20 {shallow}, plain-56 {deep}; with shortcuts "
     "{residual_shallow} and {residual_deep}. With weight decay plain-56 ends at {decayed}, "
@@ -265,6 +287,6 @@ SCENE = Scene(
         family="plain",
         over="steps",
     ),
-    notices=("decay_ignored", "dropout_in_evaluation"),
+    notices=("decay_ignored", "dropout_in_evaluation", "own_split_evaluated"),
     order=1,
 )
