@@ -79,7 +79,7 @@ def only_tiny(monkeypatch: pytest.MonkeyPatch) -> Callable[[Scene], None]:
 @pytest.mark.parametrize("key", SCENES)
 def test_a_scene_has_all_that_a_lecturer_needs(key: str) -> None:
     scene = SCENES[key]
-    empty_allowed = {"asks", "sketch", "pick", "order", "notices", "tolerates"}
+    empty_allowed = {"asks", "sketch", "pick", "headline", "order", "notices", "tolerates"}
     for each in fields(scene):
         assert getattr(scene, each.name) or each.name in empty_allowed, f"{key}: no {each.name}"
     assert scene.question.rstrip().endswith("?") and len(scene.choices) >= 2
@@ -100,6 +100,13 @@ def test_expectations_can_fail_and_sources_name_a_place(key: str) -> None:
     for source, place in scene.sources:
         assert re.search(r"\b(19|20)\d\d\b", source), f"{key}: {source} has no year"
         assert re.search(PLACES, place), place
+
+
+@pytest.mark.parametrize("key", SCENES)
+def test_the_number_that_is_shown_large_says_by_itself_what_it_is(key: str) -> None:
+    text = SCENES[key].expects[SCENES[key].headline].text
+    assert text[0].isupper() and not text.startswith(("It ", "They ", "So ", "Its "))
+    assert not text.startswith(("What is drawn", "The norms", "Both nets learn"))
 
 
 @pytest.mark.parametrize("key", SCENES)

@@ -4,6 +4,8 @@
 /** @import { Lane } from "./theme.js" */
 
 const LONG_NAME = 14;
+/** From one name to the next, in heights of the font. */
+export const NAME_LINE = 1.25;
 
 /** @typedef {{height: number, top: number, bottom: number, font: number}} PlotSize  in pixels */
 /** @typedef {{lane: Pick<Lane, "label" | "ink">, x: number, y: number, text: string}} End */
@@ -102,16 +104,28 @@ export function endNames(ends, range, size, { log, chance }) {
 }
 
 /**
- * Names under the begins of curves on a logarithmic axis.
- * @param {End[]} ends
+ * Names under the begins of curves on a logarithmic axis. Where a curve runs through the room that
+ * a name needs, the name goes under that curve too, below the names of the curves above.
+ * @param {(End & {low: number, high: number})[]} ends  low, high: where the curve's begin runs
  * @param {number[]} range
  * @param {PlotSize} size
  */
 export function startNames(ends, range, size) {
-  let above = Infinity;
-  return [...ends].sort((a, b) => b.y - a.y).map((end) => {
-    const at = Math.min(place(end.y, range, size) - size.font * 1.1, above - size.font * 1.25);
-    above = at;
-    return nameTrace(end, at - place(end.y, range, size), range, size, true);
+  const order = [...ends].sort((a, b) => b.y - a.y), line = size.font * NAME_LINE;
+  /** @type {Layout[]} */
+  const names = [];
+  /** @type {typeof order} */
+  let waiting = [];
+  order.forEach((end, i) => {
+    waiting.push(end);
+    const under = place(Math.min(...waiting.map(({ low }) => low)), range, size);
+    const below = order.slice(i + 1).map(({ high }) => place(high, range, size));
+    if (below.some((at) => at > under - line * (waiting.length + 0.3))) return;
+    waiting.forEach((each, k) => {
+      const at = under - line * (k + 0.9);
+      names.push(nameTrace(each, at - place(each.y, range, size), range, size, true));
+    });
+    waiting = [];
   });
+  return names;
 }

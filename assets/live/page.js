@@ -39,6 +39,17 @@ function isCard(panel) {
   return panel !== "header" && panel !== "graph" && panel !== "gates";
 }
 
+/**
+ * The height of a chart. Where a page says how much stands around it (--sv-around, in pixels), all of
+ * it is in sight at once.
+ * @param {HTMLElement} root
+ */
+function fitting(root) {
+  const around = Number.parseFloat(getComputedStyle(root).getPropertyValue("--sv-around"));
+  const [least, wanted] = around ? [220, innerHeight - around] : [290, innerHeight * 0.4];
+  return Math.round(Math.min(430, Math.max(least, wanted)));
+}
+
 export class Page {
   /**
    * @param {HTMLElement} root
@@ -54,7 +65,7 @@ export class Page {
     this.prefix = prefix;
     this.panels = panels;
     this.view = view;
-    this.height = height ?? Math.round(Math.min(430, Math.max(290, innerHeight * 0.4)));
+    this.height = height ?? fitting(root);
     this.title = element("h2", { class: "sv-title", hidden: "" });
     this.headline = panels.includes("header") ? header(`${prefix}-header`) : null;
     this.replay = new ReplayBar(`${prefix}`, on.replay, { shown: () => view.shown, seek: on.seek });

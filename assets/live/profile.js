@@ -1,7 +1,7 @@
 // One quantity over depth, at one step: all lanes on the same axes.
 
 import { axis, baseLayout, Bounds, powerTicks, TOOLBAR_PX } from "./chart.js";
-import { heightOf, startNames } from "./names.js";
+import { heightOf, NAME_LINE, startNames } from "./names.js";
 import { fade } from "./theme.js";
 import { axisOf, FLOAT32_LOG10, QUANTITIES } from "./words.js";
 
@@ -13,6 +13,9 @@ import { axisOf, FLOAT32_LOG10, QUANTITIES } from "./words.js";
 /** @import { Shown } from "./words.js" */
 
 /** @typedef {Lane & Shown} ShownLane */
+
+/** Within so many decades curves run close together. */
+const CLOSE = 8;
 
 export class ProfileFigure {
   constructor() {
@@ -42,10 +45,12 @@ export class ProfileFigure {
     layout.yaxis = axis(theme, size, `${words.axis}, ${words.unit}`, {
       type: "log", range, ...this.ticks(range, lost),
     });
+    const broadest = Math.max(...shown.map(({ label }) => label.length)) * size.font * 0.6;
+    const share = broadest / Math.max(1, size.width - margin.l - margin.r);
     const ends = shown.map((lane) => ({
       lane, x: axisOf(lane.track, quantity)[0][1],
       text: lane.diedAt === null ? lane.label : `${lane.label}, step ${lane.shown.step}`,
-      y: height(valuesOf(lane, quantity)[0], lost),
+      ...begin(valuesOf(lane, quantity), lost, share),
     })).filter(({ y }) => Number.isFinite(y));
     traces.push(...startNames(ends, range, size));
     return { traces, layout, lanes };
@@ -121,9 +126,11 @@ export class ProfileFigure {
       }
     }
     const [low, high] = bounds.grow(Infinity, -Infinity);
-    // Room for a name under the lowest curve; noise within a decade must look like noise.
-    const decades = Math.max(high - low, 2);
-    const room = Math.max(1, Math.ceil((decades * 2 * size.font) / heightOf(size)));
+    // Room for names under the lowest curve, for all of them where the curves run close together;
+    // noise within a decade must look like noise.
+    const decades = Math.max(high - low, 2), rows = decades > CLOSE ? 1.6 : lanes.length + 0.5;
+    const names = Math.min(NAME_LINE * rows * size.font, heightOf(size) / 2);
+    const room = Math.max(1, Math.ceil((decades * names) / (heightOf(size) - names)));
     const lost = bounds.lost ? low - room : null;
     return { range: [(lost ?? low) - room, low + decades], lost };
   }
@@ -149,6 +156,19 @@ export function lastAlive(lane, history, profile) {
  */
 function valuesOf(lane, quantity) {
   return lane.shown.lanes[lane.index][quantity];
+}
+
+/**
+ * Where a curve begins, and how low and how high it runs there, as far as a name reaches.
+ * @param {Float32Array} values
+ * @param {number | null} lost
+ * @param {number} share  of the axis that the longest name takes
+ */
+function begin(values, lost, share) {
+  const first = Array.from(values.slice(0, Math.max(1, Math.ceil(values.length * share))))
+    .map((value) => height(value, lost));
+  const drawn = first.filter(Number.isFinite);
+  return { y: first[0], low: Math.min(...drawn), high: Math.max(...drawn) };
 }
 
 /**

@@ -102,6 +102,16 @@ class Verdict:
         return float(np.median(self.measured))
 
     @property
+    def large(self) -> str:
+        """The median as the back row reads it, three digits and the unit; a word where it is not
+        finite."""
+        value = self.median
+        if not np.isfinite(value):
+            return self._no_number
+        digits = f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+        return f"{digits} {self.unit}".replace("-", "−").strip()
+
+    @property
     def numbers(self) -> str:
         """The number of each seed, four digits; a word where it is not finite."""
         return ", ".join(
@@ -186,6 +196,7 @@ class Scene:
     runs         experiments by name; "main" is the one that is trained live first
     figures      in the order in which they are shown
     expects      what should show; an expectation that fails is shown as such
+    headline     the place in `expects` of the one whose number the lecture shows large
     saw          "what you saw, in numbers": a sentence with {names} of `numbers`
     numbers      computed from the run; each name stands in `saw`
     seconds      about how long the runs take with three seeds on two cores
@@ -217,6 +228,7 @@ class Scene:
     asks: tuple[Ask, ...] = ()
     sketch: Sketch | None = None
     pick: Pick | None = None
+    headline: int = 0
     order: int = 0
     notices: tuple[str, ...] = ()
     tolerates: Mapping[str, str] = field(default_factory=dict)

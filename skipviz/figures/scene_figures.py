@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,12 +72,40 @@ def verdict(of: Verdict, recorded: bool = False) -> str:
     """One verdict as a row: whether it shows here (or in the recording), the sentence, what was
     expected and measured."""
     unit = f" {of.unit}" if of.unit else ""
-    met, missed = ("recorded: shows", "recorded: not so") if recorded else _HERE
-    state, word = ("met", f"✓ {met}") if of.met else ("missed", f"✗ {missed}")
-    count = len(of.measured)
-    seeds = "1 seed" if count == 1 else strength.in_words(of.held, count)
+    state, word = _state(of, recorded)
     return (
         f'<div class="skip-verdict" data-state="{state}"><b>{word}</b>'
         f"<span>{html.escape(of.text)}</span><small>expected {html.escape(of.wanted)};"
-        f" measured {of.numbers}{html.escape(unit)} ({seeds})</small></div>"
+        f" measured {of.numbers}{html.escape(unit)} ({_seeds(of)})</small></div>"
+    )
+
+
+def _state(of: Verdict, recorded: bool) -> tuple[str, str]:
+    met, missed = ("recorded: shows", "recorded: not so") if recorded else _HERE
+    return ("met", f"✓ {met}") if of.met else ("missed", f"✗ {missed}")
+
+
+def _seeds(of: Verdict) -> str:
+    count = len(of.measured)
+    return "1 seed" if count == 1 else strength.in_words(of.held, count)
+
+
+def headline(of: Verdict, recorded: bool = False) -> str:
+    """A verdict's number, large, with its sentence."""
+    state, word = _state(of, recorded)
+    return (
+        f'<div class="skip-headline" data-state="{state}"><b>{html.escape(of.large)}</b>'
+        f"<span>{html.escape(of.text)}</span><small>{word} ({_seeds(of)})</small></div>"
+    )
+
+
+def folded(verdicts: Sequence[Verdict], recorded: bool = False) -> str:
+    """All verdicts behind one line that counts them; open where one of them is not met."""
+    met = sum(each.met for each in verdicts)
+    where = "in the recording" if recorded else "here"
+    rows = "".join(verdict(each, recorded) for each in verdicts)
+    return (
+        f'<details class="skip-criteria"{"" if met == len(verdicts) else " open"}><summary>'
+        f"{met} of {len(verdicts)} expectations show {where}: all with their numbers</summary>"
+        f"{rows}</details>"
     )

@@ -126,7 +126,8 @@ SCENE = Scene(
             unit="nats",
         ),
         Expectation(
-            "and it does not train: at the end it is no better than guessing, or has diverged",
+            "Without BatchNorm it does not train: at the end it is no better than guessing, or has "
+            "diverged",
             _loss("main", 1),
             at_least=2,
             over="every",
@@ -174,6 +175,7 @@ SCENE = Scene(
             unit="nats lower",
         ),
     ),
+    headline=2,
     saw="The residual net ends at {norm} with BatchNorm. Without it, He's init begins at a loss "
     "of {he_first} and ends at {he}; nn.Linear's init ends at {default}, and He's with scaled "
     "branches at {scaled}. The plain ReLU net stays at {plain_norm} with BatchNorm; plain sigmoid "

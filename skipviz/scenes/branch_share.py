@@ -320,6 +320,7 @@ SCENE = Scene(
             unit="nats",
         ),
     ),
+    headline=5,
     saw="With BatchNorm the first branch is {first} of the stream behind it, the tenth {tenth}, "
     "the last {last}. Behind the last unit the variance is {batch} with BatchNorm, {layer} with "
     "LayerNorm and {none} without a norm. After training a unit of the last third is missed "

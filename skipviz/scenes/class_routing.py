@@ -147,6 +147,7 @@ SCENE = Scene(
             unit="×",
         ),
     ),
+    headline=2,
     saw="A class's gates are {trained} away from the mean of all (root mean square), up to "
     "{largest} in single cells; before training {init}, with shuffled labels {null}. Training made "
     "it {over_init} times as large, and it is {over_chance} times what chance gives.",

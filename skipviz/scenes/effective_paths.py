@@ -139,6 +139,7 @@ SCENE = Scene(
             unit="of the norm off",
         ),
     ),
+    headline=1,
     saw="Of the {units} units, the middle of the gradient goes through {middle}; nine tenths of "
     "it take paths through {short} to {long}. Of all paths nine tenths go through {few} to {many}. "
     "Each unit more divides a path's gradient by {factor}. In the highway net the middle of the "

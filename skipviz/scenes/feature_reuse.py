@@ -255,6 +255,7 @@ SCENE = Scene(
             unit="nats",
         ),
     ),
+    headline=1,
     saw="The classifier reads {stem} + {units} · {growth} = {features} features. Without the "
     "input's features the loss rises by {input}, without those of the most useful unit by {unit}; "
     "the mean |W| on the input is only {drawn} times that on the unit. The picture of |W| "

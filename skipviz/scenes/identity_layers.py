@@ -138,6 +138,7 @@ SCENE = Scene(
             unit="×",
         ),
     ),
+    headline=1,
     saw="The largest difference of a logit is {difference}; training accuracy {accuracy} % before "
     "and {accuracy_deeper} % after. With noise of {noise} on the inserted weights it is {noisy} %. "
     "Trained on, the deep net reaches a loss of {tuned}; the same net from a random start, with "

@@ -195,6 +195,7 @@ SCENE = Scene(
             unit="of the accuracy",
         ),
     ),
+    headline=1,
     saw="Without one of its units the plain net is right in {plain} % of the cases, the residual "
     "net in {residual} %, the dense net in {dense} % (mean over units). Without a random half: "
     "residual {residual_half} %, highway with gate bias −1 {highway_half} %, with gate bias −4 "

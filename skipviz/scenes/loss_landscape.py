@@ -152,6 +152,7 @@ SCENE = Scene(
             unit="×",
         ),
     ),  # fmt: skip
+    headline=4,
     saw="Worse than guessing on {relu} % of the plane around the plain ReLU net, {tanh} % around "
     "the plain tanh net, {residual} % around the residual net. Largest eigenvalue of the "
     "Hessian: {relu_sharp}, {tanh_sharp} and {residual_sharp}.",

@@ -141,6 +141,7 @@ SCENE = Scene(
             unit="×",
         ),
     ),
+    headline=1,
     saw="Training loss at the end: full pre-activation {full}, ReLU-only pre-activation "
     "{relu_only}, original {original}, ReLU before the addition {relu_before}, BatchNorm after the "
     "addition {after}.",

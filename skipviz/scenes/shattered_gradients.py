@@ -105,7 +105,8 @@ SCENE = Scene(
             at_most=0.2,
         ),
         Expectation(
-            "It changes its sign far more often than that of the scaled residual net",
+            "The plain net's gradient changes its sign far more often than that of the scaled "
+            "residual net",
             lambda e: [
                 a / max(b, 1)
                 for a, b in zip(_changes(_PLAIN_NORM)(e), _changes(_SCALED)(e), strict=True)
@@ -121,6 +122,7 @@ SCENE = Scene(
         ),
         Expectation("more than whole branches do", _gain, at_least=0.3, over="every"),
     ),  # fmt: skip
+    headline=1,
     saw="Autocorrelation of neighbouring points: plain {plain}, plain with BatchNorm {norm}, "
     "residual with BatchNorm {whole}, with small branches {scaled}. The sign changes "
     "{plain_signs}, {norm_signs}, {whole_signs} and {scaled_signs} times along the line.",

@@ -153,6 +153,7 @@ SCENE = Scene(
         ),
         Expectation("C has more parameters than A", _extra, at_least=4, at_most=7, unit="%"),
     ),
+    headline=2,
     saw="Training loss at the end: A {a}, B {b}, C {c}, plain {plain}. Parameters: A "
     "{a_parameters}, B {b_parameters}, C {c_parameters}.",
     numbers=_numbers,

@@ -102,7 +102,11 @@ SCENE = Scene(
             "The plain net stays at guessing", _final(0), at_least=2, at_most=2.5, over="every"
         ),
         Expectation(
-            "and so it does with Adam", _final(0, "adam"), at_least=2, at_most=2.5, over="every"
+            "With Adam the plain net stays at guessing, too",
+            _final(0, "adam"),
+            at_least=2,
+            at_most=2.5,
+            over="every",
         ),
         Expectation("The residual net learns", _final(1), at_most=0.3, over="every"),
         Expectation("The highway net learns", _final(2), at_most=0.4, over="every"),
@@ -121,6 +125,7 @@ SCENE = Scene(
             unit="of the norm off",
         ),
     ),
+    headline=1,
     saw="Training loss at the end: plain {plain}, plain with Adam {adam}, plain with BatchNorm "
     "{norm}; residual {residual}, highway {highway}, dense {dense}. A plain tanh net from "
     "orthogonal weights: {tanh}.",

@@ -217,6 +217,7 @@ SCENE = Scene(
             unit="off",
         ),
     ),
+    headline=2,
     saw="Of the samples that it knows, {always} %, the usual net keeps {always_half} % without "
     "half of its branches; with the linear rule {linear_half} % of {linear} %, with half of the "
     "branches in every step {uniform_half} % of {uniform} %. The gradient at the first unit at "

@@ -169,7 +169,7 @@ SCENE = Scene(
             over="every",
         ),
         Expectation(
-            "They are carried before any training, too",
+            "Cells are carried before any training, too",
             lambda evidence: ratio(
                 _carried("carried", _SHUT, "init", "stripes")(evidence),
                 _carried("carried", _SHUT, "now", "stripes")(evidence),
@@ -200,6 +200,7 @@ SCENE = Scene(
             unit="of the biases",
         ),
     ),
+    headline=5,
     saw="With gate bias −2, {before} % of the cells are stripes before training and {after} % "
     "after; in a plain net {plain} %. With bias −1, {selective_before} % of the cells have a gate "
     "that depends on the sample before training and {selective} % after. {fallen} % of the biases "

@@ -174,7 +174,7 @@ SCENE = Scene(
             unit="×",
         ),
         Expectation(
-            "Its gradient does not vanish at init: it grows towards the input",
+            "The deep plain net's gradient does not vanish at init: it grows towards the input",
             _risen(1),
             at_least=2,
             over="every",
@@ -244,6 +244,7 @@ SCENE = Scene(
             unit="decades",
         ),
     ),
+    headline=1,
     saw="Plain-56 ends at {deep} where plain-20 is at {shallow} (residual-56: {residual}): "
     "degradation. At init its gradient is {risen} powers of ten larger at the first layer than at "
     "the last (plain-20: {risen_shallow}), at the end {settled}. “The signal "

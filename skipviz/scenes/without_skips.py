@@ -218,6 +218,7 @@ SCENE = Scene(
             unit="off",
         ),
     ),
+    headline=6,
     saw="Median singular value at init: residual {residual_middle}, tanh with orthogonal weights "
     "{orthogonal_middle}, with Glorot's {glorot_middle}, ReLU with He's {he_middle}. Training loss "
     "at the end: {residual}, {orthogonal}, {glorot} and {he}.",

@@ -13,6 +13,11 @@ function ends(...heights) {
   }));
 }
 
+/** Ends of curves that run level. */
+function level(...heights) {
+  return ends(...heights).map((end) => ({ ...end, low: end.y, high: end.y }));
+}
+
 /** How far a name stands above the bottom of the plot, in pixels. */
 function pixels({ y: [value] }, range, log) {
   const at = log ? Math.log10(value) : value;
@@ -55,10 +60,23 @@ test("a name beside the line of guessing stands above it, on whichever side its 
 
 test("names under the begins of curves stand below them, from top to bottom", () => {
   const range = [-10, 0];
-  const names = startNames(ends(-5, -5.1, -1), range, SIZE);
+  const names = startNames(level(-5, -5.1, -1), range, SIZE);
   const places = names.map((name) => pixels(name, range, true));
   assert.deepEqual(names.map(({ text: [text] }) => text), ["<b>net 2</b>", "<b>net 0</b>",
     "<b>net 1</b>"]);
   assert.ok(places[0] < pixels({ y: [10 ** -1] }, range, true));
   assert.ok(places[1] - places[2] >= 1.2 * SIZE.font);
+});
+
+test("a name goes under every curve that runs through its room", () => {
+  const range = [-10, 0];
+  const [top, middle, low] = level(-1, -1.3, -1.6);
+  middle.low = -3;
+  const names = startNames([top, middle, low, ...level(-8)], range, SIZE);
+  const places = names.map((name) => pixels(name, range, true));
+  const under = pixels({ y: [10 ** -3] }, range, true);
+  assert.deepEqual(names.map(({ text: [text] }) => text),
+    ["<b>net 0</b>", "<b>net 1</b>", "<b>net 2</b>", "<b>net 0</b>"]);
+  for (const at of places) assert.ok(at < under);
+  places.slice(1).forEach((at, i) => assert.ok(places[i] - at >= 1.2 * SIZE.font));
 });

@@ -258,10 +258,11 @@ def _figure(place: Place, figure: Figure, runs: Mapping[str, Run], room: Room) -
     if figure.kind == "live":
         panels = ("header", *figure.panels) if "header" not in figure.panels else figure.panels
         run = runs[figure.run]
-        charts(
-            run, panels=panels, quantity=figure.quantity, tell=f"v/{room.code}/step",
-            **replay.options(run),
-        )  # fmt: skip
+        with st.container(key="player_live"):  # as high as the screen allows
+            charts(
+                run, panels=panels, quantity=figure.quantity, tell=f"v/{room.code}/step",
+                **replay.options(run),
+            )  # fmt: skip
         return
     if _pending(place, runs):
         return
@@ -296,9 +297,12 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
     is_drawn = way.has_sketches(room, place.key)
     left, aside = st.columns([5, 5] if is_drawn else [6, 4], gap="large")
     with left:
-        st.html(f'<p class="skip-saw">{html.escape(shown.saw)}</p>')
         recorded = replay.is_recorded(runs["main"])
-        st.html("".join(scene_figures.verdict(verdict, recorded) for verdict in shown.verdicts))
+        st.html(
+            scene_figures.headline(shown.verdicts[scene.headline], recorded)
+            + f'<p class="skip-saw">{html.escape(shown.saw)}</p>'
+            + scene_figures.folded(shown.verdicts, recorded)
+        )
         st.caption(findings.MEANT)
     counts, right = room.counts(place.key, len(scene.choices)), shown.right
     room.reveal(place.key, right)
