@@ -335,10 +335,9 @@ def gates_off(evidence: Evidence, lanes: Sequence[int], run: str = "main") -> li
     of the same step's gates."""
     worst = [0.0] * evidence.experiment(run).seeds
     for lane in lanes:
-        bias = float(evidence.experiment(run).lanes[lane].knobs["gate_bias"])
         gates = evidence.history("gate_mean", lane, run).mean(axis=2)  # (T, S)
-        off = np.abs(gates[0] - 1 / (1 + np.exp(-bias)))
-        worst = [max(pair) for pair in zip(worst, off.tolist(), strict=True)]
+        off = gates_off_bias(evidence, lane, run)
+        worst = [max(pair) for pair in zip(worst, off, strict=True)]
         newest = evidence.newest_maps(lane, run)
         if newest is None:
             return [np.inf] * len(worst)
@@ -347,6 +346,22 @@ def gates_off(evidence: Evidence, lanes: Sequence[int], run: str = "main") -> li
         at = int(np.searchsorted(evidence.steps(run), step))
         worst[0] = max(worst[0], abs(drawn - float(gates[at, 0])))
     return worst
+
+
+def gates_off_bias(evidence: Evidence, lane: int, run: str = "main") -> list[float]:
+    """How far the mean T of the first step is from σ(gate bias), seed by seed."""
+    experiment = evidence.experiment(run)
+    bias = float(experiment.lanes[lane].settings(experiment.dataset)["gate_bias"])
+    first = evidence.history("gate_mean", lane, run)[0].mean(axis=1)
+    return [float(v) for v in np.abs(first - 1 / (1 + np.exp(-bias)))]
+
+
+def least_gradient(lane: int, run: str = "main") -> Callable[[Evidence], list[float]]:
+    """The smallest norm of dLoss/dW of any layer in the first step, seed by seed, as the measure of
+    an expectation."""
+    return lambda evidence: [
+        float(v) for v in evidence.history("weight_gradient_norm", lane, run)[0].min(axis=1)
+    ]
 
 
 def number(value: Any) -> float:

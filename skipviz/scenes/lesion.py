@@ -234,5 +234,8 @@ SCENE = Scene(
         ),
     ),
     notices=("no_skip", "labels_shuffled", "dense_branches_0", "one_batch"),
+    tolerates={
+        "he_gain_1": "a plain net that learned from the smaller init does without no layer either",
+    },
     order=7,
 )

@@ -156,5 +156,8 @@ SCENE = Scene(
             "branches, which shatters. The smaller the second, the more of the first remains.",
         ),
     ),
+    tolerates={
+        "he_gain_1": "behind BatchNorm the size of the weights cancels",
+    },
     order=14,
 )

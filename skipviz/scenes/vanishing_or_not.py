@@ -311,5 +311,9 @@ SCENE = Scene(
         log_y=True,
     ),
     notices=("twin_of_another", "zero_pad_0"),
+    tolerates={
+        "he_gain_1": "behind BatchNorm the size of the weights cancels",
+        "one_batch": "what is judged is the training loss, which one batch for ever lowers as well",
+    },
     order=2,
 )
