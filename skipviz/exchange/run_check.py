@@ -17,7 +17,7 @@ from skipviz.core.atomic_files import write_json
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError, show
 from skipviz.core.protocol import ENDED, STATES, Status
-from skipviz.store import data_origin, frame_table
+from skipviz.store import data_origin, frame_table, predictions
 from skipviz.store.frame_schema import MAPS, LaneAxes, read_tracks, schema
 
 MOST_CELLS, MOST_SAMPLES = 1 << 20, 1 << 10
@@ -45,6 +45,8 @@ def check(folder: Path) -> None:
     for path in (folder / "machine.json", *folder.glob("probes/*.json")):
         if path.is_file():
             _object(path)
+    if (folder / predictions.FILE).is_file():
+        predictions.read(_object(folder / predictions.FILE))
     if (folder / "checkpoint.pt").is_file():
         check_weights(folder / "checkpoint.pt")
 

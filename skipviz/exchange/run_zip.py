@@ -2,8 +2,8 @@
 
 run.json           which format this is; when the weights were saved, by which measurements are
                    kept; the run's name and note, where somebody gave it one
-experiment.json, status.json, machine.json, data.json, frames.arrow, checkpoint.pt, probes/…
-                   the files of the run's folder, as they are (docs/run_format.md)
+experiment.json, status.json, machine.json, data.json, votes.json, frames.arrow, checkpoint.pt,
+probes/…           the files of the run's folder, as they are (docs/run_format.md)
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 from skipviz.core.knob import SpecError
 from skipviz.core.strict_json import dumps
-from skipviz.store import frame_table, run_marks
+from skipviz.store import data_origin, frame_table, predictions, run_marks
 
 ABOUT = "run.json"
 FORMAT = 1
 REQUIRED = ("experiment.json", "status.json", "frames.arrow")
-OPTIONAL = ("machine.json", "data.json", "checkpoint.pt")
+OPTIONAL = ("machine.json", data_origin.FILE, predictions.FILE, "checkpoint.pt")
 PROBE = re.compile(r"probes/[a-z0-9_]{1,40}-[0-9a-f]{16}\.json")
 
 

@@ -20,7 +20,7 @@ from skipviz.core.lane_names import labels
 from skipviz.offline import page, parts, scene_parts, tables
 from skipviz.offline.run_data import StoredRun, packed
 from skipviz.offline.scene_parts import Shown
-from skipviz.store import kept_evidence, run_marks
+from skipviz.store import kept_evidence, predictions, run_marks
 from skipviz.store.store import Store
 
 MOST_BYTES = 2_600_000
@@ -115,13 +115,12 @@ def _note(run: StoredRun) -> str:
     """What somebody wrote about the run, and what a room predicted of it."""
     note = run_marks.marks(run.folder).note
     text = f'<p class="skip-text">{escape(note)}</p>' if note else ""
-    votes = read_json(run.folder / "votes.json")
-    counts, choices = votes.get("counts", []), votes.get("choices", [])
-    if not isinstance(counts, list) or len(counts) != len(choices) or not sum(counts):
+    said = predictions.prediction(run.folder)
+    if said is None:
         return text
-    rows = [[str(choice), str(count)] for choice, count in zip(choices, counts, strict=True)]
+    rows = [[choice, str(count)] for choice, count in zip(said.choices, said.counts, strict=True)]
     told = tables.table(["predicted", "voices"], rows, numbers_from=1)
-    return f"{text}<h2>What the room predicted</h2><p>{escape(str(votes['question']))}</p>{told}"
+    return f"{text}<h2>What the room predicted</h2><p>{escape(said.question)}</p>{told}"
 
 
 def _scene(run: StoredRun, store: Store) -> Shown | None:

@@ -11,6 +11,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -19,10 +20,14 @@ import torch
 from skipviz.core import places
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
+from skipviz.core.strict_json import dumps
 from skipviz.exchange.run_import import import_run
 from skipviz.exchange.run_zip import members, pack
-from skipviz.store import answers, frame_table, run_marks
+from skipviz.offline.report import report
+from skipviz.offline.run_data import StoredRun
+from skipviz.store import answers, frame_table, predictions, run_marks
 from skipviz.store.frame_log import FrameLog
+from skipviz.store.predictions import Prediction
 from skipviz.store.store import Store
 
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs"
@@ -95,6 +100,41 @@ def test_what_was_measured_of_a_run_is_known_where_it_comes_to(
     pack(folder, tmp_path / "run.zip")
     taken = store.folder(import_run(tmp_path / "run.zip", store))
     assert answers.stored_answer(taken, "predictions", options, 0) == {"step": 4}
+
+
+def test_what_a_room_predicted_goes_with_the_run_into_its_report(
+    tmp_path: Path, store: Store
+) -> None:
+    folder = shutil.copytree(WHOLE, tmp_path / "run")
+    said = Prediction("Which is lower & why?", ("plain", "residual"), (3, 14), 1)
+    predictions.keep(folder, said)
+    pack(folder, tmp_path / "run.zip")
+    run_id = import_run(tmp_path / "run.zip", store)
+    taken = store.folder(run_id)
+    assert members(taken) == members(folder)
+    assert (taken / "votes.json").read_bytes() == (folder / "votes.json").read_bytes()
+    assert predictions.prediction(taken) == said
+    run = StoredRun(run_id, taken, store.experiment(run_id), store.status(run_id))
+    html = report(run, store)
+    assert "Which is lower &amp; why?" in html and '<td class="skip-number">14</td>' in html
+
+
+VOTES: dict[str, Any] = {"question": "?", "choices": ["a", "b"], "counts": [1, 0], "shown": 0}
+NO_VOTES: list[dict[str, Any]] = [
+    {"question": 3}, {"question": "x" * 1001}, {"choices": "ab"}, {"choices": ["a", 2]},
+    {"choices": [], "counts": []}, {"choices": ["a"] * 21, "counts": [0] * 21}, {"counts": [1]},
+    {"counts": [1, -1]}, {"counts": [1, True]}, {"counts": [1, 0.5]}, {"counts": [1, 10**7]},
+    {"shown": 2}, {"shown": None}, {"shown": True},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", NO_VOTES, ids=str)
+def test_what_no_room_can_have_said_is_refused(
+    odd: dict[str, Any], packed: Path, tmp_path: Path, refuses: Callable[[Path, str], None]
+) -> None:
+    assert predictions.read(VOTES)
+    path = _rewritten(packed, tmp_path / "odd.zip", _put("votes.json", dumps(VOTES | odd).encode()))
+    refuses(path, r"votes\.json is not what a room predicted")
 
 
 def test_a_recording_becomes_a_run_of_its_own(tmp_path: Path, store: Store) -> None:

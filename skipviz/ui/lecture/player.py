@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import quote
@@ -20,11 +19,11 @@ from skipviz.core.scene import Figure, Scene
 from skipviz.figures import scene_figures, theme
 from skipviz.server.run import Run
 from skipviz.server.stored_evidence import of_stored
-from skipviz.store import recordings
+from skipviz.store import predictions, recordings
 from skipviz.store.evidence import Gathered, with_seeds
 from skipviz.store.lane_axes import families, labels
+from skipviz.store.predictions import Prediction
 from skipviz.store.room import Room
-from skipviz.store.store import write_json
 from skipviz.ui import access, keys, manager
 from skipviz.ui.lecture import (
     picks,
@@ -314,13 +313,9 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
 def _keep_votes(run: Run, scene: Scene, counts: list[int], right: int) -> None:
     """The room's prediction, kept in the main run's folder: counts, no names. With a recording it
     is kept in the room's own file alone."""
-    if run.folder is None or not sum(counts) or replay.is_recorded(run):
-        return
-    value = {"question": scene.question, "choices": list(scene.choices), "counts": counts,
-             "shown": right}  # fmt: skip
-    path = run.folder / "votes.json"
-    if not path.is_file() or json.loads(path.read_text(encoding="utf-8")) != value:
-        write_json(path, value)
+    if run.folder is not None and not replay.is_recorded(run):
+        said = Prediction(scene.question, tuple(scene.choices), tuple(counts), right)
+        predictions.keep(run.folder, said)
 
 
 def _caveat(scene: Scene) -> None:
