@@ -1,5 +1,5 @@
 // Fetches the live charts' module (assets/live/) and mounts it in its place.
-/* global homeOf */
+/* global chosenWords, homeOf, keepInAddress */
 
 /**
  * What was begun at each place of the page, and what undoes it: an unmount comes before or after
@@ -34,14 +34,21 @@ function teller(address, run) {
 /**
  * @param {object} component  as Streamlit hands it
  * @param {HTMLElement} component.parentElement
- * @param {{base: string, script: string, tell: string, settings: {run: string}}} component.data
+ * @param {{base: string, script: string, tell: string, words: Record<string, string> | null,
+ *   settings: {run: string}}} component.data  words: what the address says of the charts, where
+ *   it keeps what is chosen in them
  */
 export default function ({ parentElement, data }) {
   const home = homeOf(data.base);
   const root = /** @type {HTMLElement} */ (parentElement.querySelector(".sv-live"));
   const transport = new URLSearchParams(location.search).get("transport");
   const chosen = data.tell ? teller(home + data.tell, data.settings.run) : undefined;
-  const settings = { home, transport, chosen, films: true, ...data.settings };
+  const { run } = data.settings, of = data.words && {
+    words: chosenWords.get(run) ?? data.words,
+    note: (/** @type {Record<string, string>} */ words) => keepInAddress(run, words),
+  };
+  if (of) root.dataset.kept = run;
+  const settings = { home, transport, chosen, films: true, ...of, ...data.settings };
   const go = (going.get(parentElement) ?? Promise.resolve())
     .then(() => import(home + data.script))
     .then(({ mount }) => mount(root, settings))

@@ -2,6 +2,7 @@
 // a Live, one for each place on a page.
 
 import { element } from "./cards.js";
+import { chosenIn, wordsOf } from "./chosen.js";
 import { Connection } from "./connection.js";
 import { makeFilm } from "./film.js";
 import { ENDED, Follower } from "./follower.js";
@@ -13,6 +14,7 @@ import { chartButtons, FilmRow, gatesButtons, netsButtons } from "./takeaway.js"
 import { readTheme } from "./theme.js";
 import { View } from "./view.js";
 
+/** @import { Words } from "./chosen.js" */
 /** @import { Listener } from "./connection.js" */
 /** @import { FilmKind } from "./film.js" */
 /** @import { Link } from "./follower.js" */
@@ -41,6 +43,8 @@ import { View } from "./view.js";
  * @property {number} [turn]
  * @property {boolean} [films]  are films of the replay offered?
  * @property {(step: number | null) => void} [chosen]  is told what the viewer chooses
+ * @property {Words} [words]  what was chosen before in the charts of this run
+ * @property {(words: Words) => void} [note]  is told what is chosen in them now
  */
 
 /** @type {PanelName[]} */
@@ -140,10 +144,13 @@ class Live {
     this.applied = ""; // the settings and the theme that stand now
     root.classList.add("sv-live");
     dress(root, settings.theme);
-    this.view = new View(root, settings.options ?? {});
+    /** @type {ReturnType<typeof chosenIn> | null} */
+    this.before = chosenIn(settings.words ?? {}); // what is to be shown at first
+    this.view = new View(root, settings.options ?? {}, this.before);
     this.seek = (/** @type {number | null} */ step) => this.lead(step);
     this.replay = new Replay({
-      show: (step) => this.rewind(step), change: () => this.painter.touch("header"),
+      show: (step) => this.rewind(step),
+      change: () => { this.painter.touch("header"); this.note(); },
     });
     this.page = new Page(root, {
       prefix: `sv-${(settings.id ?? "live").replace(/[^\w-]/g, "_")}`,
@@ -226,7 +233,7 @@ class Live {
       sample: () => (page.panels.includes("gates") ? view.mapSample : -1),
       change: (...names) => painter.touch(...names),
       begin: (hello) => {
-        replayable = Boolean(view.options.replay_s) && follower.ended;
+        replayable = Boolean(view.options.replay_s) && follower.ended && !this.before?.step;
         this.begin(hello);
       },
       news: () => {
@@ -243,11 +250,17 @@ class Live {
   }
 
   /** @param {Hello} hello */
-  begin({ tracks }) {
-    this.view.hidden.clear();
-    this.view.style(tracks);
+  begin({ tracks, status }) {
+    const { before, view } = this;
+    this.before = null;
+    view.hidden.clear();
+    before?.hidden.filter((lane) => lane < tracks.length).forEach((lane) => view.toggle(lane));
+    view.style(tracks);
     if (this.page.panels.includes("gates")) this.showGates(tracks);
+    const step = before?.step ?? null;
+    if (step !== null && step < (status.step ?? 0)) this.rewind(step);
     this.painter.touch();
+    this.note();
   }
 
   /**
@@ -306,6 +319,7 @@ class Live {
     if (step !== null) this.page.gates.forEach((panel) => panel.need());
     if (step === null) this.painter.touch();
     else this.painter.touch("profile", "graph", "gates", "header");
+    this.note();
   }
 
   /**
@@ -327,6 +341,12 @@ class Live {
     this.painter.touch();
     // Colouring costs next to nothing: the nets need not wait until the charts are drawn.
     if (step !== null) page.graph?.draw(run, step);
+    this.note();
+  }
+
+  /** Tells what is chosen now; a replay under way is told of where it stops. */
+  note() {
+    if (!this.replay.playing && this.run.history) this.settings.note?.(wordsOf(this.view));
   }
 
   /** @param {number | "extra"} sample */
@@ -344,6 +364,7 @@ class Live {
     this.view.showError(error);
     this.page.cards.loss?.chart.forget();
     this.painter.touch("loss");
+    this.note();
   }
 
   /** @param {Quantity} quantity */
@@ -351,6 +372,7 @@ class Live {
     this.view.quantity = quantity;
     this.page.cards.profile?.chart.forget();
     this.painter.touch();
+    this.note();
   }
 
   /** @param {number} lane */
@@ -358,6 +380,7 @@ class Live {
     this.view.toggle(lane);
     this.view.style(this.run.history?.tracks ?? []);
     this.painter.touch();
+    this.note();
   }
 
   /** @param {string} card */

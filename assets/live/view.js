@@ -2,6 +2,7 @@
 
 import { laneStyles, readTheme, writeTheme } from "./theme.js";
 
+/** @import { chosenIn } from "./chosen.js" */
 /** @import { MapName, Quantity, Track } from "./messages.js" */
 /** @import { Colour, Lane } from "./theme.js" */
 
@@ -40,13 +41,14 @@ export class View {
   /**
    * @param {HTMLElement} root  whose CSS variables are the theme
    * @param {Options} options
+   * @param {Pick<ReturnType<typeof chosenIn>, "quantity" | "error">} chosen  before, by a viewer
    */
-  constructor(root, options) {
+  constructor(root, options, chosen) {
     this.root = root;
     this.options = options;
     this.theme = readTheme(root);
-    this.quantity = options.quantity ?? "signal";
-    this.error = remembered("curve") === "error";
+    this.quantity = chosen.quantity ?? options.quantity ?? "signal";
+    this.error = chosen.error ?? remembered("curve") === "error";
     /** @type {Set<number>} */
     this.hidden = new Set();
     /** @type {Lane[]} */

@@ -41,7 +41,8 @@ if run is None:
         charts(preview, key="twins_at_init", panels=("profile",))
         st.caption("This is the gradient **at init**. Press **Train** to watch both nets learn.")
 else:
-    charts(run, key="twins_charts", panels=("header", "profile", "loss", "graph", "heat"))
+    panels = ("header", "profile", "loss", "graph", "heat")
+    charts(run, key="twins_charts", panels=panels, in_address=True)
     if differs(run, experiment):
         st.info("The controls were changed after this run began. Press Train to see their effect.")
 foot(

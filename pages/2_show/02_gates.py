@@ -10,6 +10,7 @@ from skipviz.ui.highway.sections import numbers, verdicts
 from skipviz.ui.run import address
 from skipviz.ui.run.control import differs
 from skipviz.ui.run.probe_answers import when_ended
+from skipviz.ui.run.share import is_fixed
 from skipviz.ui.run.training import at_init, buttons, charts, foot
 
 st.title("Gates and stripes")
@@ -26,7 +27,7 @@ if not gates.fits(start):
     start, run = gates.default(), None
 
 boxes = st.columns([3.2, 0.9, 1.3, 0.8, 2.0, 1.3, 0.8], vertical_alignment="bottom")
-experiment = gates.controls(start, boxes[:4])
+experiment = start.as_planned() if is_fixed() else gates.controls(start, boxes[:4])
 run = buttons(experiment, run, "gates", boxes[4:])
 if run is not None and run.ended and differs(run, experiment):
     run = None
@@ -34,7 +35,8 @@ if run is not None:
     place = st.container()
     extra = gates.by_number(run)
     with place:
-        charts(run, key="gates_charts", panels=("header", "gates", "loss"), extra=extra)
+        panels = ("header", "gates", "loss")
+        charts(run, key="gates_charts", panels=panels, extra=extra, in_address=True)
     if differs(run, experiment):
         st.info("The controls were changed after this run began. Press Train to see their effect.")
     st.subheader("Carried cells in numbers")

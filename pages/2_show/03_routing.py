@@ -10,6 +10,7 @@ from skipviz.ui.notes import absent, name_with_mark, press
 from skipviz.ui.run import address
 from skipviz.ui.run.control import differs
 from skipviz.ui.run.probe_answers import when_ended
+from skipviz.ui.run.share import is_fixed
 from skipviz.ui.run.training import buttons, charts, foot
 
 st.title("Routing and lesions")
@@ -25,14 +26,16 @@ spelled = run.experiment if run else address.experiment_in_address(next(iter(rec
 recipe_list = [*recipes.values()]
 if spelled not in recipe_list:
     recipes["the run in the address" if run else "the experiment in the address"] = spelled
-name = box.selectbox(
-    "What is trained, three seeds each",
-    list(recipes),
-    index=list(recipes.values()).index(spelled),
-    key="routing_recipe",
-    format_func=lambda name: name_with_mark(name, recipes[name].data),
-    help="⤓: the data set is not on this machine yet; the Data page gets it.",
-)
+name = list(recipes)[list(recipes.values()).index(spelled)]
+if not is_fixed():
+    name = box.selectbox(
+        "What is trained, three seeds each",
+        list(recipes),
+        index=list(recipes).index(name),
+        key="routing_recipe",
+        format_func=lambda name: name_with_mark(name, recipes[name].data),
+        help="⤓: the data set is not on this machine yet; the Data page gets it.",
+    )
 experiment = recipes[name]
 here = not absent(experiment.data)
 if run is not None and run.ended and differs(run, experiment):

@@ -41,7 +41,7 @@ if run is None:
     press("Press **Train** to watch these nets learn, step by step, on the same batches.")
 else:
     again = st.session_state.get("replayed") == run.id  # as History was asked for
-    charts(run, key="lab_charts", replay_s=REPLAY_S if again else None)
+    charts(run, key="lab_charts", replay_s=REPLAY_S if again else None, in_address=True)
     inside(run)
     take_away(run)
     if experiment is not None and differs(run, experiment):

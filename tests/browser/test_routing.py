@@ -47,6 +47,12 @@ def test_classes_are_drawn_beside_shuffled_labels_and_two_are_compared(
     pair.get_by_text("7", exact=True).click()
     expect(titles.nth(2)).to_have_text("0 minus 7")
     expect(titles).to_have_count(4)
+    page.get_by_role("radio", name="1", exact=True).click()
+    settled(page)
+    assert {"view=routing", "classes=0%2C7", "seed_shown=1"} <= {*page.url.split("&")}
+    page.reload()
+    expect(titles.nth(2)).to_have_text("0 minus 7")
+    expect(page.get_by_role("radio", name="1", exact=True)).to_be_checked()
 
 
 def test_a_layer_that_is_clicked_is_taken_out_of_every_lane(
@@ -71,6 +77,10 @@ def test_a_layer_that_is_clicked_is_taken_out_of_every_lane(
     settled(page)
     pause(page, 400)  # Plotly takes two clicks within 300 ms for a double click
     boxes.nth(1).click(force=True)
+    expect(chosen.get_by_text("3", exact=True)).to_have_count(0)
+    settled(page)
+    page.reload()
+    expect(chosen.get_by_text("5", exact=True)).to_be_visible()
     expect(chosen.get_by_text("3", exact=True)).to_have_count(0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -15,8 +14,9 @@ from skipviz.store import comparison
 from skipviz.store.comparison import AXES, CURVES, PROFILES, Compared, Line
 from skipviz.ui.compare import chosen, sweep
 from skipviz.ui.notes import complain
+from skipviz.ui.run import choices
 from skipviz.ui.run.copy_link import copy_link
-from skipviz.ui.run.share import share
+from skipviz.ui.run.share import is_fixed, share
 from skipviz.ui.theme import is_dark
 
 LOOK_S = 2.0
@@ -38,9 +38,9 @@ def show() -> None:
         return
     named = [each for each in st.query_params.get("runs", "").split(",") if each]
     known = list(dict.fromkeys(named))[: comparison.MOST]
-    picked = chosen.box(known)
+    picked = known if is_fixed() else chosen.box(known)
     if picked != known:
-        _into_address("runs", ",".join(picked), "")
+        choices.note("runs", picked)
         st.rerun()
     if len(named) < comparison.FEWEST:
         st.info(
@@ -79,42 +79,29 @@ def _controls(runs: Sequence[Compared]) -> tuple[str, str, str, int]:
     gated = any(track.gates for run in runs for track in run.log.tracks)
     shown = {key: word for key, word in SHOWN.items() if key != "gate_mean" or gated}
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    what = _choice(row, "Show", shown, "show")
+    what = choices.one_of(
+        row, "Show", list(shown), "show", key="compare_show", says=shown.__getitem__
+    )
     axis = "step"
     if what in CURVES:
-        axis = _choice(row, "Along", {key: key for key in AXES}, "x")
+        axis = choices.one_of(row, "Along", list(AXES), "x", key="compare_x")
     way = "overlay"
     if what != FINAL:
-        way = _choice(row, "How", WAYS, "how")
+        way = choices.one_of(
+            row, "How", list(WAYS), "how", key="compare_how", says=WAYS.__getitem__
+        )
     base = 0
     if way == "difference":
-        given = st.query_params.get("base", "0")
-        base = row.selectbox(
-            "Against", range(len(lanes)), format_func=lanes.__getitem__, key="compare_base",
-            index=int(given) if given.isdigit() and int(given) < len(lanes) else 0, width=220,
-        )  # fmt: skip
-        _into_address("base", str(base), "0")
+        base = choices.asked("base", range(len(lanes)), 0)
+        if not is_fixed():
+            base = row.selectbox(
+                "Against", range(len(lanes)), base, format_func=lanes.__getitem__,
+                key="compare_base", width=220,
+            )  # fmt: skip
+        choices.note("base", base, 0)
     copy_link(row.container(width=130), "compare_copy_link")
     share(row.container(width="content"), "compare_share")
     return what, axis, way, base
-
-
-def _choice(box: Any, label: str, options: dict[str, str], name: str) -> str:
-    """A choice that stands in the address."""
-    first, given = next(iter(options)), st.query_params.get(name, "")
-    value = box.segmented_control(
-        label, list(options), default=given if given in options else first, key=f"compare_{name}",
-        format_func=options.__getitem__, required=True, width="content",
-    )  # fmt: skip
-    _into_address(name, str(value or first), first)
-    return str(value or first)
-
-
-def _into_address(name: str, value: str, usual: str) -> None:
-    if value != usual:
-        st.query_params[name] = value
-    elif name in st.query_params:
-        del st.query_params[name]
 
 
 def _chart(runs: Sequence[Compared], what: str, axis: str, way: str, base: int) -> None:
@@ -152,12 +139,15 @@ def _step(runs: Sequence[Compared]) -> int:
     last = comparison.last_step(runs)
     if not last:
         return 0
-    given = st.query_params.get("step", "")
-    step = st.slider(
-        "At step", 0, last, min(int(given), last) if given.isdigit() else last, key="compare_step",
-        help="Each run shows its recorded step nearest to this one; one that is shorter, its last.",
-    )  # fmt: skip
-    _into_address("step", str(step), str(last))
+    given = choices.asked_number("step", 0, last)
+    step = last if given is None else given
+    if not is_fixed():
+        step = st.slider(
+            "At step", 0, last, step, key="compare_step",
+            help="Each run shows its recorded step nearest to this one; one that is shorter, its"
+            " last.",
+        )  # fmt: skip
+    choices.note("step", step, last)
     return int(step)
 
 
@@ -184,8 +174,10 @@ def _tables(runs: Sequence[Compared]) -> None:
     """What was chosen, run by run and lane by lane, the differences marked."""
     left, right = st.columns([5, 1.4], vertical_alignment="center")
     left.subheader("What was chosen")
-    whole = right.toggle("All knobs", st.query_params.get("all") == "1", key="compare_all")
-    _into_address("all", "1" if whole else "", "")
+    whole = st.query_params.get("all") == "1"
+    if not is_fixed():
+        whole = right.toggle("All knobs", whole, key="compare_all")
+    choices.note("all", "1" if whole else "")
     fields, knobs = comparison.fields_of(runs), comparison.knobs_of(runs)
     heads = [f"{run.number} · {run.name or chosen.short(run.id)}" for run in runs]
     said = [("state", [f"{run.state}, {run.log.last_step + 1:,} steps" for run in runs], False)]
@@ -195,5 +187,5 @@ def _tables(runs: Sequence[Compared]) -> None:
     rows = [(row.name, row.values, row.differs) for row in knobs if whole or row.differs]
     if rows:
         st.html(figures.table(lanes, rows))
-    if not whole:
+    if not whole and not is_fixed():
         st.caption("≠ marks what differs; *All knobs* shows the rest.")

@@ -14,6 +14,7 @@ from skipviz.store.comparison import Compared
 from skipviz.ui import manager
 from skipviz.ui.notes import complain
 from skipviz.ui.run.copy_link import copy_link
+from skipviz.ui.run.share import is_fixed, share
 from skipviz.ui.theme import is_dark
 
 VIEWS = {"figure1": "figure1", "bias": "map", "fixed": "fixed"}
@@ -25,15 +26,17 @@ def show_page(sweep_id: str) -> None:
     if found is None:
         complain(SpecError(f"sweep {show(sweep_id)}: there is no such sweep on this machine"))
         return
-    left, right = st.columns([8, 1.1], vertical_alignment="center")
+    left, code, right = st.columns([7, 1.1, 1.1], vertical_alignment="center")
     left.subheader(f"Sweep: {title(found.kind)}")
+    share(code, "sweep_share")
     copy_link(right, "sweep_copy_link")
     runs = _runs(found)
     if not runs:
         st.info("None of its runs has a frame yet: look again in a moment.")
         return
     _summary(found, runs)
-    _pick(found, runs)
+    if not is_fixed():
+        _pick(found, runs)
 
 
 def _runs(found: Sweep) -> list[Compared]:

@@ -19,26 +19,18 @@ from skipviz.server.run import Run
 from skipviz.server.sweep import Sweep, best, final_losses
 from skipviz.ui import manager
 from skipviz.ui.highway import gate_bias
+from skipviz.ui.run import choices
 from skipviz.ui.run.sweeps import section
 from skipviz.ui.theme import is_dark
 
 
 def views() -> None:
-    """One section at a time; which one stands in the address."""
-    names = list(VIEWS)
-    view_in_address = st.query_params.get("view", names[0])
-    view_name = st.segmented_control(
-        "What to look at",
-        names,
-        default=view_in_address if view_in_address in names else names[0],
-        key="highway_depth_view",
-        format_func=lambda name: VIEWS[name][0],
-        label_visibility="collapsed",
-        required=True,
-    )
-    if view_name and view_name != view_in_address:
-        st.query_params["view"] = view_name
-    VIEWS[view_name or names[0]][1]()
+    """One section at a time."""
+    view_key = choices.one_of(
+        st, "What to look at", list(VIEWS), "view", key="highway_depth_view", named=False,
+        says=lambda key: VIEWS[key][0],
+    )  # fmt: skip
+    VIEWS[view_key][1]()
 
 
 # --- sweeps
@@ -49,14 +41,13 @@ def _row() -> list[DeltaGenerator]:
     return st.columns([2.2, 2.2, 1.8, 1.3], vertical_alignment="bottom")
 
 
-def _data(key: str) -> str:
+def _data(box: DeltaGenerator, key: str) -> str:
     """Which data set the nets of a sweep learn; those that are here."""
     here = [name for name, fields in DATA.items() if not missing(str(fields["data"]))]
-    data_key = st.segmented_control(
-        "Data", here, default=here[0], key=key, required=True,
-        format_func=lambda name: {"digits": "digits", "mnist": "MNIST at 14×14"}[name],
+    return choices.one_of(
+        box, "Data", here, "data", key=key,
+        says=lambda name: {"digits": "digits", "mnist": "MNIST at 14×14"}[name],
     )  # fmt: skip
-    return str(data_key or here[0])
 
 
 def _chance(sweep: Sweep) -> float:
@@ -71,13 +62,12 @@ def _figure1() -> None:
         " tries for each depth and family."
     )
     left, right, *boxes = _row()
-    with left:
-        data = _data("figure1_data")
-    tries = right.segmented_control(
-        "Tries for each net", (1, 2, 4, len(HIGHWAY_TRIES)), default=2, key="figure1_tries",
-        required=True, help="Learning rate, gate bias or init, activation.",
+    data = _data(left, "figure1_data")
+    tries = choices.one_of(
+        right, "Tries for each net", (1, 2, 4, len(HIGHWAY_TRIES)), "tries", key="figure1_tries",
+        usual=2, help="Learning rate, gate bias or init, activation.",
     )  # fmt: skip
-    section("figure1", {"tries": int(tries or 2), "data": data}, _draw_figure1, boxes)
+    section("figure1", {"tries": tries, "data": data}, _draw_figure1, boxes)
 
 
 def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
@@ -169,8 +159,7 @@ def _bias() -> None:
         " steps at learning rate 0.1, three seeds; the number is the median of their final losses."
     )
     left, _, *boxes = _row()
-    with left:
-        data = _data("bias_data")
+    data = _data(left, "bias_data")
     section("bias", {"data": data}, _draw_bias, boxes)
 
 
@@ -205,12 +194,9 @@ def _fixed() -> None:
         " best compromise?**"
     )
     left, right, *boxes = _row()
-    with left:
-        data = _data("fixed_data")
-    lr = right.segmented_control(
-        "Learning rate", (0.03, 0.1), default=0.03, key="fixed_lr", required=True
-    )
-    section("fixed", {"lr": float(lr or 0.03), "data": data}, _draw_fixed, boxes)
+    data = _data(left, "fixed_data")
+    lr = choices.one_of(right, "Learning rate", (0.03, 0.1), "lr", key="fixed_lr")
+    section("fixed", {"lr": lr, "data": data}, _draw_fixed, boxes)
 
 
 def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:

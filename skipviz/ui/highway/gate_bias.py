@@ -12,8 +12,12 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.highway_sweeps import DEPTHS
 from skipviz.figures import sweeps as figures
 from skipviz.server.run import Run
+from skipviz.ui.run import choices
+from skipviz.ui.run.share import is_fixed
 from skipviz.ui.run.training import at_init
 from skipviz.ui.theme import is_dark
+
+BIASES = tuple(place / 4 for place in range(-24, 9))
 
 WAIT_S = 1.5
 """So long the page waits for one step at init, which takes a warm worker a moment."""
@@ -22,11 +26,14 @@ WAIT_S = 1.5
 def lesson() -> None:
     """What a slider for b_T does to the gradient before any training, and the calculator's word."""
     left, right = st.columns([3, 1.3], vertical_alignment="bottom")
-    bias = left.slider("Gate bias b_T", -6.0, 2.0, -2.0, 0.25, key="lesson_bias")
-    depth = right.segmented_control("Depth", DEPTHS, default=50, key="lesson_depth", required=True)
-    lane = Lane(
-        family="highway", knobs={"backbone": "dense", "depth": int(depth or 50), "gate_bias": bias}
-    )
+    bias = choices.asked("bias", BIASES, -2.0)
+    if not is_fixed():
+        bias = left.slider(
+            "Gate bias b_T", BIASES[0], BIASES[-1], bias, BIASES[1] - BIASES[0], key="lesson_bias"
+        )
+    choices.note("bias", bias, -2.0)
+    depth = choices.one_of(right, "Depth", DEPTHS, "depth", key="lesson_depth", usual=50)
+    lane = Lane(family="highway", knobs={"backbone": "dense", "depth": depth, "gate_bias": bias})
     run = at_init(Experiment(lanes=[lane], seeds=3))
     if run is None:
         return

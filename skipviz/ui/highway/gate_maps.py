@@ -12,6 +12,7 @@ from skipviz.server.run import Run
 from skipviz.ui import manager
 from skipviz.ui.highway.sections import gated_lane
 from skipviz.ui.pictures import picture
+from skipviz.ui.run import choices
 from skipviz.ui.theme import is_dark
 
 CHANNELS = 10
@@ -31,13 +32,13 @@ def gate_maps(run: Run) -> None:
     """T of every layer's channels, and for one sample where on the picture the gates open."""
     left, right = st.columns([1, 1], vertical_alignment="bottom")
     most = run.experiment.dataset.train_size - 1
-    sample = left.number_input("Training sample", 0, most, 0, key=f"maps_sample_{run.id}")
-    when = right.segmented_control(
-        "When", ("now", "init"), default="now", key=f"maps_when_{run.id}", required=True
+    sample = choices.whole_number(
+        left, "Training sample", 0, most, "sample", key=f"maps_sample_{run.id}", usual=0
     )
-    options = {"lane": gated_lane(run), "sample": int(sample), "maps": CHANNELS}
+    when = choices.one_of(right, "When", ("now", "init"), "when", key=f"maps_when_{run.id}")
+    options = {"lane": gated_lane(run), "sample": int(sample or 0), "maps": CHANNELS}
     with st.spinner("Measuring …", show_time=True):
-        answer = manager.current().measure(run.id, "gates", options | {"when": when or "now"})
+        answer = manager.current().measure(run.id, "gates", options | {"when": when})
     name = escape(dataset(run.experiment.data).classes[answer["label"]])
     rows = [
         f'<div class="skip-maps"><b>layer {depth}</b>'

@@ -15,6 +15,7 @@ from skipviz.server.run import Run
 from skipviz.ui import manager
 from skipviz.ui.highway.sections import gated_lane, plain_lane
 from skipviz.ui.notes import absent, complain, name_with_mark
+from skipviz.ui.run import choices
 
 SEEDS = (1, 3, 5)
 OWN = "as in the address"
@@ -67,7 +68,7 @@ def default() -> Experiment:
 
 def fits(experiment: Experiment) -> bool:
     """Can the page's controls show this experiment?"""
-    if len(experiment.lanes) != 2:
+    if [lane.family for lane in experiment.lanes] != ["highway", "highway"]:
         return False
     knobs = dict(experiment.lanes[1].knobs)
     return "depth" in knobs and list(experiment.lanes) == lanes(knobs)
@@ -142,14 +143,10 @@ def by_number(run: Run) -> dict[str, Any] | None:
     """A training sample asked for by its number: its maps now, at init and of the plain twin."""
     lane, twin = gated_lane(run), plain_lane(run)
     box, note = st.columns([1.2, 4], vertical_alignment="bottom")
-    number = box.number_input(
-        "Another training sample",
-        0,
-        100_000,
-        None,
-        placeholder="its number",
-        key=f"gates_sample_{run.id}",
-    )
+    number = choices.whole_number(
+        box, "Another training sample", 0, 100_000, "sample", key=f"gates_sample_{run.id}",
+        usual=None, placeholder="its number",
+    )  # fmt: skip
     if number is None or lane is None:
         note.caption("Samples to pick: the first of each class. Any other is measured on request.")
         return None

@@ -17,7 +17,9 @@ from skipviz.server.run import Run
 from skipviz.store.lane_axes import families, labels
 from skipviz.ui.highway.gate_maps import gate_maps, is_convolutional
 from skipviz.ui.highway.sections import gated_lane, seeds, table
+from skipviz.ui.run import choices
 from skipviz.ui.run.probe_answers import answers
+from skipviz.ui.run.share import is_fixed
 from skipviz.ui.theme import is_dark
 
 DENSE = {"backbone": "dense"}
@@ -88,17 +90,13 @@ def recipes() -> dict[str, Experiment]:
 
 def views(run: Run) -> None:
     """The sections, one at a time."""
-    names = [name for name, (fits, _) in VIEWS.items() if fits(run)]
-    view_name = st.segmented_control(
-        "What to look at",
-        names,
-        default="Lesions" if len(run.experiment.lanes) > 1 else names[0],
-        key=f"routing_view_{run.id}",
-        label_visibility="collapsed",
-        required=True,
-    )
-    if view_name:
-        VIEWS[view_name][1](run)
+    keys = [key for key, (_, fits, _) in VIEWS.items() if fits(run)]
+    view_key = choices.one_of(
+        st, "What to look at", keys, "view", key=f"routing_view_{run.id}", named=False,
+        usual="lesions" if len(run.experiment.lanes) > 1 else keys[0],
+        says=lambda key: VIEWS[key][0],
+    )  # fmt: skip
+    VIEWS[view_key][2](run)
 
 
 def _turn(run: Run, key: str) -> int:
@@ -106,11 +104,8 @@ def _turn(run: Run, key: str) -> int:
     first, count = run.experiment.seed, run.experiment.seeds
     if count == 1:
         return 0
-    seed_index = st.segmented_control(
-        "Seed", range(count), default=0, key=key, format_func=lambda i: f"{first + i}",
-        required=True,
-    )  # fmt: skip
-    return int(seed_index or 0)
+    seeds_there = range(first, first + count)
+    return choices.one_of(st, "Seed", seeds_there, "seed_shown", key=key) - first
 
 
 def _routing(run: Run) -> None:
@@ -129,11 +124,13 @@ def _routing(run: Run) -> None:
     with left:
         answer = now[_turn(run, f"routing_seed_{run.id}")]
     classes = dataset(run.experiment.data).classes
-    with right:
-        compared = st.segmented_control(
-            "Compare two classes", answer["shown"], selection_mode="multi",
+    compared = choices.asked_list("classes", answer["shown"])
+    if not is_fixed():
+        compared = right.segmented_control(
+            "Compare two classes", answer["shown"], selection_mode="multi", default=compared,
             format_func=lambda k: markdown(classes[k]), key=f"routing_pair_{run.id}",
         )  # fmt: skip
+    choices.note("classes", list(compared))
     st.plotly_chart(
         _maps(answer, list(compared), classes), theme=None, key=f"routing_maps_{run.id}"
     )
@@ -170,7 +167,10 @@ def _lesions(run: Run) -> None:
     lanes = list(zip(labels(run.experiment), families(run.experiment), strict=True))
     key, chart = f"lesion_layers_{run.id}", f"lesion_chart_{run.id}"
     layers = sorted({layer for lane in lesions[0]["lanes"] for layer in lane["depth"]})
-    layers_to_remove = sorted(st.session_state.get(key, []))
+    layers_to_remove = sorted(
+        st.session_state.setdefault(key, choices.asked_list("layers_out", layers))
+    )
+    choices.note("layers_out", layers_to_remove)
     st.plotly_chart(
         lesion_figure.figure(lesions, lanes, is_dark(), layers_to_remove),
         theme=None,
@@ -179,12 +179,13 @@ def _lesions(run: Run) -> None:
         selection_mode="points",
         config={"displayModeBar": False},
     )
-    st.multiselect(
-        "Layers taken out together: click layers of the drawn nets, or choose them here",
-        layers,
-        key=key,
-        placeholder="none: each layer alone",
-    )
+    if not is_fixed():
+        st.multiselect(
+            "Layers taken out together: click layers of the drawn nets, or choose them here",
+            layers,
+            key=key,
+            placeholder="none: each layer alone",
+        )
     several = None
     if layers_to_remove:
         layers_said = ",".join(map(str, layers_to_remove))
@@ -255,9 +256,10 @@ def _gated(run: Run) -> bool:
     return gated_lane(run) is not None
 
 
-VIEWS: dict[str, tuple[Callable[[Run], bool], Callable[[Run], None]]] = {
-    "Class routing": (_gated, _routing),
-    "Lesions": (lambda run: True, _lesions),
-    "Is the adaptivity used?": (_gated, _adaptivity),
-    "Gates as maps": (is_convolutional, gate_maps),
+VIEWS: dict[str, tuple[str, Callable[[Run], bool], Callable[[Run], None]]] = {
+    "routing": ("Class routing", _gated, _routing),
+    "lesions": ("Lesions", lambda run: True, _lesions),
+    "adaptivity": ("Is the adaptivity used?", _gated, _adaptivity),
+    "maps": ("Gates as maps", is_convolutional, gate_maps),
 }
+"""By their word in the address: name, which runs have it, what draws it."""

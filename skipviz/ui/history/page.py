@@ -19,6 +19,7 @@ from skipviz.store.history import History, Query
 from skipviz.ui import access, manager
 from skipviz.ui.history import row
 from skipviz.ui.notes import complain, plain
+from skipviz.ui.run import choices
 
 ROWS = 15
 NEAR = 0.8
@@ -94,10 +95,7 @@ def _filters(history: History) -> Query:
     query = {"search": word, "pinned": "1" if pinned else ""}
     query |= {name: "" if value in (ANY, None) else value for name, value in chosen.items()}
     for name, value in query.items():
-        if value:
-            st.query_params[name] = value
-        elif name in st.query_params:
-            del st.query_params[name]
+        choices.note(name, value)
     return Query(query["search"], query["family"], query["data"], query["state"], pinned)
 
 
@@ -144,7 +142,8 @@ def _list(history: History, query: Query) -> None:
     """A page of runs, each with what can be done with it."""
     total = history.find(query, limit=0).total
     pages = max(1, -(-total // ROWS))
-    number = min(int(st.session_state.get("history_page", 1)), pages)
+    begins = choices.asked_number("page", 1, pages) or 1
+    number = min(int(st.session_state.get("history_page", begins)), pages)
     if not total:
         st.info(
             "No run is stored yet: train one in the [Lab](lab)."
@@ -157,7 +156,8 @@ def _list(history: History, query: Query) -> None:
         for entry in history.look(found.entries):
             row.row(entry)
     if pages > 1:
-        st.pagination(pages, key="history_page")
+        st.pagination(pages, default=begins, key="history_page")
+    choices.note("page", number, 1)
 
 
 # --- what is undone, and what comes in

@@ -1,4 +1,5 @@
-"""The page's address: the experiment on the screen and the run that is shown, both in the query."""
+"""The page's address: the experiment on the screen, the run that is shown, and what is looked at,
+all in the query."""
 
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ from skipviz.core.knob import SpecError
 from skipviz.server.run import Run
 from skipviz.ui import manager
 from skipviz.ui.notes import absent, complain
-from skipviz.ui.run import share
+from skipviz.ui.run import choices, share
 
 
 def restore(page: str) -> None:
-    """Brings a page's address back when somebody returns to it through the navigation."""
+    """A page begins: its address comes back when somebody returns to it through the navigation."""
+    choices.begin()
     if not st.query_params.to_dict() and f"{page}_address" in st.session_state:
         st.query_params.from_dict(st.session_state[f"{page}_address"])
 
@@ -27,7 +29,7 @@ def forget(page: str) -> None:
 
 def experiment_in_address(default: Experiment) -> Experiment:
     """The experiment that the address spells out, else `default`; a sentence where it is wrong."""
-    left_out = ("run", share.FIXED)
+    left_out = ("run", share.FIXED, *choices.BESIDE, *share.OF_CHARTS)
     query = {name: st.query_params.get_all(name) for name in st.query_params}
     try:
         query = compact_query.unpacked(query)
@@ -72,15 +74,16 @@ def run_in_address() -> Run | None:
 
 
 def write(page: str, experiment: Experiment | None, run_id: str | None) -> None:
-    """Puts both into the address, so that it can be copied, reloaded and opened elsewhere; packed
-    where it would be long."""
+    """Puts all of it into the address, so that it can be copied, reloaded and opened elsewhere;
+    the experiment packed where it would be long."""
     query = experiment.to_query() if experiment is not None else {}
     if run_id is not None:
         query["run"] = [run_id]
-    query = compact_query.short(query)
+    query = compact_query.short(query) | choices.noted()
     if share.is_fixed():
         query[share.FIXED] = ["1"]
     share.redraw(query)
+    query |= {name: [word] for name, word in choices.of_charts(run_id).items()}
     st.session_state[f"{page}_address"] = query
     if {name: st.query_params.get_all(name) for name in st.query_params} != query:
         st.query_params.from_dict(query)

@@ -15,7 +15,9 @@ from skipviz.server.run import Run
 from skipviz.store.lane_axes import families, labels
 from skipviz.ui.knobs import knob_widget
 from skipviz.ui.notes import complain
+from skipviz.ui.run import choices
 from skipviz.ui.run.probe_answers import answers
+from skipviz.ui.run.share import is_fixed
 from skipviz.ui.theme import is_dark
 
 COLUMNS = 4
@@ -23,15 +25,18 @@ COLUMNS = 4
 
 def any_probe(run: Run, keys: Sequence[str]) -> None:
     """One of these probes: chosen, asked when Measure is pressed, drawn, with its caveat."""
-    probe_key = st.selectbox(
-        "Measurement",
-        keys,
-        index=None,
-        format_func=lambda key: probe(key).title,
-        key="inside_probe",
-        placeholder="Choose what to measure",
-    )
-    if probe_key is None:
+    probe_key: str | None = choices.asked("probe", keys, "")
+    if not is_fixed():
+        probe_key = st.selectbox(
+            "Measurement",
+            keys,
+            index=keys.index(probe_key) if probe_key else None,
+            format_func=lambda key: probe(key).title,
+            key="inside_probe",
+            placeholder="Choose what to measure",
+        )
+    choices.note("probe", probe_key or "")
+    if not probe_key:
         return
     declared = probe(probe_key)
     st.markdown(f"**{declared.question}** {declared.cost}")

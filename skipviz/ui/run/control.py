@@ -23,6 +23,7 @@ from skipviz.server.run import Run
 from skipviz.store.lane_axes import labels
 from skipviz.ui import access, keys, manager
 from skipviz.ui.notes import complain, untrainable
+from skipviz.ui.run.share import is_fixed
 
 EVERY_S = 1.0
 
@@ -39,7 +40,7 @@ def controls(run: Run | None, experiment: Experiment | None, key: str) -> None:
         if experiment is not None and _steered(experiment):
             _changes(_a_row(), experiment, experiment, key)
         return
-    if not access.may_control(run):
+    if is_fixed() or not access.may_control(run):
         return
     own = bool(run.guest) and run.guest == access.guest()
     mine = own or run.id in steered() | st.session_state.get("mine", set())

@@ -20,7 +20,9 @@ from skipviz.ui import access, manager
 from skipviz.ui.draw import draw
 from skipviz.ui.notes import complain, only_the_lecturer, untrainable
 from skipviz.ui.pictures import picture
+from skipviz.ui.run import choices
 from skipviz.ui.run.any_probe import any_probe
+from skipviz.ui.run.share import is_fixed
 from skipviz.ui.theme import is_dark
 
 BEFORE = "What was measured before is shown in the other views"
@@ -28,18 +30,22 @@ BEFORE = "What was measured before is shown in the other views"
 
 def inside(run: Run) -> None:
     """The section under the charts of a stored run: nothing is measured before it is asked for."""
-    if run.folder is None:
+    views = {key: registry.probes()[key].title for key in VIEWS} | {MORE: "More measurements"}
+    view_key: str | None = choices.asked("inside", list(views), "")
+    if run.folder is None or (is_fixed() and not view_key):
         return
     with st.container(border=True):
         st.markdown("#### Look inside this run")
-        views = {key: registry.probes()[key].title for key in VIEWS} | {MORE: "More measurements"}
-        view_key = st.segmented_control(
-            "Look inside",
-            list(views),
-            format_func=views.__getitem__,
-            key="inside_view",
-            label_visibility="collapsed",
-        )
+        if not is_fixed():
+            view_key = st.segmented_control(
+                "Look inside",
+                list(views),
+                default=view_key or None,
+                format_func=views.__getitem__,
+                key="inside_view",
+                label_visibility="collapsed",
+            )
+        choices.note("inside", view_key or "")
         if not view_key:
             st.caption(
                 untrainable()
@@ -70,15 +76,10 @@ def _lane(lanes: list[LaneAxes], key: str) -> int:
     """Which lane is looked into."""
     if len(lanes) == 1:
         return 0
-    lane = st.radio(
-        "Lane",
-        range(len(lanes)),
-        format_func=lambda i: lanes[i].label,
-        key=key,
-        horizontal=True,
-        label_visibility="collapsed",
-    )
-    return int(lane or 0)
+    return choices.one_of(
+        st, "Lane", range(len(lanes)), "lane_shown", key=key, named=False,
+        says=lambda i: lanes[i].label,
+    )  # fmt: skip
 
 
 def _predictions(run: Run, lanes: list[LaneAxes]) -> None:
@@ -122,8 +123,10 @@ def _features(run: Run, lanes: list[LaneAxes]) -> None:
     with left:
         lane = _lane(lanes, "inside_features_lane")
     size = dataset(run.experiment.data).test_size
-    row = right.number_input("Held-out picture", 0, size - 1, 0, key="inside_features_picture")
-    answer = _ask(run, "features", lane=lane, picture=int(row), channels=8)
+    row = choices.whole_number(
+        right, "Held-out picture", 0, size - 1, "picture", key="inside_features_picture", usual=0
+    )
+    answer = _ask(run, "features", lane=lane, picture=int(row or 0), channels=8)
     name = escape(dataset(run.experiment.data).classes[answer["label"]])
     st.html(
         f'<div class="skip-tiles"><figure>{picture(answer["image"], 96, name)}'
@@ -156,14 +159,10 @@ KINDS = {
 def _histograms(run: Run, lanes: list[LaneAxes]) -> None:
     """The spread of a lane's numbers over its depth, and one layer's histogram."""
     lane = _lane(lanes, "inside_histograms_lane")
-    kind = st.segmented_control(
-        "Values",
-        list(KINDS),
-        default="activations",
-        key="inside_histograms_kind",
-        label_visibility="collapsed",
-        required=True,
-    )
+    kind = choices.one_of(
+        st, "Values", list(KINDS), "values", key="inside_histograms_kind", usual="activations",
+        named=False,
+    )  # fmt: skip
     entries = _ask(run, "histograms", lane=lane, samples=256)[kind]
     colour = theme.colour(lanes[lane].family, dark=is_dark())
     left, right = st.columns(2)
@@ -171,7 +170,10 @@ def _histograms(run: Run, lanes: list[LaneAxes]) -> None:
         figures.spread(entries, colour, KINDS[kind], is_dark()), theme=None, key="inside_spread"
     )
     depths = [entry["depth"] for entry in entries]
-    layer = right.select_slider("Layer", depths, depths[0], key=f"inside_layer_{lane}_{kind}")
+    layer = choices.asked("layer", depths, depths[0])
+    if not is_fixed():
+        layer = right.select_slider("Layer", depths, layer, key=f"inside_layer_{lane}_{kind}")
+    choices.note("layer", layer, depths[0])
     entry = entries[depths.index(layer)]
     right.plotly_chart(
         figures.histogram(entry, colour, KINDS[kind], is_dark()), theme=None, key="inside_histogram"

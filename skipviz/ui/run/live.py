@@ -34,7 +34,7 @@ _HTML = f'<div class="sv-live" data-state="loading" style="{_STYLE}"></div>'
 _component = st.components.v2.component(
     "skipviz.live",
     html=_HTML,
-    js=served.text("home.js") + served.text("mount_live.js"),
+    js="".join(map(served.text, ("home.js", "address.js", "mount_live.js"))),
     isolate_styles=False,
 )
 
@@ -48,6 +48,7 @@ def live(
     title: str = "",
     options: Mapping[str, Any] | None = None,
     tell: str = "",
+    words: Mapping[str, str] | None = None,
 ) -> None:
     """Shows the charts of a run, or empty charts that say what to press.
 
@@ -55,6 +56,7 @@ def live(
               (gates appears only where a lane has some)
     height    of one chart in pixels; None: fitting
     tell      an address below the app's, which is told the step that is chosen: {"run", "step"}
+    words     what the page's address says of the charts, by name; it keeps what is chosen in them
     options   colours   of each lane, (light, dark), or {family: (light, dark)}; default: families'
               dashes    of each lane, as in plotly; default: lanes of one family differ
               chance    the loss of guessing, drawn as a dashed line: log(number of classes)
@@ -78,7 +80,7 @@ def live(
         "plotly": assets.plotly_path(),
     }
     data = {"settings": settings, "script": assets.script_path(), "base": served.base(),
-            "tell": tell}  # fmt: skip
+            "tell": tell, "words": words}  # fmt: skip
     _component(key=key, data=json.loads(dumps(data)))
 
 

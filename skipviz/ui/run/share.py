@@ -15,8 +15,9 @@ from skipviz.access.announce import network_address
 FIXED = "fixed"
 """In an address: the page shows what it shows, and none of its controls."""
 
-FIXABLE = ("lab", "plain_vs_residual")
-"""Pages whose controls can be hidden."""
+OF_CHARTS = ("step", "quantity", "curve", "hidden")
+"""In an address: what is chosen in a run's live charts. The browser keeps it there by itself
+(`assets/components/address.js`); the server knows what it was when the page was opened."""
 
 _PLACE = "share_place"
 
@@ -46,9 +47,8 @@ def share(box: DeltaGenerator, key: str) -> None:
     if not opened.open:
         st.session_state.pop(_PLACE, None)
         return
-    page = urlsplit(st.context.url or "").path.rpartition("/")[2]
     with opened:
-        fixes = page in FIXABLE and st.toggle(
+        fixes = st.toggle(
             "Without its controls", key=f"{key}_fixed",
             help="Whoever opens it sees this page with its controls hidden. That is for a lesson's"
             " sake and keeps nobody from anything: what guests may do is set on the server.",
@@ -62,7 +62,8 @@ def redraw(query: Mapping[str, list[str]]) -> None:
     if _PLACE not in st.session_state:
         return
     place, fixes = st.session_state[_PLACE]
-    whole = address({**query, FIXED: ["1"]} if fixes else query)
+    known = {name: words for name, words in query.items() if name not in OF_CHARTS}
+    whole = address({**known, FIXED: ["1"]} if fixes else known)
     picture = segno.make(whole, error="l").svg_data_uri(scale=5, border=2, light="white")
     with place.container():
         st.html(f'<img class="skip-code" alt="QR code of {escape(whole)}" src="{picture}">')

@@ -16,6 +16,7 @@ from skipviz.server.run import Run
 from skipviz.server.sweep import Sweep
 from skipviz.ui import access, keys, manager
 from skipviz.ui.notes import complain, only_the_lecturer, press, untrainable
+from skipviz.ui.run.share import is_fixed
 
 REFRESH_S = 0.7
 
@@ -34,7 +35,7 @@ def section(
     if sweep is not None and sweep.kind != kind:
         sweep = None
     left, right = boxes
-    if not access.may(Action.SWEEP):
+    if not access.may(Action.SWEEP) or (is_fixed() and sweep is not None):
         _look(sweep, draw)
         return
     begin = left.button(

@@ -18,10 +18,11 @@ from skipviz.server.run import Run
 from skipviz.store.lane_axes import labels
 from skipviz.ui import access, keys, manager
 from skipviz.ui.notes import complain, no_training, untrainable, watches, words
+from skipviz.ui.run import choices
 from skipviz.ui.run.control import steered
 from skipviz.ui.run.copy_link import copy_link
 from skipviz.ui.run.live import live
-from skipviz.ui.run.share import share
+from skipviz.ui.run.share import is_fixed, share
 
 WORTH_SAYING = 100_000_000
 """Bytes of a run from which on the page says them."""
@@ -37,15 +38,17 @@ def charts(
     quantity: str = "signal",
     extra: dict[str, Any] | None = None,
     tell: str = "",
+    in_address: bool = False,
 ) -> None:
     """The live charts of a run: they follow it by themselves, without a rerun of the page. `tell`
-    as in `live`."""
+    as in `live`; `in_address`: the page's address has the run, and keeps what is chosen here."""
     options = live_options.options(run.experiment, quantity) | {"extra": extra}
     live(
         run.id,
         panels=panels,
         key=key,
         tell=tell,
+        words=choices.of_charts(run.id) if in_address else None,
         options=options | ({"replay_s": replay_s} if replay_s else {}),
     )
 
@@ -55,10 +58,11 @@ def buttons(
 ) -> Run | None:
     """The Train, Stop and Copy link buttons in three boxes; the run to show after them.
 
-    Train replaces a run that this browser started itself; somebody else's run goes on.
+    Train replaces a run that this browser started itself; somebody else's run goes on. A page
+    whose address fixes it has Train only while there is no run to show.
     """
     left, right, last = boxes
-    if watches():
+    if watches() or (is_fixed() and run is not None):
         copy_link(last, f"{key}_copy_link")
         return run
     need = disk_need(experiment) if experiment is not None else None

@@ -1,0 +1,44 @@
+// What was chosen in a run's charts, kept in the page's address. A script, not a module: it stands
+// before the text of the component that shows them.
+
+const OF_CHARTS = ["step", "quantity", "curve", "hidden"], NOTE_EVERY_MS = 300;
+
+/**
+ * What was chosen last, by run: Streamlit writes addresses without it.
+ * @type {Map<string, Record<string, string>>}
+ */
+const chosenWords = new Map();
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let addressLater;
+
+/** Writes it into the address of the page that keeps it, a few times a second at most. */
+function addressSoon() {
+  clearTimeout(addressLater);
+  addressLater = setTimeout(() => {
+    const address = new URL(location.href), run = address.searchParams.get("run") ?? "";
+    const words = chosenWords.get(run);
+    if (!words || !document.querySelector(`.sv-live[data-kept="${CSS.escape(run)}"]`)) return;
+    for (const name of OF_CHARTS) {
+      if (words[name]) address.searchParams.set(name, words[name]);
+      else address.searchParams.delete(name);
+    }
+    if (address.href !== location.href) history.replaceState(history.state, "", address);
+  }, NOTE_EVERY_MS);
+}
+
+/**
+ * @param {string} run
+ * @param {Record<string, string>} words
+ */
+// eslint-disable-next-line no-unused-vars
+function keepInAddress(run, words) {
+  if (!chosenWords.size) {
+    // Where Streamlit writes the address, it has done so when its script has ended.
+    const app = document.querySelector("[data-testid=stApp]");
+    const state = { attributeFilter: ["data-test-script-state"] };
+    if (app) new MutationObserver(addressSoon).observe(app, state);
+  }
+  chosenWords.set(run, words);
+  addressSoon();
+}
