@@ -163,7 +163,8 @@ def bench(args: argparse.Namespace) -> int:
     programs |= {path.parent.name: path for path in sorted(home.glob("*/__main__.py"))}
     if args.key not in programs:
         names = ", ".join(sorted(programs))
-        there = f"must be one of {names}" if names else f"there is no folder {home}"
+        more = "; a checkout has more" if places.installed() else ""
+        there = f"must be one of {names}{more}" if names else f"there is no folder {home}"
         raise SpecError(f"bench '{args.key}': {there}")
     words = [word for word in ("--json", "--quick") if getattr(args, word[2:])]
     words += ["--cases", args.cases] if args.cases else []
@@ -237,7 +238,11 @@ def grammar() -> Grammar:
     datafiles.declare(add("data", datafiles.data))
     lecturers_key.declare(add("key", lecturers_key.key))
     one = add("bench", bench)
-    one.add_argument("key", help="engine: training; hall: phones; runs: history; live_page: charts")
+    one.add_argument(
+        "key",
+        help="engine: training; gpu_session: a GPU; in a checkout also"
+        " hall: phones, runs: history, live_page: charts",
+    )
     one.add_argument("--cases", default="", help="only these rows, separated by commas")
     one.add_argument("--quick", action="store_true", help="fewer rounds, fewer nets")
     add("doctor", doctor)
