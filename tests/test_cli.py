@@ -108,6 +108,7 @@ def test_the_module_runs_as_a_command() -> None:
 def test_the_doctor_finds_this_machine_in_order(capsys: pytest.CaptureFixture[str]) -> None:
     findings = {f["what"]: f for f in answer(capsys, "doctor")["findings"]}
     assert findings["Torch pair"]["good"] and findings["Devices"]["good"]
+    assert re.match(r"(dense nets .*: )?trains on the [CG]PU: ", findings["Device auto"]["text"])
     assert "steps a second" in findings["Five seconds of training"]["text"]
 
 

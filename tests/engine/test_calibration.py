@@ -18,6 +18,7 @@ from skipviz.core.placing import KINDS, Placing, alike, kind
 from skipviz.engine import calibration, device_choice
 from skipviz.engine import device as devices
 from skipviz.store.store import Store
+from skipviz.worker import machine as worker_machine
 
 TWO = ("cuda", "cpu")
 
@@ -125,6 +126,30 @@ def test_what_could_not_be_measured_has_a_default_by_kind_and_is_not_tried_again
     assert calibration.calibrate(broken, TWO) == found and len(asked) == before
     mended = calibration.calibrate(pretend(asked, **USUAL), TWO, again=True)
     assert mended.why == "" and calibration.calibrate(broken, TWO) == mended
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_later_worker_and_a_training_measure_nothing(
+    asked: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    """In the midst of a lecture a worker is replaced, and runs begin."""
+
+    def measure(kind: str, device: str, until: float) -> float:
+        found = pretend(asked, **USUAL)(kind, device, until)
+        if not works:
+            raise RuntimeError("CUDA error")
+        return found
+
+    two = [{"key": key, "name": key, "memory": 0, "free": 0} for key in TWO]
+    monkeypatch.setattr(devices, "available", lambda: two)
+    monkeypatch.setattr(calibration, "seconds", measure)
+    monkeypatch.setattr(worker_machine, "multiply_adds_per_s", lambda device: 1e9)
+    first = worker_machine.hello().placing
+    before = len(asked)
+    assert before >= len(KINDS)
+    assert worker_machine.hello().placing == first and len(asked) == before
+    assert engine.Training(Experiment(lanes=[THIN])).experiment.device == "cpu"
+    assert len(asked) == before
 
 
 def test_a_device_that_hangs_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

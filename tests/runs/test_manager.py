@@ -13,16 +13,19 @@ from typing import Any
 
 import psutil
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from skipviz import engine
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.protocol import Train
 from skipviz.server import dispatcher
+from skipviz.server import manager as servers_manager
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import Store
+from skipviz.ui.run import training
 from skipviz.worker.control import Control
 from skipviz.worker.session import Session
 
@@ -83,6 +86,38 @@ def test_a_run_ends_with_the_frames_that_the_engine_gives(manager: Manager) -> N
         "checkpoint.pt",
     } <= names
     assert Store(manager.store.root).status(run_id)["state"] == "finished"
+
+
+def test_a_run_stores_the_device_that_auto_chose_and_a_page_says_why(
+    manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chosen by the server, or by the worker where none is warm yet."""
+    here = {device["key"] for device in manager.dispatcher.devices()}
+    cold = Manager(Store(tmp_path), running=1)
+    for owner in (manager, cold):
+        run = owner.find(owner.submit(experiment(device="auto", steps=2)))
+        assert run is not None
+        at_once = owner.store.experiment(run.id).device
+        assert at_once in (["auto"] if owner is cold else here)
+        if owner is cold:
+            cold.start()
+        until(lambda run=run: run.ended)
+        stored = owner.store.experiment(run.id)
+        assert stored.device in here and stored.device == owner.store.status(run.id)["device"]
+        assert stored == owner.dispatcher.placing().with_device(experiment(device="auto", steps=2))
+    cold.close()
+    monkeypatch.setattr(servers_manager, "_current", manager)
+    page = AppTest.from_function(_device_line, default_timeout=120).run()
+    placing = manager.dispatcher.placing()
+    assert page.caption[0].value.startswith("Trains on: **")
+    assert page.caption[0].value.endswith(f" free. {training.placing_sentence(placing)}")
+    assert "Device auto trains on the " in page.caption[0].value
+
+
+def _device_line() -> None:
+    from skipviz.ui.run import training
+
+    training.device_line()
 
 
 def test_a_run_that_is_stopped_says_so_and_its_worker_stays(manager: Manager) -> None:
