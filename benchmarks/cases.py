@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.hall.row import Row
-from skipviz.cli import console
+from skipviz.core import console
 
 Cases = dict[str, Callable[[Path, bool], list[Row]]]
 

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.interleaved import Crew, Peak, Times, Way, busy, measure, note
 from benchmarks.tutorial_loop import Tutorial, in_turn, pictures
-from skipviz.cli import console
+from skipviz.core import console
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.strict_json import dumps
 

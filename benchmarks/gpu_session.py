@@ -33,8 +33,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from skipviz.cli import console
-from skipviz.core import child_processes
+from skipviz.core import child_processes, console
 from skipviz.core.atomic_files import write_json
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.strict_json import dumps

@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,12 @@ import pytest
 import torch
 
 from skipviz import engine
-from skipviz.cli import console
-from skipviz.cli.main import main
+from skipviz.cli.main import grammar, main
+from skipviz.core import child_processes, console
+from skipviz.core.atomic_files import write_json
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.store.store import Store
+from tests.browser.serving import free_port
 
 ROOT = Path(__file__).parent.parent
 CODE_PAGES = ("cp1252", "cp437", "cp932", "ascii")
@@ -25,6 +28,9 @@ LANES = [
     Lane(family="resnet", knobs={"backbone": "dense", "depth": 5}),
     Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8, "shortcut": "A"}),
 ]
+
+TRAINED, SHOWN = "T" * 22, "S" * 22
+"""Runs: one with weights, one with frames."""
 
 COMMANDS = (
     "--help",
@@ -38,8 +44,19 @@ COMMANDS = (
     "record nonesuch",
     "probe shares {run}",
     "runs",
-    "data",
+    "data list",
+    "data add {folder}/×",
     "bench nonesuch",
+    "train {folder}/two×lanes.json --size",
+    "resume {run} --more 1",
+    "mutants --list",
+    "export {shown} {folder}/{page}.csv --to csv",
+    "export {shown} {folder}/{page}.zip --to zip",
+    "export {shown} {folder}/{page}.svg --to svg",
+    "import {folder}/{page}.zip",
+    "site {folder}/{page} --scenes gradients_at_init --lessons=",
+    "key",
+    *(f"{command} --help" for command in grammar()[1]),
 )
 
 
@@ -61,8 +78,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A folder whose name no code page but Unicode's knows, with a run and its weights."""
     folder = tmp_path_factory.mktemp("läufe × ✓ ℵ")
     made = Store(folder)
+    shutil.copytree(ROOT / "tests" / "fixtures" / "runs" / "maps", folder / SHOWN)
     experiment = Experiment(lanes=LANES[:1], steps=2, lr=0.01, device="cpu")
-    run = made.create(made.new_id(), experiment)
+    run = made.create(TRAINED, experiment)
+    write_json(run / "status.json", {"state": "stopped", "step": 0})
     torch.save(engine.Training(experiment).state(), run / "checkpoint.pt")
     text = Experiment(lanes=LANES, steps=1, data="shapes", batch_size=2, device="cpu").to_json()
     (folder / "two×lanes.json").write_text(text, encoding="utf-8")
@@ -74,15 +93,44 @@ def test_every_command_prints_on_every_code_page(
     store: Store, monkeypatch: pytest.MonkeyPatch, code_page: str
 ) -> None:
     monkeypatch.setenv("SKIPVIZ_RUNS", str(store.root))
-    (run,) = store.runs()
+    names = {"folder": store.root, "run": TRAINED, "shown": SHOWN, "page": code_page}
     everything = ""
     for command in COMMANDS:
-        words = [word.format(folder=store.root, run=run) for word in command.split(" ")]
+        words = [word.format(**names) for word in command.split(" ")]
         text = printed(monkeypatch, code_page, words)
         assert text, command
         everything += text
-    assert "1 runs in" in everything and "laufe" in everything.replace("ä", "a")
+    assert {command.split()[0] for command in COMMANDS} >= set(grammar()[1]) - {"doctor"}
+    assert "finished at step" in everything
+    assert " runs in" in everything and "laufe" in everything.replace("ä", "a")
     assert "√" in everything or "sqrt" in everything
+
+
+@pytest.mark.slow
+def test_the_doctor_prints_on_a_code_page_of_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = printed(monkeypatch, "ascii", ["doctor"])
+    assert "ok  Data: digits" in text and "steps a second" in text
+
+
+@pytest.mark.slow
+def test_a_server_starts_where_its_address_cannot_be_printed(tmp_path: Path) -> None:
+    """As `streamlit run app.py`, which is no command of ours."""
+    foreign = os.environ | {"PYTHONIOENCODING": "ascii", "SKIPVIZ_RUNS": str(tmp_path)}
+    foreign |= {"SKIPVIZ_TRUST_LOCAL": "false", "PYTHONUNBUFFERED": "1"}
+    words = ["--server.address=127.0.0.1", f"--server.port={free_port()}"]
+    words += ["--server.headless=true", "--server.baseUrlPath=kürs"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, env=foreign,
+    )  # fmt: skip
+    said, line = "", " "
+    assert server.stdout is not None
+    while line and "(works once" not in said:
+        line = server.stdout.readline().decode(errors="replace")  # Streamlit's own lines are UTF-8
+        said += line
+    child_processes.end(server)
+    server.stdout.close()
+    assert "/kurs/lecturer?key=" in said, said
 
 
 @pytest.mark.slow

@@ -55,6 +55,13 @@ def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> No
     assert [int(line.split()[0]) for line in lines] == [0, 1, 2]
 
 
+def test_the_readme_says_every_way_to_install() -> None:
+    section = _text("README.md").split("## Install")[1].split("\n## ")[0]
+    for words in ("uvx skipviz", 'pipx install "skipviz[train]"', 'pip install "skipviz[train]"',
+                  "download.pytorch.org/whl/cpu", "not published yet"):  # fmt: skip
+        assert words in section
+
+
 def test_speeds_in_the_readme_are_those_of_the_measurements() -> None:
     section = _text("README.md").split("## How fast")[1].split("\n## ")[0]
     measured = _text("docs/speed.md")

@@ -16,12 +16,12 @@ from typing import Any
 
 from skipviz import __version__
 from skipviz.access import settings
-from skipviz.cli import console, mutants, resume, scenes, train
 from skipviz.cli import data as datafiles
 from skipviz.cli import export as exports
 from skipviz.cli import key as lecturers_key
+from skipviz.cli import mutants, resume, scenes, train
 from skipviz.cli import site as course_site
-from skipviz.core import child_processes, packages, places, registry
+from skipviz.core import child_processes, console, packages, places, registry
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import architecture, full_settings, probe, refuse_idle
 from skipviz.core.strict_json import dumps

@@ -20,7 +20,7 @@ from skipviz.access import announce, login, settings
 from skipviz.access.doors import Doors
 from skipviz.access.embedding import Embedding
 from skipviz.access.headers import SafeHeaders
-from skipviz.core import events
+from skipviz.core import console, events
 from skipviz.core.events import Event
 from skipviz.core.knob import SpecError
 from skipviz.exchange.export_route import Exports
@@ -103,6 +103,7 @@ def _leave() -> None:
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Starts the workers, takes what start-up made off the garbage collector, ends the workers."""
+    console.legible()  # `streamlit run app.py` is no command of ours
     if settings.current().log is settings.LogForm.JSON:
         logs.write_json_lines()
     _give_memory_back()
