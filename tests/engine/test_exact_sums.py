@@ -22,6 +22,7 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.registry import probe
 from skipviz.engine import exact_sums
 from skipviz.engine.batches import Batches
+from skipviz.engine.choices import Choices
 from skipviz.engine.cuda_graph import GraphedSteps
 from skipviz.engine.fused.stack import FusedStack
 from skipviz.engine.stacked import Stack
@@ -100,6 +101,15 @@ CONVOLUTIONAL = [
     Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8}),
 ]
 
+DRAWING = [
+    Lane(family="plain", knobs={"backbone": "dense", "depth": 5, "norm": "layer"}),
+    Lane(family="plain", knobs={"backbone": "dense", "depth": 5, "drop_rate": 0.3}),
+    Lane(family="resnet", knobs={"backbone": "dense", "depth": 5, "survival": 0.6}),
+    Lane(family="highway", knobs={"backbone": "fitnet", "depth": 19, "dropout": True}),
+    Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8, "survival": 0.6}),
+]
+"""With layer norm, dropout and stochastic depth, in stacks and as modules."""
+
 
 def experiment(lanes: list[Lane], **fields: Any) -> Experiment:
     given = {"steps": 3, "batch_size": 16, "subset": 20, "clip": 0.5, "evaluate_every": 2}
@@ -124,6 +134,26 @@ def test_engines_maps_and_evaluation_send_no_float64_to_a_device_without_it(
     assert training.engines == ["stacked"] * 3 + ["modules"]
     assert finite(frames) and frames[-1].lanes[0].held_out_loss is not None
     assert frames[0].lanes[1].gate_map is not None and frames[0].lanes[3].gate_map is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lanes", [DRAWING[:3], DRAWING[3:]], ids=["dense", "convolutional"])
+def test_what_drops_and_what_normalises_layers_send_no_float64_to_a_device_without_it(
+    lanes: list[Lane], without_float64: None
+) -> None:
+    with NoFloat64():
+        frames = list(engine.train(experiment(lanes, data="shapes", evaluate_every=0)))
+    assert len(frames) == 3 and finite(frames)
+
+
+def test_the_choices_of_a_class_send_no_float64_to_a_device_without_it(
+    without_float64: None,
+) -> None:
+    of = [experiment(DENSE[:2], clip=0.0, lr=lr) for lr in (0.01, 0.1)]
+    with NoFloat64():
+        ended = [outcome for _, some in Choices(of).train() for outcome in some]
+    assert sorted(outcome["choice"] for outcome in ended) == [0, 1]
+    assert all(np.isfinite(loss) for outcome in ended for loss in outcome["losses"])
 
 
 @pytest.mark.slow

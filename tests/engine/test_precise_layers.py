@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from skipviz import engine
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.engine import device as devices
 from skipviz.engine.batches import Batches
@@ -116,6 +117,28 @@ def test_the_norms_of_a_small_net_are_those_of_float64(family: str, backbone: st
         logits, loss = trainer.differentiate(images, y)
         reads.append(trainer.reading(loss, logits, y).numpy())
     np.testing.assert_allclose(reads[0], reads[1], rtol=2e-2 if backbone == "uniform" else 1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not devices.bfloat16(CPU), reason="the processor has no bfloat16")
+def test_digits_on_the_uniform_backbone_train_in_bfloat16_as_they_do_in_float32() -> None:
+    """Where maps are down to one pixel, 3 × 3 convolutions stand whose gradients torch's kernel
+    leaves unset."""
+    lane = Lane(family="resnet", knobs={"backbone": "uniform"})
+
+    def curves(precision: str) -> tuple[np.ndarray, np.ndarray]:
+        of = Experiment(lanes=[lane], data="digits", steps=12, lr=0.01, batch_size=64,
+                        device="cpu", precision=precision)  # fmt: skip
+        frames = [frame.lanes[0] for frame in engine.train(of)]
+        norms = [frame.weight_gradient_norm for frame in frames]
+        return np.array([frame.loss for frame in frames]), np.array(norms)
+
+    (losses, norms), (full_losses, full_norms) = curves("bfloat16"), curves("float32")
+    for curve in (losses, full_losses):
+        assert curve[-3:].mean() < curve[:3].mean() - 0.2
+    np.testing.assert_allclose(norms[0], full_norms[0], rtol=0.25)
+    ratios = norms / full_norms
+    assert np.isfinite(ratios).all() and (ratios > 0.1).all() and (ratios < 10).all()
 
 
 # --- convolutions
