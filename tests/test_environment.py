@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
 import stat
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tools import lower_bounds
 
 ROOT = Path(__file__).parent.parent
 
@@ -212,3 +216,14 @@ def test_the_two_commands_and_the_ci_entry_are_wired_up() -> None:
     assert run.rstrip().endswith("streamlit run app.py")
     entry = ROOT / ".ci/run"
     assert os.access(entry, os.X_OK) and "make test" in entry.read_text(encoding="utf-8")
+
+
+def test_the_lowest_versions_are_checked_as_make_check_does() -> None:
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    done: list[str] = []
+    for target in ("lint:", "check: lint"):
+        recipe = takewhile(lambda line: line[:1] == "\t", lines[lines.index(target) + 1 :])
+        done += [line.strip() for line in recipe if line.startswith("\t$(BIN)/")]
+    words = [line.replace("$(BIN)/python ", "").replace("$(BIN)/", "-m ") for line in done]
+    assert len(done) == 5
+    assert [*map(shlex.split, words)] == [*map(shlex.split, lower_bounds.CHECK)]

@@ -1,41 +1,44 @@
-"""Tries the lowest versions that the package allows: makes their environment, runs the tests in it.
+"""Tries the lowest versions that the package allows: makes their environment and does in it what
+`make check` does.
 
     python tools/lower_bounds.py FOLDER [pytest arguments]
 
-Every package that pyproject.toml names comes in the lowest version that its bound allows, every
+Every package that requirements.txt names comes in the lowest version that its bound allows, every
 other as new as fits (uv's `lowest-direct`); then the tools of requirements-dev.txt are added, new
-ones. With no pytest arguments everything without a browser is run.
+ones. With pytest arguments these tests are run and nothing else.
 """
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-
-def bounds() -> list[str]:
-    """What the package and its training ask for."""
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    project = tomllib.loads(text)["project"]
-    return [*project["dependencies"], *project["optional-dependencies"]["train"]]
+CHECK = (
+    "-m ruff check .",
+    "-m ruff format --check .",
+    "-m mypy",
+    "tests/js/node.py",
+    "-m pytest --ignore=tests/browser -n auto --dist loadfile -m 'not slow and not long'",
+)
+"""What `make check` has Python do; a test compares it with the Makefile."""
 
 
 def main(folder: str, *arguments: str) -> int:
-    """The status of the tests, or that of what failed before them."""
+    """The status of the environment's making, or of the first check that failed: all are run."""
     home = Path(folder).resolve()
     lowest = home / "lowest.txt"
     python = str(home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
     uv = [sys.executable, "-m", "uv"]
     pip = [*uv, "pip", "install", "--python", python]
     tools = [*pip, "--constraint", str(lowest), "-r", "requirements-dev.txt"]
-    tests = list(arguments) or ["-m", "not browser"]
+    checks = [["-m", "pytest", *arguments]] if arguments else map(shlex.split, CHECK)
     for command in (
         [*uv, "venv", "--clear", "--seed", "--python", "3.11", str(home)],
-        [*pip, "--resolution", "lowest-direct", *bounds()],
+        [*pip, "--resolution", "lowest-direct", "-r", "requirements.txt"],
     ):
         if status := subprocess.run(command, cwd=ROOT).returncode:
             return status
@@ -43,10 +46,10 @@ def main(folder: str, *arguments: str) -> int:
         [*uv, "pip", "freeze", "--python", python], capture_output=True, encoding="utf-8"
     )
     lowest.write_text(frozen.stdout, encoding="utf-8")
-    for command in (tools, [python, "-m", "pytest", *tests]):
-        if status := subprocess.run(command, cwd=ROOT).returncode:
-            return status
-    return 0
+    if status := subprocess.run(tools, cwd=ROOT).returncode:
+        return status
+    done = [subprocess.run([python, *check], cwd=ROOT).returncode for check in checks]
+    return next(filter(None, done), 0)
 
 
 if __name__ == "__main__":
