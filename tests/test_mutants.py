@@ -289,6 +289,19 @@ def test_copies_are_performed_kept_and_compared_with_the_program_as_it_is(
     assert "class_routing × no_momentum: not performed yet" in again.err and again.out == said.out
 
 
+@pytest.mark.long
+def test_no_planted_fault_escapes_a_scene_with_gates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole set: each is noticed, or not concerned."""
+    monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path))
+    assert main(["mutants", "class_routing", "--seeds", "1", "--json"]) == 0
+    cells = json.loads(capsys.readouterr().out)["cells"]
+    assert {cell["fault"] for cell in cells} == set(FAULTS)
+    assert {cell["state"] for cell in cells} <= {"noticed", "tolerated", "not concerned"}
+    assert sum(cell["state"] == "noticed" for cell in cells) >= 5
+
+
 def test_a_process_that_is_not_the_copy_or_breaks_off_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 
 @contextmanager
@@ -53,6 +53,13 @@ def replay_by_keyboard(page: Page) -> None:
     expect(chart.get_by_role("button", name="Replay this run")).to_be_visible()
     slider.press("Home")
     expect(slider).to_have_value("0")
+
+
+def assert_nothing_is_uploaded(where: Page | FrameLocator | Locator) -> None:
+    """The toolbars of its charts offer a picture, and no cloud."""
+    titles = where.locator(".modebar-btn").evaluate_all("all => all.map((b) => b.dataset.title)")
+    assert any("Download plot" in title for title in titles), titles
+    assert not [title for title in titles if "hare" in title or "loud" in title or "dit" in title]
 
 
 def overflow(page: Page) -> int:

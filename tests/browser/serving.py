@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 from skipviz.core import child_processes
 
 ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "tests" / "fixtures" / "runs"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,14 @@ def serving(
         [*command, *options], port, runs, health=health, cwd=ROOT, env=everything
     ) as server:
         yield Server(f"{server.url}/{base}".rstrip("/"), server.process, runs)
+
+
+def stored_runs(server: Server, *names: str) -> str:
+    """Gives a server these runs of the fixtures; their ids, as an address names them."""
+    ids = {name: f"{name:_<22}" for name in names}
+    for name, run_id in ids.items():
+        shutil.copytree(FIXTURES / name, server.runs / run_id, dirs_exist_ok=True)
+    return ",".join(ids.values())
 
 
 @contextmanager

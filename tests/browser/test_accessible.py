@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Response, expect
 
 from skipviz.ui.shell import pages
 from tests.browser.conftest import assert_guarded
-from tests.browser.serving import Server
+from tests.browser.serving import Server, stored_runs
 from tests.browser.test_app import open_page, settled, wait_for_step
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -61,6 +61,23 @@ def test_axe_finds_nothing_serious_while_nets_train_and_when_they_have(
     assert findings(page) == []
     page.get_by_role("button", name="Stop").first.click()
     expect(page.locator(".sv-live")).to_have_attribute("data-state", "stopped")
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
+def test_axe_finds_nothing_serious_where_runs_are_listed_compared_and_have_maps(
+    scheme: Any, server: Server, page: Page
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    runs = stored_runs(server, "maps", "diverged")
+    open_page(page, server, "history")
+    expect(page.locator(".skip-run").nth(1)).to_be_visible()
+    assert findings(page) == []
+    open_page(page, server, f"compare?runs={runs}")
+    expect(page.get_by_test_id("stPlotlyChart").locator(".main-svg").first).to_be_visible()
+    assert findings(page) == []
+    open_page(page, server, f"gates?run={runs.partition(',')[0]}")
+    expect(page.locator("[data-map=gate] canvas").first).to_be_visible()
     assert findings(page) == []
 
 

@@ -211,6 +211,34 @@ def opened(page: Page) -> list[tuple[str, Locator, Locator]]:
     ]  # fmt: skip
 
 
+def test_escape_leaves_a_dialog_and_the_whole_screen_and_stops_no_run(
+    server: Server, page: Page
+) -> None:
+    """Streamlit's own: of a menu's entry, and of a graph, which it lays over the page."""
+    open_page(page, server, ENDLESS)
+    expect(page.get_by_role("button", name="Train")).to_be_enabled()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".sv-live")).to_have_attribute("data-state", "running")
+    settled(page)
+    page.get_by_test_id("stMainMenuButton").click()
+    page.get_by_text("Record screen").click()
+    dialog = page.get_by_test_id("stDialog")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.get_by_text("Architectures").click()
+    graph = page.get_by_test_id("stFullScreenFrame").first
+    graph.hover()
+    graph.get_by_role("button", name="Fullscreen").click()
+    expect(graph).to_have_css("position", "fixed")
+    page.keyboard.press("Escape")
+    expect(graph).not_to_have_css("position", "fixed")
+    chip = page.locator(".sv-chip")
+    page.keyboard.press("p")
+    expect(chip).to_contain_text(re.compile("paused at step|stopped"))
+    assert "paused" in (chip.text_content() or "")
+
+
 def test_escape_closes_what_is_open_and_only_then_stops_the_run(server: Server, page: Page) -> None:
     open_page(page, server, ENDLESS)
     expect(page.get_by_role("button", name="Train")).to_be_enabled()

@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 import skipviz
+from tests.browser.offline_page import assert_nothing_is_uploaded
 
 
 def test_the_page_of_a_notebook_shows_and_scrubs_a_run_without_a_network(
@@ -27,5 +28,6 @@ def test_the_page_of_a_notebook_shows_and_scrubs_a_run_without_a_network(
     slider.focus()
     slider.press("Home")
     expect(frame.get_by_text("step 0", exact=True).first).to_be_visible()
+    assert_nothing_is_uploaded(frame)
     assert not errors
     context.close()

@@ -10,7 +10,12 @@ from playwright.sync_api import Browser, expect
 
 from skipviz.exchange.formats import stored, write
 from skipviz.store.store import Store
-from tests.browser.offline_page import opened, overflow, replay_by_keyboard
+from tests.browser.offline_page import (
+    assert_nothing_is_uploaded,
+    opened,
+    overflow,
+    replay_by_keyboard,
+)
 from tests.browser.test_accessible import findings
 
 RUN = "recorded.stripes.main"
@@ -34,6 +39,8 @@ def test_a_report_shows_its_charts_and_figures_and_is_scrubbed_by_keyboard(
         for still in page.locator("[data-still]").all():
             still.scroll_into_view_if_needed()
             expect(still.locator(".main-svg").first).to_be_visible()
+            assert_nothing_is_uploaded(still)
+        assert_nothing_is_uploaded(page)
         expect(page.locator(".skip-verdict").first).to_contain_text("recorded: shows")
         assert overflow(page) <= 0
 

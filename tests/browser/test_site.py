@@ -12,7 +12,12 @@ from playwright.sync_api import Browser, Page, expect
 from skipviz.core import registry
 from skipviz.offline.site import Wanted, make
 from skipviz.store.store import Store
-from tests.browser.offline_page import opened, overflow, replay_by_keyboard
+from tests.browser.offline_page import (
+    assert_nothing_is_uploaded,
+    opened,
+    overflow,
+    replay_by_keyboard,
+)
 from tests.browser.test_accessible import findings, in_turns
 
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs"
@@ -53,6 +58,7 @@ def test_a_scene_is_predicted_first_then_replayed_and_the_prediction_stays_here(
         expect(page.locator("form output")).to_contain_text("ou predicted")
         replay_by_keyboard(page)
         seen(page)
+        assert_nothing_is_uploaded(page)
         assert page.locator(".skip-verdict").count() == len(SCENE.expects)
         page.reload()
         expect(page.locator("#findings")).to_be_visible()
