@@ -77,7 +77,7 @@ class GrowingRun:
 
     def __init__(self, run_id: str, tracks: list[LaneAxes], steps: int, seconds: float = 0) -> None:
         self.id, self.tracks, self.steps = run_id, tracks, steps
-        self.log = FrameLog()
+        self.log, self.experiment = FrameLog(), None
         self.version = self.viewers = 0
         self.state: dict[str, Any] = {"state": "running", "steps_per_s": 80.0, "device": "cpu"}
         self.state["machine"] = "Made-up CPU"

@@ -77,7 +77,7 @@ def packed(log: FrameLog, tracks: list[LaneAxes], status: dict[str, Any]) -> dic
         if log.map_rows(lane)
     }
     snapshot = messages.snapshot(log, 0, log.n)
-    hello = messages.hello("a run", log, status)
+    hello = messages.hello("a run", log, status, None)
     return {
         "hello.json": hello,
         "frames.json": json.dumps(
@@ -159,7 +159,7 @@ def test_what_the_server_says_has_the_types_that_the_browser_reads(
 ) -> None:
     run = gated()
     status = {"state": "running", "steps": 9, "changes": [{"step": 3, "lr": 0.1}], "paused": False}
-    hello = messages.hello("a run", run.log, status)
+    hello = messages.hello("a run", run.log, status, None)
     said = [hello, messages.text({"type": TextKind.STATUS, "status": status}), missing("a run")]
     assert complaints(program, tmp_path, *said) == ""
     unknown = json.dumps(json.loads(hello) | {"colour": "red"})

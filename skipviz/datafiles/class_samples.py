@@ -36,7 +36,8 @@ def sample_of_each_class(
     their images uint8 (K, C, H, W), pooled as the nets see them. SpecError where the set is not in
     the cache: reading it is a worker's business."""
     if cache.mapped(experiment.data) is None:
-        raise SpecError(f"data {experiment.data}: it is not on this machine")
+        gone = experiment.dataset.gone
+        raise SpecError(gone or f"data {experiment.data}: it is not on this machine")
     images, labels, *_ = cache.arrays(experiment.data, experiment.seed)
     if experiment.subset:
         rows = first_of_each_class(labels, experiment.subset)

@@ -116,7 +116,7 @@ def _app(run: LoadedRun, kind: str, studio: _Studio) -> Starlette:
     status = run.status.copy()
     status.pop("worker", None)
     status["machine"] = machine_name(run.folder, status.get("device", ""))
-    still, token = StillRun(run.id, run.log, status), secrets.token_hex(16)
+    still, token = StillRun(run.id, run.log, run.experiment, status), secrets.token_hex(16)
     look = theme.theme(dark=False)
     words = {"GROUND": look.ground, "INK": look.text, "TOKEN": token, "KIND": dumps(kind),
              "SCRIPT": assets.script_path(),

@@ -87,7 +87,7 @@ def _hello(run: StoredRun, log: FrameLog, samples: int) -> str:
     status = run.status.copy()
     status.pop("worker", None)
     status["machine"] = machine_name(run.folder, status.get("device", ""))
-    hello = json.loads(messages.hello(run.id, log, status))
+    hello = json.loads(messages.hello(run.id, log, status, run.experiment))
     for track in hello["tracks"]:
         track["samples"] = min(track["samples"], samples)
         track["cells"] = track["cells"] if samples else 0

@@ -10,6 +10,7 @@ in for its own: the names of its classes and its shape are known, its pictures a
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,28 @@ def remark(origin: dict[str, Any]) -> str:
 
     A set that comes with the program and was not read yet on this machine counts as the same.
     """
-    if not origin.get("fingerprint"):
-        return UNKNOWN
+    return remarks([origin])[0]
+
+
+def remarks(origins: Sequence[dict[str, Any]]) -> list[str]:
+    """The same of many runs, with one look at each set."""
+    keys = {str(origin.get("key")) for origin in origins if origin.get("fingerprint")}
+    there = {key: _fingerprint_now(key) for key in keys}
+    said = []
+    for origin in origins:
+        kept = origin.get("fingerprint")
+        now = there[str(origin.get("key"))] if kept else None
+        changed = REMOVED if now is None else SAME if now in ("", kept) else CHANGED
+        said.append(changed if kept else UNKNOWN)
+    return said
+
+
+def _fingerprint_now(key: str) -> str | None:
+    """Of the set that has this key now, "" where it was not read yet; None where there is none."""
     try:
-        now = fingerprints.fingerprint(str(origin["key"]))
+        return fingerprints.fingerprint(key)
     except SpecError:
-        return REMOVED
-    return SAME if now in ("", origin["fingerprint"]) else CHANGED
+        return None
 
 
 def with_stand_in(text: bytes, origin: dict[str, Any]) -> bytes:

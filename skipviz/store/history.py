@@ -32,7 +32,7 @@ from skipviz.store.store import Store
 from skipviz.store.summary import summary
 
 FILE = "index.sqlite"
-VERSION = 2
+VERSION = 3
 PATIENCE_S = 10.0
 
 T = TypeVar("T")
@@ -45,11 +45,13 @@ _locks: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
 class Entry:
     """A run as a list shows it.
 
-    stamp     what is known of its files: another one, and it is read again; "" of a run that
-              has not ended, for its worker may be gone without a word
+    stamp     what is known of its files: another one, and it is read again; "" of a run that has
+              not ended, for its worker may be gone without a word, and of one that cannot be
+              read, for its data may come back
     began     of its folder, seconds since 1970: when it was last trained
     families  of its lanes, each between bars: "|plain|resnet|"
     lanes     their names; depth: of the deepest
+    fingerprint   of its data; "" where it is not known
     seconds   of training; size: bytes on disk
     curves    JSON, as `summary` gives them; "" while they were not looked at
     """
@@ -64,7 +66,7 @@ class Entry:
     lanes: str
     depth: int
     data: str
-    remark: str
+    fingerprint: str
     state: str
     step: int
     steps: int
@@ -245,23 +247,23 @@ class History:
         folder = self.store.folder(run_id)
         status, marks = self.store.status(run_id), run_marks.marks(folder)
         values: dict[str, Any] = {"families": "|", "lanes": "", "depth": 0, "data": ""}
-        values |= {"remark": "", "steps": int(status.get("steps", 0))}
+        values |= {"steps": int(status.get("steps", 0))}
+        state = str(status["state"])
+        is_settled = state in ENDED
         try:
-            of = self.store.experiment(run_id)
-            values |= _described(of) | {"remark": data_origin.remark(self.store.data(run_id))}
+            values |= _described(self.store.experiment(run_id))
         except SpecError:
-            orphan = data_origin.orphan(folder)
+            orphan, is_settled = data_origin.orphan(folder), False
             if orphan:
                 values |= {"lanes": ", ".join(orphan["lanes"]), "data": orphan["data"]}
                 values |= {"families": "|".join(["", *orphan["lanes"], ""])}
-                values |= {"steps": orphan["steps"], "remark": orphan["data_remark"]}
-        state = str(status["state"])
+                values |= {"steps": orphan["steps"]}
         step, rate = int(status.get("step", 0)), float(status.get("steps_per_s", 0.0))
         seconds = float(status.get("spent_s", 0.0)) or (step / rate if rate else 0.0)
         return Entry(
-            id=run_id, stamp=stamp if state in ENDED else "", began=began, name=marks.name,
+            id=run_id, stamp=stamp if is_settled else "", began=began, name=marks.name,
             note=marks.note, pinned=marks.pinned, state=state, step=step, seconds=seconds,
-            size=_size(folder),
+            fingerprint=str(self.store.data(run_id).get("fingerprint", "")), size=_size(folder),
             **values,
         )  # fmt: skip
 
@@ -363,6 +365,15 @@ def _described(of: Experiment) -> dict[str, Any]:
         "data": of.data.partition("@")[0],
         "steps": of.steps,
     }
+
+
+def remarks(entries: Sequence[Entry]) -> list[str]:
+    """What became of the data of these runs until now: sets come and go without a sign in a run's
+    folder. "" for a run that cannot be read."""
+    said = data_origin.remarks(
+        [{"key": each.data, "fingerprint": each.fingerprint} for each in entries]
+    )
+    return [remark if each.data else "" for remark, each in zip(said, entries, strict=True)]
 
 
 def curves(entry: Entry) -> list[list[Any]]:

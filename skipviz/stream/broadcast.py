@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
+from skipviz.core.experiment import Experiment
 from skipviz.core.protocol import BrowserRequest, ShowSample, Status, TextKind
 from skipviz.store.frame_log import FrameLog
 from skipviz.stream import messages
@@ -42,11 +43,15 @@ _names = itertools.count()
 class LiveRun(Protocol):
     """What the stream needs of a run.
 
-    version   grows with every change of log or status
+    version      grows with every change of log or status
+    experiment   with a set that stands in for its own where that is gone; None where nothing is
+                 known but the frames
     """
 
     @property
     def id(self) -> str: ...
+    @property
+    def experiment(self) -> Experiment | None: ...
     @property
     def log(self) -> FrameLog: ...
     @property
@@ -183,7 +188,8 @@ class Viewer:
         status, news = broadcast.status, list[str | bytes]()
         if self._lanes != len(log.tracks):
             self._lanes, self._sent_status = len(log.tracks), status
-            news.append(messages.hello(broadcast.run.id, log, status))
+            run = broadcast.run
+            news.append(messages.hello(run.id, log, status, run.experiment))
         elif self._sent_status != status:
             self._sent_status = status
             news.append(messages.text({"type": TextKind.STATUS, "status": status}))

@@ -40,6 +40,7 @@ from typing import Any
 import numpy as np
 
 from skipviz.core import final
+from skipviz.core.declarations import Dataset
 from skipviz.core.experiment import Experiment
 from skipviz.core.frame import Frame
 from skipviz.core.knob import SpecError
@@ -80,8 +81,9 @@ def text(message: TextMessage) -> str:
     return dumps(message, separators=(",", ":"))
 
 
-def hello(run_id: str, log: FrameLog, status: Status) -> str:
-    """The first message: what the run is, which lanes it has and what their axes are."""
+def hello(run_id: str, log: FrameLog, status: Status, of: Experiment | None) -> str:
+    """The first message: what the run is, which lanes it has, what their axes are, and, where its
+    experiment is given, their nets. What its frames say of it may name a set that is gone."""
     experiment = json.loads(log.experiment_json or "{}")
     return text(
         {
@@ -94,20 +96,23 @@ def hello(run_id: str, log: FrameLog, status: Status) -> str:
             "seeds": experiment.get("seeds", 1),
             "tracks": [track.to_json() for track in log.tracks],
             "took_s": float(log.column("time_s")[log.n - 1]) if log.n else 0.0,
-            "nets": _nets(log.experiment_json or ""),
+            "nets": _nets(of) if of is not None else [],
             "status": status,
         }
     )
 
 
-@lru_cache(maxsize=32)
-def _nets(experiment_json: str) -> list[list[NetPart]]:
-    """Each lane's net, to be drawn; none where this version cannot read the experiment."""
+def _nets(experiment: Experiment) -> list[list[NetPart]]:
+    """Each lane's net, to be drawn; none where its set is gone and nothing stands in for it."""
     try:
-        experiment = Experiment.from_json(experiment_json)
-        return [net_parts(lane.wiring(experiment.dataset)) for lane in experiment.lanes]
+        return _drawn(experiment, experiment.dataset)
     except SpecError:
         return []
+
+
+@lru_cache(maxsize=32)
+def _drawn(experiment: Experiment, dataset: Dataset) -> list[list[NetPart]]:
+    return [net_parts(lane.wiring(dataset)) for lane in experiment.lanes]
 
 
 def request(body: str | bytes) -> BrowserRequest:

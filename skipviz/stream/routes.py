@@ -28,7 +28,6 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from skipviz.core import base_path
-from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.protocol import BrowserRequest, TextKind, UnknownMessage
 from skipviz.stream import assets, map_samples, messages
@@ -177,10 +176,10 @@ class Streams:
         "names", "shape": [C, H, W], "pixels": base64 of uint8 [K, C, H, W]}."""
         broadcast = await self.opened(request.path_params["run_id"])
         count = max((t.samples for t in broadcast.run.log.tracks), default=0) if broadcast else 0
-        if broadcast is None or not count:
+        experiment = broadcast.run.experiment if broadcast else None
+        if experiment is None or not count:
             return JSONResponse({"message": "there are no such samples"}, 404)
         try:
-            experiment = Experiment.from_json(broadcast.run.log.experiment_json)
             samples = await asyncio.to_thread(map_samples.of, experiment, count)
         except (SpecError, OSError) as error:
             return JSONResponse({"message": str(error)}, 404)

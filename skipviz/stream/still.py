@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from skipviz.core.experiment import Experiment
 from skipviz.core.protocol import Status
 from skipviz.store.frame_log import FrameLog
 
@@ -15,6 +16,7 @@ class StillRun:
 
     id: str
     log: FrameLog
+    experiment: Experiment
     said: Status
     version: int = 1
 

@@ -84,7 +84,7 @@ async def follow(request: Request) -> HTMLResponse:
 async def report(request: Request) -> HTMLResponse:
     done = GrowingRun("done", run().tracks, steps=100)
     done.grow(100)
-    hello = messages.hello("pair", done.log, {"state": "finished", "steps": 100})
+    hello = messages.hello("pair", done.log, {"state": "finished", "steps": 100}, None)
     snapshot = base64.b64encode(messages.snapshot(done.log, 0, 100)).decode()
     return page(LIGHT, [{"text": hello}, {"bytes": snapshot}])
 

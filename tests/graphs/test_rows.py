@@ -48,6 +48,6 @@ def test_the_first_message_of_a_run_brings_the_net_of_every_lane() -> None:
     log = FrameLog()
     log.append_bytes(Writer(schema(experiment.to_json(), lane_axes(experiment))).start())
     status = {"state": "running"}
-    plain, residual = json.loads(messages.hello("a run", log, status))["nets"]
+    plain, residual = json.loads(messages.hello("a run", log, status, experiment))["nets"]
     assert {part["shortcut"] for part in plain} == {"none"}
     assert sum(part["units"] for part in residual if part["shortcut"] == "identity") == 4

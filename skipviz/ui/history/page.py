@@ -15,7 +15,7 @@ from skipviz.core.knob import SpecError
 from skipviz.core.places import megabytes
 from skipviz.store import deleted_runs
 from skipviz.store.comparison import FEWEST, MOST
-from skipviz.store.history import History, Query
+from skipviz.store.history import History, Query, remarks
 from skipviz.ui import access, manager
 from skipviz.ui.history import row
 from skipviz.ui.notes import complain, plain
@@ -152,9 +152,9 @@ def _list(history: History, query: Query) -> None:
             icon=":material/search:",
         )
     else:
-        found = history.find(query, (number - 1) * ROWS, ROWS)
-        for entry in history.look(found.entries):
-            row.row(entry)
+        entries = history.look(history.find(query, (number - 1) * ROWS, ROWS).entries)
+        for entry, remark in zip(entries, remarks(entries), strict=True):
+            row.row(entry, remark)
     if pages > 1:
         st.pagination(pages, default=begins, key="history_page")
     choices.note("page", number, 1)

@@ -27,8 +27,8 @@ from skipviz.ui.theme import is_dark
 LAB = str(places.shipped() / "pages/3_explore/01_lab.py")
 
 
-def row(entry: Entry) -> None:
-    """A run, and its buttons for whoever may press them."""
+def row(entry: Entry, remark: str) -> None:
+    """A run with a remark on its data, and its buttons for whoever may press them."""
     keeps, takes = access.may(Action.KEEP_RUNS), access.may(Action.EXPORT)
     tick, picture, said, again, pin, more = st.columns(
         [0.4, 1.7, 9.3, 0.6, 0.6, 0.6], vertical_alignment="center", gap="small"
@@ -38,7 +38,7 @@ def row(entry: Entry) -> None:
     with said.container(gap=None, key=f"history_run_{entry.id}"):
         title = plain(entry.title) or "a run that cannot be read"
         st.page_link(LAB, label=title, query_params={"run": entry.id})
-        st.html(_facts(entry))
+        st.html(_facts(entry, remark))
     if entry.state in ENDED and again.button(
         f"Replay {plain(entry.title)}",
         key=f"history_replay_{entry.id}", icon=":material/replay:", type="tertiary",
@@ -70,14 +70,14 @@ def _pin(place: DeltaGenerator, entry: Entry) -> None:
     )
 
 
-def _facts(entry: Entry) -> str:
+def _facts(entry: Entry, remark: str) -> str:
     """How it ended, what it was, and what somebody said of it."""
     depth = f"depth {entry.depth}" if entry.depth else ""
     whole = entry.step >= entry.steps
     steps = f"{entry.steps:,} steps" if whole else f"step {entry.step:,} of {entry.steps:,}"
     when = time.strftime("%d %B %Y, %H:%M", time.localtime(entry.began)).lstrip("0")
     pinned, lanes = "pinned" if entry.pinned else "", entry.lanes if entry.name else ""
-    facts = [pinned, lanes, depth, entry.data, entry.remark, entry.state, steps,
+    facts = [pinned, lanes, depth, entry.data, remark, entry.state, steps,
              _duration(entry.seconds), places.megabytes(entry.size), when]  # fmt: skip
     verdict = f"<span>Final loss: {escape(entry.verdict)}</span>" if entry.verdict else ""
     note = f"<q>{escape(entry.note)}</q>" if entry.note else ""
