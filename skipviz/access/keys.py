@@ -24,7 +24,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from skipviz.core import atomic_files
+from skipviz.core import atomic_files, places
 from skipviz.core.strict_json import dumps
 
 NAME = "lecturer.json"
@@ -45,6 +45,8 @@ class Keys:
     folder       where the file lies; made where it is missing
     passphrase   the pass phrase that is set, empty where none is
     accounts     the accounts that are lecturers'
+
+    SpecError from whatever writes the file where it cannot be written.
     """
 
     def __init__(self, folder: Path, passphrase: str = "", accounts: Sequence[str] = ()) -> None:
@@ -148,14 +150,16 @@ class Keys:
         }
 
     def _change(self, change: Callable[[dict[str, Any]], Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{self.path}.lock"):
-            value = self._read()
-            change(value)
-            for name in _NAMES:
-                ours = sorted(value[name].items(), key=lambda pair: pair[1])
-                value[name] = dict([pair for pair in ours if pair[1] > time.time()][-MOST:])
-            self._write(value)
+        folder = self.path.parent
+        with places.disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{self.path}.lock"):
+                value = self._read()
+                change(value)
+                for name in _NAMES:
+                    ours = sorted(value[name].items(), key=lambda pair: pair[1])
+                    value[name] = dict([pair for pair in ours if pair[1] > time.time()][-MOST:])
+                self._write(value)
 
     def _write(self, value: dict[str, Any]) -> None:
         half = self.path.with_name(f"half-{secrets.token_hex(8)}.json")

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from html import escape
 from urllib.parse import parse_qs, urlencode
 
@@ -26,6 +27,7 @@ from skipviz.access.roles import COOKIE, Role
 from skipviz.access.throttle import Throttle
 from skipviz.core import base_path, events
 from skipviz.core.events import Event
+from skipviz.core.knob import SpecError
 
 MOST_BYTES = 4096
 HEADERS = {
@@ -53,8 +55,12 @@ GUEST = (
     "You are a guest on this server. A lecturer opens the address with a key that the server"
     " printed at its start; `skipviz key`, on the server's machine, prints a new one."
 )
+NOT_WRITTEN = "The server cannot write your log-in down: its log says why."
 LOGGED_OUT = "You are logged out."
 
+_log = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
 Providers = Callable[[], Sequence[str]]
 """Names the providers whose accounts may log in."""
 
@@ -89,10 +95,22 @@ class Login:
 
     def routes(self) -> list[BaseRoute]:
         return [
-            Route(f"{self.home}/lecturer", self.page, methods=["GET"]),
-            Route(f"{self.home}/lecturer", self.with_passphrase, methods=["POST"]),
-            Route(f"{self.home}/lecturer/out", self.out, methods=["POST"]),
+            Route(f"{self.home}/lecturer", self._answers(self.page), methods=["GET"]),
+            Route(f"{self.home}/lecturer", self._answers(self.with_passphrase), methods=["POST"]),
+            Route(f"{self.home}/lecturer/out", self._answers(self.out), methods=["POST"]),
         ]
+
+    def _answers(self, handle: Handler) -> Handler:
+        """What a route does; one sentence where the disk takes nothing."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except SpecError as error:
+                _log.error("A log-in cannot be written down: %s", error)
+                return self._answer(NOT_WRITTEN, 507)
+
+        return answer
 
     async def page(self, request: Request) -> Response:
         """A key is redeemed; without one, who you are. HEAD redeems nothing."""

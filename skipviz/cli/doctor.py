@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from skipviz.core import child_processes, packages
+from skipviz.core import child_processes, packages, places
+from skipviz.core.knob import SpecError
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,17 @@ def _fused() -> Finding:
     return _with_torch("Fused kernel", code)
 
 
+def _folders() -> Finding:
+    """Those that are written into."""
+    written = {"runs": places.runs(), "cache": places.cache()}
+    try:
+        for folder in written.values():
+            places.check_writable(folder)
+    except SpecError as error:
+        return Finding("Folders", False, str(error))
+    return Finding("Folders", True, ", ".join(f"{name} in {at}" for name, at in written.items()))
+
+
 def _port() -> Finding:
     with socket.socket() as probe:
         free = probe.connect_ex(("127.0.0.1", 8501)) != 0
@@ -163,6 +175,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _devices,
     _placing,
     _fused,
+    _folders,
     _port,
     _data,
     _training,

@@ -49,6 +49,7 @@ def gathered(
 ) -> list[dict[str, Any]]:
     """One result for each scene: every expectation with the numbers of all seeds."""
     package = dict(evidence.of_files(places.PACKAGE))
+    places.check_writable(places.cache())
     results = {part: kept for part in wanted if (kept := _kept(scenes, part, package))}
     say(f"{len(results)} of {len(wanted)} parts are kept")
     missing = [part for part in wanted if part not in results]

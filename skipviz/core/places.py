@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,6 +86,23 @@ def writable() -> Path:
     raise SpecError(f"data folder {folders()[0]}: cannot be written; set SKIPVIZ_DATA to one")
 
 
+def check_writable(folder: Path) -> None:
+    """Makes a folder where it is missing, and tries it. SpecError where nothing can be written into
+    it."""
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+
+def _way_out(folder: Path) -> str:
+    """What chooses another place than this folder."""
+    homes = {"SKIPVIZ_RUNS": runs(), "SKIPVIZ_RECORDINGS": recordings(), "SKIPVIZ_CACHE": cache()}
+    chosen = [name for name, home in homes.items() if folder.is_relative_to(home)]
+    data = any(folder.is_relative_to(each) for each in folders())
+    names = chosen or (["SKIPVIZ_DATA"] if data else [])
+    return f"set {names[0]} to" if names else "choose"
+
+
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
     """Turns a full disk, a folder that cannot be written, and whatever else a disk refuses into
@@ -98,13 +116,12 @@ def disk_errors(folder: Path) -> Iterator[None]:
             )
         if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
             raise SpecError(
-                f"folder {folder}: is a file, or lies below one, or is gone; set SKIPVIZ_DATA or"
-                " SKIPVIZ_CACHE to a folder"
+                f"folder {folder}: is a file, or lies below one, or is gone; {_way_out(folder)}"
+                " another folder"
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise SpecError(
-                f"folder {folder}: cannot be written; set SKIPVIZ_DATA or SKIPVIZ_CACHE to one"
-                " that can"
+                f"folder {folder}: cannot be read or written; {_way_out(folder)} another folder"
             ) from error
         why = error.strerror or "not all could be written; is the disk full?"  # as NumPy says it
         raise SpecError(f"folder {folder}: cannot be used ({why.lower()})") from error

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from skipviz.access import settings
-from skipviz.core import packages
+from skipviz.core import packages, places
 from skipviz.core.experiment import Experiment
 from skipviz.core.guest import LECTURER
 from skipviz.core.knob import SpecError, show
@@ -96,7 +96,8 @@ class Manager:
             folder = self.store.create(run_id, experiment, guest)
             run = Run(run_id, experiment, folder)
             run.guest = guest
-            run.save_status(state="queued")
+            with places.disk_errors(folder):
+                run.save_status(state="queued")
             self._runs.keep(run)
             self.dispatcher.train(run)
         self.deletion.make_room_meanwhile()

@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from skipviz.core import final
+from skipviz.core import final, places
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.server.admission import QueueFull
@@ -99,7 +99,8 @@ class Sweeps:
         return [each for each in sweeps if each is not None]
 
     def stop(self, sweep: Sweep) -> None:
-        """Begins no more of its runs and ends those that are under way."""
+        """Begins no more of its runs and ends those that are under way. SpecError where that
+        cannot be written down."""
         with self._lock:
             sweep.stopped = True
         for run_id in list(sweep.runs.values()):
@@ -132,30 +133,30 @@ class Sweeps:
         name = sweep.waiting[0]
         try:
             run_id = self.manager.submit(sweep.experiments[name])
+            with self._lock:
+                sweep.runs[name] = run_id
+            if sweep.stopped:
+                self.manager.stop(run_id)
+            self._write(sweep)
         except QueueFull:
             return
-        except (SpecError, OSError) as error:
+        except SpecError as error:
             sweep.stopped, sweep.trouble = True, str(error)
-            return
-        with self._lock:
-            sweep.runs[name] = run_id
-        if sweep.stopped:
-            self.manager.stop(run_id)
-        self._write(sweep)
 
     def _path(self, sweep_id: str) -> Path:
         return self.manager.store.root / "sweeps" / f"{sweep_id}.json"
 
     def _write(self, sweep: Sweep) -> None:
         path = self._path(sweep.id)
-        path.parent.mkdir(parents=True, exist_ok=True)
         value = {
             "kind": sweep.kind,
             "options": dict(sweep.options),
             "experiments": {name: e.to_json() for name, e in sweep.experiments.items()},
             "runs": sweep.runs,
         }
-        write_json(path, value)
+        with places.disk_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, value)
 
     def _read(self, sweep_id: str) -> Sweep | None:
         """A sweep that an earlier server began: what is missing of it is not begun again."""

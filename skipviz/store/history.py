@@ -22,6 +22,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from skipviz.core import places
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.protocol import ENDED
@@ -287,17 +288,23 @@ class History:
                 self._throw_away()
             except sqlite3.DatabaseError:
                 self._throw_away()
-            with self._open(self.path) as index:
-                return ask(index)
+            try:
+                with self._open(self.path) as index:
+                    return ask(index)
+            except sqlite3.Error as error:
+                places.check_writable(self.store.root)
+                raise SpecError(f"history: {self.path} cannot be used ({error})") from error
 
     def _throw_away(self) -> None:
-        for end in ("", "-wal", "-shm"):
-            self.path.with_name(FILE + end).unlink(missing_ok=True)
+        with places.disk_errors(self.store.root):
+            for end in ("", "-wal", "-shm"):
+                self.path.with_name(FILE + end).unlink(missing_ok=True)
 
     @contextmanager
     def _open(self, path: Path) -> Iterator[sqlite3.Connection]:
         """The file, open and of this version; another one is emptied and filled anew."""
-        self.store.root.mkdir(parents=True, exist_ok=True)
+        with places.disk_errors(self.store.root):
+            self.store.root.mkdir(parents=True, exist_ok=True)
         index = sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None)
         try:
             index.execute("PRAGMA journal_mode = WAL")

@@ -27,6 +27,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from skipviz.core import places
 from skipviz.core.knob import SpecError
 from skipviz.core.phone_protocol import Phase, Stage, Tried, View
 from skipviz.store.room_settings import Settings
@@ -301,7 +302,8 @@ class Room:
     # --- The file ----------------------------------------------------------------------------
 
     def end(self, why: Ended) -> None:
-        """Deletes all that is in the room; its code stays, so that a phone can be told. OSError."""
+        """Deletes all that is in the room; its code stays, so that a phone can be told.
+        SpecError."""
 
         def empty(room: dict[str, Any]) -> None:
             code = self.code
@@ -364,7 +366,8 @@ class Room:
                 )
             change(self._state)
             self.version += 1
-        self.save()
+        with places.disk_errors(self._path.parent):
+            self.save()
         self._tell()
 
     def _tell(self) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
@@ -78,15 +79,20 @@ class Store:
 
     def create(self, run_id: str, experiment: Experiment, guest: str = LECTURER) -> Path:
         """Makes the folder of a new run and writes its experiment, and the guest who began it if he
-        is known again. SpecError for a recording's id."""
+        is known again. SpecError for a recording's id, and where the disk takes nothing."""
         if self.is_recorded(run_id):
             raise SpecError(f"run '{run_id}': a recording is not written to; start another run")
         folder = self.folder(run_id)
-        folder.mkdir(parents=True)
-        (folder / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
-        write_json(folder / "status.json", {"state": "queued", "steps": experiment.steps})
-        if guest.startswith(BROWSER):
-            write_json(folder / GUEST_FILE, {"guest": guest})
+        with places.disk_errors(self.root):
+            try:
+                folder.mkdir(parents=True)
+                (folder / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
+                write_json(folder / "status.json", {"state": "queued", "steps": experiment.steps})
+                if guest.startswith(BROWSER):
+                    write_json(folder / GUEST_FILE, {"guest": guest})
+            except OSError:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         return folder
 
     def experiment(self, run_id: str) -> Experiment:
@@ -111,14 +117,16 @@ class Store:
         return status_in(self.folder(run_id))
 
     def runs(self) -> list[str]:
-        """The ids of all stored runs, the newest first."""
-        if not self.root.is_dir():
-            return []
-        folders = [
-            p
-            for p in self.root.iterdir()
-            if _ID.fullmatch(p.name) and (p / "experiment.json").is_file()
-        ]
+        """The ids of all stored runs, the newest first. SpecError where their folder cannot be
+        read."""
+        try:
+            with places.disk_errors(self.root):
+                there = list(self.root.iterdir())
+        except SpecError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return []
+            raise
+        folders = [p for p in there if _ID.fullmatch(p.name) and (p / "experiment.json").is_file()]
         return [p.name for p in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)]
 
 

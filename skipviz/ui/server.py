@@ -20,7 +20,7 @@ from skipviz.access import announce, login, settings
 from skipviz.access.doors import Doors
 from skipviz.access.embedding import Embedding
 from skipviz.access.headers import SafeHeaders
-from skipviz.core import console, events
+from skipviz.core import console, events, places
 from skipviz.core.events import Event
 from skipviz.core.knob import SpecError
 from skipviz.exchange.export_route import Exports
@@ -40,6 +40,7 @@ PagesManager.uses_pages_directory = False
 
 try:
     settings.current()
+    places.check_writable(places.runs())
 except SpecError as error:
     raise SystemExit(str(error)) from None
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from skipviz.core import registry
+from skipviz.core import places, registry
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
@@ -59,8 +59,8 @@ def record(
     """
     store = store or Store()
     scene: Scene = registry.scenes()[key]
+    places.check_writable(store.recordings)
     done = rehearse(scene, with_seeds(scene, seeds), say)
-    store.recordings.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.recordings, prefix="half.") as half:
         aside = Store(store.root, Path(half))
         for name in scene.runs:

@@ -154,7 +154,7 @@ def all_rooms() -> list[Room]:
 
 
 def end_room(room: Room) -> None:
-    """Deletes a room with all of its answers. SpecError for a guest, OSError."""
+    """Deletes a room with all of its answers. SpecError."""
     access.require(Action.END_ROOM)
     room.end("deleted")
 

@@ -76,7 +76,7 @@ def deletion(room: Room) -> None:
     if st.button("Yes, delete it", type="primary", key=f"room_delete_yes_{room.id}"):
         try:
             lecture.end_room(room)
-        except (SpecError, OSError) as error:
+        except SpecError as error:
             complain(error)
             return
         st.query_params.pop("at", None)

@@ -48,16 +48,15 @@ def section(
         "Stop", icon=":material/stop:", width="stretch", key=f"sweep_stop_{kind}",
         disabled=not busy, shortcut=keys.STOP,
     )  # fmt: skip
-    if stop and sweep is not None:
-        owner.stop(sweep)
-    if begin:
-        if busy and sweep is not None:
+    try:
+        if sweep is not None and (stop or (begin and busy)):
             owner.stop(sweep)
-        try:
+        if begin:
             sweep = owner.start(kind, options, planned)
-        except SpecError as error:
-            complain(error)
-            return
+    except SpecError as error:
+        complain(error)
+        return
+    if begin and sweep is not None:
         st.query_params["sweep"] = sweep.id
         st.rerun()
     if sweep is None:
