@@ -128,6 +128,20 @@ BY_HAND = {
 }
 
 
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [
+        ('{"lanes": [{"family": "plain"}], "steps": 5, "steps": 9}', "steps"),
+        ('{"lanes": [{"family": "plain", "family": "resnet"}]}', "family"),
+        ('{"lanes": [{"family": "plain", "knobs": {"depth": 3, "depth": 4}}]}', "depth"),
+    ],
+)
+def test_a_key_that_stands_twice_in_an_experiment_is_refused(text: str, twice: str) -> None:
+    sentence = f"experiment: '{twice}' is given twice in one object; give it once"
+    assert _refusal(lambda: Experiment.from_json(text)) == sentence
+    assert _refusal(lambda: Experiment.from_json(text.encode())) == sentence
+
+
 @pytest.mark.parametrize(("query", "sentence"), BY_HAND.items())
 def test_a_url_edited_by_hand_is_valid_or_refused_in_one_line(query: str, sentence: str) -> None:
     given = parse_qs(query, keep_blank_values=True)

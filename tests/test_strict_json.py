@@ -56,6 +56,12 @@ def test_a_name_twice_in_one_object_is_an_error() -> None:
         read('{"a": {"b": 1, "b": 2}}')
 
 
+def test_a_large_object_is_read_in_linear_time() -> None:
+    """Who compares each name with all before it takes minutes for this one."""
+    names = {f"name {number}": number for number in range(300_000)}
+    assert read(dumps(names)) == names
+
+
 def test_a_stored_file_is_strict_json(tmp_path: Path) -> None:
     write_json(tmp_path / "answer.json", {"loss": math.nan})
     assert strict((tmp_path / "answer.json").read_text(encoding="utf-8"))["loss"] is None

@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
 from typing import Literal, TypedDict
 
+from skipviz.core import strict_json
 from skipviz.core.protocol import UnknownMessage
 
 MOST_BYTES = 500
@@ -237,7 +237,7 @@ class Look:
 def from_phone(body: str | bytes) -> Vote | Curve | Number | Look:
     """What a phone said. UnknownMessage for anything else."""
     try:
-        value = json.loads(body) if len(body) <= MOST_BYTES else None
+        value = strict_json.read(body) if len(body) <= MOST_BYTES else None
     except (ValueError, RecursionError):
         value = None
     match value:

@@ -65,11 +65,12 @@ def read(text: str | bytes) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-    if twice is not None:
-        raise KeyTwiceError(twice)
-    return dict(pairs)
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise KeyTwiceError(name)
+        fields[name] = value
+    return fields
 
 
 def _lacks(value: Any) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,7 +58,11 @@ def npz(path: Path, stretch: float = 1.0) -> Stored:
     lacks one of a pair, or an array is not what it should be. 16-bit values are multiplied by
     `stretch`."""
     with archives.opened(path) as packed:
-        there = {name[:-4]: name for name in packed.namelist() if name.endswith(".npy")}
+        members = Counter(name for name in packed.namelist() if name.endswith(".npy"))
+        twice = next((name for name, count in members.items() if count > 1), None)
+        if twice is not None:
+            raise SpecError(f"{path.name}: {show(twice)} lies in it twice; keep one of them")
+        there = {name[:-4]: name for name in members}
         pairs = _pairs(path.name, there)
         parts = [_part(packed, path.name, *pair) for pair in pairs.values()]
         classes = _array(packed, "classes", "US", (1,)) if "classes" in there else None

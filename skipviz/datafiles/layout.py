@@ -8,16 +8,19 @@ ImageNet does; `classes.json` ({folder: name}) gives classes other names.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from skipviz.core import strict_json
 from skipviz.core.declarations import listed
-from skipviz.core.knob import SpecError
+from skipviz.core.knob import SpecError, show
 from skipviz.datafiles import archives, names
 from skipviz.datafiles.archives import Entry, Listing, Source, Trouble
 from skipviz.datafiles.pictures import ENDINGS
+
+T = TypeVar("T")
 
 ANNOTATIONS, NAMES = "val_annotations.txt", "classes.json"
 _EACH = 3
@@ -246,12 +249,26 @@ def _test_parts(
 def _annotated(within: list[Inner], text: Entry, outcome: Survey, source: Source) -> None:
     """Pictures whose classes stand in lines of file name, tab, class."""
     rows = [line.split("\t") for line in _text(source, text).splitlines()]
-    labels = {row[0]: names.same(row[1]) for row in rows if len(row) > 1}
+    labels = _once(((row[0], names.same(row[1])) for row in rows if len(row) > 1), text)
     lost = [entry for _, entry in within if entry.path.name not in labels]
     _leave(lost, f"is not in {archives.said(text.path)}", outcome)
     for _, entry in within:
         if entry.path.name in labels:
             outcome.picks.append(Pick(entry, labels[entry.path.name], True))
+
+
+def _once(pairs: Iterable[tuple[str, T]], where: Entry) -> dict[str, T]:
+    """What a file inside says of each name. SpecError where it says something of one twice."""
+    values: dict[str, T] = {}
+    for name, value in pairs:
+        if name in values:
+            raise _named_twice(where, name)
+        values[name] = value
+    return values
+
+
+def _named_twice(where: Entry, name: str) -> SpecError:
+    return SpecError(f"{archives.said(where.path)}: {show(name)} stands in it twice; keep one")
 
 
 def _text(source: Source, entry: Entry) -> str:
@@ -290,12 +307,15 @@ def _named(outcome: Survey, source: Source, files: Sequence[Entry]) -> None:
         return
     shortest = min(files, key=lambda entry: len(entry.path.parts))
     try:
-        titles = json.loads(_text(source, shortest))
-        texts = {names.same(key): text for key, text in titles.items() if isinstance(text, str)}
+        titles = strict_json.read(_text(source, shortest))
+        pairs = [(names.same(key), title) for key, title in titles.items()]
+    except strict_json.KeyTwiceError as error:
+        raise _named_twice(shortest, str(error)) from None
     except (ValueError, AttributeError, RecursionError):
         outcome.notes.append(f"{archives.said(shortest.path)}: is not of the form {{folder: name}}")
         return
+    texts = _once(pairs, shortest)
     labels = sorted({pick.label for pick in outcome.picks}, key=names.natural)
-    wanted = [texts.get(label, label) for label in labels]
+    wanted = [text if isinstance(text := texts.get(key), str) else key for key in labels]
     told_apart = dict(zip(labels, names.distinct(wanted), strict=True))
     outcome.picks = [Pick(p.entry, told_apart[p.label], p.held) for p in outcome.picks]

@@ -9,12 +9,11 @@ in for its own: the names of its classes and its shape are known, its pictures a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from skipviz.core import registry
+from skipviz.core import registry, strict_json
 from skipviz.core.declarations import Dataset
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import add_stand_in, dataset
@@ -76,7 +75,7 @@ def with_stand_in(text: bytes, origin: dict[str, Any]) -> bytes:
     if state not in (REMOVED, CHANGED):
         return text
     try:
-        experiment = json.loads(text)
+        experiment = strict_json.read(text)
         key = stand_in(origin, state)
     except (ValueError, KeyError, TypeError):
         return text
@@ -115,7 +114,7 @@ def orphan(folder: Path) -> dict[str, Any]:
     """What is listed of a run from before fingerprints whose set is not here: nothing is known of
     its data but the key. Empty for what is no such run."""
     try:
-        text = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))
+        text = strict_json.read((folder / "experiment.json").read_text(encoding="utf-8"))
         key, lanes = str(text["data"]), [str(lane["family"]) for lane in text["lanes"]]
         steps = int(text["steps"])
     except (OSError, ValueError, KeyError, TypeError):

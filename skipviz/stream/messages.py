@@ -56,7 +56,7 @@ from skipviz.core.protocol import (
     TextMessage,
     UnknownMessage,
 )
-from skipviz.core.strict_json import dumps
+from skipviz.core.strict_json import dumps, read
 from skipviz.graphs.rows import parts as net_parts
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.thinning import spread, thin
@@ -118,7 +118,7 @@ def _drawn(experiment: Experiment, dataset: Dataset) -> list[list[NetPart]]:
 def request(body: str | bytes) -> BrowserRequest:
     """A browser's request. UnknownMessage for anything else."""
     try:
-        value = json.loads(body)
+        value = read(body)
         ((name, number),) = value.items()
         kind, number = RequestKind(name), int(number)
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):

@@ -17,7 +17,6 @@ No address, name or browser is written down; how often an address tried is in me
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -42,6 +41,7 @@ from skipviz.core.phone_protocol import (
     from_phone,
 )
 from skipviz.core.protocol import UnknownMessage
+from skipviz.core.strict_json import read
 from skipviz.store.room import Room
 from skipviz.store.rooms import rooms_of
 from skipviz.store.voters import voters_of
@@ -184,7 +184,7 @@ class Phones:
             return PlainTextResponse(sentence, status)
         body = (await request.body())[:MOST_BYTES]
         try:
-            value = json.loads(body)
+            value = read(body)
         except (ValueError, RecursionError):
             value = None
         match value:

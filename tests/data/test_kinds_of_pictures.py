@@ -332,6 +332,31 @@ def test_classes_json_names_the_folders(tmp_path: Path) -> None:
     assert dataset(add(path)[0]).classes == ("a/b", "train")
 
 
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [
+        ('{"n1": "cat", "n2": "dog", "n1": "cow"}', "n1"),
+        (json.dumps({"caf\u00e9": "cat", "cafe\u0301": "dog"}), "caf\u00e9"),
+    ],
+)
+def test_a_class_that_classes_json_names_twice_is_refused(
+    text: str, twice: str, tmp_path: Path
+) -> None:
+    path = folder(tmp_path / "x", *files("n1", "n2"))
+    (path / layout.NAMES).write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        add(path)
+    assert str(caught.value) == f"classes.json: '{twice}' stands in it twice; keep one"
+
+
+def test_a_file_that_the_annotations_name_twice_is_refused(tmp_path: Path) -> None:
+    path = folder(tmp_path / "x", *files("train/n1", "train/n2", "val/images", each=2))
+    rows = "0.png\tn1\n1.png\tn2\n0.png\tn2\n"
+    (path / "val" / layout.ANNOTATIONS).write_text(rows, encoding="utf-8")
+    with pytest.raises(SpecError, match="'0.png' stands in it twice; keep one"):
+        add(path)
+
+
 # --- Arrays ------------------------------------------------------------------------------------
 
 IMAGES = RNG.integers(0, 256, (12, 9, 9), dtype=np.uint8)
@@ -349,7 +374,10 @@ LABELS = np.arange(12) % 3
         LABELS.astype("U"),
     ],
 )
-@pytest.mark.parametrize(("x", "y"), [("images", "labels"), ("X_train", "y_train")])
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [("images", "labels"), ("X_train", "y_train"), ("train_images", "train_labels")],
+)
 def test_labels_of_every_type_and_usual_name_are_taken(
     labels: np.ndarray, x: str, y: str, tmp_path: Path
 ) -> None:
@@ -404,6 +432,24 @@ def test_half_a_pair_of_arrays_is_refused(
     np.savez(tmp_path / "x.npz", images=IMAGES, labels=LABELS, **more)
     with pytest.raises(SpecError, match=sentence):
         add(tmp_path / "x.npz")
+
+
+def test_an_array_that_lies_in_a_file_twice_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", images=IMAGES, labels=LABELS)
+    with zipfile.ZipFile(tmp_path / "x.npz", "a") as packed, pytest.warns(match="Duplicate name"):
+        packed.writestr("labels.npy", packed.read("labels.npy"))
+    with pytest.raises(SpecError, match="'labels.npy' lies in it twice"):
+        add(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("ending", ["jfif", "JFIF", "jpe", "jpg"])
+def test_a_jpeg_is_taken_under_each_of_its_endings(ending: str, tmp_path: Path) -> None:
+    grey = encoded(np.full((16, 16), 77, dtype=np.uint8), "JPEG")
+    names_of = [f"{c}/{i}.{ending}" for c in "ab" for i in range(2)]
+    key, _, troubles = add(folder(tmp_path / "x", *names_of, data=grey))
+    kept = cache.mapped(key)
+    assert kept is not None and not troubles and len(kept[0]) == 4
+    assert abs(kept[0].astype(int) - 77).max() <= 1
 
 
 def test_equal_names_of_classes_are_told_apart(tmp_path: Path) -> None:

@@ -239,6 +239,16 @@ def test_a_run_from_before_fingerprints_says_unknown_and_never_removed(
     assert remarked() == ["data unknown"]
 
 
+def test_a_key_twice_is_seen_in_a_run_whose_set_is_gone(tmp_path: Path) -> None:
+    store, key = Store(tmp_path / "runs"), make(tmp_path)
+    run_id = stored(store, key)
+    path = store.folder(run_id) / "experiment.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("{", '{"steps":3,', 1), "utf-8")
+    user_datasets.remove(key)
+    with pytest.raises(SpecError, match="'steps' is given twice"):
+        store.experiment(run_id)
+
+
 def test_a_trained_run_keeps_the_fingerprint_of_its_data(manager: Manager) -> None:
     run_id = manager.submit(Experiment(lanes=[LANE], steps=2, device="cpu"))
     manager.start()
