@@ -35,7 +35,7 @@ def test_an_address_in_order_is_read_without_a_word() -> None:
 
 def test_an_address_that_cannot_be_read_gives_the_default_and_says_why() -> None:
     page = _opened("resnet:depth")
-    assert page.code[0].value == "plain" and "must be name=value" in page.error[0].value
+    assert page.code[0].value == "plain" and "must be name\\=value" in page.error[0].value
 
 
 def _written() -> None:

@@ -22,9 +22,9 @@ from skipviz.access import accounts, settings, who
 from skipviz.access.login import ONLY_PROVIDER, WANTS_ACCOUNT
 from skipviz.access.roles import Role
 from skipviz.core import base_path, events
+from skipviz.core.escapes import markdown
 from skipviz.core.events import Event
 from skipviz.ui import access, served
-from skipviz.ui.notes import plain
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def _exchange(claims: Mapping[str, object]) -> None:
     entry = accounts.entry_of(claims, settings.current().lecturers)
     if entry is None:
         events.tell(Event.LOGIN, outcome="other account")
-        name = plain(str(claims.get("email") or claims.get("sub")))
+        name = markdown(str(claims.get("email") or claims.get("sub")))
         st.info(
             f"You logged in as {name}, which is no lecturer's account on this server: you are a"
             " guest. Whoever runs the server can add it to its lecturers.",

@@ -6,28 +6,29 @@ import streamlit as st
 
 from skipviz.access.roles import Action, refusal
 from skipviz.core import glossary, packages
+from skipviz.core.escapes import sentence
 from skipviz.datafiles.availability import missing
 from skipviz.ui import access
 
 
-def plain(text: str) -> str:
-    """A name as it stands, without a meaning in Markdown."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-.!|~$:^" else sign for sign in text)
-
-
 def complain(error: Exception) -> None:
     """Shows an error's one sentence."""
-    text = str(error).rstrip(".")
-    st.error(text[:1].upper() + text[1:] + ".", icon=":material/error:")
+    st.error(_whole(str(error)), icon=":material/error:")
+
+
+def _whole(text: str) -> str:
+    """What an error says as a sentence, as Markdown."""
+    text = text.rstrip(".")
+    return sentence(text[:1].upper() + text[1:]) + "."
 
 
 def absent(data: str) -> bool:
     """Says how to get a data set that is not here; whether that was needed."""
-    sentence = missing(data)
-    if sentence:
-        text = sentence.replace("the Data page", f"the [Data page](data?set={data})")
-        st.info(text[:1].upper() + text[1:] + ".", icon=":material/download:")
-    return bool(sentence)
+    what = missing(data)
+    if what:
+        here = f"on the [Data page](data?set={data})"
+        st.info(_whole(what).replace("on the Data page", here), icon=":material/download:")
+    return bool(what)
 
 
 def only_the_lecturer(before: str, action: Action) -> None:
@@ -43,8 +44,8 @@ def watches() -> bool:
 def untrainable() -> str:
     """Why nothing can be trained on this server by this visitor and what to do about it, as
     Markdown; empty where something can."""
-    sentence = packages.untrainable() or (str(refusal(Action.TRAIN)) if watches() else "")
-    return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
+    why = packages.untrainable() or (str(refusal(Action.TRAIN)) if watches() else "")
+    return f"{why[:1].upper()}{why[1:]}." if why else ""
 
 
 def no_training() -> bool:

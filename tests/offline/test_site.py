@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from skipviz.core.atomic_files import read_json, write_json
 from skipviz.core.knob import SpecError
 from skipviz.offline.lesson_text import lessons
 from skipviz.offline.site import Wanted, make
-from skipviz.store import recordings
+from skipviz.store import recordings, run_marks
 from skipviz.store.store import Store
 
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs"
 SHIPPED = Store()
+NAME = "<none> a<b>c $x$"
 RECORDED = [key for key in registry.scenes() if recordings.of(key, SHIPPED)]
 
 
@@ -51,7 +53,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = Store(home / "runs")
     own = store.new_id()
     shutil.copytree(RUNS / "maps", store.folder(own))
+    run_marks.mark(store, own, name=NAME, note=NAME)
     return make(Wanted(runs=(own,)), store, home / "course").folder
+
+
+@pytest.mark.slow
+def test_the_site_writes_the_name_of_a_run_as_it_is(site: Path) -> None:
+    pages = [path.read_text(encoding="utf-8") for path in site.rglob("*.html")]
+    assert any(f">{escape(NAME)}<" in text for text in pages)
+    assert not any("<none>" in text or "a<b>c" in text for text in pages)
 
 
 @pytest.mark.slow

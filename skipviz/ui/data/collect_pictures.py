@@ -95,7 +95,7 @@ def _given(way: str, label: str) -> None:
     if way == CAMERA:
         st.caption("Browsers lend their camera only over https, or from this very machine.")
     files = given if isinstance(given, list) else [given] if given is not None else []
-    text = f"Add to “{label}”" if label else "Add to this class"
+    text = f"Add to “{markdown(label)}”" if label else "Add to this class"
     if not st.button(text, disabled=not files, key="own_add"):
         return
     if not label:

@@ -132,7 +132,7 @@ def offer(key: str, declared: Dataset) -> None:
     st.info(
         f"**{markdown(declared.title)} is not on this machine yet.** The files come from the"
         f" address that torchvision names, are compared with its checksums, and are kept in"
-        f" `{folder}`. Nothing is downloaded until you say so.",
+        f" {markdown(str(folder))}. Nothing is downloaded until you say so.",
         icon=":material/cloud_download:",
     )
     if st.button(f"Download {size}", type="primary", icon=":material/download:", key="data_get"):
@@ -144,7 +144,7 @@ def offer(key: str, declared: Dataset) -> None:
             st.rerun()
     if job is not None and job.state == "failed":
         complain(SpecError(job.error))
-    st.caption(f"Without a network: put {find.by_hand(declared.files)}.")
+    st.caption(f"Without a network: put {markdown(find.by_hand(declared.files))}.")
 
 
 def prepare(key: str) -> bool:

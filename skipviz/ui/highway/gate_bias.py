@@ -8,6 +8,7 @@ import time
 import numpy as np
 import streamlit as st
 
+from skipviz.core.escapes import sentence
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.highway_sweeps import DEPTHS
 from skipviz.figures import sweeps as figures
@@ -85,6 +86,6 @@ def _wait(run: Run) -> None:
         if run.log.n:
             st.rerun()
         status = run.status()
-        st.info(status.get("message") or "Measuring the gradient at init …")
+        st.info(sentence(status.get("message", "")) or "Measuring the gradient at init …")
 
     waiting()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from html import escape
 from pathlib import Path
 
 import streamlit as st
 
 from skipviz.access import settings
 from skipviz.access.roles import Action
+from skipviz.core.escapes import markdown
 from skipviz.core.highway_sweeps import title
 from skipviz.core.knob import SpecError
 from skipviz.core.places import megabytes
@@ -18,7 +18,7 @@ from skipviz.store.comparison import FEWEST, MOST
 from skipviz.store.history import History, Query, remarks
 from skipviz.ui import access, manager
 from skipviz.ui.history import row
-from skipviz.ui.notes import complain, plain
+from skipviz.ui.notes import complain
 from skipviz.ui.run import choices
 
 ROWS = 15
@@ -65,7 +65,7 @@ def _limit(history: History) -> None:
     )
     if found.size > NEAR * most:
         going = history.next_to_go(int(most), int((1 - NEAR) * most))
-        names = "; ".join(plain(entry.title) for entry in going[:3])
+        names = "; ".join(markdown(entry.title) for entry in going[:3])
         more = f" and {len(going) - 3} more" if len(going) > 3 else ""
         st.warning(
             f"The {most / 1e9:g} GB for runs are nearly full: {policy}. Next: {names}{more}. Pin"
@@ -128,7 +128,7 @@ def _sweeps() -> tuple[str, ...]:
             left, right = st.columns([8, 1.6], vertical_alignment="center")
             made = f"{len(found.runs)} of {len(found.experiments)} runs"
             options = ", ".join(f"{name} {value}" for name, value in found.options.items())
-            left.markdown(f"**{plain(title(found.kind))}** · {made} · {plain(options)}")
+            left.markdown(f"**{markdown(title(found.kind))}** · {made} · {markdown(options)}")
             right.link_button(
                 f"Compare sweep {number}", f"compare?sweep={found.id}", width="stretch",
                 icon=":material/stacked_line_chart:",
@@ -176,7 +176,7 @@ def _undo(history: History) -> None:
     left, right = st.columns([4, 1], vertical_alignment="center")
     more = f", and {len(gone) - 1} before it" if len(gone) > 1 else ""
     left.info(
-        f"Deleted: {plain(row.title_in(gone[newest]))}{more}. It can be had back for a day.",
+        f"Deleted: {markdown(row.title_in(gone[newest]))}{more}. It can be had back for a day.",
         icon=":material/delete:",
     )
     right.button(
@@ -206,6 +206,6 @@ def _import() -> None:
                 complain(error)
                 return
         st.session_state["history_turn"] += 1
-        st.session_state["history_said"] = [f"Taken in: {escape(file.name)}"]
+        st.session_state["history_said"] = [f"Taken in: {markdown(file.name)}"]
         st.session_state["history_open"] = run_id
         st.rerun()

@@ -14,13 +14,14 @@ from streamlit.delta_generator import DeltaGenerator
 from skipviz.access.roles import Action
 from skipviz.core import places
 from skipviz.core.atomic_files import read_json
+from skipviz.core.escapes import markdown
 from skipviz.core.knob import SpecError
 from skipviz.core.protocol import ENDED
 from skipviz.figures.thumbnails import thumbnail
 from skipviz.store import data_origin, run_marks
 from skipviz.store.history import Entry, curves
 from skipviz.ui import access, manager
-from skipviz.ui.notes import complain, plain
+from skipviz.ui.notes import complain
 from skipviz.ui.run.exports import links
 from skipviz.ui.theme import is_dark
 
@@ -36,11 +37,11 @@ def row(entry: Entry, remark: str) -> None:
     _tick_box(tick, entry)
     picture.html(thumbnail(curves(entry), f"Loss curves of {entry.title}", is_dark()))
     with said.container(gap=None, key=f"history_run_{entry.id}"):
-        title = plain(entry.title) or "a run that cannot be read"
+        title = markdown(entry.title) or "a run that cannot be read"
         st.page_link(LAB, label=title, query_params={"run": entry.id})
         st.html(_facts(entry, remark))
     if entry.state in ENDED and again.button(
-        f"Replay {plain(entry.title)}",
+        f"Replay {markdown(entry.title)}",
         key=f"history_replay_{entry.id}", icon=":material/replay:", type="tertiary",
         help="Opens this run and draws it again, from its first step.",
     ):  # fmt: skip
@@ -50,7 +51,7 @@ def row(entry: Entry, remark: str) -> None:
         _pin(pin, entry)
     if keeps or takes:
         more.button(
-            f"More of {plain(entry.title)}", key=f"history_more_{entry.id}", type="tertiary",
+            f"More of {markdown(entry.title)}", key=f"history_more_{entry.id}", type="tertiary",
             icon=":material/more_horiz:", on_click=_turn, args=(entry.id,),
         )  # fmt: skip
     if st.session_state.get("history_open") == entry.id:
@@ -59,7 +60,7 @@ def row(entry: Entry, remark: str) -> None:
 
 def _pin(place: DeltaGenerator, entry: Entry) -> None:
     place.button(
-        f"{'Unpin' if entry.pinned else 'Pin'} {plain(entry.title)}",
+        f"{'Unpin' if entry.pinned else 'Pin'} {markdown(entry.title)}",
         key=f"history_pin_{entry.id}",
         icon=":material/keep_off:" if entry.pinned else ":material/keep:",
         type="tertiary",
@@ -102,7 +103,7 @@ def ticked() -> list[str]:
 
 def _tick_box(box: DeltaGenerator, entry: Entry) -> None:
     box.checkbox(
-        f"Compare {plain(entry.title)}", key=f"history_tick_{entry.id}",
+        f"Compare {markdown(entry.title)}", key=f"history_tick_{entry.id}",
         value=entry.id in ticked(), label_visibility="collapsed",
         on_change=_tick, args=(entry.id,),
     )  # fmt: skip

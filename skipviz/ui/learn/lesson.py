@@ -15,6 +15,7 @@ from pathlib import Path
 import streamlit as st
 
 from skipviz.core import findings
+from skipviz.core.escapes import sentence
 from skipviz.core.knob import SpecError
 from skipviz.figures import scene_figures
 from skipviz.store.lane_axes import labels
@@ -130,7 +131,8 @@ def _empty(shown: Performance) -> None:
     if shown.broken:
         state = shown.broken[0].status()
         st.warning(
-            f"A run of this scene was {state['state']}: {state.get('message') or 'it is not whole'}"
+            f"A run of this scene was {state['state']}:"
+            f" {sentence(state.get('message') or 'it is not whole')}"
             ". Press **Run** to train it anew.",
             icon=":material/warning:",
         )
@@ -167,7 +169,7 @@ def progress(shown: Performance) -> str:
     now = shown.waiting[0]
     names = ", ".join(labels(now.experiment))
     message = now.status().get("message")
-    return f"{names} ({message})" if message else names
+    return f"{names} ({sentence(message)})" if message else names
 
 
 def _figures(shown: Performance, numbers: Sequence[int]) -> None:

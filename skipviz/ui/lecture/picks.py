@@ -6,6 +6,7 @@ import html
 
 import streamlit as st
 
+from skipviz.core.escapes import sentence
 from skipviz.core.phone_protocol import Tried
 from skipviz.core.picks import Pick, distinct_numbers
 from skipviz.core.scene import Scene
@@ -134,5 +135,5 @@ def _progress(key: str, room: Room, tried: Tried) -> None:
         st.caption(f"{count} picked {total} different numbers; each was trained once, one seed.")
     else:
         message = class_run.message if class_run is not None else ""
-        why = f": {message}" if message else ""
+        why = f": {sentence(message)}" if message else ""
         st.caption(f"Broken off after {done} of {total} numbers{why}. Reset (X) and pick again.")

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.access.roles import Action
 from skipviz.core import findings
+from skipviz.core.escapes import sentence
 from skipviz.core.knob import SpecError
 from skipviz.core.phone_protocol import Phase as Step
 from skipviz.core.phone_protocol import View
@@ -237,6 +238,7 @@ def _pending(place: Place, runs: Mapping[str, Run]) -> bool:
             st.rerun()
         now, number = waiting[0], len(runs) - len(waiting) + 1
         note = now.status().get("message") or f"training {', '.join(labels(now.experiment))}"
+        note = sentence(note)
         st.caption(f"This picture needs all runs of the scene; run {number} of {len(runs)}: {note}")
         charts(now, key=f"player_wait_{place.key}_{now.id}", panels=("header", "loss"))
 

@@ -11,6 +11,7 @@ import math
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skipviz.core.escapes import sentence
 from skipviz.core.experiment import Experiment
 from skipviz.core.fields import FIELDS
 from skipviz.core.knob import SpecError
@@ -102,11 +103,11 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
 
 def _waits(run: Run, key: str) -> None:
     """What a guest is told whose run waits for its turn, and the way out."""
-    sentence = run.status().get("message") or "it waits for its turn"
+    why = sentence(run.status().get("message") or "it waits for its turn")
     begins = "goes on" if run.status().get("step", 0) else "begins"
     left, right = st.columns([6, 1], vertical_alignment="center")
     left.info(
-        f"**{sentence[:1].upper()}{sentence[1:]}.** It {begins} by itself; keep this page open.",
+        f"**{why[:1].upper()}{why[1:]}.** It {begins} by itself; keep this page open.",
         icon=":material/hourglass_top:",
     )
     right.button(

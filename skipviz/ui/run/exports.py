@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from skipviz.access.roles import Action
+from skipviz.core.escapes import markdown
 from skipviz.core.experiment import Experiment
 from skipviz.exchange.formats import FORMATS
 from skipviz.server.run import Run
 from skipviz.store.lane_axes import labels
 from skipviz.ui import access
-from skipviz.ui.notes import plain
 
 _DRAWINGS = ("svg", "pdf", "tikz")
 
@@ -35,5 +35,5 @@ def links(run_id: str, experiment: Experiment) -> None:
             f"[{FORMATS[key].title.rpartition(' ')[2]}]({home}/{key}?lane={number})"
             for key in _DRAWINGS
         )
-        lines.append(f"Graph of {plain(name)}: {drawn}")
+        lines.append(f"Graph of {markdown(name)}: {drawn}")
     st.markdown("  \n".join(lines))

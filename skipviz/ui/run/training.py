@@ -178,7 +178,7 @@ def device_line() -> None:
     """Which devices there are, and how much memory is free on each."""
     owner = manager.current()
     if owner.trouble:
-        st.error(owner.trouble[:1].upper() + owner.trouble[1:])
+        complain(SpecError(owner.trouble))
     lacking = packages.missing()
     if lacking:
         st.caption(f"Trains nothing: {' and '.join(lacking)} not installed.")
