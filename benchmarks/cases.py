@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import platform
 import sys
@@ -17,6 +16,7 @@ import psutil
 
 from benchmarks.hall.row import Row
 from skipviz.core import console
+from skipviz.core.strict_json import dumps
 
 Cases = dict[str, Callable[[Path, bool], list[Row]]]
 
@@ -49,11 +49,11 @@ def table(home: Path, about: str, quick: str, order: Sequence[str] = ()) -> int:
     machine = {"processor": platform.processor() or platform.machine(),
                "cores": psutil.cpu_count(), "load_at_start": round(load, 1)}  # fmt: skip
     if args.json:
-        print(json.dumps({"cases": [row.to_json() for row in rows], "machine": machine}))
+        print(dumps({"cases": [row.to_json() for row in rows], "machine": machine}))
     else:
         cores = f"{machine['processor']}, {machine['cores']} cores"
         print(f"{cores}; load average at the start {load:.1f}")
-    return 1 if any(row.figure > row.goal for row in rows) else 0
+    return 0 if all(row.figure <= row.goal for row in rows) else 1
 
 
 def _cases(home: Path, order: Sequence[str]) -> Cases:

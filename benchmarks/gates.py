@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import json
 import statistics
 import struct
 import sys
@@ -30,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.live_page import settled
 from skipviz.core.protocol import PackedKind
+from skipviz.core.strict_json import dumps
 from tests.browser import chromium
 from tests.browser.conftest import FLAGS
 from tests.browser.serving import serving
@@ -156,7 +156,7 @@ def main() -> None:
             | {"met": met}
         )
     if args.json:
-        print(json.dumps({"cases": rows}))
+        print(dumps({"cases": rows}))
         return
     for row in rows:
         print(

@@ -33,7 +33,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from skipviz.core import child_processes, console
+from skipviz.core import child_processes, console, final
 from skipviz.core.atomic_files import write_json
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.strict_json import dumps
@@ -230,7 +230,11 @@ def recorded(name: str, seconds: float) -> Callable[[Session], Answer]:
         if size > MOST_BYTES:
             shutil.rmtree(folder)
             return {"state": "failed", "why": f"all runs together would be {size} bytes"}
-        losses = [float(np.mean(log.column(f"lane{i}_loss")[-25:])) for i in range(len(lanes))]
+        steps = log.column("step")
+        losses = [
+            float(final.median(final.mean(steps, log.lane(i, "loss")[:, :, 0])))
+            for i in range(len(lanes))
+        ]
         return {"state": "done", "data": of.data, "steps": training.step, "losses": losses,
                 "engines": training.engines, "bytes": _bytes(folder)}  # fmt: skip
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import json
 import statistics
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from skipviz.core.strict_json import dumps
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import read_json
 from tests.browser import chromium
@@ -251,7 +251,7 @@ def main() -> None:
             }
         )
     if args.json:
-        print(json.dumps({"cases": rows}))
+        print(dumps({"cases": rows}))
         return
     print(f"{'case':10}{'median':>10}{'p95':>10}{'goal':>10}  unit   tries  met")
     for row in rows:

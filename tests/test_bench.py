@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import engine
+from benchmarks import cases, engine
 from benchmarks.hall.cases.refused import EXAMPLES
+from benchmarks.hall.row import Row
 from benchmarks.interleaved import Times
 from skipviz.access.doors import TABLE
 from skipviz.core.experiment import Experiment, Lane
@@ -17,6 +19,20 @@ from skipviz.core.registry import dataset
 from skipviz.core.user_datasets import ARRAYS
 from skipviz.datafiles import cache
 from skipviz.engine.stacked import shape_of
+from tests.test_strict_json import strict
+
+
+@pytest.mark.parametrize("figure", [math.inf, math.nan])
+def test_a_figure_that_is_no_number_misses_its_goal_and_is_null_in_json(
+    figure: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [Row("phones", 1.0, 0.5), Row("burst", 1.0, figure)]
+    monkeypatch.setattr(cases, "_cases", lambda home, order: {"one": lambda folder, quick: rows})
+    monkeypatch.setattr("sys.argv", ["bench", "--json"])
+    assert cases.table(Path("hall"), "", "") == 1
+    said = strict(capsys.readouterr().out)["cases"]
+    assert [row["ratio"] for row in said] == [0.5, None] and said[1]["ratio_why"]
+    assert [row["met"] for row in said] == [True, False]
 
 
 def test_bench_engine_draws_pictures_that_its_trainings_find(

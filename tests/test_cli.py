@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -17,13 +16,14 @@ from skipviz.core import registry
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import refuse_idle
+from tests.test_strict_json import strict
 
 FAMILIES = ("plain", "resnet", "highway", "densenet")
 
 
 def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     assert main([*words, "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
+    return strict(capsys.readouterr().out)
 
 
 def test_families_lists_everything_that_is_discovered(capsys: pytest.CaptureFixture[str]) -> None:

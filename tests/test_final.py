@@ -88,10 +88,14 @@ def test_scenes_and_the_command_line_mean_the_same() -> None:
 
 def test_nobody_averages_the_end_of_a_run_by_himself() -> None:
     """What is called final goes through `skipviz.core.final`: no other window of readings."""
-    window = re.compile(r"\[-(LAST|\d\d+):|\bLAST = ")
+    window = re.compile(
+        r"\[-(LAST|\d+|\w*last\w*):.*\bmean\b|\bmean\b.*\[-(LAST|\d+|\w*last\w*):|\bLAST = "
+    )
+    for bad in ("losses[-5:].mean()", "np.mean(log.column(x)[-25:])", "mean(losses[-LAST:])"):
+        assert window.search(bad)
     found = [
         path.name
-        for folder in ("skipviz", "pages")
+        for folder in ("skipviz", "pages", "benchmarks", "tools")
         for path in (ROOT / folder).glob("**/*.py")
         if window.search(path.read_text(encoding="utf-8"))
     ]

@@ -12,6 +12,7 @@ from benchmarks import gpu_session
 from benchmarks.gpu_session import PARTS, Session, main
 from skipviz.core.experiment import Experiment
 from skipviz.store.frame_log import FrameLog
+from tests.test_strict_json import strict
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_without_cuda_every_part_is_skipped_and_says_so(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert main(["--out", str(tmp_path / "none"), "--json"]) == 0
-    parts = json.loads(capsys.readouterr().out)["parts"]
+    parts = strict(capsys.readouterr().out)["parts"]
     assert [part["part"] for part in parts] == list(PARTS)
     assert {part["state"] for part in parts} == {"skipped"}
     assert {part["why"] for part in parts} == {"no CUDA device"}
@@ -87,7 +88,7 @@ def test_the_whole_session_saves_each_part_as_soon_as_it_is_done(
 ) -> None:
     out = tmp_path / "session"
     assert main(["--out", str(out), "--device", "cpu", "--quick", "--json"]) == 0
-    parts = json.loads(capsys.readouterr().out)["parts"]
+    parts = strict(capsys.readouterr().out)["parts"]
     assert [part["part"] for part in parts] == list(PARTS)
     assert {part["state"] for part in parts} == {"done"}, parts
     assert json.loads((out / "session.json").read_text(encoding="utf-8"))["parts"] == parts

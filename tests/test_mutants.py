@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from skipviz.mutants.faults import Fault, Patch, copy_with, faults, plant
 from skipviz.mutants.matrix import Cell
 from skipviz.mutants.trials import Line
 from skipviz.store.evidence import with_seeds
+from tests.test_strict_json import strict
 
 SCENES: dict[str, Scene] = registry.scenes()
 FAULTS = faults()
@@ -233,7 +233,7 @@ def test_the_faults_are_listed_and_bad_input_is_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["mutants", "--list", "--json"]) == 0
-    listed = json.loads(capsys.readouterr().out)
+    listed = strict(capsys.readouterr().out)
     assert [row["key"] for row in listed["faults"]] == list(FAULTS) and listed["version"] >= 1
     for words, sentence in (
         (["nowhere"], "scene 'nowhere': there is no such scene"),
@@ -273,7 +273,7 @@ def test_copies_are_performed_kept_and_compared_with_the_program_as_it_is(
     words += ["--faults", "gate_bias_reversed,dense_branches_0,seeds_same"]
     assert main(words) == 0
     said = capsys.readouterr()
-    states = {cell["fault"]: cell["state"] for cell in json.loads(said.out)["cells"]}
+    states = {cell["fault"]: cell["state"] for cell in strict(said.out)["cells"]}
     assert states == {
         "gate_bias_reversed": "noticed",
         "dense_branches_0": "not concerned",

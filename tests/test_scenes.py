@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -24,6 +23,7 @@ from skipviz.store import recordings
 from skipviz.store.evidence import with_seeds
 from skipviz.worker.rehearsal import Rehearsed, rehearse
 from tests.numbers_in_text import settings, texts, unbacked, values
+from tests.test_strict_json import strict
 
 ROOT = Path(__file__).parent.parent
 SCENES: dict[str, Scene] = registry.scenes()
@@ -264,7 +264,7 @@ def test_a_scene_whose_expectations_are_met_ends_with_0(
 ) -> None:
     only_tiny(TINY)
     status, out, _ = run(capsys, "tiny", "--json")
-    (result,) = json.loads(out)["scenes"]
+    (result,) = strict(out)["scenes"]
     assert status == 0 and result["key"] == "tiny" and result["state"] == "measured"
     (expectation,) = result["expectations"]
     assert expectation["met"] and len(expectation["measured"]) == 2 and result["seconds"] > 0
@@ -279,7 +279,7 @@ def test_a_scene_that_falls_short_ends_with_1_and_shows_its_numbers(
     status, out, _ = run(capsys, "tiny")
     assert status == 1 and "FELL SHORT It ends at nothing" in out and "fell short: tiny" in out
     status, out, _ = run(capsys, "tiny", "--json")
-    expectation = json.loads(out)["scenes"][0]["expectations"][0]
+    expectation = strict(out)["scenes"][0]["expectations"][0]
     assert status == 1 and not expectation["met"] and expectation["measured"][0] > 0
 
 
@@ -309,6 +309,6 @@ def test_all_runs_each_scene_in_a_process_and_says_what_broke_off(
 ) -> None:
     only_tiny(TINY)  # its key is unknown to the child, which therefore breaks off
     status, out, err = run(capsys, "--all", "--json")
-    (result,) = json.loads(out)["scenes"]
+    (result,) = strict(out)["scenes"]
     assert status == 1 and result["state"] == "failed" and "no such scene" in result["why"]
     assert "1 of 1: tiny fell short" in err

@@ -14,6 +14,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from skipviz.core.strict_json import dumps
+
 PATIENCE_S = 60.0
 GONE = (OSError, EOFError, WebSocketException)
 FILES = ("phone.css", "ballot.js", "clock.js", "curve.js", "line.js", "pad.js", "phone.js")
@@ -117,4 +119,4 @@ class Phone:
             for _ in range(2 if random.random() < 1 / 3 else 1):
                 await asyncio.sleep(change())
                 choice = random.randrange(len(room["choices"]))
-                await socket.send(json.dumps({"ballot": room["ballot"], "choice": choice}))
+                await socket.send(dumps({"ballot": room["ballot"], "choice": choice}))

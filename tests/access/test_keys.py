@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
@@ -14,6 +13,7 @@ import pytest
 from skipviz.access import keys as module
 from skipviz.access.keys import Keys
 from skipviz.cli.main import main
+from tests.test_strict_json import strict
 
 
 class Clock:
@@ -109,7 +109,7 @@ def test_the_command_prints_an_address_that_works_and_ends_all(
 ) -> None:
     Keys(folder).serves_at("http://192.168.1.4:8501/base")
     assert main(["key", "--json"]) == 0
-    address = json.loads(capsys.readouterr().out)["address"]
+    address = strict(capsys.readouterr().out)["address"]
     home, _, key = address.partition("?key=")
     assert home == "http://192.168.1.4:8501/base/lecturer"
     cookie = Keys(folder).redeem(key)

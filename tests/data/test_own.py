@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import pickle
 import zipfile
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import dataset
 from skipviz.datafiles import adding, archives, cache, pictures
+from tests.test_strict_json import strict
 
 RNG = np.random.default_rng(0)
 
@@ -400,7 +400,7 @@ def test_mutated_pictures_and_archives_do_no_harm(count: int, tmp_path: Path, ho
 
 def _command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[dict[str, Any]]]:
     status = main(["data", "--json", *words])
-    return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return status, [strict(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_the_command_line_adds_prepares_lists_and_removes_a_set(

@@ -21,6 +21,7 @@ from skipviz.exchange.formats import FORMATS, stored, write
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import Store
 from tests.exchange.test_frame_files import several as several
+from tests.test_strict_json import strict
 
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs"
 RUN = f"{'fingerprint':_<22}"
@@ -58,13 +59,13 @@ def test_the_command_writes_every_format_under_the_name_that_it_says(
     status, out, err = say("export", RUN, "--to", key)
     assert status == 2 and "is there already; give another name" in err and err.count("\n") == 1
     status, out, _ = say("export", RUN, "--to", key, f"other{FORMATS[key].ending}", "--json")
-    assert status == 0 and json.loads(out)["files"][0] == f"other{FORMATS[key].ending}"
+    assert status == 0 and strict(out)["files"][0] == f"other{FORMATS[key].ending}"
 
 
 def test_a_run_goes_out_by_one_command_and_comes_in_by_the_other(store: Store, say: Say) -> None:
     assert say("export", RUN, "run.zip", "--to", "zip")[0] == 0
     status, out, _ = say("import", "run.zip", "--json")
-    run_id = json.loads(out)["run"]
+    run_id = strict(out)["run"]
     assert status == 0 and set(store.runs()) == {RUN, run_id}
     assert store.experiment(run_id) == store.experiment(RUN)
     assert say("import", "run.zip")[1].strip() in store.runs()

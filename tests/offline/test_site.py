@@ -19,6 +19,7 @@ from skipviz.offline.lesson_text import lessons
 from skipviz.offline.site import Wanted, make
 from skipviz.store import recordings, run_marks
 from skipviz.store.store import Store
+from tests.test_strict_json import strict
 
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs"
 SHIPPED = Store()
@@ -148,6 +149,6 @@ def test_what_is_not_there_is_one_sentence_and_leaves_no_folder(
 def test_the_command_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert main(["site", str(out), "--scenes", "lesion", "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
+    said = strict(capsys.readouterr().out)
     files = [path for path in out.rglob("*") if path.is_file()]
     assert said["files"] == len(files) - 1 and Path(said["folder"]) == out  # its own mark is none

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +23,7 @@ from skipviz.server.orders import BLOCKED, goes_on
 from skipviz.server.run import Run
 from skipviz.store.frame_log import FrameLog
 from tests.runs.test_manager import experiment, started, until, worker_of
+from tests.test_strict_json import strict
 
 pytestmark = pytest.mark.slow
 
@@ -374,7 +374,7 @@ def test_what_another_program_trained_further_is_read_again(
     assert main(["resume", run.id]) == 2
     assert "train it for more steps" in capsys.readouterr().err
     assert main(["resume", run.id, "--more", "4", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["step"] == 10
+    assert strict(capsys.readouterr().out)["step"] == 10
     again = manager.find(run.id)
     assert again is not None and again is not run
     assert (again.log.n, again.status()["step"], again.experiment.steps) == (10, 10, 10)

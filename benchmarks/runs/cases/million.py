@@ -33,6 +33,7 @@ from websockets.asyncio.client import connect
 from benchmarks.hall.live_run import PAIR, begun
 from benchmarks.hall.row import Row
 from skipviz.core.protocol import ENDED, PackedKind
+from skipviz.core.strict_json import dumps
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.store import Store
 from skipviz.stream import messages
@@ -132,7 +133,7 @@ async def _replayed(server: Server, run_id: str, steps: int) -> float:
         open_s = time.monotonic() - began
         assert _HEAD.unpack_from(message)[4] == steps
         for step in random.Random(0).sample(range(steps), SCRUBBED):
-            await socket.send(json.dumps({"get": step}))
+            await socket.send(dumps({"get": step}))
             while not isinstance(message := await socket.recv(), bytes):
                 continue
             assert message[0] == PackedKind.EXACT and message == messages.exact(log, step)
