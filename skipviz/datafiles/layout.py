@@ -191,6 +191,12 @@ def _first_level(tops: dict[str, list[Inner]], outcome: Survey) -> None:
             f"the folders {_shown(shared)} lie in {_shown(tops)}: call the parts train and test,"
             " or give the folder of the classes alone"
         )
+    above = [name for name in tops if below[name] & set(shared)]
+    if shared:
+        outcome.notes.append(
+            f"{_shown(shared)} {'lies' if len(shared) == 1 else 'lie'} in {_shown(above)}, which"
+            " were taken as the classes: where they are parts, call them train and test"
+        )
     parts = [name for name in tops if names.part(name) and not below[name]]
     if parts:
         outcome.notes.append(

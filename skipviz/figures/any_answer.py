@@ -25,6 +25,9 @@ PANEL_PX, ROW_PX = 300, 30
 LONGEST = 120
 """Characters of a value in the table."""
 
+ENDING = 40
+"""So many of them are its end: names often differ there alone."""
+
 Values = dict[int, list[Any]]
 """What one field of the answers holds: of each lane that has it, the value for each seed."""
 
@@ -36,14 +39,15 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
     charts = [name for name, values in fields.items() if _shape(values)]
     charts = charts[:MOST_PANELS]
     rows = [
-        (plotly(name), plotly(lanes[lane][0]), _text(each[0]))
+        (name, lanes[lane][0], each[0])
         for name, values in fields.items()
         if name not in charts
         for lane, each in values.items()
     ]
-    rows += [(plotly(name), "", _text(value)) for name, value in _of_the_run(answers[0]).items()]
+    rows += [(name, "", value) for name, value in _of_the_run(answers[0]).items()]
     if not charts and not rows:
         rows = [("nothing", "", "this run has nothing that is measured here")]
+    rows = _shown(rows)
     made, heights = _grid(charts, _table_px(rows))
     for place, name in enumerate(charts):
         at = {"row": place // 2 + 1, "col": place % 2 + 1}
@@ -159,9 +163,20 @@ def _lines(
     made.update_xaxes(title_text=LAYER if over_depth else "place", **at)
 
 
-def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else dumps(value, ensure_ascii=False)
-    return plotly(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
+def _shown(rows: Sequence[tuple[str, str, Any]]) -> list[tuple[str, str, str]]:
+    """The rows as the table has them. Of a long value the middle is left out; those that are the
+    same then, and are not, have a number."""
+    whole: dict[str, str] = {}
+    cells = []
+    for name, lane, value in rows:
+        text = value if isinstance(value, str) else dumps(value, ensure_ascii=False)
+        cut = text if len(text) <= LONGEST else f"{text[: LONGEST - ENDING - 1]}…{text[-ENDING:]}"
+        cell, number = cut, 1
+        while whole.setdefault(cell, text) != text:
+            number += 1
+            cell = f"{cut} ({number})"
+        cells.append((plotly(name), plotly(lane), plotly(cell)))
+    return cells
 
 
 def _table(rows: Sequence[tuple[str, str, str]], dark: bool) -> go.Table:

@@ -118,6 +118,45 @@ def test_an_archive_of_pictures_becomes_a_set_that_the_lab_offers(
     assert not [name for name in mapped if name.startswith(("libtorch", "libc10", "_sklearn"))]
 
 
+def _dark_and_clear() -> bytes:
+    """Pictures of 12 bits in 16, and one with a clear ground."""
+    rng = np.random.default_rng(0)
+    clear = np.zeros((32, 32, 4), dtype=np.uint8)
+    clear[8:12, :, 3] = 255
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in ("cat/0", "cat/1", "dog/0", "dog/1", "dog/clear"):
+            pixels = rng.integers(0, 4096, (32, 32), dtype=np.uint16)
+            of = Image.fromarray(clear if name.endswith("clear") else pixels)
+            picture = io.BytesIO()
+            of.save(picture, "PNG")
+            archive.writestr(f"{name}.png", picture.getvalue())
+    return buffer.getvalue()
+
+
+def test_the_page_says_how_dark_and_clear_pictures_were_taken_and_stretches_them(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    (tmp_path / "xray.zip").write_bytes(_dark_and_clear())
+    taken = page.locator(".skip-facts").filter(has_text="How they were taken")
+    said = ("all are dark, the brightest value is 6.2% of it", "multiplied by 16, the same for all")
+    for number, (stretch, sentence) in enumerate(zip(("1", "16"), said, strict=True)):
+        open_set(page, server, "digits")
+        page.get_by_text("An archive or .npz", exact=True).click()
+        settled(page)
+        page.get_by_role("textbox", name="Name of the data set").fill(f"X-rays {number}")
+        field = page.get_by_role("spinbutton", name="Stretch 16-bit pictures")
+        field.fill(stretch)
+        field.press("Enter")
+        page.locator("input[type=file]").first.set_input_files(tmp_path / "xray.zip")
+        settled(page)
+        page.get_by_role("button", name="Make the data set", exact=True).click()
+        expect(taken).to_contain_text(sentence)
+        expect(taken).to_contain_text("1 picture with clear parts laid on white")
+        expect(taken).to_contain_text("4 pictures of 16 bits")
+        assert f"set=own-x-rays-{number}" in page.url
+
+
 def _draw(page: Page, *points: tuple[int, int]) -> None:
     """One stroke in the black square, whose side is 240."""
     square = page.locator("canvas.skip-draw")

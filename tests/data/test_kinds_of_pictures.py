@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import stat
 import struct
 import tarfile
 import zipfile
@@ -275,6 +276,31 @@ def test_the_same_classes_under_two_parents_are_refused(tmp_path: Path) -> None:
         add(path)
 
 
+@pytest.mark.parametrize(
+    ("names_of", "sentence"),
+    [
+        (
+            files("d1/cat", "d2/cat", "d2/dog"),
+            "cat lies in d1, d2, which were taken as the classes",
+        ),
+        (
+            [*files("d1/a", "d1/b", "d2/a", "d2/b", "d3"), "d1/loose.png"],
+            "a, b lie in d1, d2, which were taken as the classes",
+        ),
+    ],
+)
+def test_a_folder_that_lies_in_several_classes_is_named(
+    names_of: list[str], sentence: str, tmp_path: Path
+) -> None:
+    key, notes, _ = add(folder(tmp_path / "x", *names_of))
+    assert set(dataset(key).classes) == {name.partition("/")[0] for name in names_of}
+    assert sum(note.startswith(sentence) for note in notes) == 1
+
+
+def test_a_folder_of_one_class_alone_needs_no_word(tmp_path: Path) -> None:
+    assert not any("lies in" in note for note in add(folder(tmp_path / "x", *files("a/x", "b")))[1])
+
+
 def test_what_systems_and_programs_leave_behind_is_no_class_and_is_counted(tmp_path: Path) -> None:
     litter = [".ipynb_checkpoints", "__MACOSX", ".git", "@eaDir", "$RECYCLE.BIN", ".hidden", "~"]
     path = folder(tmp_path / "x", *files("a", "b"), *(f"a/{name}/0.png" for name in litter))
@@ -313,6 +339,29 @@ def test_links_are_counted_and_not_followed(tmp_path: Path) -> None:
     key, notes, _ = add(tmp_path / "x.tar.gz")
     assert dataset(key).train_size + dataset(key).test_size == 4
     assert "2 links not followed" in notes[0]
+
+
+def test_links_in_a_zip_are_counted_and_not_followed(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in files("a", "b"):
+            archive.writestr(name, noise())
+        for name, leads_to in (("a/9.png", "../b/0.png"), ("c", "b"), ("b/9.png", "/etc/passwd")):
+            link = zipfile.ZipInfo(name)
+            link.create_system = 3  # Unix
+            link.external_attr = (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(link, leads_to)
+    key, notes, troubles = add(tmp_path / "x.zip")
+    assert dataset(key).classes == ("a", "b") and not troubles
+    assert dataset(key).train_size + dataset(key).test_size == 4
+    assert notes[0].startswith("3 links not followed (a/9.png, c, b/9.png)")
+
+
+def test_a_junction_of_windows_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder(tmp_path / "x", *files("a", "b", "c"))
+    junction = str(path / "c")
+    monkeypatch.setattr(os.path, "isjunction", lambda place: place == junction, raising=False)
+    key, notes, _ = add(path)
+    assert dataset(key).classes == ("a", "b") and notes[0].startswith("1 link not followed (c)")
 
 
 def test_a_tar_that_leads_out_of_itself_is_no_way_out(tmp_path: Path) -> None:

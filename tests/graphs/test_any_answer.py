@@ -52,6 +52,17 @@ def test_an_answer_without_lanes_or_without_anything_is_a_table() -> None:
     assert [trace.type for trace in figure.data] == ["table"]
 
 
+def test_values_that_are_too_long_for_the_table_stay_distinct() -> None:
+    most, long = any_answer.LONGEST, "x" * 200
+    values = [f"{long}cat", f"{long}dog", f"cat{long}", f"{long}cat{long}", f"{long}dog{long}"]
+    answer = {str(place): value for place, value in enumerate([*values, values[0], "short"])}
+    (table,) = _of("table", any_answer.figure([answer], LANES, False))
+    cells = [html.unescape(cell) for cell in table.cells["values"][2]]
+    assert len(set(cells[:5])) == 5 and cells[5] == cells[0] and cells[6] == "short"
+    assert cells[0].endswith("cat") and cells[4] == f"{cells[3]} (2)"
+    assert all(len(cell) <= most + len(" (2)") for cell in cells)
+
+
 def test_charts_beyond_the_most_stand_in_the_table() -> None:
     names = [f"field{i}" for i in range(any_answer.MOST_PANELS + 3)]
     figure = any_answer.figure([{"lanes": [dict.fromkeys(names, 1.5)] * 2}], LANES, False)
