@@ -148,6 +148,7 @@ def test_the_page_says_how_dark_and_clear_pictures_were_taken_and_stretches_them
         field = page.get_by_role("spinbutton", name="Stretch 16-bit pictures")
         field.fill(stretch)
         field.press("Enter")
+        settled(page)
         page.locator("input[type=file]").first.set_input_files(tmp_path / "xray.zip")
         settled(page)
         page.get_by_role("button", name="Make the data set", exact=True).click()
