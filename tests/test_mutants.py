@@ -296,7 +296,7 @@ def test_no_planted_fault_escapes_a_scene_with_gates(
     """The whole set: each is noticed, or not concerned."""
     monkeypatch.setenv("SKIPVIZ_CACHE", str(tmp_path))
     assert main(["mutants", "class_routing", "--seeds", "1", "--json"]) == 0
-    cells = json.loads(capsys.readouterr().out)["cells"]
+    cells = strict(capsys.readouterr().out)["cells"]
     assert {cell["fault"] for cell in cells} == set(FAULTS)
     assert {cell["state"] for cell in cells} <= {"noticed", "tolerated", "not concerned"}
     assert sum(cell["state"] == "noticed" for cell in cells) >= 5
