@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import cases, engine
 from benchmarks.hall.cases.refused import EXAMPLES
+from benchmarks.hall.phone import files_of
 from benchmarks.hall.row import Row
 from benchmarks.interleaved import Times
 from skipviz.access.doors import TABLE
@@ -19,6 +20,7 @@ from skipviz.core.registry import dataset
 from skipviz.core.user_datasets import ARRAYS
 from skipviz.datafiles import cache
 from skipviz.engine.stacked import shape_of
+from skipviz.stream import phone_page
 from tests.test_strict_json import strict
 
 
@@ -52,6 +54,18 @@ def test_every_door_has_an_example_with_which_the_hall_tries_it() -> None:
     paths = [example.partition("?")[0] for example in EXAMPLES]
     without = [door for _, door, _ in TABLE if not any(re.fullmatch(door, path) for path in paths)]
     assert without == []
+
+
+def test_a_phone_of_the_hall_loads_every_file_that_the_page_needs() -> None:
+    needed, found = {"phone.css"}, ["phone.js"]
+    while found:
+        needed.add(module := found.pop())
+        text = (phone_page.FOLDER / module).read_text(encoding="utf-8")
+        imported = re.findall(r'^(?:import|export)[^;]* from "\./([^"]+)"', text, re.MULTILINE)
+        found += set(imported) - needed
+    page = bytes(phone_page.page({}).body)
+    loaded = [address.rpartition("/")[2] for address in files_of(page)]
+    assert sorted(loaded) == sorted(needed) and len(needed) > 8
 
 
 @pytest.mark.parametrize("name", engine.KNOBS)

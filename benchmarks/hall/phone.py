@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -18,7 +19,11 @@ from skipviz.core.strict_json import dumps
 
 PATIENCE_S = 60.0
 GONE = (OSError, EOFError, WebSocketException)
-FILES = ("phone.css", "ballot.js", "clock.js", "curve.js", "line.js", "pad.js", "phone.js")
+
+
+def files_of(page: bytes) -> list[str]:
+    """The addresses of the files that a browser loads with this page."""
+    return [each.decode() for each in re.findall(rb'(?:src|href)="(files/[^"]+)"', page)]
 
 
 class Pages:
@@ -80,10 +85,11 @@ class Phone:
                 return False
             if is_new:
                 self.cookie = headers["set-cookie"].partition(";")[0]
-                version = body.partition(b"files/")[2].partition(b"/")[0].decode()
-                files = f"{self.home.rpartition('/')[0]}/files/{version}/"
-                statuses = [(await pages.get(files + name, self.cookie))[0] for name in FILES]
-                return statuses == [200] * len(FILES)
+                below = self.home.rpartition("/")[0]
+                for each in files_of(body):
+                    status, _, _ = await pages.get(f"{below}/{each}", self.cookie)
+                    if status != 200:
+                        return False
             return True
 
     def connected(self) -> Any:
