@@ -16,11 +16,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from skipviz.access import settings, who
+from skipviz.access import cookies, settings, who
 from skipviz.access.embedding import SCOPE
 from skipviz.access.guests import COOKIE, COOKIE_S
 from skipviz.access.origins import same_host
@@ -153,16 +153,13 @@ def _is_guests_page(scope: Scope, connection: Connection) -> bool:
 
 def _with_cookie(connection: Connection, scope: Scope, path: str, send: Send) -> Send:
     """`send` that gives a browser without a guest's cookie one with its page."""
-    forwarded = " ".join(connection.all("x-forwarded-proto")).strip().lower()
-    secure = "; Secure" if "https" in (scope.get("scheme"), forwarded) else ""
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             cookie = await asyncio.to_thread(who.guests().cookie, connection)
             if cookie is not None:
-                words = f"{COOKIE}={cookie}; Max-Age={COOKIE_S}; Path={path}; HttpOnly"
-                header = (b"set-cookie", f"{words}; SameSite=Lax{secure}".encode())
-                message = {**message, "headers": [*message.get("headers", ()), header]}
+                headers = MutableHeaders(scope=message)
+                cookies.give(headers, (COOKIE, cookie), scope, seconds=COOKIE_S, path=path)
         await send(message)
 
     return sent

@@ -20,8 +20,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from skipviz.access import settings, who
+from skipviz.access import cookies, settings, who
 from skipviz.access.doors import connection_of
+from skipviz.access.guests import network
 from skipviz.access.keys import LOGIN_S
 from skipviz.access.roles import COOKIE, Role
 from skipviz.access.throttle import Throttle
@@ -128,7 +129,7 @@ class Login:
 
     async def with_passphrase(self, request: Request) -> Response:
         """Compared in constant time; after some failures an address waits, right or wrong."""
-        address = request.client.host if request.client else ""
+        address = network(request.client.host if request.client else None)
         typed = parse_qs(await _body(request)).get("passphrase", [""])[0]
         # Nothing is awaited until it is counted.
         if not (self.wrong_of_one.permits(address) and self.wrong_of_all.permits(_ALL)):
@@ -157,16 +158,8 @@ class Login:
 
     def _welcome(self, request: Request, cookie: str) -> Response:
         answer = RedirectResponse(f"{self.home}/", 303, headers=HEADERS | _UNSAID)
-        forwarded = request.headers.get("x-forwarded-proto", "")
-        answer.set_cookie(
-            COOKIE,
-            cookie,
-            max_age=LOGIN_S,
-            path=self.home or "/",
-            secure="https" in (request.url.scheme, forwarded.strip().lower()),
-            httponly=True,
-            samesite="lax",
-        )
+        pair, path = (COOKIE, cookie), self.home or "/"
+        cookies.give(answer.headers, pair, request.scope, seconds=LOGIN_S, path=path)
         return answer
 
     def _answer(self, sentence: str, status: int = 200, *, out: bool = False) -> Response:

@@ -12,16 +12,18 @@ disk for runs   20 GB     SKIPVIZ_RUNS_GB        runs_gb = 20, or 0 for no limit
 Ray cluster     none      SKIPVIZ_CLUSTER        cluster = "10.0.0.5:6379" (docs/scaling.md)
 share of a GPU  0         SKIPVIZ_CLUSTER_GPUS   cluster_gpus = 0.5, of each run there
 framed by       nobody    SKIPVIZ_EMBED_FROM     embed_from = ["https://moodle.example.org"]
+proxies         none      SKIPVIZ_PROXIES        proxies = ["172.18.0.0/16"] (docs/operating.md)
 limits          see core/limits.py               [limits]
                           SKIPVIZ_LIMIT_<NAME>   guest_steps = 20000
 
 The file is the one that SKIPVIZ_CONFIG names; else skipviz.toml in the working directory; else the
 one in the user's folder for configurations. What is changed in it counts from the next question on,
-`log`, cluster and limits from the next start.
+`log`, cluster, proxies and limits from the next start.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import re
@@ -76,6 +78,8 @@ class Settings:
     cluster         address and port of the Ray cluster that trains; empty: this machine does
     cluster_gpus    share of a GPU that a run takes there
     embed_from      origins of the sites that may frame pages opened with `?embed=true`
+    proxies         addresses or networks of proxies elsewhere whose X-Forwarded-For and -Proto are
+                    believed, as those of one on loopback are; never who is the lecturer
     limits          what a guest may use, and all together
     """
 
@@ -90,6 +94,7 @@ class Settings:
     cluster: str = ""
     cluster_gpus: float = 0.0
     embed_from: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
     limits: Limits = Limits()
 
 
@@ -209,6 +214,19 @@ def _origins(value: Any, where: str) -> tuple[str, ...]:
     return origins
 
 
+def _networks(value: Any, where: str) -> tuple[str, ...]:
+    """Addresses and networks as a list, or as words with commas between them."""
+    each = value.split(",") if isinstance(value, str) else value
+    try:
+        if not isinstance(each, list):
+            raise ValueError
+        return tuple(str(ipaddress.ip_network(str(one).strip())) for one in each)
+    except ValueError:
+        raise SpecError(
+            f"{where}: {show(value)} must be a list of addresses or networks, such as 172.18.0.0/16"
+        ) from None
+
+
 def _secret(value: Any, where: str) -> str:
     if not isinstance(value, str) or len(value) < LEAST_CHARACTERS:
         raise SpecError(f"{where}: must be a text of at least {LEAST_CHARACTERS} characters")
@@ -227,6 +245,7 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "cluster": _address,
     "cluster_gpus": _number(1, "a number from 0 to 1"),
     "embed_from": _origins,
+    "proxies": _networks,
 }
 
 

@@ -28,6 +28,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from skipviz.access import cookies
+from skipviz.access.guests import network
 from skipviz.access.throttle import Throttle
 from skipviz.core import base_path
 from skipviz.core.knob import SpecError
@@ -109,15 +111,8 @@ class Phones:
         if self._voter(request) is None:
             if not await self.new_voters.passes(_address(request), LONGEST_WAIT_S):
                 return phone_page.ask_for_code(TOO_MANY_PHONES, 429, request.headers)
-            response.set_cookie(
-                COOKIE,
-                voters_of(self.root()).new_cookie(),
-                max_age=COOKIE_S,
-                path=f"{self.home}/v",
-                secure=request.url.scheme == "https",
-                httponly=True,
-                samesite="lax",
-            )
+            pair, path = (COOKIE, voters_of(self.root()).new_cookie()), f"{self.home}/v"
+            cookies.give(response.headers, pair, request.scope, seconds=COOKIE_S, path=path)
         return response
 
     async def code(self, request: Request) -> Response:
@@ -326,4 +321,5 @@ def _number(digits: str) -> int:
 
 
 def _address(connection: HTTPConnection) -> str:
-    return connection.client.host if connection.client else ""
+    """What counts as one address."""
+    return network(connection.client.host if connection.client else None)

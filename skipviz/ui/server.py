@@ -15,8 +15,9 @@ import streamlit as st
 from anyio import to_thread
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from skipviz.access import announce, login, settings
+from skipviz.access import announce, login, proxies, settings
 from skipviz.access.doors import Doors
 from skipviz.access.embedding import Embedding
 from skipviz.access.headers import SafeHeaders
@@ -63,6 +64,7 @@ ROUTES = [
 ]
 
 MIDDLEWARE = [
+    Middleware(ProxyHeadersMiddleware, trusted_hosts=proxies.hosts(settings.current().proxies)),
     Middleware(Embedding, base=BASE),
     Middleware(SafeHeaders),
     Middleware(Doors, base=BASE),

@@ -153,13 +153,10 @@ def test_a_key_becomes_a_cookie_once_and_leaves_the_address() -> None:
     assert client.put("/_stcore/upload_file/s/f").status_code == 403
 
 
-def test_under_https_the_cookie_is_secure_and_below_a_base_it_stays_there() -> None:
-    client = _client(FAR, "base")
-    answer = client.get(
-        f"/base/lecturer?key={who.keys().new_key()}", headers={"x-forwarded-proto": "https"}
-    )
-    words = answer.headers["set-cookie"].lower()
-    assert "secure" in words and "path=/base" in words and answer.headers["location"] == "/base/"
+def test_below_a_base_the_cookie_stays_there() -> None:
+    answer = _client(FAR, "base").get(f"/base/lecturer?key={who.keys().new_key()}")
+    assert "Path=/base;" in answer.headers["set-cookie"]
+    assert answer.headers["location"] == "/base/"
 
 
 def test_a_pass_phrase_logs_in_and_guessing_is_slowed_down(set_to: Set) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +60,9 @@ def test_the_working_directory_goes_before_the_user_s_folder_and_the_environment
         ("passphrase = 123456789012", "must be a text"),
         ("guests = ", "cannot be read"),
         ("[server]\nport = 1", "there is no setting 'server'"),
+        ("proxies = 3", "proxies: 3 must be a list of addresses or networks"),
+        ('proxies = ["*"]', "must be a list of addresses or networks, such as 172.18.0.0/16"),
+        ('proxies = ["172.18.0.5/16"]', "must be a list of addresses or networks"),
         ("limits = 3", "must be a table, [limits]"),
         ("[limits]\nguest_step = 3", "there is no limit 'guest_step'; there is guest_runs, guest_"),
         ("[limits]\nguest_steps = 1.5", "guest_steps: 1.5 must be a whole number of at least 1"),
@@ -95,6 +100,26 @@ def test_every_limit_is_documented_with_its_default() -> None:
     for limit in fields(Limits):
         row = next((line for line in text.splitlines() if line.startswith(f"| `{limit.name}`")), "")
         assert f"| {limit.default:g} |" in row, limit.name
+
+
+def test_every_setting_is_documented_with_its_variable_and_its_default() -> None:
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    table = text.partition("| `skipviz.toml` |")[2].partition("\n\n")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    documented = {row[0].strip("|` "): (row[1].strip("`"), row[2].strip("`")) for row in rows}
+    declared = {
+        each.name: (f"SKIPVIZ_{each.name.upper()}", _as_in_the_file(each.default))
+        for each in fields(Settings)
+        if each.name != "limits"
+    }
+    assert documented.pop("[limits]")[0] == "SKIPVIZ_LIMIT_…"
+    assert documented == declared
+
+
+def _as_in_the_file(default: Any) -> str:
+    if isinstance(default, float):
+        return f"{default:g}"
+    return json.dumps(default) if default not in ("", ()) else "none"
 
 
 def test_a_pass_phrase_is_not_in_what_settings_print() -> None:
