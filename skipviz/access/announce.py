@@ -1,4 +1,4 @@
-"""The lecturer's address with a key, as the server prints it at its start."""
+"""The lecturer's address with a key, as the server prints it and opens it at its start."""
 
 from __future__ import annotations
 
@@ -39,6 +39,13 @@ def needs_key(listens: str) -> bool:
 def with_key(address: str) -> str:
     """The lecturer's address with a new key."""
     return f"{address}/lecturer?key={who.keys().new_key()}"
+
+
+def to_open(listens: str, port: int, *, base: str = "", tls: bool = False) -> str:
+    """Where the browser of whoever starts a server is sent: to the app, as its lecturer. A key of
+    its own, for the one that is printed shall still work."""
+    address = address_of(listens, port, base=base, tls=tls)
+    return with_key(address) if needs_key(listens) else f"{address}/"
 
 
 def at_start(listens: str, port: int, *, base: str = "", tls: bool = False) -> str:

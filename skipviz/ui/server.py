@@ -6,6 +6,8 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+import threading
+import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -89,11 +91,15 @@ def _give_memory_back() -> None:
 
 
 def _announce() -> None:
-    """Prints the lecturer's address, where one is needed."""
-    address, port = st.get_option("server.address"), int(st.get_option("server.port"))
+    """Prints the lecturer's address, where one is needed, and opens it where a browser may be
+    opened; Streamlit opens none for an app with routes of its own."""
+    address, port = str(st.get_option("server.address") or ""), int(st.get_option("server.port"))
     tls = bool(st.get_option("server.sslCertFile"))
-    sys.stdout.write(announce.at_start(str(address or ""), port, base=BASE, tls=tls))
+    sys.stdout.write(announce.at_start(address, port, base=BASE, tls=tls))
     sys.stdout.flush()
+    if not st.get_option("server.headless"):
+        page = announce.to_open(address, port, base=BASE, tls=tls)
+        threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
 
 
 def _leave() -> None:
