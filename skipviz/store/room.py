@@ -23,7 +23,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,6 +53,16 @@ _OF_A_SCENE = (*_ANSWERS.values(), *_HANDS.values(), "steps", "runs", "shown", "
 _SAME_BALLOT = (Phase.WAITING, Phase.VOTE, Phase.TALK)
 
 
+@dataclass(frozen=True)
+class Leader:
+    """The page that leads a room: its session, and where in which lecture it is."""
+
+    session: str
+    scenes: tuple[str, ...]
+    at: int
+    page: int
+
+
 class Room:
     """One lecture's room. It outlives a reload and a restart of the server.
 
@@ -69,6 +79,7 @@ class Room:
         self._new_code = new_code
         self._state = read_json(path)
         self._chosen: dict[str, int | None] = {}
+        self._leader: Leader | None = None
         self._changing, self._writing = threading.RLock(), threading.Lock()
 
     @property
@@ -148,6 +159,19 @@ class Room:
         if self._chosen.get(run) != step:
             self._chosen = {run: step}
             self._tell()
+
+    def led_by(self, page: Leader, is_there: Callable[[str], bool]) -> Leader:
+        """Who leads this room: the page that did where it is still there, else this one. In no
+        file: it goes with the server's sessions."""
+        with self._changing:
+            leader = self._leader
+            if leader is None or leader.session == page.session or not is_there(leader.session):
+                self._leader = leader = page
+            return leader
+
+    def let_go(self) -> None:
+        """Nobody leads this room any more; the next page that comes does."""
+        self._leader = None
 
     def step(self, scene: str) -> Phase:
         """How far a scene's question has gone, whichever page is shown."""

@@ -27,6 +27,7 @@ from skipviz.store.predictions import Prediction
 from skipviz.store.room import Room
 from skipviz.ui import access, keys, manager
 from skipviz.ui.lecture import (
+    leading,
     picks,
     replay,
     reveal,
@@ -49,6 +50,11 @@ def play(place: Place) -> None:
         return
     room = room_of(place)
     place = replace(place, room=room.id)
+    leader = leading.other_leader(place, room)
+    if leader is not None:
+        to_address(place)
+        leading.follow_or_take_over(place, room, leader)
+        return
     scene, phase = place.scene, place.phases[place.phase]
     runs = found(room, place.key)
     picks.arrive(place.key, room)
@@ -183,6 +189,7 @@ def _notes_and_room(place: Place, room: Room) -> None:
     st.markdown(f"**To say**  \n{place.scene.notes}")
     st.markdown(f"**To follow along** on a laptop  \n`{votes.vote_address(room)}#follow`")
     if st.button("Close the lecture", icon=":material/close:", key="player_close"):
+        room.let_go()
         _go(replace(place, playing=False))
     st.markdown("**The room**")
     room_settings.steps(room)
