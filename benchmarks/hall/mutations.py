@@ -77,3 +77,18 @@ def archive(names: Sequence[str], contents: Sequence[bytes]) -> bytes:
         for name, content in zip(names, contents, strict=True):
             files.writestr(name, content)
     return buffer.getvalue()
+
+
+def rewritten(whole: bytes, chance: random.Random) -> bytes:
+    """A zip after an accident, or a sound one of which a file had one, or another name."""
+    if chance.random() < 0.3:
+        return mutated(whole, chance, most=1 << 26)
+    with zipfile.ZipFile(io.BytesIO(whole)) as files:
+        contents = {name: files.read(name) for name in files.namelist()}
+    name = chance.choice(list(contents))
+    if chance.random() < 0.2:
+        broken = mutated(name.encode(), chance, most=200).decode("utf-8", "replace")
+        contents[broken.replace("\0", "") or "x"] = contents.pop(name)  # zipfile writes no others
+    else:
+        contents[name] = mutated(contents[name], chance, most=1 << 26)
+    return archive(list(contents), list(contents.values()))

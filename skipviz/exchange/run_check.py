@@ -20,6 +20,7 @@ from skipviz.core.protocol import ENDED, STATES, Status
 from skipviz.store import data_origin, frame_table, predictions
 from skipviz.store.frame_schema import MAPS, LaneAxes, read_tracks, schema
 
+DAMAGED = "run: frames.arrow is damaged; export the run again"
 MOST_CELLS, MOST_SAMPLES = 1 << 20, 1 << 10
 
 _DATA = {"key": str, "title": str, "classes": list, "input_shape": list, "train_size": int,
@@ -92,15 +93,17 @@ def _check_frames(path: Path, experiment: Experiment) -> None:
             raise foreign
         if _columns(frames.schema) != _columns(own):
             raise foreign
-    _check_packing(path)
-    rows = 0
+    whole, read, rows = _check_packing(path), 0, 0
     with frame_table.opened(path) as frames:
         try:
-            for batch in frames.batches():
+            while (batch := frame_table.next_batch(frames.messages, frames.schema)) is not None:
                 batch.validate(full=True)
                 rows += batch.num_rows
+                read += 1
         except (pa.ArrowException, ValueError) as error:
-            raise SpecError("run: frames.arrow is damaged; export the run again") from error
+            raise SpecError(DAMAGED) from error
+    if read < whole:
+        raise SpecError(DAMAGED)
     if not rows:
         raise SpecError("run: frames.arrow holds no frame")
 
@@ -115,20 +118,24 @@ def _columns(of: pa.Schema) -> list[tuple[str, str]]:
     ]
 
 
-def _check_packing(path: Path) -> None:
-    """SpecError where batches are compressed: a few bytes of them can unpack to any size, and
-    `skipviz export` writes none."""
+def _check_packing(path: Path) -> int:
+    """How many whole batches there are. SpecError where they are compressed: a few bytes of them
+    can unpack to any size, and `skipviz export` writes none."""
+    whole = 0
     with pa.OSFile(str(path)) as source:
         messages = pa.ipc.MessageReader.open_stream(source)
         try:
             while True:
                 message = messages.read_next_message()
-                if message.type == "record batch" and _compressed(message.metadata.to_pybytes()):
+                if message.type != "record batch":
+                    continue
+                if _compressed(message.metadata.to_pybytes()):
                     raise SpecError("run: frames.arrow is compressed; export the run again")
+                whole += 1
         except (StopIteration, EOFError, OSError, pa.ArrowInvalid):
-            return
+            return whole
         except struct.error as error:
-            raise SpecError("run: frames.arrow is damaged; export the run again") from error
+            raise SpecError(DAMAGED) from error
 
 
 def _compressed(head: bytes) -> bool:

@@ -70,9 +70,9 @@ class FrameLog:
                 log._look_through()
             else:
                 log.append_bytes(path.read_bytes())
-        except OSError as error:
-            raise SpecError(f"frames {path.name}: {error.strerror or error}") from None
-        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # Arrow's own have none
+                raise SpecError(f"frames {path.name}: {error.strerror}") from None
             if log.schema is None:
                 raise _unreadable(path.name) from error
         if log.schema is None:

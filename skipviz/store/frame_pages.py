@@ -119,7 +119,11 @@ class FramePages:
             if message.type == "schema":
                 self.schema = self.schema or pa.ipc.read_schema(message)
             elif message.type == "record batch":
-                held.append((begins, pa.ipc.read_record_batch(message, self.schema)))
+                try:
+                    held.append((begins, pa.ipc.read_record_batch(message, self.schema)))
+                except (OSError, pa.ArrowException):  # damaged: what is whole ends before it
+                    self.end = begins
+                    break
                 rows += held[-1][1].num_rows
             if len(held) >= BATCHES_AT_ONCE or rows >= ROWS_AT_ONCE:
                 self._learn(held, hear)

@@ -25,7 +25,7 @@ from skipviz.exchange.run_import import import_run
 from skipviz.exchange.run_zip import members, pack
 from skipviz.offline.report import report
 from skipviz.offline.run_data import StoredRun
-from skipviz.store import answers, frame_table, predictions, run_marks
+from skipviz.store import answers, frame_rows, frame_table, predictions, run_marks
 from skipviz.store.frame_log import FrameLog
 from skipviz.store.predictions import Prediction
 from skipviz.store.store import Store
@@ -208,6 +208,18 @@ def _damaged_frames(files: dict[str, bytes]) -> None:
     files["frames.arrow"] = head + files["frames.arrow"][len(head) + 200 :]
 
 
+def _damaged_late(files: dict[str, bytes]) -> None:
+    """Of the last batch, the head says more rows than its columns have."""
+    data = files["frames.arrow"]
+    messages = pa.ipc.MessageReader.open_stream(data)
+    schema = pa.ipc.read_schema(messages.read_next_message())
+    *_, last = (message for message in messages if message.type == "record batch")
+    head = last.metadata.to_pybytes()
+    rows = pa.ipc.read_record_batch(last, schema).num_rows
+    at = data.rindex(head) + head.index(rows.to_bytes(8, "little"))
+    files["frames.arrow"] = data[:at] + (rows + 1).to_bytes(8, "little") + data[at + 8 :]
+
+
 class _Evil:
     def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
         return open, ("owned",)
@@ -253,6 +265,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "compressed frames": (_compressed_frames, "frames.arrow is compressed"),
     "no Arrow at all": (_put("frames.arrow", b"step,loss\n0,1\n"), "does not begin with"),
     "damaged frames": (_damaged_frames, "frame"),
+    "frames damaged late": (_damaged_late, "frames.arrow is damaged"),
     "an odd experiment": (_field("experiment.json", depth=3), "experiment cannot be read"),
     "unknown data": (_field("data.json", key=["x"]), "has no key, or one of another kind"),
     "no JSON": (_put("machine.json", b"{"), "machine.json is not one object"),
@@ -288,6 +301,18 @@ def test_what_is_no_run_is_refused_in_one_sentence(
     refuses: Callable[[Path, str], None],
 ) -> None:  # fmt: skip
     refuses(_rewritten(packed, tmp_path / "odd.zip", change), sentence)
+
+
+@pytest.mark.parametrize("window", [frame_rows.WINDOW_BYTES, 0], ids=["held", "mapped"])
+def test_the_frames_before_a_damaged_batch_can_be_looked_at(
+    window: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_rows, "WINDOW_BYTES", window)
+    files = {"frames.arrow": (WHOLE / "frames.arrow").read_bytes()}
+    whole = FrameLog.open(WHOLE / "frames.arrow").n
+    _damaged_late(files)
+    (tmp_path / "frames.arrow").write_bytes(files["frames.arrow"])
+    assert 0 < FrameLog.open(tmp_path / "frames.arrow").n < whole
 
 
 def test_the_rewritten_archive_is_taken_where_nothing_was_changed(

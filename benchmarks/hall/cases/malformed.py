@@ -3,8 +3,8 @@ pages, archives, pictures; mutated and made of odd values, from a seed that is p
 500 and more, tracebacks, children that ended, files changed outside the stores; and how many were
 tried, against the least that there should be.
 
-`SKIPVIZ_BENCH_SEED` repeats a storm; archives and pictures go the way that the Data page goes, in
-this process.
+`SKIPVIZ_BENCH_SEED` repeats a storm; archives and pictures go the way that the Data page goes, runs
+that of the History page, in this process; a run that is taken in is then asked of the server.
 """
 
 from __future__ import annotations
@@ -26,14 +26,18 @@ from benchmarks.hall.damage import Damage, Wire, tree
 from benchmarks.hall.row import Row
 from skipviz.core import registry
 from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.knob import SpecError
 from skipviz.core.phone_protocol import Phase
+from skipviz.exchange import run_import, run_zip
 from skipviz.store.rooms import Rooms, word
+from skipviz.store.store import Store
 from tests.browser.serving import ROOT, Server, serving
 from tests.streamlit_page import StreamlitPage, streamlit_page
 
 LEAST, LEAST_A_DOOR = 20_000, 1_000
 SHARES = {"addresses": 6000, "cookies": 4000, "bodies": 4000, "phones": 1500, "viewers": 1500,
-          "streamlit": 1000, "specs": 1000, "archives": 1000, "pictures": 1000}  # fmt: skip
+          "streamlit": 1000, "specs": 1000, "archives": 1000, "pictures": 1000,
+          "runs": 1000}  # fmt: skip
 A_SOCKET = 50
 """So many messages go through one socket before the next is opened."""
 
@@ -87,7 +91,7 @@ class Doors:
         room = Rooms(server.runs).room(word())
         self.scene = sorted(registry.scenes())[0]
         room.show(self.scene, Phase.VOTE)
-        self.code = room.code.encode()
+        self.code, self.room_id = room.code.encode(), room.id.encode()
         self.run_id = self._a_run().encode()
         self.vote = b'{"ballot":"%s.0","choice":1}' % self.scene.encode()
 
@@ -109,14 +113,21 @@ class Doors:
             run + b"/poll?from=0&columns=9&sample=0&maps=1,2", run + b"/frame?step=3&as=bytes",
             run + b"/profiles?steps=1,5,9", run + b"/maps?lane=0&sample=0&parts=15&from=0",
             run + b"/samples", run + b"/columns?steps=1", code, b"/v?code=" + self.code,
-            code + b"/state?after=0", b"/v/files/0123456789ab/phone.js", b"/lecturer?key=abcdef",
+            code + b"/state?after=0", code + b"/charts",
+            b"/api/rooms/" + self.room_id + b"/answers.csv",
+            b"/v/files/0123456789ab/phone.js", b"/lecturer?key=abcdef",
             b"/assets/0123456789ab/live.js", b"/vendor/plotly.min.js?v=6", b"/healthz", b"/metrics",
             b"/media/0123.png", b"/_stcore/health", b"/_stcore/host-config",
             b"/_stcore/bidi-components/x/y.js", b"/_stcore/upload_file/s/f", b"/static/js/x.js",
         ]  # fmt: skip
 
+    def _exports(self) -> list[bytes]:
+        """Each that is right starts a process, which takes a second."""
+        export = b"/api/runs/" + self.run_id + b"/export/"
+        return [export + b"csv?lane=0&zoom=1", export + b"zip"]
+
     def addresses(self, count: int) -> None:
-        paths, chance = self._paths(), self.chance
+        paths, chance = [*self._paths(), *self._exports()], self.chance
         methods = (b"GET",) * 8 + (b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"PATCH", b"G\xffT")
         for _ in range(count):
             path = mutations.line(mutations.mutated(chance.choice(paths), chance))
@@ -133,10 +144,12 @@ class Doors:
 
     def bodies(self, count: int) -> None:
         chance, vote = self.chance, b"/v/%s/vote" % self.code
-        known = (self.vote, b"passphrase=abcdefghijkl", b"{}")
+        step = b"/v/%s/step" % self.code
+        a_step = b'{"run":"%s","step":3}' % self.run_id
+        known = (self.vote, a_step, b"passphrase=abcdefghijkl", b"{}")
         upload = b"/_stcore/upload_file/session/file"
         for _ in range(count):
-            path = chance.choice((vote, vote, b"/lecturer", b"/lecturer/out", upload))
+            path = chance.choice((vote, vote, step, b"/lecturer", b"/lecturer/out", upload))
             method = b"PUT" if path == upload else b"POST"
             self._ask("bodies", method, path, body=mutations.message(known, chance))
 
@@ -229,3 +242,34 @@ class Doors:
                 self.damage.faults.append(f"{door}: {type(error).__name__}: {error}")
         (stage / "x.zip").unlink()
         self.damage.faults += [f"{door}: left {path}" for path in tree(stage) if path not in before]
+
+    def runs(self, count: int) -> None:
+        """Archives of a run, damaged or with a damaged file, are taken in as runs."""
+        store, path = Store(self.server.runs), self.server.runs / "stage" / "run.zip"
+        path.parent.mkdir(exist_ok=True)
+        run_zip.pack(store.folder(self.run_id.decode()), path)
+        whole, before = path.read_bytes(), set(store.root.iterdir())
+        for _ in range(count):
+            path.write_bytes(given := mutations.rewritten(whole, self.chance))
+            self.damage.answered("runs", 0, given)
+            try:
+                self._look_at(run_import.import_run(path, store))
+            except SpecError as error:
+                if "\n" in str(error) or len(str(error)) > 400:
+                    self.damage.faults.append(f"runs: no sentence: {error}")
+            except Exception as error:
+                self.damage.faults.append(f"runs: {type(error).__name__}: {error}")
+        left = set(store.root.iterdir()) - before - set(map(store.folder, store.runs()))
+        self.damage.faults += [f"runs: left {each}" for each in left]
+
+    def _look_at(self, run_id: str) -> None:
+        """Whoever opens the run that was taken in gets its page and answers."""
+        with streamlit_page(self.server.url) as page:
+            page.open("lab", f"run={run_id}")
+        self.damage.faults += [f"runs: {text} in the Lab with {run_id}" for text in page.exceptions]
+        run = f"/api/runs/{run_id}"
+        for path in ("poll?from=0", "maps?lane=0&sample=0&parts=1&from=0", "samples"):
+            status = self.wire.ask(b"GET", f"{run}/{path}".encode())
+            self.damage.statuses[status] += 1
+            if status >= 500:
+                self.damage.faults.append(f"runs: status {status} for {path} of {run_id}")
