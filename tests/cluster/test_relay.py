@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from skipviz.core.protocol import Hello, Report
-from skipviz.server import pipe, relay
+from skipviz.server import pipe, ray_cluster, relay
 from skipviz.server.relay import Relay
 from tests.runs.test_manager import until
 
@@ -48,6 +48,11 @@ def test_a_worker_whose_server_is_silent_is_killed(
     assert through.process.returncode != 0
     while not through.fetch(60)[1]:
         pass
+
+
+def test_a_lease_is_over_and_looked_at_before_the_server_gives_the_run_to_another() -> None:
+    looked_at_s = relay.LEASE_S / 10
+    assert relay.LEASE_S + looked_at_s + 1 < ray_cluster.LOST_S
 
 
 def test_what_a_server_does_not_fetch_is_bounded_and_nothing_is_lost(
