@@ -112,7 +112,7 @@ def _numbers(evidence: Evidence) -> dict[str, float]:
 
 
 SCENE = Scene(
-    title="A skip over one layer is only another start",
+    title="A skip over one layer",
     question="A plain net of thirteen layers does not learn. It gets no skips, but before training "
     "we add the identity to each hidden layer's weights, once: W becomes W + I. What happens?",
     choices=(
@@ -131,7 +131,7 @@ SCENE = Scene(
         ),
         "sgd": Experiment(
             lanes=[Lane(family="resnet", knobs=_ONE)],
-            **(_BUDGET | {"lr": 0.03, "momentum": 0.0}),
+            **(_BUDGET | {"lr": 0.02, "momentum": 0.0}),
         ),
         "decay": Experiment(
             lanes=[Lane(family="resnet", knobs=_ONE)], weight_decay=DECAY, **_BUDGET
@@ -156,8 +156,7 @@ SCENE = Scene(
         ),
         Figure(
             "probe",
-            "No skips, but W + I at the start: the dashed line lies on the solid one. On the "
-            "right, all that is between them is rounding.",
+            "Started at W + I, the net without skips draws the same line: they differ by rounding.",
             ask="fold",
         ),
         Figure(
@@ -185,7 +184,7 @@ SCENE = Scene(
         Expectation(
             "With skips the same weights learn",
             final_loss(_SKIPS),
-            at_most=0.2,
+            at_most=0.3,
             over="every",
             unit="nats",
         ),
@@ -220,7 +219,7 @@ SCENE = Scene(
         Expectation(
             "where the net learns as well",
             final_loss(0, "sgd"),
-            at_most=0.25,
+            at_most=0.4,
             over="every",
             unit="nats",
         ),

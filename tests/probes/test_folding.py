@@ -21,7 +21,6 @@ LANES = [
     Lane(family="resnet", knobs=DENSE),
     Lane(family="resnet", knobs=DENSE | {"branch_layers": 2}),
     Lane(family="resnet", knobs=DENSE | {"plain_twin": True}),
-    Lane(family="plain", knobs={"backbone": "cifar", "depth": 8}),
 ]
 STEPS = 20
 
@@ -147,15 +146,37 @@ def test_too_few_samples_say_nothing_of_a_fit(trained: Trained) -> None:
     assert few[1]["left"] == [None, None] and not few[1]["folds"]
 
 
+@pytest.mark.parametrize(
+    ("knobs", "folds"),
+    [
+        ({"norm": "batch"}, False),
+        ({"variant": "relu_before_add"}, False),
+        ({"branch_scale": "inv_sqrt_depth"}, False),
+        ({"activation": "tanh"}, True),
+        ({"backbone": "cifar", "depth": 8}, None),
+    ],
+)
+def test_a_branch_that_is_more_than_one_layer_does_not_fold(
+    knobs: dict[str, Any], folds: bool | None
+) -> None:
+    lane = Lane(family="resnet", knobs=DENSE | knobs)
+    training = Training(Experiment(lanes=[lane], device="cpu"))
+    at_init = restore(training.experiment, training.state(), training.batches, 0)
+    (answer,) = _asked(at_init, steps=2)
+    assert answer is None if folds is None else answer["folds"] is folds
+    if folds:
+        assert max(answer["distance"]) < 1e-12
+
+
 def test_only_what_has_skips_around_dense_layers_is_asked_and_the_figure_skips_others(
     trained: Trained, lanes: list[Any]
 ) -> None:
     assert lanes[0]["folds"] and "folded" not in lanes[1]
-    assert lanes[2] is None and lanes[3] is None
+    assert lanes[2] is None
     named = list(zip(labels(trained.experiment), families(trained.experiment), strict=True))
     for dark in (False, True):
         figure = of("folding")([{"lanes": lanes}, {"lanes": lanes}], named, dark)
         names = {trace.legendgroup for trace in figure.data}
-        assert names == {"with skips", "folded", "distance", named[1][0]}
-        nothing = of("folding")([{"lanes": [None] * 4}], named, dark)
+        assert names == {"with skips", "without, from W + I", "distance", named[1][0]}
+        nothing = of("folding")([{"lanes": [None] * 3}], named, dark)
         assert not nothing.data

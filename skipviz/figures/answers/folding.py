@@ -15,7 +15,10 @@ from skipviz.figures.layout import above, laid_out, strokes
 LEAST = 1e-17
 """A distance of 0 stands here on the logarithmic axis."""
 
-_PAIR = (("with_skips", "with skips", "resnet", "solid"), ("folded", "folded", "plain", "dash"))
+_PAIR = (
+    ("with_skips", "with skips", "resnet", "solid"),
+    ("folded", "without, from W + I", "plain", "dash"),
+)
 
 
 def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], dark: bool) -> Any:
@@ -34,7 +37,8 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
             stroke = {"color": theme.colour(family, dark=dark), "dash": dash}
             _curves(chart, 1, _rows(answers, i, field), f"{name} {what}".strip(), stroke)
         apart = np.maximum(_rows(answers, i, "distance"), LEAST)
-        _curves(chart, 2, apart, f"{name} distance".strip(), lines[i])
+        stroke = lines[i] | {"color": theme.theme(dark).line}
+        _curves(chart, 2, apart, f"{name} distance".strip(), stroke)
     for i in others:
         _curves(chart, len(titles), _rows(answers, i, "left"), lanes[i][0], lines[i], first=1)
     for place, title in enumerate(titles, start=1):
