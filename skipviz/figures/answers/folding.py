@@ -12,6 +12,8 @@ from plotly.subplots import make_subplots
 from skipviz.figures import theme
 from skipviz.figures.layout import above, laid_out, strokes
 
+HEIGHT_PX = 350
+
 LEAST = 1e-17
 """A distance of 0 stands here on the logarithmic axis."""
 
@@ -45,11 +47,11 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
         chart.update_yaxes(title_text=title, row=1, col=place)
     if folding:
         chart.update_xaxes(title_text="step", row=1)
-        chart.update_yaxes(type="log", range=[-17, 1], exponentformat="power", row=1, col=2)
+        chart.update_yaxes(type="log", range=[-17.3, 1], exponentformat="power", row=1, col=2)
     if others:
         chart.update_xaxes(title_text="unit (1 = nearest the input)", row=1, col=len(titles))
     chart.update_yaxes(rangemode="tozero", row=1, col=len(titles) if others else 1)
-    return above(laid_out(chart, dark=dark))
+    return above(laid_out(chart, dark=dark, height=HEIGHT_PX))
 
 
 def _rows(answers: Sequence[dict[str, Any]], lane: int, field: str) -> np.ndarray:
