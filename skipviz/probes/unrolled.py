@@ -22,12 +22,12 @@ SECONDS = 3
 def measure(trained: Trained, samples: int, stretch: int, orders: int) -> dict[str, Any]:
     """For each lane, on evenly chosen training samples: losses in nats, accuracies as shares.
 
-    P units behind which the signal has the shape that the head takes; U pairs of neighbouring units
+    P units after which the signal has the shape that the head takes; U pairs of neighbouring units
     that keep the shape; R random orders.
 
     samples, of   so many samples, of so many in the training split
     base          {"loss", "accuracy"} of the whole net
-    depth, loss, accuracy   (P,) the net's own head reads the signal behind that unit
+    depth, loss, accuracy   (P,) the net's own head reads the signal after that unit
     swapped       {"depth", "loss", "accuracy"} (U,): a unit and the one before it change places
     mean, worst   of the accuracies after a swap; None where no two units can be swapped
     shuffled      {"units", "loss", "accuracy"} (R,): so many units in the middle of the longest row
@@ -68,7 +68,7 @@ def _lane(trained: Trained, lane: int, samples: int, stretch: int, orders: int) 
 
 
 def _readable(wiring: Wiring) -> list[int]:
-    """The units behind which the signal has the shape that the head takes."""
+    """The units after which the signal has the shape that the head takes."""
     takes = wiring.units[-1].body.input_shape
     return [
         i
@@ -145,13 +145,13 @@ PROBE = Probe(
     " matter?",
     title="Read early, swap, shuffle",
     definition="Loss and accuracy on training samples of the trained net changed in three ways,"
-    " without training it again. Read early: its own head reads the signal behind each unit. Swap:"
+    " without training it again. Read early: its own head reads the signal after each unit. Swap:"
     " two neighbouring units that keep the shape change places. Shuffle: a stretch of such units"
     " runs in a random order, drawn from the run's seed.",
     source="Greff et al. 2017 (arXiv 1612.07771), abstract; Veit et al. 2016 (arXiv 1605.06431),"
     " section 4.3: reordered modules",
     cost="For L units and R orders about 3L/2 + R forward passes.",
-    caveat="The head was trained behind the last unit: where it fails to read an early signal, that"
+    caveat="The head was trained after the last unit: where it fails to read an early signal, that"
     " signal may hold the answer in another form. Units are moved within one shape only. BatchNorm"
     " keeps the running statistics of the order that was trained.",
     knobs=(

@@ -1,4 +1,4 @@
-"""Accuracy of the head behind each unit, with neighbours swapped, and with a stretch shuffled."""
+"""Accuracy of the head after each unit, with neighbours swapped, and with a stretch shuffled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from skipviz.figures.layout import above, laid_out, strokes
 
-TITLES = ("the head reads behind the unit", "swapped with the unit before", "shuffled")
+TITLES = ("the head reads after the unit", "swapped with the unit before", "shuffled")
 
 
 def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], dark: bool) -> Any:
@@ -26,8 +26,9 @@ def figure(answers: Sequence[dict[str, Any]], lanes: Sequence[tuple[str, str]], 
         if entries[0]["swapped"]["depth"]:
             _curves(chart, 2, label, stroke, [entry["swapped"] for entry in entries])
         if entries[0]["shuffled"]:
-            _dots(chart, label, stroke["color"], [entry["shuffled"] for entry in entries])
-    chart = above(laid_out(chart, dark=dark)).update_layout(margin={"t": 90}, legend={"y": 1.09})
+            _dots(chart, label, stroke, [entry["shuffled"] for entry in entries])
+    chart = above(laid_out(chart, dark=dark))
+    chart.update_layout(margin={"t": 70, "b": 84}, legend={"y": 1.09})
     chart.update_xaxes(title_text="layer", row=1, col=1)
     chart.update_xaxes(title_text="layer", row=1, col=2)
     chart.update_xaxes(showticklabels=False, range=[-0.7, len(lanes) - 0.3], row=1, col=3)
@@ -53,12 +54,17 @@ def _curves(
     )  # fmt: skip
 
 
-def _dots(chart: Any, label: str, colour: str, entries: Sequence[dict[str, Any]]) -> None:
-    """Accuracy of every order of every seed, above one place."""
+def _dots(
+    chart: Any, label: str, stroke: dict[str, str], entries: Sequence[dict[str, Any]]
+) -> None:
+    """Accuracy of every order of every seed, above one place; open dots where the line is not
+    solid."""
+    symbol = "circle" if stroke["dash"] == "solid" else "circle-open"
     accuracies = [value for entry in entries for value in entry["accuracy"]]
     units = entries[0]["units"]
     chart.add_scatter(
         x=[label] * len(accuracies), y=accuracies, mode="markers", name=label, legendgroup=label,
-        marker={"color": colour, "size": 8, "opacity": 0.6}, showlegend=False, row=1, col=3,
+        marker={"color": stroke["color"], "size": 8, "opacity": 0.6, "symbol": symbol},
+        showlegend=False, row=1, col=3,
         hovertemplate=f"{label}, {units} units<br>%{{y:.1%}}<extra></extra>",
     )  # fmt: skip
