@@ -255,6 +255,7 @@ SCENE = Scene(
             unit="of the samples",
         ),
     ),
+    headline=3,
     saw="Before its last unit the plain net's classifier is right in {plain_early} % of the cases "
     "(mean over the units), at the end in {plain} %. After the stem and halfway: residual "
     "{residual_stem} % and {residual_halfway} %, with BatchNorm {batch_stem} % and "
