@@ -326,5 +326,5 @@ SCENE = Scene(
         "he_gain_1": "a plain net of ten units learns from smaller weights, too, and BatchNorm "
         "divides by their size"
     },
-    order=22,
+    order=23,
 )
