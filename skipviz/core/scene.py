@@ -356,6 +356,19 @@ def gates_off_bias(evidence: Evidence, lane: int, run: str = "main") -> list[flo
     return [float(v) for v in np.abs(first - 1 / (1 + np.exp(-bias)))]
 
 
+def carried_gradient(lane: int, run: str = "main") -> Callable[[Evidence], list[float]]:
+    """What share of the gradient of a highway lane's last layer arrives at its first one in the
+    first step, over the product of 1 − T of its layers: about 1 where H adds little, seed by seed,
+    as the measure of an expectation."""
+
+    def measure(evidence: Evidence) -> list[float]:
+        norms = evidence.history("signal_gradient_norm", lane, run)[0]
+        carried = (1 - evidence.history("gate_mean", lane, run)[0]).prod(axis=1)
+        return ratio((norms[:, 0] / norms[:, -1]).tolist(), carried.tolist())
+
+    return measure
+
+
 def least_gradient(lane: int, run: str = "main") -> Callable[[Evidence], list[float]]:
     """The smallest norm of dLoss/dW of any layer in the first step, seed by seed, as the measure of
     an expectation."""

@@ -15,6 +15,7 @@ from skipviz.core.scene import (
     Expectation,
     Figure,
     Scene,
+    carried_gradient,
     curve,
     gates_off_bias,
     seed_dots,
@@ -146,6 +147,14 @@ SCENE = Scene(
             unit="steps",
         ),
         Expectation(
+            "The highway net's gradient shrinks at init as its gates say, by 1 − T a layer",
+            carried_gradient(3),
+            at_least=0.7,
+            at_most=1.8,
+            over="every",
+            unit="×",
+        ),
+        Expectation(
             "The highway net's gates begin at σ(gate bias): so far from it is the mean T",
             lambda evidence: gates_off_bias(evidence, 3),
             at_most=0.02,
@@ -204,6 +213,7 @@ SCENE = Scene(
         says="how wide is the range of rates in which each net learns, and where does it break?",
     ),
     tolerates={
+        "norms_times_batch": "a ratio of norms is judged, in which the factor cancels",
         "he_gain_1": "the plain net arrives late from the smaller init, too",
         "one_batch": "what is judged is the training loss, which one batch for ever lowers as well",
     },

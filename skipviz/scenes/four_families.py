@@ -14,6 +14,7 @@ from skipviz.core.scene import (
     Figure,
     Scene,
     best,
+    carried_gradient,
     least_gradient,
     norms_off,
     ratio,
@@ -112,6 +113,14 @@ SCENE = Scene(
             _worst_skip,
             at_most=0.1,
             over="every",
+        ),
+        Expectation(
+            "The highway net's gradient shrinks at init as its gates say, by 1 − T a layer",
+            carried_gradient(2),
+            at_least=0.7,
+            at_most=1.8,
+            over="every",
+            unit="×",
         ),
         Expectation(
             "Every layer of the dense net gets a gradient in the first step",

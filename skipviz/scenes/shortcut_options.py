@@ -186,5 +186,6 @@ SCENE = Scene(
             "it wrote.",
         ),
     ),
+    tolerates={"scale_off": "a ratio of scales is judged and shown, in which the factor cancels"},
     order=18,
 )
