@@ -27,9 +27,10 @@ check: lint
 test: lint
 	$(BIN)/python -m slipcover --source skipviz --out .coverage.txt \
 		-m pytest --ignore=tests/browser -n auto --dist loadfile -m "not slow and not long"
-	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile -m "slow and not long"
+	$(BIN)/python -m pytest --ignore=tests/browser -n auto --dist loadfile -m "slow and not long" \
+		--durations=15 --durations-min=4
 	$(BIN)/python tests/browser/chromium.py
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser --durations=25 --durations-min=4
 	@echo "What quick tests execute of skipviz, in percent (line by line: .coverage.txt):"
 	@tail -n 1 .coverage.txt
 
