@@ -369,6 +369,17 @@ def carried_gradient(lane: int, run: str = "main") -> Callable[[Evidence], list[
     return measure
 
 
+def first_layers_apart(one: int, other: int) -> Callable[[Evidence], list[float]]:
+    """How far the scales of the first layers of two lanes of the main run are apart in the first
+    step, as a share, seed by seed: 0 where both have the same weights there."""
+
+    def measure(evidence: Evidence) -> list[float]:
+        first, second = (evidence.history("activation_scale", k)[0, :, 0] for k in (one, other))
+        return [float(v) for v in np.abs(first / second - 1)]
+
+    return measure
+
+
 def least_gradient(lane: int, run: str = "main") -> Callable[[Evidence], list[float]]:
     """The smallest norm of dLoss/dW of any layer in the first step, seed by seed, as the measure of
     an expectation."""

@@ -19,6 +19,7 @@ from skipviz.core.scene import (
     Series,
     curve,
     decades,
+    first_layers_apart,
     norms_off,
     profile,
     ratio,
@@ -60,12 +61,6 @@ def _handed_on(evidence: Evidence) -> list[float]:
     places = [evidence.axis("activation_scale", 2).index(depth) for depth in depths]
     plain, residual = (evidence.history("activation_scale", lane)[0, :, places] for lane in (1, 2))
     return [float(v) for v in (residual / plain).min(axis=0)]
-
-
-def _first_layers_apart(evidence: Evidence) -> list[float]:
-    """How far the scale of the deep plain net's first layer is off its residual twin's at init."""
-    plain, residual = (evidence.history("activation_scale", lane)[0, :, 0] for lane in (1, 2))
-    return [float(v) for v in np.abs(plain / residual - 1)]
 
 
 def _loss(evidence: Evidence) -> Chart:
@@ -221,7 +216,7 @@ SCENE = Scene(
         Expectation(
             "The deep plain net is the residual one without its shortcuts: it starts from the same "
             "weights",
-            _first_layers_apart,
+            first_layers_apart(1, 2),
             at_most=1e-6,
             over="every",
             unit="of the first layer's scale",
