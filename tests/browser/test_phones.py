@@ -1,20 +1,22 @@
-"""Phones in a real browser: they keep their vote through a reload, a lost network and a restart of
-the server, vote where sockets are barred, and can be used by everybody."""
+"""Phones in a real browser: they keep their vote through a reload, a lost network, a sleep and a
+restart of the server, vote where sockets are barred, and can be used by everybody."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 from skipviz.core import registry
 from skipviz.stream.phones import NO_ROOM
 from tests.browser.serving import Server, serving
 from tests.browser.test_accessible import SCHEMES, findings
+from tests.browser.test_app import settled
 
 SCENE = "shortcut_options"
 CHOICES = registry.scenes()[SCENE].choices
@@ -93,6 +95,72 @@ def test_a_vote_outlives_a_reload_and_a_lost_network_and_the_phone_follows_by_it
     wall.get_by_role("button", name="Reset").click()  # votes are taken back
     expect(phone.locator("#status")).to_contain_text("Choose one")
     expect(phone.locator("[aria-pressed=true]")).to_have_count(0)
+
+
+SET_HIDDEN = """(hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+BACK_FROM_THE_CACHE = """() => {
+    window.dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+}"""
+
+
+@dataclass
+class Sleeper:
+    """A phone that can sleep: its timers stand still, and a line from before brings nothing."""
+
+    phone: Page
+    sleeps: int = 0
+
+    def __post_init__(self) -> None:
+        self.phone.clock.install()
+        self.phone.route_web_socket(re.compile("/live$"), self._opened)
+
+    def _opened(self, line: WebSocketRoute) -> None:
+        server, age = line.connect_to_server(), self.sleeps
+        server.on_message(lambda text: line.send(text) if age == self.sleeps else None)
+
+    def _ahead(self, seconds: int) -> float:
+        now: float = self.phone.evaluate("() => Date.now() / 1000")
+        return now + seconds
+
+    def sleep(self) -> None:
+        """It is put away for an hour, of which it knows nothing."""
+        if not self.sleeps:
+            self.phone.clock.pause_at(self._ahead(60))
+        self.sleeps += 1
+        self.phone.evaluate(SET_HIDDEN, True)
+        self.phone.clock.set_system_time(self._ahead(3600))
+
+
+def test_a_phone_that_slept_while_the_lecturer_went_on_kept_its_vote_and_is_where_the_wall_is(
+    wall: Page, hall: Server, new_page: Callable[..., Page]
+) -> None:
+    phone = new_page(viewport={"width": 360, "height": 740})
+    sleeper = Sleeper(phone)
+    phone.goto(f"{hall.url}/v/{code_of(wall)}")
+    voted(phone, CHOICES[0])
+    sleeper.sleep()
+    for title in ("talk to your neighbour", "second vote"):
+        settled(wall)
+        wall.keyboard.press("ArrowRight")
+        expect(wall.locator(".skip-place small")).to_contain_text(title)
+    expect(phone.locator("#step")).to_have_text("Vote")
+    phone.evaluate(SET_HIDDEN, False)  # somebody looks at it again
+    expect(phone.locator("#step")).to_have_text("Second vote")
+    expect(phone.locator("#status")).to_contain_text("Your first vote was A.")
+    voted(phone, CHOICES[2])
+    answered(wall, 1)
+    sleeper.sleep()
+    settled(wall)
+    wall.keyboard.press("p")
+    expect(wall.locator(".skip-place small")).to_contain_text("figure 1")
+    expect(phone.locator("#step")).to_have_text("Second vote")
+    phone.evaluate(BACK_FROM_THE_CACHE)
+    expect(phone.locator("#step")).to_have_text("Watch the wall")
+    expect(phone.locator("#status")).to_contain_text(f"You predicted A: {CHOICES[0]}.")
+    expect(phone.locator("#status")).to_contain_text(f"After talking, C: {CHOICES[2]}.")
 
 
 def test_a_vote_outlives_a_restart_of_the_server(
