@@ -145,6 +145,7 @@ ORDERS = (
     ("describe --json resnet depth=20", "describe resnet depth=20 --json"),
     ("--json describe resnet depth=20", "describe resnet depth=20 --json"),
     ("train --json lesion", "train lesion --json"),
+    ("sweep --over lr=1,2 plain --json a=3", "sweep plain a=3 --json --over lr=1,2"),
     ("scene lesion --seeds 2 stripes --json", "scene lesion stripes --seeds 2 --json"),
     ("record --seeds 2 lesion --json stripes", "record lesion stripes --seeds 2 --json"),
     ("probe paths --turn 1 RUN --json a=3", "probe paths RUN a=3 --turn 1 --json"),

@@ -38,6 +38,7 @@ COMMANDS = (
     "describe resnet backbone=cifar depth=20",
     "describe resnet depth=nine",
     "train {folder}/two×lanes.json",
+    "sweep plain --over gate_bias=−2,×",
     "scene",
     "scene gradients_at_init --recorded",
     "scene nonesuch",

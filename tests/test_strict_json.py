@@ -130,6 +130,7 @@ WITHOUT = {
     "record": "takes minutes; what it says is what `scene` says",
     "serve": "says nothing as JSON",
     "site": "tests/offline/test_site.py",
+    "sweep": "tests/runs/test_knob_sweep.py",
     "train": "above",
 }
 """Where the other commands meet this parser, or why they do not."""

@@ -1,5 +1,5 @@
-"""The command line: serve, families, describe, train, resume, scene, record, mutants, probe, runs,
-export, import, site, data, key, bench and doctor.
+"""The command line: serve, families, describe, train, sweep, resume, scene, record, mutants, probe,
+runs, export, import, site, data, key, bench and doctor.
 
 Exit status 0, or 1 where something fell short, or 2 for bad input with one line on standard error.
 """
@@ -19,7 +19,7 @@ from skipviz.access import settings
 from skipviz.cli import data as datafiles
 from skipviz.cli import export as exports
 from skipviz.cli import key as lecturers_key
-from skipviz.cli import mutants, resume, scenes, train
+from skipviz.cli import mutants, resume, scenes, sweep, train
 from skipviz.cli import site as course_site
 from skipviz.core import child_processes, console, packages, places, registry
 from skipviz.core.knob import SpecError
@@ -228,6 +228,7 @@ def grammar() -> Grammar:
     one.add_argument("family", help="plain, resnet, …: see families")
     one.add_argument("knobs", nargs="*", metavar="knob=value")
     train.declare(add("train", train.train))
+    sweep.declare(add("sweep", sweep.sweep))
     resume.declare(add("resume", resume.resume))
     scenes.declare(add("scene", scenes.scene), add("record", scenes.record))
     mutants.declare(add("mutants", mutants.mutants))

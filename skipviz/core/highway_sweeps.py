@@ -8,8 +8,10 @@ fixed     gates fixed at a T from 0 to 1, coupled (C = 1 − T) and not (C = 1)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
+from skipviz.core import knob_sweep
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 
@@ -108,8 +110,11 @@ TITLES = {
 }
 
 
-def title(kind: str) -> str:
-    """What a kind of sweep is called; of another version's, its key."""
+def title(kind: str, options: Mapping[str, Any]) -> str:
+    """What a sweep is called; of another version's, its kind's key."""
+    if kind == knob_sweep.KIND:
+        with suppress(SpecError):
+            return knob_sweep.title(options)
     return TITLES.get(kind, kind)
 
 

@@ -69,6 +69,7 @@ class Sweeps:
     def __init__(self, manager: Manager) -> None:
         self.manager = manager
         self._known: dict[str, Sweep] = {}
+        self._read_before: dict[str, tuple[int, Sweep]] = {}
         self._lock = threading.Lock()
 
     def start(
@@ -159,11 +160,17 @@ class Sweeps:
             write_json(path, value)
 
     def _read(self, sweep_id: str) -> Sweep | None:
-        """A sweep that an earlier server began: what is missing of it is not begun again."""
+        """A sweep that another program began: an earlier server's, whose missing runs are not begun
+        again, or a command's, which may still be adding some."""
         if not _ID.fullmatch(sweep_id):
             return None
+        path = self._path(sweep_id)
         try:
-            value = json.loads(self._path(sweep_id).read_text(encoding="utf-8"))
+            changed = path.stat().st_mtime_ns
+            before, known = self._read_before.get(sweep_id, (0, None))
+            if known is not None and before == changed:
+                return known
+            value = json.loads(path.read_text(encoding="utf-8"))
             experiments = {
                 name: Experiment.from_json(text) for name, text in value["experiments"].items()
             }
@@ -172,8 +179,8 @@ class Sweeps:
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        with self._lock:
-            return self._known.setdefault(sweep_id, sweep)
+        self._read_before[sweep_id] = changed, sweep
+        return sweep
 
 
 def final_losses(run: Run, lane: int = 0) -> list[float]:

@@ -219,7 +219,7 @@ def summary(runs: Sequence[Compared]) -> Summary:
     """Final losses of all lanes of all runs, in order of what varies among them."""
     points = []
     for run in runs:
-        own = {name: getattr(run.experiment, name) for name in ("lr", "seed", "optimiser")}
+        own = {name: getattr(run.experiment, name) for name in FIELDS if name != "device"}
         for lane, losses in zip(run.experiment.lanes, finals(run), strict=True):
             points.append(({"family": lane.family} | own | lane.settings(), losses))
     varying = {

@@ -148,6 +148,7 @@ ANSWERS = (
     (f"export {RECORDED} out.zip --to zip", "files"),
     ("import out.zip", "run"),
     ("runs", "runs"),
+    ("sweep plain backbone=dense --over depth=3,4 --steps 2", "sweep"),
     ("site course --scenes gradients_at_init --lessons=", "files"),
     ("key", "address"),
     ("doctor", "findings"),

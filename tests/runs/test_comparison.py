@@ -142,3 +142,22 @@ def test_a_sweep_is_one_figure_over_the_knob_that_has_most_values() -> None:
     medians = {label: {place: 1.0 for place in at} for label, at in of.series.items()}
     chart = figures.swept(of.series, places=of.places, medians=medians, knob=of.knob, dark=True)
     assert list(chart.data[0].x) == ["3", "5", "10"] and len(chart.data[1].x) == 6
+
+
+def test_a_sweep_of_any_field_of_an_experiment_is_drawn_over_it() -> None:
+    for field, values in (("batch_size", (8, 2, 16)), ("momentum", (0.9, 0.0, 0.5))):
+        runs = [
+            run(k, np.full((6, 1, 1), float(k)), lane("plain"), **{field: value})
+            for k, value in enumerate(values, start=1)
+        ]
+        of = comparison.summary(runs)
+        assert (of.knob, of.places) == (field, tuple(map(str, sorted(values))))
+        assert of.series == {"all": {str(v): [float(k)] for k, v in enumerate(values, start=1)}}
+
+
+def test_where_a_net_was_trained_parts_no_sweep() -> None:
+    runs = [
+        run(k, np.full((6, 1, 1), 1.0), lane("plain", depth=depth), device=device)
+        for k, (depth, device) in enumerate(((3, "cpu"), (5, "auto")), start=1)
+    ]
+    assert list(comparison.summary(runs).series) == ["all"]

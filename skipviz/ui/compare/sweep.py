@@ -27,7 +27,7 @@ def show_page(sweep_id: str) -> None:
         complain(SpecError(f"sweep {show(sweep_id)}: there is no such sweep on this machine"))
         return
     left, code, right = st.columns([7, 1.1, 1.1], vertical_alignment="center")
-    left.subheader(f"Sweep: {title(found.kind)}")
+    left.subheader(f"Sweep: {title(found.kind, found.options)}")
     share(code, "sweep_share")
     copy_link(right, "sweep_copy_link")
     runs = _runs(found)

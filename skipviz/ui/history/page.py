@@ -128,7 +128,8 @@ def _sweeps() -> tuple[str, ...]:
             left, right = st.columns([8, 1.6], vertical_alignment="center")
             made = f"{len(found.runs)} of {len(found.experiments)} runs"
             options = ", ".join(f"{name} {value}" for name, value in found.options.items())
-            left.markdown(f"**{markdown(title(found.kind))}** · {made} · {markdown(options)}")
+            called = markdown(title(found.kind, found.options))
+            left.markdown(f"**{called}** · {made} · {markdown(options)}")
             right.link_button(
                 f"Compare sweep {number}", f"compare?sweep={found.id}", width="stretch",
                 icon=":material/stacked_line_chart:",
