@@ -214,5 +214,14 @@ SCENE = Scene(
             "each unit, linearly with depth instead of exponentially.",
         ),
     ),
+    notices=(
+        "no_skip",
+        "labels_shuffled",
+        "rate_0",
+        "no_momentum",
+        "he_gain_1",
+        "one_batch",
+        "no_batchnorm",
+    ),
     order=9,
 )

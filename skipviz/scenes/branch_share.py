@@ -369,5 +369,16 @@ SCENE = Scene(
             "s, such as one over the number of units, it stays below e times the start.",
         ),
     ),
+    notices=(
+        "no_skip",
+        "no_skip_in_module",
+        "labels_shuffled",
+        "rate_0",
+        "no_momentum",
+        "he_gain_1",
+        "one_batch",
+        "no_batchnorm",
+        "scale_off",
+    ),
     order=19,
 )

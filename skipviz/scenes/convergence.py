@@ -212,6 +212,16 @@ SCENE = Scene(
         ),
         says="how wide is the range of rates in which each net learns, and where does it break?",
     ),
+    notices=(
+        "no_skip",
+        "gate_bias_reversed",
+        "labels_shuffled",
+        "rate_0",
+        "no_momentum",
+        "gradients_exchanged",
+        "highway_returns_h",
+        "gates_inverted",
+    ),
     tolerates={
         "norms_times_batch": "a ratio of norms is judged, in which the factor cancels",
         "he_gain_1": "the plain net arrives late from the smaller init, too",

@@ -294,6 +294,14 @@ SCENE = Scene(
             "as large as one that is used.",
         ),
     ),
+    notices=(
+        "labels_shuffled",
+        "rate_0",
+        "no_momentum",
+        "decay_ignored",
+        "dense_branches_0",
+        "one_batch",
+    ),
     tolerates={
         "he_gain_1": "the small plain nets, which begin with it, learn from the smaller one, too",
     },

@@ -346,5 +346,6 @@ SCENE = Scene(
         "one_batch",
         "twin_of_another",
     ),
+    tolerates={"scale_off": "a ratio of scales is judged, in which the factor cancels"},
     order=22,
 )

@@ -173,6 +173,13 @@ SCENE = Scene(
         experiment=Experiment(lanes=_lanes("highway", (20, 50)), lr=0.3, steps=200, record_every=5),
         says="from which bias on does a net not start, and does that depend on its depth?",
     ),
+    notices=(
+        "gate_bias_reversed",
+        "labels_shuffled",
+        "rate_0",
+        "no_momentum",
+        "highway_returns_h",
+    ),
     tolerates={
         "one_batch": "what is judged is the training loss, which one batch for ever lowers as well",
     },

@@ -178,5 +178,12 @@ SCENE = Scene(
             "decay and small initial weights already point; the identity matrix is not.",
         ),
     ),
+    notices=(
+        "labels_shuffled",
+        "rate_0",
+        "no_momentum",
+        "he_gain_1",
+        "one_batch",
+    ),
     order=3,
 )

@@ -268,6 +268,15 @@ SCENE = Scene(
             "(He et al. 2016, Table 1).",
         ),
     ),
+    notices=(
+        "no_skip",
+        "no_skip_in_module",
+        "gate_bias_reversed",
+        "labels_shuffled",
+        "rate_0",
+        "no_momentum",
+        "highway_returns_h",
+    ),
     tolerates={
         "one_batch": "two nets that are one another stay so on any batches",
     },

@@ -156,6 +156,11 @@ SCENE = Scene(
             "branches, which shatters. The smaller the second, the more of the first remains.",
         ),
     ),
+    notices=(
+        "no_skip",
+        "no_skip_in_module",
+        "no_batchnorm",
+    ),
     tolerates={
         "he_gain_1": "behind BatchNorm the size of the weights cancels",
     },

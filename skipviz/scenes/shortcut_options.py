@@ -186,6 +186,17 @@ SCENE = Scene(
             "it wrote.",
         ),
     ),
+    notices=(
+        "no_skip",
+        "no_skip_in_module",
+        "labels_shuffled",
+        "rate_0",
+        "no_momentum",
+        "he_gain_1",
+        "zero_pad_0",
+        "one_batch",
+        "no_batchnorm",
+    ),
     tolerates={"scale_off": "a ratio of scales is judged and shown, in which the factor cancels"},
     order=18,
 )

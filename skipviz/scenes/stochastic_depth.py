@@ -260,6 +260,18 @@ SCENE = Scene(
             "trained on.",
         ),
     ),
+    notices=(
+        "no_skip",
+        "no_skip_in_module",
+        "labels_shuffled",
+        "rate_0",
+        "no_momentum",
+        "one_batch",
+        "no_batchnorm",
+        "gradients_exchanged",
+        "norms_times_batch",
+        "scale_off",
+    ),
     tolerates={
         "he_gain_1": "behind BatchNorm the size of the weights cancels",
     },

@@ -267,5 +267,17 @@ SCENE = Scene(
             "directions are lost for good. tanh is nearly linear around 0 and loses little.",
         ),
     ),
+    notices=(
+        "no_skip",
+        "no_skip_in_module",
+        "labels_shuffled",
+        "rate_0",
+        "no_momentum",
+        "he_gain_1",
+        "one_batch",
+        "gradients_exchanged",
+        "norms_times_batch",
+        "scale_off",
+    ),
     order=21,
 )
