@@ -9,6 +9,7 @@ import { ENDED, Follower } from "./follower.js";
 import { GatesPanel } from "./gates.js";
 import { Page } from "./page.js";
 import { Painter } from "./painter.js";
+import { loadPlotly } from "./plotly.js";
 import { Replay, nearest, trainedAt } from "./replay.js";
 import { chartButtons, FilmRow, gatesButtons, netsButtons } from "./takeaway.js";
 import { readTheme } from "./theme.js";
@@ -91,18 +92,6 @@ export async function film(root, kind, progress) {
     await new Promise((again) => { setTimeout(again, 20); });
   }
   return makeFilm(live.painter, kind, { progress });
-}
-
-/** @type {Promise<unknown> | null} */
-let plotly = null;
-
-/** @param {string} address */
-function loadPlotly(address) {
-  plotly ??= new Promise((done, fail) => {
-    if (window.Plotly) { done(null); return; }
-    document.head.append(element("script", { src: address, onload: done, onerror: fail }));
-  });
-  return plotly;
 }
 
 /** A page that brings live.css by itself has it in an element of this id. */

@@ -14,7 +14,7 @@ import streamlit as st
 from skipviz.access.roles import Action, refusal
 from skipviz.core import places
 from skipviz.core.knob import SpecError
-from skipviz.ui import access, account, keys
+from skipviz.ui import access, account, keys, takeaway
 from skipviz.ui.notes import complain
 
 HERE = places.shipped()
@@ -76,6 +76,7 @@ def navigate() -> None:
     st.logo(str(HERE / "assets/wordmark.svg"), size="large")
     st.html(HERE / "assets/style.css")
     keys.listen()
+    takeaway.offer()
     account.arrive()
     watches = access.may(Action.WATCH)
     menus: dict[str, list[Any]] = {}

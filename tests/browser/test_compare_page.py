@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.serving import Server, serving
@@ -137,3 +139,30 @@ def test_a_site_that_is_not_named_frames_nothing(
             with page.expect_console_message(lambda said: "frame-ancestors" in said.text):
                 page.goto(f"{site}/?{compared.url}/{way}")
             expect(page.frame_locator("iframe").get_by_role("heading", name="Lab")).to_have_count(0)
+
+
+def test_a_figure_that_the_server_drew_leaves_as_a_picture(
+    new_page: Callable[..., Page], compared: Server, tmp_path: Path
+) -> None:
+    page = new_page()
+    page.goto(f"{compared.url}/compare?runs={','.join(IDS.values())}")
+    title = "Runs laid over each other"
+    shown = page.get_by_role("figure", name=title)
+    for kind in ("PNG", "SVG"):
+        with page.expect_download() as leaving:
+            page.get_by_role("button", name=f"{kind} of {title}", exact=True).click()
+        assert leaving.value.suggested_filename == (
+            f"skipviz-runs-laid-over-each-other.{kind.lower()}"
+        )
+        leaving.value.save_as(tmp_path / kind)
+    with Image.open(tmp_path / "PNG") as picture:
+        assert picture.format == "PNG" and picture.width == 1920
+        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 50, "it is not empty"
+    drawn = ElementTree.parse(tmp_path / "SVG").getroot()
+    words = " ".join(drawn.itertext())
+    assert title in words and "1 · ResNet-4" in words
+    expect(shown.get_by_text(title)).to_have_count(0)  # the figure of the page is as it was
+    page.get_by_role("radio", name="Final loss").click()
+    for kind in ("PNG", "SVG"):  # a figure that comes later has them, too
+        button = page.get_by_role("button", name=f"{kind} of Final loss of every seed", exact=True)
+        expect(button).to_have_count(1)

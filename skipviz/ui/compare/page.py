@@ -129,7 +129,7 @@ def _chart(runs: Sequence[Compared], what: str, axis: str, way: str, base: int) 
         caption += nets if profile else ""
     st.plotly_chart(
         figures.overlaid(lines, axes=(along, unit), dark=is_dark(), log_y=log_y, places=places),
-        theme=None, key="compare_figure",
+        theme=None, key="compare_figure", alt="Runs laid over each other",
     )  # fmt: skip
     st.caption(f"{caption}{_fates(lines)}")
 
@@ -163,7 +163,10 @@ def _finals(runs: Sequence[Compared]) -> None:
         for run in runs
         for label, losses in zip(comparison.lane_labels(run), comparison.finals(run), strict=True)
     }
-    st.plotly_chart(figures.finals(rows, dark=is_dark()), theme=None, key="compare_finals")
+    st.plotly_chart(
+        figures.finals(rows, dark=is_dark()),
+        theme=None, key="compare_finals", alt="Final loss of every seed",
+    )  # fmt: skip
     gone = {label: len(losses) - len(final.living(losses)) for label, losses in rows.items()}
     fates = [f"{label}: {final.dead(n, len(rows[label]))}" for label, n in gone.items() if n]
     counted = f" Not drawn: {'; '.join(fates)}." if fates else ""

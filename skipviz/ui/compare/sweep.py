@@ -60,7 +60,7 @@ def _summary(found: Sweep, runs: list[Compared]) -> None:
         figures.swept(
             of.series, places=of.places, medians=medians, knob=of.knob, dark=is_dark()
         ),
-        theme=None, key=f"sweep_summary_{found.id}",
+        theme=None, key=f"sweep_summary_{found.id}", alt=f"Final loss against {of.knob}",
     )  # fmt: skip
     losses = [loss for at in of.series.values() for each in at.values() for loss in each]
     gone = len(losses) - len(final.living(losses))

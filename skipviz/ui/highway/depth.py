@@ -87,11 +87,11 @@ def _draw_figure1(sweep: Sweep, ended: Mapping[str, Run]) -> None:
     labels = {"plain": "plain, 71 units", "highway": "highway, 50 units"}
     left.plotly_chart(
         figures.against_depth(losses_at_depth, labels, DEPTHS, _chance(sweep), is_dark()),
-        theme=None, key=f"figure1_depth_{sweep.id}",
+        theme=None, key=f"figure1_depth_{sweep.id}", alt="Final loss against depth",
     )  # fmt: skip
     right.plotly_chart(
         figures.over_epochs(curves, _chance(sweep), is_dark()),
-        theme=None, key=f"figure1_curves_{sweep.id}",
+        theme=None, key=f"figure1_curves_{sweep.id}", alt="Loss over epochs",
     )  # fmt: skip
     _said_of_depth({family: {d: _median(tries[0]) for d, tries in at.items()}
                     for family, at in losses_at_depth.items()})  # fmt: skip
@@ -170,7 +170,7 @@ def _draw_bias(sweep: Sweep, ended: Mapping[str, Run]) -> None:
             losses[lane.knobs["depth"], lane.knobs["gate_bias"]] = final_losses(run, i)
     st.plotly_chart(
         figures.bias_map(losses, DEPTHS, BIASES, _chance(sweep), is_dark()),
-        theme=None, key=f"bias_map_{sweep.id}",
+        theme=None, key=f"bias_map_{sweep.id}", alt="Final loss by depth and gate bias",
     )  # fmt: skip
     trained = {b: [d for d in DEPTHS if (d, b) in losses
                    and _median(losses[d, b]) < _chance(sweep) / 2] for b in BIASES}  # fmt: skip
@@ -210,7 +210,10 @@ def _draw_fixed(sweep: Sweep, ended: Mapping[str, Run]) -> None:
         }
         lines.append((label, family, at))
     st.plotly_chart(
-        figures.over_gates(lines, _chance(sweep), is_dark()), theme=None, key=f"fixed_{sweep.id}"
+        figures.over_gates(lines, _chance(sweep), is_dark()),
+        theme=None,
+        key=f"fixed_{sweep.id}",
+        alt="Final loss of gates that are numbers",
     )
     st.caption(
         f"Dots: each seed's final training loss ({final.WORDS}); every tenth of 300 steps is"

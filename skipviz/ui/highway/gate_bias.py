@@ -57,6 +57,7 @@ def lesson() -> None:
         figures.gate_bias(range(1, layers + 2), gradient, 1 - open_share, is_dark()),
         theme=None,
         key="lesson_chart",
+        alt="Gradient at each layer before training, and what the gate bias predicts",
     )
     st.caption(
         "Before any training: the norm of dLoss/dx at each layer, and what is left of the last"

@@ -55,6 +55,9 @@ def gate_maps(run: Run) -> None:
         " carried; white is T = 1, transformed."
     )
     st.plotly_chart(
-        gates_figure.figure([answer], [], is_dark()), theme=None, key=f"maps_chart_{run.id}"
+        gates_figure.figure([answer], [], is_dark()),
+        theme=None,
+        key=f"maps_chart_{run.id}",
+        alt="Gates of this sample",
     )
     st.caption(f"{probe('gates').definition} *Caveat:* {probe('gates').caveat}")

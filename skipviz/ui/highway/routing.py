@@ -132,7 +132,10 @@ def _routing(run: Run) -> None:
         )  # fmt: skip
     choices.note("classes", list(compared))
     st.plotly_chart(
-        _maps(answer, list(compared), classes), theme=None, key=f"routing_maps_{run.id}"
+        _maps(answer, list(compared), classes),
+        theme=None,
+        key=f"routing_maps_{run.id}",
+        alt="Gates of the compared classes",
     )
     thirds = zip(answer["of_classes"]["thirds"], answer["of_null"]["thirds"], strict=True)
     parts = ", ".join(f"{a:.3f} ({b:.3f})" for a, b in thirds)
@@ -178,6 +181,7 @@ def _lesions(run: Run) -> None:
         on_select=lambda: _clicked(chart, key, layers),
         selection_mode="points",
         config={"displayModeBar": False},
+        alt="Loss without each of the layers",
     )
     if not is_fixed():
         st.multiselect(

@@ -119,7 +119,13 @@ def _came(key: str, pick: Pick, room: Room) -> None:
             pick, tried["outcomes"], counts, labels(experiment), families(experiment), is_dark()
         )
         with st.container(key="picks_figure"):
-            st.plotly_chart(chart, theme=None, height="stretch", key=f"picks_chart_{key}")
+            st.plotly_chart(
+                chart,
+                theme=None,
+                height="stretch",
+                key=f"picks_chart_{key}",
+                alt="What the room picked, and what came of it",
+            )
 
     follow()
 

@@ -29,7 +29,9 @@ def answers(key: str, scene: Scene, room: Room, right: int, evidence: Evidence) 
         band = measured_band(evidence, scene.sketch)
         figure = sketches.draw(scene.sketch, first, second, band, is_dark())
         figure.update_layout(height=SKETCH_PX)
-        st.plotly_chart(figure, theme=None, key=f"sketches_measured_{key}")
+        st.plotly_chart(
+            figure, theme=None, key=f"sketches_measured_{key}", alt="Sketches and what was measured"
+        )
     if len(stages) > 1 or Stage.SEEN in stages:
         names = {STAGES[stage]: many for stage, many in stages.items()}
         choices = scene.choices_at(Stage.SEEN if Stage.SEEN in stages else Stage.FIRST)

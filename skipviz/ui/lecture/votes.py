@@ -80,7 +80,13 @@ def _answers(key: str, scene: Scene, room: Room, phase: Phase, is_drawn: bool) -
         first, second = drawn if is_shown else ([], [])
         figure = sketches.draw(scene.sketch, first, second, None, is_dark())
         figure.update_layout(height=SKETCH_PX)
-        st.plotly_chart(figure, theme=None, key=f"sketches_{key}", config={"staticPlot": True})
+        st.plotly_chart(
+            figure,
+            theme=None,
+            key=f"sketches_{key}",
+            config={"staticPlot": True},
+            alt="The room's sketches",
+        )
     else:
         choices = scene.choices_at(stage)
         counts = room.counts(key, len(choices), stage)

@@ -51,7 +51,7 @@ def any_probe(run: Run, keys: Sequence[str]) -> None:
     experiment = run.experiment
     lanes = list(zip(labels(experiment), families(experiment), strict=True))
     figure = figures.of(probe_key)(said, lanes, is_dark())
-    st.plotly_chart(figure, theme=None, key=f"inside_{probe_key}")
+    st.plotly_chart(figure, theme=None, key=f"inside_{probe_key}", alt=declared.title)
     st.caption(f"{declared.definition} *Caveat:* {declared.caveat}")
 
 

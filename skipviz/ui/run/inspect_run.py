@@ -138,7 +138,12 @@ def _features(run: Run, lanes: list[LaneAxes]) -> None:
         "The picture, and the first layer's first filters: dark is negative, light positive."
     )
     if len(answer["points"][0]["maps"][0]) == 1:
-        st.plotly_chart(figures.cells(answer["points"], is_dark()), theme=None, key="inside_cells")
+        st.plotly_chart(
+            figures.cells(answer["points"], is_dark()),
+            theme=None,
+            key="inside_cells",
+            alt="Activations of every layer for this sample",
+        )
         return
     rows = [
         f'<div class="skip-maps"><b>layer {point["depth"]}</b>'
@@ -167,7 +172,10 @@ def _histograms(run: Run, lanes: list[LaneAxes]) -> None:
     colour = theme.colour(lanes[lane].family, dark=is_dark())
     left, right = st.columns(2)
     left.plotly_chart(
-        figures.spread(entries, colour, KINDS[kind], is_dark()), theme=None, key="inside_spread"
+        figures.spread(entries, colour, KINDS[kind], is_dark()),
+        theme=None,
+        key="inside_spread",
+        alt=f"{KINDS[kind]} over the layers",
     )
     depths = [entry["depth"] for entry in entries]
     layer = choices.asked("layer", depths, depths[0])
@@ -176,7 +184,10 @@ def _histograms(run: Run, lanes: list[LaneAxes]) -> None:
     choices.note("layer", layer, depths[0])
     entry = entries[depths.index(layer)]
     right.plotly_chart(
-        figures.histogram(entry, colour, KINDS[kind], is_dark()), theme=None, key="inside_histogram"
+        figures.histogram(entry, colour, KINDS[kind], is_dark()),
+        theme=None,
+        key="inside_histogram",
+        alt=f"{KINDS[kind]} in layer {layer}",
     )
     right.caption(f"Exact zeros: {100 * entry['zeros']:.0f} % of {sum(entry['counts']):,} values.")
 
@@ -197,7 +208,10 @@ def _classify(run: Run, lanes: list[LaneAxes]) -> None:
         for track, lane in zip(lanes, answer["lanes"], strict=True)
     ]
     right.plotly_chart(
-        figures.probabilities(bars, data_set.classes, is_dark()), theme=None, key="inside_bars"
+        figures.probabilities(bars, data_set.classes, is_dark()),
+        theme=None,
+        key="inside_bars",
+        alt="What each lane takes the drawing for",
     )
 
 
