@@ -214,8 +214,9 @@ def _figure(shown: Performance, number: int) -> None:
     chart = scene_runs.figure_of(shown.key, shown.ids, number, is_dark())
     st.html(f'<p class="skip-look">{says}<small>{html.escape(chart.title)}</small></p>')
     st.plotly_chart(
-        chart.figure, theme=None, key=f"figure_{shown.key}_{number}", alt=chart.title or None
-    )
+        chart.figure, theme=None, key=f"figure_{shown.key}_{number}",
+        alt=chart.title or figure.says,
+    )  # fmt: skip
     if chart.note:
         st.caption(chart.note)
 

@@ -283,8 +283,9 @@ def _figure(place: Place, figure: Figure, runs: Mapping[str, Run], room: Room) -
     chart.update_layout(height=None)
     with st.container(key="player_figure"):  # as high as the screen allows
         st.plotly_chart(
-            chart, theme=None, height="stretch", key=f"player_{place.key}_{place.phase}"
-        )
+            chart, theme=None, height="stretch", key=f"player_{place.key}_{place.phase}",
+            alt=figure.says,
+        )  # fmt: skip
 
 
 def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
