@@ -9,7 +9,8 @@ first. Here parts of at most ROWS values are added up by the very same kernels, 
 own, and the parts in float64 (Chan et al. 1983, for the variance).
 
 Convolutions in bfloat16 of whose kernel some taps never meet the map, such as 3×3 on a map of 1×1:
-torch's kernels for the CPU leave the gradient of such taps unset. They stay in float32.
+torch's kernels for the CPU leave the gradient of such taps unset; and, now and then, that of a
+channel where the stride is larger than the map. They stay in float32.
 
 Dropout on the CPU: what is dropped comes from a documented stream (`docs/batches.md`), not from
 torch's, which differs between makes of processors. So does which branches of a residual net take
@@ -112,7 +113,9 @@ def _unmet(side: int, kernel: int, stride: int, pad: int, dilation: int) -> bool
 
 
 def _convolved(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    if not unmet(conv, (x.shape[2], x.shape[3])):
+    sides = x.shape[2], x.shape[3]
+    beyond = any(step > side for step, side in zip(conv.stride, sides, strict=True))
+    if not (beyond or unmet(conv, sides)):
         return nn.Conv2d.forward(conv, x)
     with torch.autocast(x.device.type, enabled=False):
         return nn.Conv2d.forward(conv, x.float())
