@@ -140,6 +140,7 @@ def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_a
     assert profile(page) != gradients
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".sv-live")).to_have_attribute("data-state", "stopped")
+    settled(page)
     shown = page.url
     assert "run=" in shown
     last = drawn_step(page)
@@ -147,7 +148,8 @@ def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_a
     page.reload()
     settled(page)
     wait_for_step(page, last)
-    assert page.url == shown and drawn_step(page) >= last
+    expect(page).to_have_url(shown)
+    assert drawn_step(page) >= last
 
     page.get_by_role("button", name="Runs").click()
     listed = page.get_by_role("link", name="Plain-30, ResNet-30")

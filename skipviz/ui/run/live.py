@@ -81,7 +81,8 @@ def live(
     }
     data = {"settings": settings, "script": assets.script_path(), "base": served.base(),
             "tell": tell, "words": words}  # fmt: skip
-    _component(key=key, data=json.loads(dumps(data)))
+    # Streamlit refuses two underscores in a row, which a run's id may have or make.
+    _component(key=key.replace("_", "."), data=json.loads(dumps(data)))
 
 
 def _colours() -> dict[str, tuple[str, str]]:
