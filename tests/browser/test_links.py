@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -118,7 +119,13 @@ def _is_fixed(page: Page, name: str) -> None:
     assert "fixed=1" in page.url
 
 
-@pytest.mark.parametrize("name", TRAINED)
+def first_of(names: Iterable[str]) -> list[Any]:
+    """The first one in `make test`, the others in `make test-long`: one function hides the
+    controls of all."""
+    return [pytest.param(name, marks=pytest.mark.long if n else ()) for n, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("name", first_of(TRAINED))
 def test_a_page_with_a_run_can_be_fixed(name: str, server: Server, page: Page) -> None:
     page.goto(f"{server.url}/{name}?{TRAINED[name]}")
     settled(page)
@@ -129,7 +136,7 @@ def test_a_page_with_a_run_can_be_fixed(name: str, server: Server, page: Page) -
     _is_fixed(page, name)
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", first_of(SHOWN))
 def test_a_page_of_measurements_can_be_fixed(name: str, recorded: Server, page: Page) -> None:
     page.goto(f"{recorded.url}/{name}?{SHOWN[name]}")
     settled(page)
