@@ -160,6 +160,7 @@ def test_predictions_write_names_as_they_are(page: Page, named: Named) -> None:
 
 def test_the_runs_of_a_course_site_are_offered_under_their_names(page: Page, named: Named) -> None:
     page.goto(f"{named[0].url}/lecture")
+    settled(page)
     page.get_by_text("Course site for your students").click()
     page.get_by_label("Runs of this class to add").click()
     options = page.get_by_role("option").filter(has_text="a<b>c")
