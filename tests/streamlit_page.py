@@ -109,8 +109,6 @@ class StreamlitPage:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self.session_id = message.new_session.initialize.session_id
-            self.elements.clear()  # of a script that broke off to begin anew
-            self.exceptions.clear()
         elif kind == "page_info_changed":
             self._query = message.page_info_changed.query_string
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":

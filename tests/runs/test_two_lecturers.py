@@ -64,7 +64,8 @@ def test_a_second_lecturer_changes_nothing_until_he_takes_over_and_goes_on_from_
         title = registry.scenes()[SCENES[0]].title
         assert any(title in text for text in second.texts())
         assert _asked(server, room_id) == asked, "it was only looked at"
-        assert not _is_told(second.press("over")) and "at=1" in second.query
+        # What is there may be of the script that broke off as well: Next is there for who leads.
+        assert second.press("over").button("Next") is not None and "at=1" in second.query
         assert _asked(server, room_id) == asked, "who leads now goes on from there"
         next_page = first.button("Next")
         assert next_page is not None and _is_told(first.press("Next"))
