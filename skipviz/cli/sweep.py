@@ -24,26 +24,26 @@ FIELDS = ("seeds", "steps", "data", "lr")
 def sweep(args: argparse.Namespace) -> int:
     """Trains a net with each of several values of one knob, and stores the runs as a sweep."""
     options = _options(args)
-    planned = knob_sweep.experiments(options)
-    _check(planned)
+    experiments = knob_sweep.experiments(options)
+    _check(experiments)
     from skipviz.server import manager
     from skipviz.server import sweep as sweeps
 
     try:
         owner = sweeps.of(manager.current())
-        begun = owner.start(knob_sweep.KIND, options, planned)
-        rows = _followed(owner, begun, list(planned))
+        started = owner.start(knob_sweep.KIND, options, experiments)
+        rows = _rows_as_runs_end(owner, started, list(experiments))
     finally:
         manager.close()
-    if begun.trouble:
-        raise SpecError(begun.trouble)
-    said = {"sweep": begun.id, "title": knob_sweep.title(options), "over": options["over"]}
+    if started.trouble:
+        raise SpecError(started.trouble)
+    said = {"sweep": started.id, "title": knob_sweep.title(options), "over": options["over"]}
     if args.json:
         print(dumps(said | {"runs": rows, "final": final.WORDS}))
     else:
         _print(said["title"], rows)
-        print(f"Compare shows it under /compare?sweep={begun.id}")
-    return 0 if [each["state"] for each in rows] == ["finished"] * len(planned) else 1
+        print(f"Compare shows it under /compare?sweep={started.id}")
+    return 0 if [each["state"] for each in rows] == ["finished"] * len(experiments) else 1
 
 
 def declare(command: argparse.ArgumentParser) -> None:
@@ -68,17 +68,17 @@ def _options(args: argparse.Namespace) -> dict[str, str]:
     return {"lane": lane.text(), "over": args.over} | given
 
 
-def _check(planned: dict[str, Experiment]) -> None:
+def _check(experiments: dict[str, Experiment]) -> None:
     """SpecError, before anything is trained, where one of them cannot be trained here."""
     from skipviz.server import capacity
 
     packages.check()
-    for experiment in planned.values():
+    for experiment in experiments.values():
         refuse_idle(experiment.lanes[0].family, experiment.lanes[0].knobs)
         capacity.check(experiment)
 
 
-def _followed(owner: Any, begun: Any, names: list[str]) -> list[dict[str, Any]]:
+def _rows_as_runs_end(owner: Any, started: Any, names: list[str]) -> list[dict[str, Any]]:
     """What each run came to, in the order of the values; a line on standard error as it ends."""
     from skipviz.server.sweep import LOOK_S, final_losses
 
@@ -86,9 +86,9 @@ def _followed(owner: Any, begun: Any, names: list[str]) -> list[dict[str, Any]]:
     over = False
     while not over:
         time.sleep(LOOK_S)
-        over = owner.ended(begun)
-        for name in [each for each in list(begun.runs) if each not in rows]:
-            run = owner.run(begun, name)
+        over = owner.ended(started)
+        for name in [each for each in list(started.runs) if each not in rows]:
+            run = owner.run(started, name)
             if run is None or not run.ended:
                 continue
             frames = run.log.n

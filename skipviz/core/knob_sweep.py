@@ -21,7 +21,7 @@ KIND = "knob"
 def experiments(options: Mapping[str, Any]) -> dict[str, Experiment]:
     """One experiment for each value, by a name that tells it from the others. SpecError where they
     cannot be made."""
-    knob, values, lanes = _swept(options)
+    knob, values, lanes = _swept_knob(options)
     fields = {name: given for name, given in options.items() if name not in ("lane", "over")}
     if knob.name in fields:
         raise SpecError(f"{knob.name}: is what the sweep goes over; do not set it as well")
@@ -40,13 +40,13 @@ def experiments(options: Mapping[str, Any]) -> dict[str, Experiment]:
 
 def title(options: Mapping[str, Any]) -> str:
     """What it is called: "Depth of ResNet", "Gate bias of Highway-20"."""
-    knob, _, lanes = _swept(options)
+    knob, _, lanes = _swept_knob(options)
     nets = {lane.name() for lane in lanes}
     net = nets.pop() if len(nets) == 1 else architecture(lanes[0].family).title
     return f"{knob.label} of {net}"
 
 
-def _swept(options: Mapping[str, Any]) -> tuple[Knob, list[float], list[Lane]]:
+def _swept_knob(options: Mapping[str, Any]) -> tuple[Knob, list[float], list[Lane]]:
     """The knob, its values, and the lane that belongs to each."""
     base = Lane.from_text(str(options.get("lane", "")))
     over = str(options.get("over", ""))

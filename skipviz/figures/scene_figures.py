@@ -99,7 +99,7 @@ def headline(of: Verdict, recorded: bool = False) -> str:
     )
 
 
-def folded(verdicts: Sequence[Verdict], recorded: bool = False) -> str:
+def folded_verdicts(verdicts: Sequence[Verdict], recorded: bool = False) -> str:
     """All verdicts behind one line that counts them; open where one of them is not met."""
     met = sum(each.met for each in verdicts)
     where = "in the recording" if recorded else "here"

@@ -61,6 +61,6 @@ def prediction(folder: Path) -> Prediction | None:
 
 
 def keep(folder: Path, predicted: Prediction) -> None:
-    """Keeps a prediction that somebody made; one that is kept already stays as it is."""
+    """Keeps a prediction that somebody made; writes nothing where that one is kept already."""
     if sum(predicted.counts) and prediction(folder) != predicted:
         write_json(folder / FILE, asdict(predicted))

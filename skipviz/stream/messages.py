@@ -105,13 +105,13 @@ def hello(run_id: str, log: FrameLog, status: Status, of: Experiment | None) -> 
 def _nets(experiment: Experiment) -> list[list[NetPart]]:
     """Each lane's net, to be drawn; none where its set is gone and nothing stands in for it."""
     try:
-        return _drawn(experiment, experiment.dataset)
+        return _nets_of(experiment, experiment.dataset)
     except SpecError:
         return []
 
 
 @lru_cache(maxsize=32)
-def _drawn(experiment: Experiment, dataset: Dataset) -> list[list[NetPart]]:
+def _nets_of(experiment: Experiment, dataset: Dataset) -> list[list[NetPart]]:
     return [net_parts(lane.wiring(dataset)) for lane in experiment.lanes]
 
 

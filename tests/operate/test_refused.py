@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.hall.cases.refused import tried
+from benchmarks.hall.cases.refused import try_all
 
 
 @pytest.mark.slow
 def test_a_guest_is_refused_what_the_table_says_and_the_lecturer_is_not(tmp_path: Path) -> None:
-    tries = tried(tmp_path, ["lab"])
+    tries = try_all(tmp_path, ["lab"])
     assert tries.wrong == [] and tries.tried > 100

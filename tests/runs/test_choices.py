@@ -48,8 +48,8 @@ def _page() -> None:
     address.restore("tried")
     numbers = choices.one_of(st, "Numbers", (1, 2, 3), "view", key="numbers", usual=2)
     whole = choices.whole_number(st, "Whole", 0, 9, "sample", key="whole", usual=None)
-    st.code(f"{numbers} {whole} {choices.asked_list('classes', [5, 6, 7])}")
-    choices.note("classes", choices.asked_list("classes", [5, 6, 7]))
+    st.code(f"{numbers} {whole} {choices.options_in_address('classes', [5, 6, 7])}")
+    choices.note("classes", choices.options_in_address("classes", [5, 6, 7]))
     address.write("tried", Experiment(lanes=[Lane(family="plain")]), st.query_params.get("run"))
 
 

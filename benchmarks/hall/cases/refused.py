@@ -82,14 +82,14 @@ class Tries:
 def measure(folder: Path, quick: bool) -> list[Row]:
     """The rows of this case, on a server of its own whose runs lie in `folder`."""
     slugs = [each.slug for each in pages()][:: 4 if quick else 1]
-    tries = tried(folder, slugs)
+    tries = try_all(folder, slugs)
     print(f"refused: {tries.tried} tries", file=sys.stderr)
     for text in tries.wrong[:20]:
         print(f"  {text}", file=sys.stderr)
     return [Row("refused", 0.0, 100 * len(tries.wrong) / tries.tried)]
 
 
-def tried(folder: Path, slugs: Sequence[str]) -> Tries:
+def try_all(folder: Path, slugs: Sequence[str]) -> Tries:
     """Every action tried, and every button of the pages `slugs`, on a server whose runs lie in
     `folder`."""
     runs, cache = folder / "runs", folder / "cache"

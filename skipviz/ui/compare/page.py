@@ -92,7 +92,7 @@ def _controls(runs: Sequence[Compared]) -> tuple[str, str, str, int]:
         )
     base = 0
     if way == "difference":
-        base = choices.asked("base", range(len(lanes)), 0)
+        base = choices.option_in_address("base", range(len(lanes)), 0)
         if not is_fixed():
             base = row.selectbox(
                 "Against", range(len(lanes)), base, format_func=lanes.__getitem__,
@@ -139,7 +139,7 @@ def _step(runs: Sequence[Compared]) -> int:
     last = comparison.last_step(runs)
     if not last:
         return 0
-    given = choices.asked_number("step", 0, last)
+    given = choices.number_in_address("step", 0, last)
     step = last if given is None else given
     if not is_fixed():
         step = st.slider(

@@ -27,7 +27,7 @@ WAIT_S = 1.5
 def lesson() -> None:
     """What a slider for b_T does to the gradient before any training, and the calculator's word."""
     left, right = st.columns([3, 1.3], vertical_alignment="bottom")
-    bias = choices.asked("bias", BIASES, -2.0)
+    bias = choices.option_in_address("bias", BIASES, -2.0)
     if not is_fixed():
         bias = left.slider(
             "Gate bias b_T", BIASES[0], BIASES[-1], bias, BIASES[1] - BIASES[0], key="lesson_bias"

@@ -124,7 +124,7 @@ def _routing(run: Run) -> None:
     with left:
         answer = now[_turn(run, f"routing_seed_{run.id}")]
     classes = dataset(run.experiment.data).classes
-    compared = choices.asked_list("classes", answer["shown"])
+    compared = choices.options_in_address("classes", answer["shown"])
     if not is_fixed():
         compared = right.segmented_control(
             "Compare two classes", answer["shown"], selection_mode="multi", default=compared,
@@ -171,7 +171,7 @@ def _lesions(run: Run) -> None:
     key, chart = f"lesion_layers_{run.id}", f"lesion_chart_{run.id}"
     layers = sorted({layer for lane in lesions[0]["lanes"] for layer in lane["depth"]})
     layers_to_remove = sorted(
-        st.session_state.setdefault(key, choices.asked_list("layers_out", layers))
+        st.session_state.setdefault(key, choices.options_in_address("layers_out", layers))
     )
     choices.note("layers_out", layers_to_remove)
     st.plotly_chart(

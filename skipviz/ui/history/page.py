@@ -143,7 +143,7 @@ def _list(history: History, query: Query) -> None:
     """A page of runs, each with what can be done with it."""
     total = history.find(query, limit=0).total
     pages = max(1, -(-total // ROWS))
-    begins = choices.asked_number("page", 1, pages) or 1
+    begins = choices.number_in_address("page", 1, pages) or 1
     number = min(int(st.session_state.get("history_page", begins)), pages)
     if not total:
         st.info(

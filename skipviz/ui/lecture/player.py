@@ -310,7 +310,7 @@ def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
         st.html(
             scene_figures.headline(shown.verdicts[scene.headline], recorded)
             + f'<p class="skip-saw">{html.escape(shown.saw)}</p>'
-            + scene_figures.folded(shown.verdicts, recorded)
+            + scene_figures.folded_verdicts(shown.verdicts, recorded)
         )
         st.caption(findings.MEANT)
     counts, right = room.counts(place.key, len(scene.choices)), shown.right

@@ -79,7 +79,7 @@ def write(page: str, experiment: Experiment | None, run_id: str | None) -> None:
     query = experiment.to_query() if experiment is not None else {}
     if run_id is not None:
         query["run"] = [run_id]
-    query = compact_query.short(query) | choices.noted()
+    query = compact_query.short(query) | choices.chosen_words()
     if share.is_fixed():
         query[share.FIXED] = ["1"]
     share.redraw(query)

@@ -25,7 +25,7 @@ COLUMNS = 4
 
 def any_probe(run: Run, keys: Sequence[str]) -> None:
     """One of these probes: chosen, asked when Measure is pressed, drawn, with its caveat."""
-    probe_key: str | None = choices.asked("probe", keys, "")
+    probe_key: str | None = choices.option_in_address("probe", keys, "")
     if not is_fixed():
         probe_key = st.selectbox(
             "Measurement",

@@ -18,17 +18,17 @@ BESIDE = (
 )  # fmt: skip
 """Names of choices that stand beside an experiment in an address."""
 
-_NOTED = "choices_noted"
+_CHOSEN = "choices_chosen"
 
 
 def begin() -> None:
     """A page begins to be drawn: nothing is chosen on it yet."""
-    st.session_state[_NOTED] = {}
+    st.session_state[_CHOSEN] = {}
 
 
-def noted() -> dict[str, list[str]]:
+def chosen_words() -> dict[str, list[str]]:
     """What was chosen on this page and is not as usual."""
-    words: dict[str, list[str]] = st.session_state.setdefault(_NOTED, {})
+    words: dict[str, list[str]] = st.session_state.setdefault(_CHOSEN, {})
     return dict(words)
 
 
@@ -40,20 +40,20 @@ def of_charts(run_id: str | None) -> dict[str, str]:
     return {name: query[name] for name in OF_CHARTS if name in query}
 
 
-def asked(name: str, options: Sequence[T], usual: T) -> T:
+def option_in_address(name: str, options: Sequence[T], usual: T) -> T:
     """The option that the address names, else the usual one."""
     word = st.query_params.get(name)
     return next((option for option in options if str(option) == word), usual)
 
 
-def asked_list(name: str, options: Sequence[T]) -> list[T]:
+def options_in_address(name: str, options: Sequence[T]) -> list[T]:
     """The options that the address names."""
     by_word = {str(option): option for option in options}
     words = st.query_params.get(name, "").split(",")
     return [by_word[word] for word in dict.fromkeys(words) if word in by_word]
 
 
-def asked_number(name: str, low: int, high: int) -> int | None:
+def number_in_address(name: str, low: int, high: int) -> int | None:
     """The whole number that the address names; None where it is none that can be."""
     word = st.query_params.get(name, "")
     number = int(word) if word.isascii() and word.isdigit() and len(word) < 10 else None
@@ -63,7 +63,7 @@ def asked_number(name: str, low: int, high: int) -> int | None:
 def note(name: str, value: Any, usual: Any = "") -> None:
     """Puts a choice into the address, where it is not the usual one."""
     word = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    words = st.session_state.setdefault(_NOTED, {})
+    words = st.session_state.setdefault(_CHOSEN, {})
     if word != str(usual):
         words[name] = [word]
         if st.query_params.get(name) != word:
@@ -80,7 +80,7 @@ def one_of(
 ) -> T:  # fmt: skip
     """One of the options, by a row of buttons in a box; `named`: does the label stand over it?"""
     first = options[0] if usual is None else usual
-    given = asked(name, options, first)
+    given = option_in_address(name, options, first)
     if is_fixed():
         note(name, given, first)
         return given
@@ -98,7 +98,7 @@ def whole_number(
     placeholder: str | None = None,
 ) -> int | None:  # fmt: skip
     """A whole number, by a field in a box; None where none is usual and none was chosen."""
-    given = asked_number(name, low, high)
+    given = number_in_address(name, low, high)
     begins = usual if given is None else given
     chosen: int | None = begins
     if not is_fixed():

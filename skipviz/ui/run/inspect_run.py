@@ -31,7 +31,7 @@ BEFORE = "What was measured before is shown in the other views"
 def inside(run: Run) -> None:
     """The section under the charts of a stored run: nothing is measured before it is asked for."""
     views = {key: registry.probes()[key].title for key in VIEWS} | {MORE: "More measurements"}
-    view_key: str | None = choices.asked("inside", list(views), "")
+    view_key: str | None = choices.option_in_address("inside", list(views), "")
     if run.folder is None or (is_fixed() and not view_key):
         return
     with st.container(border=True):
@@ -178,7 +178,7 @@ def _histograms(run: Run, lanes: list[LaneAxes]) -> None:
         alt=f"{KINDS[kind]} over the layers",
     )
     depths = [entry["depth"] for entry in entries]
-    layer = choices.asked("layer", depths, depths[0])
+    layer = choices.option_in_address("layer", depths, depths[0])
     if not is_fixed():
         layer = right.select_slider("Layer", depths, layer, key=f"inside_layer_{lane}_{kind}")
     choices.note("layer", layer, depths[0])
