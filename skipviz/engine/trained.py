@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from skipviz.core import schedule
 from skipviz.core.declarations import Probe
 from skipviz.core.experiment import Experiment
 from skipviz.core.knob import SpecError
@@ -20,6 +21,7 @@ from skipviz.engine.batches import Batches
 from skipviz.engine.device_choice import with_device
 from skipviz.engine.evaluate import Evaluator
 from skipviz.engine.nets import make_net
+from skipviz.engine.optimise import clip, optimiser
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,25 @@ class Trained:
             return declared.measure(self, **declared.options(options))
         finally:
             torch.set_num_threads(threads)
+
+    def losses_of(self, net: nn.Module, first: int, steps: int) -> list[float]:
+        """The loss at each of so many steps, from step `first` on, in which `net` is trained where
+        and as precisely as its weights lie, with the run's optimiser, batches, clipping and
+        learning rates: behind the run's last step the rate stays what it was there."""
+        experiment = self.experiment
+        weights: list[torch.Tensor] = list(net.train().parameters())
+        learner, losses = optimiser(experiment, weights), []
+        for step in range(first, first + steps):
+            learner.lr = schedule.rate(experiment, min(step, experiment.steps - 1))
+            x, y = self.batches.batch(step, self.seed)
+            loss = nn.functional.cross_entropy(net(x.to(weights[0])), y.to(weights[0].device))
+            net.zero_grad(set_to_none=True)
+            loss.backward()
+            if experiment.clip:
+                clip(weights, experiment.clip)
+            learner.step()
+            losses.append(loss.item())
+        return losses
 
     @torch.no_grad()
     def logits(self, lane: int, images: torch.Tensor, batch: int = 512) -> torch.Tensor:

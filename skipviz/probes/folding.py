@@ -101,7 +101,7 @@ def _pair(trained: Trained, lane: int, precision: str, steps: int) -> dict[str, 
     dtype = getattr(torch, precision)
     net = trained.fresh(lane).cpu().to(dtype)
     folded = _folded(net)
-    losses = [_losses(trained, each, steps, dtype) for each in (net, folded)]
+    losses = [trained.losses_of(each, 0, steps) for each in (net, folded)]
     ends = zip(_folded(net).parameters(), folded.parameters(), strict=True)
     return {
         "with_skips": to_json(losses[0]),
@@ -109,31 +109,6 @@ def _pair(trained: Trained, lane: int, precision: str, steps: int) -> dict[str, 
         "distance": to_json([abs(a - b) for a, b in zip(*losses, strict=True)]),
         "weights": to_json(max(float((a - b).detach().abs().max()) for a, b in ends)),
     }
-
-
-def _losses(trained: Trained, net: nn.Module, steps: int, dtype: Any) -> list[float]:
-    """The loss at each of the first `steps` steps, with the run's optimiser, batches, clipping and
-    learning rates: behind its last step the rate stays what it was there."""
-    from torch.nn import functional
-
-    from skipviz.core import schedule
-    from skipviz.engine.optimise import clip, optimiser
-
-    experiment = trained.experiment
-    weights: list[Tensor] = list(net.train().parameters())
-    learner = optimiser(experiment, weights)
-    losses = []
-    for step in range(steps):
-        learner.lr = schedule.rate(experiment, min(step, experiment.steps - 1))
-        x, y = (each.cpu() for each in trained.batches.batch(step, trained.seed))
-        loss = functional.cross_entropy(net(x.to(dtype)), y)
-        net.zero_grad(set_to_none=True)
-        loss.backward()
-        if experiment.clip:
-            clip(weights, experiment.clip)
-        learner.step()
-        losses.append(float(loss.detach()))
-    return losses
 
 
 def _left(net: nn.Module, x: Tensor) -> list[float]:

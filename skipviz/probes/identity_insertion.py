@@ -11,7 +11,7 @@ from skipviz.core.declarations import Probe
 from skipviz.core.knob import Knob
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from skipviz.engine.trained import Trained
 
@@ -49,7 +49,7 @@ def _lane(
     with torch.no_grad():
         before, after = trained.nets[lane](x), deeper(x)
     noisy = [_noisy(trained, lane, insert, sd, x, y) for sd in NOISE]
-    curve = _trained_on(trained, deeper, steps)
+    curve = trained.losses_of(deeper, trained.step, steps)
     return {
         "depth": settings["depth"],
         "deeper": settings["depth"] + insert,
@@ -100,32 +100,6 @@ def _noisy(trained: Trained, lane: int, insert: int, sd: float, x: Any, y: Any) 
             if name not in shallow_names and weight.dim() == 2:
                 weight.add_((sd * torch.randn(weight.shape, generator=random)).to(weight.device))
         return float((net(x).argmax(1) == y).float().mean())
-
-
-def _trained_on(trained: Trained, net: nn.Module, steps: int) -> list[float]:
-    """The loss of each of `steps` more steps, with the run's optimiser, batches, clipping and
-    learning rates: behind its last step the rate stays what it was there."""
-    from torch.nn import functional
-
-    from skipviz.core import schedule
-    from skipviz.engine.optimise import clip, optimiser
-
-    net.train()
-    experiment = trained.experiment
-    weights: list[Tensor] = list(net.parameters())
-    learner = optimiser(experiment, weights)
-    losses = []
-    for step in range(trained.step, trained.step + steps):
-        learner.lr = schedule.rate(experiment, min(step, experiment.steps - 1))
-        x, y = trained.batches.batch(step, trained.seed)
-        loss = functional.cross_entropy(net(x), y)
-        net.zero_grad(set_to_none=True)
-        loss.backward()
-        if experiment.clip:
-            clip(weights, experiment.clip)
-        learner.step()
-        losses.append(float(loss.detach()))
-    return losses
 
 
 def _final(curve: list[float]) -> float:

@@ -10,7 +10,7 @@ from skipviz.core.experiment import Experiment, Lane
 from skipviz.engine.trained import restore
 from skipviz.engine.training import Training
 from skipviz.figures.answers import of
-from skipviz.probes.identity_insertion import NOISE, PROBE, _deeper, _trained_on
+from skipviz.probes.identity_insertion import NOISE, PROBE, _deeper
 from skipviz.store.lane_axes import families, labels
 
 DENSE = {"backbone": "dense", "depth": 3, "init": "he"}
@@ -73,7 +73,7 @@ def test_training_goes_on_at_the_rate_at_which_the_schedule_ended() -> None:
         trained = restore(training.experiment, training.state(), training.batches, 0)
         deeper = _deeper(trained, 0, 2)
         start = [weight.detach().clone() for weight in deeper.parameters()]
-        _trained_on(trained, deeper, 5)
+        trained.losses_of(deeper, trained.step, 5)
         moved = zip(deeper.parameters(), start, strict=True)
         tuned[schedule] = max(float((now.detach() - then).abs().max()) for now, then in moved)
     assert tuned["cosine"] < tuned["constant"] / 100
