@@ -64,6 +64,7 @@ def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
 def _goes_to_the_provider(page: Page, hall: Hall, name: str) -> Locator:
     """A guest finds the lecturer's door on a page and the provider behind it: his account there."""
     page.goto(f"{hall.url}/lab")
+    settled(page)
     page.get_by_role("link", name="Log in as the lecturer").click()
     page.get_by_role("link", name="Log in with your account").click()
     return page.get_by_role("link", name=name, exact=True)
@@ -77,6 +78,7 @@ def _logs_in(page: Page, hall: Hall, name: str) -> None:
 
 def _is_lecturer(page: Page, hall: Hall) -> bool:
     page.goto(f"{hall.url}/lab")
+    settled(page)
     settled(page)
     return _button(page, "Train").count() == 1
 

@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.serving import Server, serving
+from tests.browser.test_app import settled
 
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs"
 IDS = {name: f"{name:_<22}" for name in ("fingerprint", "maps", "diverged")}
@@ -146,6 +147,7 @@ def test_a_figure_that_the_server_drew_leaves_as_a_picture(
 ) -> None:
     page = new_page()
     page.goto(f"{compared.url}/compare?runs={','.join(IDS.values())}")
+    settled(page)
     title = "Runs laid over each other"
     shown = page.get_by_role("figure", name=title)
     for kind in ("PNG", "SVG"):

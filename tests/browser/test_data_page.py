@@ -41,7 +41,7 @@ def test_a_set_is_shown_by_class_and_as_the_nets_see_it(server: Server, page: Pa
     before = rows.first.locator("img").get_attribute("src")
     page.get_by_text("As the nets see them").click()
     settled(page)
-    assert rows.first.locator("img").get_attribute("src") != before
+    expect(rows.first.locator("img")).not_to_have_attribute("src", str(before))
     page.get_by_text("Augmented", exact=True).click()
     settled(page)
     drawn = page.get_by_alt_text("0 augmented")
@@ -257,5 +257,7 @@ def test_a_photograph_becomes_a_picture_of_its_class(server: Server, page: Page)
     seen = "img => { const c = document.createElement('canvas'); c.width = c.height = 8;"
     seen += " const d = c.getContext('2d'); d.drawImage(img, 0, 0, 8, 8);"
     seen += " return new Set(d.getImageData(0, 0, 8, 8).data).size; }"
-    assert tiles.first.locator("img").first.evaluate(seen) > 2  # not all of one colour
+    picture = tiles.first.locator("img").first
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate(seen) > 2  # not all of one colour
     expect(page.get_by_role("button", name="Make the data set")).to_be_enabled()

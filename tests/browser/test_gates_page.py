@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.browser.conftest import WAIT_MS
 from tests.browser.serving import Server
+from tests.browser.test_app import settled
 
 KNOBS = "highway:backbone=dense,depth=11,gate_bias=-2.0"
 ADDRESS = f"gates?lane={KNOBS},plain_twin=true&lane={KNOBS}&lr=0.3&steps="
@@ -96,6 +97,7 @@ def only_text(socket: WebSocketRoute) -> None:
 def test_a_map_has_a_name_before_its_first_data(page: Page, server: Server) -> None:
     page.route_web_socket(re.compile("/api/runs/.*/live"), only_text)
     page.goto(f"{server.url}/gates")
+    settled(page)
     maps = page.locator("[data-map]")
     expect(maps.first).to_be_attached()
     names = maps.evaluate_all("maps => maps.map((map) => map.ariaLabel ?? '')")
@@ -198,6 +200,7 @@ def test_a_sample_by_its_number_is_measured_and_shown(shown: Page) -> None:
 
 def test_a_recipe_whose_data_is_not_here_says_how_to_get_it(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/gates")
+    settled(page)
     choose = page.get_by_test_id("stSelectbox").filter(has_text="Recipe").locator("input")
     choose.click()
     page.get_by_role("option", name=re.compile(r"^CIFAR-100 .* b_T = −4 ⤓$")).click()

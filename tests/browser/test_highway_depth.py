@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.serving import Server
+from tests.browser.test_app import settled
 
 
 def said(page: Page) -> list[float]:
@@ -21,6 +22,7 @@ def said(page: Page) -> list[float]:
 
 def test_the_pocket_calculator_is_near_what_is_measured_at_init(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/highway_depth")
+    settled(page)
     gate, predicted, *measured = said(page)
     assert gate == pytest.approx(0.119, abs=1e-3)
     assert predicted == pytest.approx(49 * math.log10(1 - gate), abs=0.02)
@@ -34,6 +36,7 @@ def test_a_sweep_fills_the_map_can_be_stopped_and_has_an_address(
     page: Page, server: Server
 ) -> None:
     page.goto(f"{server.url}/highway_depth?view=map")
+    settled(page)
     page.get_by_role("button", name="Run 48 nets").click()
     cells = page.locator(".js-plotly-plot .heatmap-label")
     expect(cells.first).to_be_visible()

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.serving import Server, serving
+from tests.browser.test_app import settled
 
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs"
 IDS = {name: f"{name:_<22}" for name in ("fingerprint", "steered", "diverged")}
@@ -32,11 +33,13 @@ def test_a_run_is_found_named_pinned_deleted_had_back_taken_away_and_opened(
     page: Page, history: Server, tmp_path: Path
 ) -> None:
     page.goto(f"{history.url}/history")
+    settled(page)
     rows = page.locator(".skip-run")
     expect(rows).to_have_count(3)
     expect(rows.first).to_contain_text("diverged")
     pictures = page.locator('img[alt^="Loss curves of"]')
     expect(pictures).to_have_count(3)
+    expect(pictures.first).to_have_js_property("complete", True)
     assert pictures.first.evaluate("image => image.naturalWidth") > 0
 
     # named, then found by its name, then pinned: it stands first
@@ -85,6 +88,7 @@ WAS_REPLAYED = """new MutationObserver(() => {
 def test_any_stored_run_is_replayed_from_its_row(page: Page, history: Server) -> None:
     page.add_init_script(WAS_REPLAYED)
     page.goto(f"{history.url}/history?search=diverged")
+    settled(page)
     page.get_by_role("button", name="Replay").first.click()
     page.wait_for_url("**/lab?*run=*")  # soon the experiment stands before the run
     page.wait_for_function("() => window.wasReplayed")

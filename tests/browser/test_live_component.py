@@ -361,7 +361,7 @@ def test_bands_are_drawn_for_several_seeds(page: Page, server: str, ask: Ask) ->
     ask("grow?run=seeds-band&to=50")
     show(page, server, "run=seeds-band", 49)
     fills = "document.getElementById('sv-charts-loss').data.filter((t) => t.fill).length"
-    assert page.evaluate(fills) == 2
+    page.wait_for_function(f"{fills} === 2")
 
 
 def test_training_is_thin_and_held_out_bold_in_one_colour(

@@ -121,6 +121,7 @@ def test_an_error_writes_names_as_they_are(page: Page, named: Named) -> None:
     expect(alert).to_contain_text("there is no such set")
     assert shown(alert).endswith(f"Data '{TITLE}': there is no such set on this server.")
     page.goto(f"{server.url}/lab?run={gone}")
+    settled(page)
     page.get_by_role("radio", name="Feature maps and filters").click()
     alert = page.get_by_role("alert").filter(has_text="its pictures are gone").first
     alert.wait_for()
@@ -129,6 +130,7 @@ def test_an_error_writes_names_as_they_are(page: Page, named: Named) -> None:
 
 def test_the_history_writes_names_as_they_are(page: Page, named: Named) -> None:
     page.goto(f"{named[0].url}/history")
+    settled(page)
     rows = page.locator(".skip-run")
     titles = page.locator('[class*="st-key-history_run_"] a')
     replays = page.get_by_role("button", name="Replay")
@@ -143,6 +145,7 @@ def test_the_history_writes_names_as_they_are(page: Page, named: Named) -> None:
 def test_a_comparison_writes_names_as_they_are(page: Page, named: Named) -> None:
     server, _, runs = named
     page.goto(f"{server.url}/compare?runs={','.join(runs)}")
+    settled(page)
     heads = page.locator("thead th").filter(has_text="a<b>c")
     expect(heads).to_have_count(2)
     assert [shown(head) for head in heads.all()] == [f"1 · {TITLE}", f"2 · {TITLE}"]
@@ -155,7 +158,9 @@ def test_a_comparison_writes_names_as_they_are(page: Page, named: Named) -> None
 def test_predictions_write_names_as_they_are(page: Page, named: Named) -> None:
     server, _, [run_id, _] = named
     page.goto(f"{server.url}/lab?run={run_id}")
+    settled(page)
     page.get_by_role("radio", name="Predictions").click()
+    settled(page)
     tiles = page.locator(".skip-tiles figure")
     expect(tiles).to_have_count(len(NAMES))
     assert sorted(map(shown, tiles.locator("b").all())) == sorted(NAMES)

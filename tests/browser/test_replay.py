@@ -72,8 +72,9 @@ def test_a_scene_without_a_recording_offers_none(
 ) -> None:
     page = new_page()
     page.goto(f"{server.url}/lecture?scenes=lesion&at=1&phase=0")
+    settled(page)
     expect(page.get_by_role("button", name="Reset")).to_be_visible()
-    assert page.get_by_role("button", name="Replay").count() == 0
+    expect(page.get_by_role("button", name="Replay")).to_have_count(0)
 
 
 def test_a_recorded_run_opens_in_the_lab_like_any_other(recorded: Server, page: Page) -> None:

@@ -37,6 +37,7 @@ def test_classes_are_drawn_beside_shuffled_labels_and_two_are_compared(
     page: Page, server: Server, run_id: str
 ) -> None:
     page.goto(f"{server.url}/routing?run={run_id}")
+    settled(page)
     page.get_by_text("Class routing", exact=True).click()
     titles = page.locator(".js-plotly-plot .infolayer .annotation-text")
     expect(titles).to_have_count(11)
@@ -44,6 +45,7 @@ def test_classes_are_drawn_beside_shuffled_labels_and_two_are_compared(
     expect(page.get_by_text("True classes differ")).to_be_visible()
     pair = page.get_by_role("toolbar", name="Compare two classes")
     pair.get_by_text("0", exact=True).click()
+    settled(page)
     pair.get_by_text("7", exact=True).click()
     expect(titles.nth(2)).to_have_text("0 minus 7")
     expect(titles).to_have_count(4)
@@ -59,6 +61,7 @@ def test_a_layer_that_is_clicked_is_taken_out_of_every_lane(
     page: Page, server: Server, run_id: str
 ) -> None:
     page.goto(f"{server.url}/routing?run={run_id}")
+    settled(page)
     points = page.locator(".js-plotly-plot .points path")
     expect(points.first).to_be_visible()
     rows = page.locator(".skip-facts tr")

@@ -59,7 +59,7 @@ def test_a_scene_is_predicted_first_then_replayed_and_the_prediction_stays_here(
         replay_by_keyboard(page)
         seen(page)
         assert_nothing_is_uploaded(page)
-        assert page.locator(".skip-verdict").count() == len(SCENE.expects)
+        expect(page.locator(".skip-verdict")).to_have_count(len(SCENE.expects))
         page.reload()
         expect(page.locator("#findings")).to_be_visible()
         page.get_by_role("button", name="Predict again").click()
