@@ -2,6 +2,7 @@
 
 skipviz_workers{state}           workers that are warming up, idle, training or measuring
 skipviz_runs_waiting             runs in the queue
+skipviz_pages_waiting            pages that wait until another one is drawn
 skipviz_viewers                  browsers that watch a run over a socket of ours
 skipviz_phones                   phones in rooms
 skipviz_frames_encoded_total     messages to viewers that were packed, each once for all of them
@@ -29,6 +30,7 @@ from starlette.routing import BaseRoute, Route
 
 from skipviz.access import settings
 from skipviz.core import base_path, events
+from skipviz.operate.turns import PAGES
 from skipviz.server.dispatcher import Dispatcher
 from skipviz.server.process import AnyWorker
 from skipviz.stream.phones import Phones
@@ -66,6 +68,7 @@ class Figures:
             workers.add_metric([state], count)
         yield workers
         yield GaugeMetricFamily("skipviz_runs_waiting", "Runs in the queue.", dispatcher.waiting)
+        yield GaugeMetricFamily("skipviz_pages_waiting", "Pages to be drawn.", PAGES.waiting)
 
     def _audience(self) -> Iterator[Metric]:
         watched = list(self.streams.broadcasts.values())

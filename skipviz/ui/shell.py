@@ -11,11 +11,13 @@ from typing import Any
 
 import streamlit as st
 
-from skipviz.access.roles import Action, refusal
+from skipviz.access import who
+from skipviz.access.roles import Action, Role, refusal
 from skipviz.core import places
 from skipviz.core.knob import SpecError
 from skipviz.ui import access, account, keys, takeaway
 from skipviz.ui.notes import complain
+from skipviz.operate.turns import PAGES
 
 HERE = places.shipped()
 START = "start"
@@ -71,7 +73,13 @@ def _entries() -> tuple[tuple[str, Any], ...]:
 
 
 def navigate() -> None:
-    """Runs the page that the address names, inside the frame. The first page is Home, at `/`."""
+    """Runs the page that the address names, inside the frame, when it is its turn; the lecturer's
+    comes first. The first page is Home, at `/`."""
+    with PAGES.taken(preferred=who.role(access.connection()) is Role.LECTURER):
+        _framed()
+
+
+def _framed() -> None:
     st.set_page_config(page_title="skipviz", page_icon=str(HERE / "assets/logo.svg"), layout="wide")
     st.logo(str(HERE / "assets/wordmark.svg"), size="large")
     st.html(HERE / "assets/style.css")
