@@ -14,7 +14,7 @@ from skipviz.access import who
 from skipviz.access.roles import Role
 from skipviz.operate.turns import PAGES, Turns
 
-NEVER_S = 600.0
+NEVER_S = 60.0
 APP = Path(__file__).parents[2] / "app.py"
 
 
@@ -26,8 +26,11 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 def until(turns: Turns, waiting: int) -> None:
     """Returns when so many wait."""
-    while turns.waiting != waiting:
+    for _ in range(60_000):
+        if turns.waiting == waiting:
+            return
         threading.Event().wait(0.001)
+    raise AssertionError(f"{turns.waiting} wait for their turn, not {waiting}")
 
 
 def test_turns_come_one_by_one_in_the_order_of_asking_the_preferred_first(
@@ -54,28 +57,31 @@ def test_turns_come_one_by_one_in_the_order_of_asking_the_preferred_first(
 
 
 def test_who_takes_long_goes_on_beside_the_next(pool: ThreadPoolExecutor) -> None:
-    turns, over = Turns(0.01), threading.Event()
+    turns, over, inside = Turns(0.01), threading.Event(), threading.Barrier(4)
 
     def take_long() -> None:
         with turns.taken():
+            if not over.is_set():
+                inside.wait(60)
             assert over.wait(60)
 
     long = [pool.submit(take_long) for _ in range(3)]
+    inside.wait(60)  # all three have theirs, one after the other
     with turns.taken():
-        assert not any(each.done() for each in long)
-    over.set()
-    for each in long:
-        each.result()
-    with turns.taken():  # who comes back late has taken nobody's turn away
-        assert turns.waiting == 0
+        turns._lease_s = NEVER_S
+        over.set()
+        for each in long:
+            each.result()
+        late = pool.submit(take_long)
+        until(turns, 1)  # who comes back late has given nobody else's turn away
+    late.result()
 
 
-def test_a_page_that_breaks_off_gives_its_turn_back() -> None:
-    turns = Turns(NEVER_S)
+def test_a_page_that_breaks_off_gives_its_turn_back(pool: ThreadPoolExecutor) -> None:
+    turns = Turns(60)
     with pytest.raises(ValueError, match="broke"), turns.taken():
         raise ValueError("broke")
-    with turns.taken():
-        pass
+    pool.submit(turns.taken().__enter__).result(30)
 
 
 @pytest.mark.parametrize("role", [Role.LECTURER, Role.GUEST])
@@ -85,7 +91,7 @@ def test_a_page_waits_for_its_turn_and_the_lecturers_comes_first(
     monkeypatch.setattr(who, "role", lambda _: role)
     monkeypatch.setattr(PAGES, "_lease_s", NEVER_S)
     with PAGES.taken():
-        page = pool.submit(AppTest.from_file(APP, default_timeout=NEVER_S).run)
+        page = pool.submit(AppTest.from_file(APP, default_timeout=300).run)
         until(PAGES, 1)
         is_preferred = len(PAGES._preferred) == 1
     assert not page.result().exception
