@@ -51,6 +51,11 @@ class Compared:
     log: FrameLog
     state: str
 
+    @property
+    def title(self) -> str:
+        """What it is called: by whoever named it, else by its lanes."""
+        return self.name or ", ".join(labels(self.experiment))
+
 
 @dataclass(frozen=True)
 class Line:

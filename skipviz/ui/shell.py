@@ -15,9 +15,9 @@ from skipviz.access import who
 from skipviz.access.roles import Action, Role, refusal
 from skipviz.core import places
 from skipviz.core.knob import SpecError
+from skipviz.operate.turns import PAGES
 from skipviz.ui import access, account, keys, takeaway
 from skipviz.ui.notes import complain
-from skipviz.operate.turns import PAGES
 
 HERE = places.shipped()
 START = "start"

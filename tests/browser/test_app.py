@@ -172,8 +172,12 @@ def test_plain_and_residual_at_depth_30_train_live_and_can_be_stopped_reloaded_a
     expect(other.locator(".sv-live")).to_have_attribute("data-state", "stopped")
 
 
+BELOW = """() => document.querySelector("h1").getBoundingClientRect().top
+    >= document.querySelector("[data-testid=stHeader]").getBoundingClientRect().bottom"""
+
+
 def is_framed(page: Page) -> None:
-    """The page has its heading and the bar with links and menus, and no exception."""
+    """The page has its heading below the bar with links and menus, and no exception."""
     expect(page.get_by_role("heading", level=1).first).to_be_visible()
     shown = pages()
     links = page.get_by_test_id("stTopNavLink")
@@ -181,6 +185,7 @@ def is_framed(page: Page) -> None:
     menus = page.get_by_test_id("stTopNavSection")
     expect(menus).to_have_text(list(dict.fromkeys(found.menu for found in shown if found.menu)))
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    assert page.evaluate(BELOW), "the heading lies under the bar"
 
 
 def test_every_page_is_framed_loads_no_torch_into_the_server_and_keeps_it_small(

@@ -93,6 +93,7 @@ def test_runs_that_are_ticked_in_the_history_are_laid_over_each_other_and_subtra
     expect(legend.last).to_contain_text("diverged")
     expect(page.get_by_text("They leave the chart at its top: 3 · ResNet-20")).to_be_visible()
     expect(page.locator(".skip-differs th", has_text="lr")).to_be_visible()
+    expect(page.locator(".skip-knobs thead th", has_text="· Highway-4, Plain-4")).to_have_count(1)
     expect(page.locator(".skip-differs th", has_text="momentum")).to_have_count(0)
     page.get_by_role("radio", name="Difference").click()
     expect(legend).to_have_count(3)

@@ -55,8 +55,15 @@ def compared(ids: Sequence[str]) -> list[Compared]:
     return runs
 
 
+def called(run: Compared) -> str:
+    """What a run is called: by whoever named it, a recording by its scene, another by its lanes."""
+    is_unnamed_recording = not run.name and Store.is_recorded(run.id)
+    return short(run.id) if is_unnamed_recording else run.title
+
+
 def short(run_id: str) -> str:
-    """What a run without a name is called: a recording by its scene, another by its id's start."""
+    """What a run of which no more is known is called: a recording by its scene, another by its
+    id's start."""
     if not Store.is_recorded(run_id):
         return run_id[:8]
     _, key, name = run_id.split(".")

@@ -182,7 +182,7 @@ def _tables(runs: Sequence[Compared]) -> None:
         whole = right.toggle("All knobs", whole, key="compare_all")
     choices.note("all", "1" if whole else "")
     fields, knobs = comparison.fields_of(runs), comparison.knobs_of(runs)
-    heads = [f"{run.number} · {run.name or chosen.short(run.id)}" for run in runs]
+    heads = [f"{run.number} · {chosen.called(run)}" for run in runs]
     said = [("state", [f"{run.state}, {run.log.last_step + 1:,} steps" for run in runs], False)]
     rows = [(row.name, row.values, row.differs) for row in fields if whole or row.differs]
     st.html(figures.table(heads, [*said, *rows]))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from skipviz.access.roles import Action
 from skipviz.core import places
@@ -30,17 +29,25 @@ LAB = str(places.shipped() / "pages/3_explore/01_lab.py")
 
 def row(entry: Entry, remark: str) -> None:
     """A run with a remark on its data, and its buttons for whoever may press them."""
-    keeps, takes = access.may(Action.KEEP_RUNS), access.may(Action.EXPORT)
-    tick, picture, said, again, pin, more = st.columns(
-        [0.4, 1.7, 9.3, 0.6, 0.6, 0.6], vertical_alignment="center", gap="small"
-    )
-    _tick_box(tick, entry)
-    picture.html(thumbnail(curves(entry), f"Loss curves of {entry.title}", is_dark()))
+    shown, said, buttons = st.columns([2.3, 9.1, 1.8], vertical_alignment="center", gap="small")
+    with shown.container(horizontal=True, vertical_alignment="center"):
+        _tick_box(entry)
+        picture = thumbnail(curves(entry), f"Loss curves of {entry.title}", is_dark())
+        st.html(picture, width="content")
     with said.container(gap=None, key=f"history_run_{entry.id}"):
         title = markdown(entry.title) or "a run that cannot be read"
         st.page_link(LAB, label=title, query_params={"run": entry.id})
         st.html(_facts(entry, remark))
-    if entry.state in ENDED and again.button(
+    with buttons.container(horizontal=True, horizontal_alignment="right"):
+        _buttons(entry)
+    if st.session_state.get("history_open") == entry.id:
+        _opened(entry)
+
+
+def _buttons(entry: Entry) -> None:
+    """What may be done with a run by whoever looks."""
+    keeps, takes = access.may(Action.KEEP_RUNS), access.may(Action.EXPORT)
+    if entry.state in ENDED and st.button(
         f"Replay {markdown(entry.title)}",
         key=f"history_replay_{entry.id}", icon=":material/replay:", type="tertiary",
         help="Opens this run and draws it again, from its first step.",
@@ -48,18 +55,16 @@ def row(entry: Entry, remark: str) -> None:
         st.session_state["replayed"] = entry.id
         st.switch_page(LAB, query_params={"run": entry.id})
     if keeps:
-        _pin(pin, entry)
+        _pin(entry)
     if keeps or takes:
-        more.button(
+        st.button(
             f"More of {markdown(entry.title)}", key=f"history_more_{entry.id}", type="tertiary",
             icon=":material/more_horiz:", on_click=_turn, args=(entry.id,),
         )  # fmt: skip
-    if st.session_state.get("history_open") == entry.id:
-        _opened(entry)
 
 
-def _pin(place: DeltaGenerator, entry: Entry) -> None:
-    place.button(
+def _pin(entry: Entry) -> None:
+    st.button(
         f"{'Unpin' if entry.pinned else 'Pin'} {markdown(entry.title)}",
         key=f"history_pin_{entry.id}",
         icon=":material/keep_off:" if entry.pinned else ":material/keep:",
@@ -101,8 +106,8 @@ def ticked() -> list[str]:
     return run_ids
 
 
-def _tick_box(box: DeltaGenerator, entry: Entry) -> None:
-    box.checkbox(
+def _tick_box(entry: Entry) -> None:
+    st.checkbox(
         f"Compare {markdown(entry.title)}", key=f"history_tick_{entry.id}",
         value=entry.id in ticked(), label_visibility="collapsed",
         on_change=_tick, args=(entry.id,),
