@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from skipviz.cli import mutants as command
+from skipviz.cli import truth
 from skipviz.cli.main import main
 from skipviz.core import places, registry
 from skipviz.core.experiment import Experiment, Lane
@@ -252,15 +253,20 @@ def test_the_matrix_is_written_between_its_marks(
 ) -> None:
     page = tmp_path / "docs" / "truth.md"
     page.parent.mkdir()
-    page.write_text(f"# Truth\n\n{command.BEGIN}\nold\n{command.END}\nbehind\n", encoding="utf-8")
+    begin = "<!-- made by `python -m skipviz mutants --write` -->"
+    page.write_text(f"# Truth\n\n{begin}\nold\n{truth.END}\nbehind\n", encoding="utf-8")
     monkeypatch.setattr(places, "shipped", lambda: tmp_path)
     chosen = list(FAULTS.values())
     cells = [Cell("lesion", fault.key, "noticed") for fault in chosen]
     cells[0] = Cell("lesion", chosen[0].key, "tolerated", "a good reason", "2: 1 → 2")
-    command.write(cells, chosen, trials.Trials(tmp_path, ["lesion"], chosen, 1, 1))
+    run = trials.Trials(tmp_path, ["lesion"], chosen, 1, 1)
+    assert truth.write("mutants --write", command._lines(cells, chosen, run)) == page
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# Truth\n\n<!--") and text.endswith("\nbehind\n") and "old" not in text
     assert "| *lesion* | ~ | ✓ |" in text and "| *lesion*, 1 | 2: 1 → 2 | a good reason |" in text
+    with pytest.raises(SpecError, match="the marks"):
+        truth.write("scene", [])
+    assert page.read_text(encoding="utf-8") == text
 
 
 @pytest.mark.slow

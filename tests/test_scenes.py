@@ -16,7 +16,7 @@ from skipviz.core import findings, registry
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.knob import SpecError
 from skipviz.core.registry import probe
-from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series
+from skipviz.core.scene import Ask, Chart, Evidence, Expectation, Figure, Scene, Series, judge
 from skipviz.engine.choices import Choices
 from skipviz.figures import answers, charts, scene_figures
 from skipviz.store import recordings
@@ -312,3 +312,38 @@ def test_all_runs_each_scene_in_a_process_and_says_what_broke_off(
     (result,) = strict(out)["scenes"]
     assert status == 1 and result["state"] == "failed" and "no such scene" in result["why"]
     assert "1 of 1: tiny fell short" in err
+
+
+@pytest.mark.parametrize(
+    ("value", "large"),
+    [
+        (0.0, "0 ×"),
+        (0.126, "0.126 ×"),
+        (5760.4, "5,760 ×"),
+        (-3.25, "−3.25 ×"),
+        (4.61e-15, "4.6·10⁻¹⁵ ×"),
+        (8.04e13, "8.0·10¹³ ×"),
+        (-2e-7, "−2.0·10⁻⁷ ×"),
+    ],
+)
+def test_the_back_row_reads_a_number_as_it_is_written_by_hand(value: float, large: str) -> None:
+    verdict = judge(Expectation("x", lambda _: [value], at_least=0, unit="×"), Any)
+    assert verdict.large == large
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([1360, 6720], ["1,000", "2,000", "5,000", "10,000"]),
+        ([0.03, 2.2], ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5"]),
+    ],
+)
+def test_a_short_logarithmic_axis_says_plain_numbers(values: list[float], ticks: list[str]) -> None:
+    for kind in ("x", "y"):
+        across, along = (values, [1, 2]) if kind == "x" else ([1, 2], values)
+        chart = Chart(
+            "", "x", "y", [Series("a", across, along)], log_x=kind == "x", log_y=kind == "y"
+        )
+        axis = charts.draw(chart).layout[f"{kind}axis"]
+        inside = [text for text in axis.ticktext if text in ticks]
+        assert list(inside) == [t for t in ticks if t in axis.ticktext] and len(inside) >= 4

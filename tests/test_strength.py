@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import binomtest
 
 from skipviz.cli import scenes, strength
+from skipviz.cli.main import main
 from skipviz.core import registry
 from skipviz.core.scene import Expectation, Scene, judge
 from skipviz.core.strength import SEEDS, in_words, lower_bound
@@ -74,7 +75,7 @@ def test_many_seeds_are_performed_in_parts_kept_and_put_together(
             performed.append(part)
             yield part, scenes.perform(*part)
 
-    wanted = strength.parts(["tiny"], 5, None)
+    wanted = strength.parts({"tiny": TINY}, 5, None)
     assert wanted == [("tiny", 3, 1000), ("tiny", 2, 1003)]
     (result,) = strength.gathered({"tiny": TINY}, wanted, perform, lambda text: None)
     (expectation,) = result["expectations"]
@@ -95,7 +96,7 @@ def test_many_seeds_are_performed_in_parts_kept_and_put_together(
 def test_what_broke_off_is_not_kept(only_tiny: Callable[[Scene], None]) -> None:
     only_tiny(TINY)
     failed = {"key": "tiny", "state": "failed", "expectations": [], "seconds": 0.0, "why": "x"}
-    wanted = strength.parts(["tiny"], 3, 7)
+    wanted = strength.parts({"tiny": TINY}, 3, 7)
     for _ in range(2):
         said: list[str] = []
         results = strength.gathered(
@@ -107,3 +108,47 @@ def test_what_broke_off_is_not_kept(only_tiny: Callable[[Scene], None]) -> None:
 def test_more_seeds_than_a_run_may_have_go_this_way() -> None:
     assert strength.is_for(59) and strength.is_for(17)
     assert not strength.is_for(16) and not strength.is_for(None)
+
+
+@pytest.mark.parametrize(
+    ("over", "held", "seeds", "met"),
+    [
+        ("every", 59, 59, True),
+        ("every", 58, 59, False),
+        ("every", 92, 93, True),
+        ("every", 17, 17, True),  # more than so many cannot be asked of them
+        ("median", 37, 59, True),
+        ("median", 36, 59, False),
+    ],
+)
+def test_what_judges_every_seed_must_hold_on_nearly_all_and_the_median_on_most(
+    over: str, held: int, seeds: int, met: bool
+) -> None:
+    assert strength._is_met(over, held, seeds) == met
+
+
+def test_a_scene_is_proved_on_the_seeds_that_it_names() -> None:
+    fresh = {"tiny": replace(TINY, proof_seed=2000), "other": TINY}
+    wanted = [("tiny", 3, 2000), ("other", 3, 1000), ("tiny", 1, 2003), ("other", 1, 1003)]
+    assert strength.parts(fresh, 4, None) == wanted
+    assert strength.parts({"tiny": TINY}, 2, 0) == [("tiny", 2, 0)]
+
+
+def test_the_table_says_what_held_on_how_many_seeds() -> None:
+    row = {"text": "a|b", "wanted": "at least 1 (every seed)", "held": 58, "seeds": 59}
+    row |= {"met": False, "at_least": 0.9221}
+    sure = row | {"text": "sure", "held": 59, "met": True, "at_least": 0.9505}
+    wanted = [("tiny", 3, 2000), ("tiny", 2, 2003)]
+    table = strength.table([{"key": "tiny", "expectations": [row, sure]}], wanted)
+    assert "1 of 2 expectations hold as they are worded" in table[0]
+    assert table[-2:] == [
+        "| *tiny*, 2000 to 2004 | a\\|b | at least 1 (every seed) | 58 of 59 | **no** 92 % |",
+        "|  | sure | at least 1 (every seed) | 59 of 59 | 95 % |",
+    ]
+
+
+def test_a_table_is_written_of_all_scenes_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["lesion", "--seeds", "59"], ["--all"], ["--all", "--seeds", "59"]):
+        first = ["--first-seed", "5"] if len(words) == 3 and words[0] == "--all" else []
+        assert main(["scene", *words, *first, "--write"]) == 2
+        assert "--write is for --all --seeds 59" in capsys.readouterr().err

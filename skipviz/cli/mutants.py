@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from skipviz.cli import scenes as scene_command
+from skipviz.cli import truth
 from skipviz.core import packages, places
 from skipviz.core.knob import SpecError
 from skipviz.core.scene import Scene
@@ -26,7 +27,6 @@ from skipviz.mutants.faults import Fault
 from skipviz.mutants.matrix import Cell
 
 BAR = 24
-BEGIN, END = "<!-- made by `python -m skipviz mutants --write` -->", "<!-- until here -->"
 
 
 def declare(command: argparse.ArgumentParser) -> None:
@@ -62,7 +62,7 @@ def mutants(args: argparse.Namespace) -> int:
     shortfalls = {} if args.keys or named or args.kept else matrix.thin(cells, faults)
     stale = [f"{c.scene} × {c.fault}" for c in cells if _stale(known[c.scene], c)]
     if args.write:
-        write(cells, faults, run)
+        _note(f"written to {truth.write('mutants --write', _lines(cells, faults, run))}")
     if args.json:
         _as_json(cells, short, shortfalls)
     else:
@@ -166,17 +166,6 @@ def _print(
     print(f"{states.count('missed')} missed, {states.count('noticed')} noticed, "
           f"{states.count('tolerated')} tolerated, "
           f"{states.count('not concerned')} not concerned")  # fmt: skip
-
-
-def write(cells: Sequence[Cell], faults: Sequence[Fault], run: trials.Trials) -> None:
-    """The matrix in docs/truth.md, between its two marks."""
-    path = places.shipped() / "docs" / "truth.md"
-    text = path.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, behind = rest.partition(END)
-    whole = "\n".join([BEGIN, "", *_lines(cells, faults, run), "", END])
-    path.write_text(before + whole + behind, encoding="utf-8")
-    _note(f"written to {path}")
 
 
 def _lines(cells: Sequence[Cell], faults: Sequence[Fault], run: trials.Trials) -> list[str]:

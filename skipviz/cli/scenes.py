@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from skipviz.cli import strength
+from skipviz.cli import strength, truth
 from skipviz.core import child_processes, final, packages, places, registry
 from skipviz.core.knob import SpecError, show
 from skipviz.core.places import megabytes
@@ -31,6 +31,8 @@ from skipviz.core.strict_json import dumps, numbers
 from skipviz.datafiles.availability import missing
 from skipviz.store import recordings
 from skipviz.store.evidence import with_seeds
+
+PROOF = "scene --all --seeds 59 --write"
 
 
 def declare(command: argparse.ArgumentParser, record: argparse.ArgumentParser) -> None:
@@ -41,9 +43,10 @@ def declare(command: argparse.ArgumentParser, record: argparse.ArgumentParser) -
         "--seeds",
         type=int,
         help="train so many seeds instead of the scene's; more"
-        " than 16 a few at a time, from seed 1000 on, kept as they come",
+        " than 16 a few at a time, those of its proof, kept as they come",
     )
     command.add_argument("--first-seed", type=int, help="and begin with this one")
+    command.add_argument("--write", action="store_true", help="write it to docs/truth.md")
     command.add_argument("--recorded", action="store_true", help="train nothing, judge recordings")
     command.add_argument("--attended", type=int, help=argparse.SUPPRESS)
     record.add_argument("keys", nargs="+", metavar="KEY", help="which scenes")
@@ -62,9 +65,13 @@ def scene(args: argparse.Namespace) -> int:
     if not args.all and not args.keys:
         return _listed(scenes, args.json)
     keys = list(scenes) if args.all else args.keys
+    many = strength.is_for(args.seeds)
+    if args.write and not (args.all and many and args.first_seed is None):
+        raise SpecError("scene: --write is for --all --seeds 59, or other seeds above 16")
+    if args.write and places.installed():
+        raise SpecError("scene: --write is for a checkout")
     if not args.recorded:
         packages.check()
-    many = strength.is_for(args.seeds)
     for key in keys:
         seeds = strength.AT_ONCE if many else args.seeds
         with_seeds(scenes[key], seeds, args.first_seed)  # said before hours are spent
@@ -180,8 +187,12 @@ def _results(
 ) -> Iterator[dict[str, Any]]:
     """What became of each scene, as it ends; of `many` seeds once all are through."""
     if many:
-        parts = strength.parts(keys, args.seeds, args.first_seed)
-        yield from strength.gathered(scenes, parts, _at_once, _note)
+        chosen = {key: scenes[key] for key in keys}
+        parts = strength.parts(chosen, args.seeds, args.first_seed)
+        results = strength.gathered(scenes, parts, _at_once, _note)
+        if args.write:
+            _note(f"written to {truth.write(PROOF, strength.table(results, parts))}")
+        yield from results
     elif args.all:
         longest = sorted(keys, key=lambda key: -scenes[key].seconds)
         parts = [(key, args.seeds, args.first_seed) for key in longest]

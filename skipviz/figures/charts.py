@@ -70,7 +70,8 @@ def lay_out(figure: go.Figure, x: str, y: str, dark: bool) -> None:
 def _scales(figure: go.Figure, chart: Chart) -> None:
     """Logarithmic axes say powers of ten; words stand on a category axis."""
     if chart.log_x:
-        figure.update_xaxes(type="log", exponentformat="power", dtick=1)
+        xs = np.array([x for series in chart.series for x in series.x], float)
+        figure.update_xaxes(type="log", exponentformat="power", **_log_ticks(xs))
     elif words := _words(chart):
         wrapped = [_wrapped(chart, word) for word in words]
         figure.update_xaxes(type="category", tickangle=0, tickvals=words, ticktext=wrapped)
@@ -96,19 +97,26 @@ def _log_y(figure: go.Figure, chart: Chart) -> None:
     decade."""
     values = np.array([y for series in chart.series for y in series.y], float)
     logs = np.log10(values[np.isfinite(values) & (values > 0)])
-    figure.update_yaxes(type="log", exponentformat="power")
+    figure.update_yaxes(type="log", exponentformat="power", **_log_ticks(values))
     if not len(logs):
         return
     low, high = float(logs.min()), float(logs.max())
     bars = any(series.style == "bars" for series in chart.series)
     room = 0.06 * max(high - low, 0.5)
     figure.update_yaxes(range=[np.floor(low) if bars else low - room, high + room])
-    if high - low <= 3.5:
-        steps = (1, 2, 5) if high - low <= 2 else (1, 3)
-        ticks = [m * 10.0**e for e in range(int(np.floor(low)), int(high) + 2) for m in steps]
-        figure.update_yaxes(tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
-    else:
-        figure.update_yaxes(dtick=max(1, round((high - low) / 8)))
+
+
+def _log_ticks(values: Any) -> dict[str, Any]:
+    """Where a logarithmic axis of these values has its ticks, and what stands at them."""
+    logs = np.log10(values[np.isfinite(values) & (values > 0)])
+    if not len(logs):
+        return {"dtick": 1}
+    low, high = float(logs.min()), float(logs.max())
+    if high - low > 3.5:
+        return {"dtick": max(1, round((high - low) / 8))}
+    steps = (1, 2, 5) if high - low <= 2 else (1, 3)
+    ticks = [m * 10.0**e for e in range(int(np.floor(low)), int(np.floor(high)) + 2) for m in steps]
+    return {"tickvals": ticks, "ticktext": [f"{tick:,.15g}" for tick in ticks]}
 
 
 def _trace(chart: Chart, number: int, series: Series, dark: bool) -> Any:

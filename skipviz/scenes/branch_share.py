@@ -20,6 +20,7 @@ from skipviz.core.scene import (
     final_loss,
     number,
     ratio,
+    scientific,
 )
 
 DEPTH = 101
@@ -166,7 +167,7 @@ def _numbers(evidence: Evidence) -> dict[str, float | str]:
         "last": round(float(shares[-1]), 3),
         "batch": round(variances[_BATCH]),
         "layer": round(variances[_LAYER]),
-        "none": f"10^{np.log10(np.median(_last_variance(0, 'start')(evidence))):.1f}",
+        "none": scientific(float(np.median(_last_variance(0, "start")(evidence)))),
         "batch_missed": missed[_BATCH],
         "layer_missed": missed[_LAYER],
         "scaled_missed": missed[_SCALED],
@@ -315,7 +316,7 @@ SCENE = Scene(
                 float(v)
                 for v in np.min([_damage(evidence, lane)[:, 0] for lane in range(3)], axis=0)
             ],
-            at_least=0.003,
+            at_least=0.002,
             over="every",
             unit="nats",
         ),
@@ -381,4 +382,5 @@ SCENE = Scene(
         "scale_off",
     ),
     order=19,
+    proof_seed=2000,
 )

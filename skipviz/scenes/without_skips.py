@@ -21,6 +21,7 @@ from skipviz.core.scene import (
     final_loss,
     norms_off,
     ratio,
+    scientific,
     seed_dots,
 )
 
@@ -98,7 +99,7 @@ def _numbers(evidence: Evidence) -> dict[str, float | str]:
     ):
         numbers[name] = round(float(np.median(evidence.final("loss", lane))), 2)
         power = float(np.median(_middle(lane)(evidence)))
-        numbers[f"{name}_middle"] = f"{10**power:.2g}" if power > -3 else f"10^{power:.1f}"
+        numbers[f"{name}_middle"] = f"{10**power:.2g}" if power > -3 else scientific(10**power)
     return numbers
 
 

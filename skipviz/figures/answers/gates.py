@@ -13,8 +13,8 @@ from skipviz.figures.layout import laid_out
 
 _PANELS = (
     ("bias", "gate bias b_T", "Cividis", None),
-    ("mean", "T, mean over samples", "Viridis", (0.0, 1.0)),
-    ("sample_gate", "T of one sample", "Viridis", (0.0, 1.0)),
+    ("mean", "T, mean over samples", "Cividis", (0.0, 1.0)),
+    ("sample_gate", "T of one sample", "Cividis", (0.0, 1.0)),
     ("sample_output", "its outputs ÷ rms of their layer", "PuOr", (-2.5, 2.5)),
 )
 
