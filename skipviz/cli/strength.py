@@ -47,8 +47,9 @@ def is_for(seeds: int | None) -> bool:
 
 def parts(scenes: Mapping[str, Scene], seeds: int, first_seed: int | None) -> list[Part]:
     """The scenes in parts of a few seeds each."""
-    is_given = first_seed is not None
-    firsts = {key: first_seed if is_given else each.proof_seed for key, each in scenes.items()}
+    firsts = {
+        key: scene.proof_seed if first_seed is None else first_seed for key, scene in scenes.items()
+    }
     return [
         (key, min(AT_ONCE, seeds - done), first + done)
         for done in range(0, seeds, AT_ONCE)
