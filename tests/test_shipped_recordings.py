@@ -13,6 +13,7 @@ from skipviz.core import registry
 from skipviz.core.scene import Scene, judge
 from skipviz.figures import scene_figures
 from skipviz.store import recordings
+from skipviz.store.lane_axes import labels
 from skipviz.store.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +38,9 @@ def test_a_recording_is_of_the_scene_as_it_is_and_shows_what_it_expects(key: str
             assert scene_figures.figure_of(scene, figure, evidence, dark=True).data
     assert {path.name for path in (SHIPPED / key).iterdir()} == set(scene.runs)
     assert recordings.about(recordings.id_of(key, "main"), store).startswith("recorded on ")
+    for name, experiment in scene.runs.items():
+        called = [track.label for track in evidence.log(name).tracks]
+        assert called == labels(experiment), "its nets are called otherwise today: record it anew"
 
 
 def test_all_of_them_are_small_and_plain_files() -> None:
