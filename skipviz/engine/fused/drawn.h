@@ -282,6 +282,7 @@ static void layer_norm(const struct net *net, const struct op *op)
     }
 }
 
+/* A channel that is alone is its own mean: nothing comes through, not even what was rounded. */
 static void layer_norm_back(struct net *net, const struct op *op, struct view dy)
 {
     const struct view x = output(net, op->first), dx = gradient(net, op->first);
@@ -291,7 +292,7 @@ static void layer_norm_back(struct net *net, const struct op *op, struct view dy
     memset(g, 0, (size_t)(2 * s) * sizeof(float));
     for (int64_t b = 0; b < net->batch; b++) {
         const float *from = x.at + b * x.stride, *grads = dy.at + b * dy.stride;
-        const float mean = means[b], root = roots[b];
+        const float mean = means[b], root = roots[b], through = channels > 1 ? root : 0;
         half plain = {0}, turned = {0};
         for (int64_t i = 0; i < s; i += STEP) {
             const half grad = channels_of(*(const half *)(grads + i), i, channels);
@@ -304,7 +305,7 @@ static void layer_norm_back(struct net *net, const struct op *op, struct view dy
         for (int64_t i = 0; i < s; i += STEP) {
             const half even = (*(const half *)(from + i) - mean) * root;
             const half own = *(const half *)(grads + i) * *(const half *)(gain + i);
-            const half all = channels_of((own - less - even * by) * root, i, channels);
+            const half all = channels_of((own - less - even * by) * through, i, channels);
             half *to = (half *)(dx.at + b * dx.stride + i);
             if (op->to_first == PLUS) *to += all;
             else *to = all;
