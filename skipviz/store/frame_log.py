@@ -256,7 +256,8 @@ class FrameLog:
     def row(self, step: int) -> int:
         """The row of the recorded step nearest to `step` (the earlier of two). Needs n > 0."""
         steps = self._rows.steps
-        right = int(np.clip(np.searchsorted(steps, step), 0, len(steps) - 1))
+        step = min(max(step, int(steps[0])), int(steps[-1]))  # whoever asks, asks for any number
+        right = int(np.searchsorted(steps, step))
         left = max(right - 1, 0)
         return left if step - steps[left] <= steps[right] - step else right
 

@@ -115,12 +115,18 @@ def _nets_of(experiment: Experiment, dataset: Dataset) -> list[list[NetPart]]:
     return [net_parts(lane.wiring(dataset)) for lane in experiment.lanes]
 
 
+MOST_ASKED = 10**15
+"""No step and no sample has a larger number."""
+
+
 def request(body: str | bytes) -> BrowserRequest:
     """A browser's request. UnknownMessage for anything else."""
     try:
         value = read(body)
         ((name, number),) = value.items()
         kind, number = RequestKind(name), int(number)
+        if abs(number) > MOST_ASKED:
+            raise OverflowError
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         raise UnknownMessage(f"a request of an unknown kind ({body[:60]!r})") from None
     return ShowSample(number) if kind is RequestKind.SHOW_SAMPLE else GetStep(number)

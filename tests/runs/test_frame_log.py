@@ -198,6 +198,7 @@ def test_the_nearest_recorded_step_and_its_maps_are_found() -> None:
     frames = make_frames([HIGHWAY], range(0, 100, 10), every=30)
     log.append(to_batch(frames, [0.0] * 10, schema("{}", [HIGHWAY])))
     assert [log.frame(s).step for s in (-5, 4, 5, 6, 51, 10_000)] == [0, 0, 0, 10, 50, 90]
+    assert (log.row(10**40), log.row(-(10**40))) == (9, 0)
     found = log.map_at(0, log.row(50))
     assert found is not None and found[0] == 30
     np.testing.assert_array_equal(found[1]["gate_map"], frames[3].lanes[0].gate_map)

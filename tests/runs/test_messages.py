@@ -249,6 +249,13 @@ def test_a_request_of_an_unknown_kind_is_one_sentence_in_the_log_and_the_stream_
     ]
 
 
+@pytest.mark.parametrize("kind", RequestKind)
+@pytest.mark.parametrize("number", [10**15 + 1, -(10**40), 1e300])
+def test_a_number_that_no_step_has_is_no_request(kind: str, number: float) -> None:
+    with pytest.raises(UnknownMessage):
+        messages.request(json.dumps({kind: number}))
+
+
 def test_what_is_no_request_is_named_in_short() -> None:
     with pytest.raises(UnknownMessage) as error:
         messages.request("x" * 10_000)
