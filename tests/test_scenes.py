@@ -345,5 +345,4 @@ def test_a_short_logarithmic_axis_says_plain_numbers(values: list[float], ticks:
             "", "x", "y", [Series("a", across, along)], log_x=kind == "x", log_y=kind == "y"
         )
         axis = charts.draw(chart).layout[f"{kind}axis"]
-        inside = [text for text in axis.ticktext if text in ticks]
-        assert list(inside) == [t for t in ticks if t in axis.ticktext] and len(inside) >= 4
+        assert list(axis.ticktext)[: len(ticks)] == ticks

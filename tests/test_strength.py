@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from scipy.stats import binomtest
 
-from skipviz.cli import scenes, strength
+from skipviz.cli import scenes, strength, truth
 from skipviz.cli.main import main
-from skipviz.core import registry
+from skipviz.core import places, registry
 from skipviz.core.scene import Expectation, Scene, judge
 from skipviz.core.strength import SEEDS, in_words, lower_bound
 from tests.test_scenes import TINY
@@ -152,3 +152,23 @@ def test_a_table_is_written_of_all_scenes_alone(capsys: pytest.CaptureFixture[st
         first = ["--first-seed", "5"] if len(words) == 3 and words[0] == "--all" else []
         assert main(["scene", *words, *first, "--write"]) == 2
         assert "--write is for --all --seeds 59" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("failed", "nothing is written: tiny"), ("measured", "written to")]
+)
+def test_a_table_of_a_scene_that_broke_off_is_not_written(
+    state: str, said: str, only_tiny: Callable[[Scene], None], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    only_tiny(TINY)
+    page = tmp_path / "docs" / "truth.md"
+    page.parent.mkdir()
+    old = f"<!-- made by `python -m skipviz {scenes.PROOF}` -->\nold\n{truth.END}\n"
+    page.write_text(old, encoding="utf-8")
+    monkeypatch.setattr(places, "shipped", lambda: tmp_path)
+    result = {"key": "tiny", "state": state, "expectations": [], "seconds": 0.0, "title": "Tiny"}
+    monkeypatch.setattr(strength, "gathered", lambda *_: [result])
+    main(["scene", "--all", "--seeds", "59", "--write", "--json"])
+    assert said in capsys.readouterr().err
+    assert (page.read_text(encoding="utf-8") == old) == (state == "failed")

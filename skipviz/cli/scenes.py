@@ -190,7 +190,10 @@ def _results(
         chosen = {key: scenes[key] for key in keys}
         parts = strength.parts(chosen, args.seeds, args.first_seed)
         results = strength.gathered(scenes, parts, _at_once, _note)
-        if args.write:
+        unmeasured = [result["key"] for result in results if result["state"] != "measured"]
+        if args.write and unmeasured:
+            _note(f"nothing is written: {', '.join(unmeasured)} was not measured to the end")
+        elif args.write:
             _note(f"written to {truth.write(PROOF, strength.table(results, parts))}")
         yield from results
     elif args.all:

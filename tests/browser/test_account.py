@@ -79,7 +79,6 @@ def _logs_in(page: Page, hall: Hall, name: str) -> None:
 def _is_lecturer(page: Page, hall: Hall) -> bool:
     page.goto(f"{hall.url}/lab")
     settled(page)
-    settled(page)
     return _button(page, "Train").count() == 1
 
 

@@ -11,7 +11,6 @@ from skipviz.core.knob import SpecError, show
 from skipviz.store import run_marks
 from skipviz.store.comparison import FEWEST, MOST, Compared
 from skipviz.store.history import Query
-from skipviz.store.lane_axes import labels
 from skipviz.store.store import Store
 from skipviz.ui import manager
 
@@ -47,11 +46,11 @@ def compared(ids: Sequence[str]) -> list[Compared]:
         if run is None:
             raise SpecError(f"run {show(run_id)}: there is no such run on this machine")
         name = run_marks.marks(run.folder).name if run.folder is not None else ""
-        if not run.log.n:
-            of = name or ", ".join(labels(run.experiment))
-            raise SpecError(f"run {show(of)}: has no frames yet; wait for it, or leave it out")
         state = str(run.status()["state"])
         runs.append(Compared(number, run_id, name, run.experiment, run.log, state))
+        if not run.log.n:
+            of = show(runs[-1].title)
+            raise SpecError(f"run {of}: has no frames yet; wait for it, or leave it out")
     return runs
 
 
