@@ -42,10 +42,14 @@ class StreamlitPage:
         return self._rerun()
 
     def press(self, label: str) -> StreamlitPage:
-        """Presses the button whose label has this word."""
+        """Presses the button whose label has this word; LookupError where there is none, or it
+        cannot be pressed."""
         button_id = self.button(label)
         if button_id is None:
             raise LookupError(f"no button {label} on {self._page}: {sorted(self.labels())}")
+        if any(kind == "button" and each.id == button_id and each.disabled
+               for kind, each in self.elements):  # fmt: skip
+            raise LookupError(f"{label} on {self._page} cannot be pressed now")
         return self.forge(WidgetState(id=button_id, trigger_value=True))
 
     def forge(self, *states: WidgetState) -> StreamlitPage:

@@ -130,14 +130,14 @@ class Sweeps:
             time.sleep(LOOK_S)
 
     def _next(self, sweep: Sweep) -> None:
-        """Submits the next experiment; where the queue is full, later."""
-        name = sweep.waiting[0]
+        """Submits the next experiment; where the queue is full, later. Nothing once the sweep was
+        stopped."""
         try:
-            run_id = self.manager.submit(sweep.experiments[name])
             with self._lock:
-                sweep.runs[name] = run_id
-            if sweep.stopped:
-                self.manager.stop(run_id)
+                if sweep.stopped:
+                    return
+                name = sweep.waiting[0]
+                sweep.runs[name] = self.manager.submit(sweep.experiments[name])
             self._write(sweep)
         except QueueFull:
             return

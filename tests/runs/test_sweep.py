@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,17 +58,32 @@ def test_a_sweep_trains_the_cheapest_first_and_every_run_is_a_stored_one(owner: 
         assert len(final_losses(run)) == 2 and all(np.isfinite(final_losses(run)))
 
 
-def test_a_stopped_sweep_begins_no_more_runs(owner: Manager) -> None:
-    sweeps = Sweeps(owner)
-    sweep = sweeps.start("bias", {}, {f"n{i}": net(9, 50_000) for i in range(4)})
-    sweeps.stop(sweep)
+def test_a_stopped_sweep_begins_no_more_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the one that was being submitted just then."""
+    manager = Manager(Store(tmp_path), running=1)  # its workers were not started: what waits stays
+    sweeps, submit = Sweeps(manager), manager.submit
+    sweep = sweeps.start("bias", {}, {f"n{i}": net(3) for i in range(4)})
+    is_submitting, go_on = threading.Event(), threading.Event()
+
+    def slow_submit(experiment: Experiment) -> str:
+        is_submitting.set()
+        go_on.wait(PATIENCE_S)
+        return submit(experiment)
+
+    monkeypatch.setattr(manager, "submit", slow_submit)
+    manager.stop(sweep.runs["n0"])
+    assert is_submitting.wait(PATIENCE_S)
+    begun: list[str] = []
+    stopper = threading.Thread(target=lambda: (sweeps.stop(sweep), begun.extend(sweep.runs)))
+    stopper.start()
+    stopper.join(0.2)
+    go_on.set()
+    stopper.join()
     wait_for_the_end(sweeps, sweep)
-    begun = len(sweep.runs)
-    time.sleep(0.5)
-    assert len(sweep.runs) == begun < 4
-    assert all(
-        run is not None and run.ended for run in (owner.find(i) for i in sweep.runs.values())
-    )
+    assert begun == ["n0", "n1"] == list(sweep.runs)
+    manager.close()
 
 
 def test_a_sweep_is_found_again_by_a_server_that_never_saw_it(owner: Manager) -> None:

@@ -34,7 +34,7 @@ from skipviz.access.roles import Action, Guests, Role
 from skipviz.core import registry
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.phone_protocol import Phase
-from skipviz.store import run_marks
+from skipviz.store import deleted_runs, run_marks
 from skipviz.store.rooms import Rooms, word
 from skipviz.store.store import Store, read_json
 from skipviz.ui.shell import pages
@@ -290,9 +290,16 @@ class Hall:
         self._course_site()
 
     def _stop_sweep(self) -> None:
-        """What follows is not to wait for its runs."""
+        """What follows is not to wait for its runs, and to see no new ones."""
+        (sweep,) = (each.stem for each in (self.server.runs / "sweeps").glob("*.json"))
         with self.page(Role.LECTURER) as page:
-            page.open("highway_depth", "view=figure1").press("Stop")
+            page.open("highway_depth", f"view=figure1&sweep={sweep}").press("Stop")
+        before = self._stored()
+        is_over = _wait(lambda: not any(self._is_under_way(run) for run in self._stored()))
+        self.tries.expect(is_over and self._stored() == before, "a sweep that was stopped goes on")
+
+    def _is_under_way(self, run_id: str) -> bool:
+        return self.store.status(run_id).get("state") in ("queued", "running")
 
     def _is(self, name: str, value: object) -> Callable[[], bool]:
         return lambda: self.store.status(self.run_id).get(name) == value
@@ -352,9 +359,9 @@ class Hall:
         """A run that is over is pinned, deleted, had back, exported and taken in."""
         folder = self.server.runs / self.run_id
         _wait(lambda: self.store.status(self.run_id).get("state") == "stopped")
-        self._act(Action.KEEP_RUNS, "history", "", "Pin", self._marks)
-        self._act(Action.DELETE_RUNS, "history", "", "Delete", self._stored, first="More")
-        self._act(Action.DELETE_RUNS, "history", "", "Undo", self._stored)
+        self._act(Action.KEEP_RUNS, "history", "", "Pin", self._pinned)
+        self._act(Action.DELETE_RUNS, "history", "", "Delete", self._deleted, first="More")
+        self._act(Action.DELETE_RUNS, "history", "", "Undo", self._deleted)
         address = f"/api/runs/{self.run_id}/export/zip".encode()
         status, packed = _asked(self.server, b"GET", address)
         self.tries.expect(status == 200 and folder.is_dir(), f"run as a zip: {status}")
@@ -370,8 +377,13 @@ class Hall:
                 Action.IMPORT_RUNS,
             )
 
-    def _marks(self) -> list[str]:
-        return [run_marks.marks(self.server.runs / run).pinned for run in self._stored()]
+    def _pinned(self) -> list[str]:
+        """The ids of the runs that are pinned."""
+        return [run for run in self._stored() if run_marks.marks(self.server.runs / run).pinned]
+
+    def _deleted(self) -> set[str]:
+        """The ids of the runs that can be had back."""
+        return set(deleted_runs.folders(self.store))
 
     def _stored(self) -> list[str]:
         return sorted(self.store.runs())
