@@ -35,10 +35,13 @@ def stackable(lane: Lane, experiment: Experiment, device: torch.device) -> Stack
     modules.
 
     Apple's GPU is left to the modules, and so are, on CUDA, nets that are computed as they are
-    drawn: there a graph of the modules saves the same.
+    drawn: there a graph of the modules saves the same. Convolutional nets stand in stacks of the
+    fused kernel alone.
     """
     shape = shape_of(lane, experiment) if device.type != "mps" else None
-    return None if shape is not None and shape.program and device.type != "cpu" else shape
+    if shape is None or (shape.program and device.type != "cpu"):
+        return None
+    return None if shape.sides and not claims(experiment, shape, device) else shape
 
 
 def stack_of(

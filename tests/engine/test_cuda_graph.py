@@ -45,6 +45,12 @@ WAYS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on CUDA, where convolutional nets are modules."""
+    monkeypatch.setenv("SKIPVIZ_FUSED", "0")
+
+
 def experiment(**fields: Any) -> Experiment:
     values = {"lanes": BRIEF, "steps": STEPS, "batch_size": 16, "device": "cpu", "lr": LR}
     return Experiment(**(values | fields))

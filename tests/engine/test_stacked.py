@@ -220,8 +220,8 @@ def compare(experiment: Experiment) -> np.ndarray:
 
 
 def test_what_it_does_not_claim_is_left_to_the_modules() -> None:
-    lane = Lane(family="resnet", knobs={"backbone": "cifar", "depth": 8})
-    assert shape_of(lane, Experiment(lanes=[lane])) is None
+    grouped = Lane(family="resnext", knobs={"backbone": "cifar", "depth": 11})
+    assert shape_of(grouped, Experiment(lanes=[grouped])) is None
     drawn = lanes("DenseNet")[0]
     of = Experiment(lanes=[drawn])
     assert stackable(drawn, of, torch.device("cpu")) == shape_of(drawn, of) is not None

@@ -27,7 +27,7 @@ from skipviz.core import child_processes, places
 from skipviz.core.knob import SpecError
 
 SOURCE = Path(__file__).with_name("kernel.c")
-INCLUDED = (Path(__file__).with_name("drawn.h"),)
+INCLUDED = tuple(Path(__file__).with_name(name) for name in ("drawn.h", "pictures.h"))
 FLAGS = (
     "-O3", "-std=gnu11", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-pthread",
 )  # fmt: skip

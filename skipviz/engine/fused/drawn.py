@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from skipviz.core.experiment import Experiment
-from skipviz.core.wiring import Wiring
+from skipviz.core.wiring import WEIGHTS, Wiring
 from skipviz.engine.fused.arena import Arena, aligned
 from skipviz.engine.fused.native import Kernel, Net
 from skipviz.engine.fused.plan import Plan
@@ -29,6 +29,9 @@ from skipviz.engine.stacked.drawn import (
     parameters_of,
 )
 from skipviz.engine.stacked.streams import Streams, words
+
+ROOMS = ("work", "back", "grad", "patch")
+"""The arenas that a net's step uses and leaves nothing in."""
 
 
 class DrawnNets:
@@ -50,10 +53,7 @@ class DrawnNets:
         self.dropouts = list(self._numbered("dropout", dropouts(nets[0])).values())
         self.branches = self._numbered("stochastic_depth", depths(nets[0]))
         self.streams = Streams()
-        biased = [getattr(module, "bias", None) is not None for module in self.modules[0]]
-        self.plan = Plan(self.program, shape.inputs, experiment.batch_size, biased, kernel.padded)
-        for op, module in zip(self.plan.ops, self.modules[0], strict=True):
-            op.epsilon, op.momentum = getattr(module, "eps", 0.0), getattr(module, "momentum", 0.0)
+        self.plan = Plan(shape, experiment.batch_size, self.modules[0], kernel.padded)
         self._make_room(len(nets))
         self.arena = Arena(optimiser, experiment.clip, len(nets), self.plan.sizes["weights"])
         self.structs = [self._struct(i, experiment.batch_size) for i in range(len(nets))]
@@ -66,7 +66,7 @@ class DrawnNets:
 
     def _make_room(self, n: int) -> None:
         sizes, plan = self.plan.sizes, self.plan
-        self._rooms = {name: torch.zeros(n, sizes[name] + 32) for name in ("work", "back", "grad")}
+        self._rooms = {name: torch.zeros(n, sizes[name] + 32) for name in ROOMS}
         self._running = torch.zeros(n, max(1, sizes["running"]))
         self._seeds = np.zeros((n, max(1, len(self.dropouts)), 4), np.uint64)
         readings = 2 + 2 * plan.points + plan.layers + plan.gates
@@ -104,10 +104,12 @@ class DrawnNets:
         start, wide = op.weights, self.padded(step.channels)
         if step.kind == "rezero":
             return row[start]
-        rows = self.plan.columns_into(k) if step.kind == "linear" else 1
+        rows = self.plan.rows_of_weights(k) if step.kind in WEIGHTS else 1
         if name == "bias":
             return row[start + rows * wide :][: step.channels]
         matrix = row[start : start + rows * wide].view(rows, wide)[:, : step.channels]
+        if step.kind == "conv":
+            return matrix.view(op.kernel, op.kernel, op.inputs, -1).permute(3, 2, 0, 1)
         return matrix.mT if step.kind == "linear" else matrix[0]
 
     def _statistics(self, i: int) -> list[tuple[Any, Tensor, Tensor]]:

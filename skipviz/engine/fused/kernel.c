@@ -23,6 +23,7 @@
  * GROUP   vectors of one row that are summed at once, at most
  * SUMS    vectors that stay in registers: as many rows are taken as that leaves for a group
  * STEP    columns are computed in steps of so many: half a vector where that can be done
+ * ROWS    rows that are summed at once, at most
  *
  * A vector unit ends a multiply-add four cycles after it began it and begins one every cycle: two
  * units are busy with eight sums or more under way. Each row of a is loaded once for a group and
@@ -36,25 +37,30 @@ enum { LANES = 4, GROUP = 4, SUMS = 24, STEP = 4 };
 #else
 enum { LANES = 4, GROUP = 2, SUMS = 12, STEP = 4 };
 #endif
-enum { ROWS = 6, UNITS = GROUP * LANES / STEP };
+enum { ROWS = 16, UNITS = GROUP * LANES / STEP };
 
 typedef float vec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef float half __attribute__((vector_size(STEP * 4), aligned(4), may_alias));
 typedef int32_t vec_bits __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t half_bits __attribute__((vector_size(STEP * 4), aligned(4), may_alias));
+typedef double half_wide __attribute__((vector_size(STEP * 8)));
 typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-/* Keeps a vector in a register that the compiler would rather load again for each use. */
+/* Keeps a vector in a register that the compiler would rather load again for each use. ("x" would be
+ * the first sixteen of them alone.) */
 #if defined(__x86_64__)
-#define KEEP(v) __asm__("" : "+x"(v))
+#define KEEP(v) __asm__("" : "+v"(v))
 #elif defined(__aarch64__)
 #define KEEP(v) __asm__("" : "+w"(v))
 #else
 #define KEEP(v)
 #endif
+
+/* Hides where an address comes from, so that the compiler keeps it instead of all that follow. */
+#define OPAQUE(address) __asm__("" : "+r"(address))
 
 enum { RELU, TANH, SIGMOID };
 enum { SGD, NESTEROV, ADAM, ADAMW };
@@ -85,6 +91,7 @@ struct net {
     const uint64_t *seeds; /* [4] of each layer that drops values */
     float *running;        /* means and variances of BatchNorm, a row each */
     float *back, *grad;    /* room for the largest weight matrix each: turned, and its gradient */
+    float *patch;          /* room for one sample with a border of zeros */
 };
 
 int64_t padded(int64_t columns) { return (columns + STEP - 1) / STEP * STEP; }
@@ -96,9 +103,14 @@ struct range { /* of memory */
     int64_t floats;
 };
 
-/* c[m][n] = bias[n] + add[m][n] + sum over k of a[m*am + k*ak] * b[k][n]; bias and add may lack */
+/* c[m][n] = bias[n] + add[m][n] + sum over k of a[m*am + k*ak] * b[k][n]; bias and add may lack.
+ * The sum may go on for several `parts`, each of k terms: a and b move on by `a_part` and `b_part`
+ * behind each. The whole may be done for several `lines` with the same b; a, and c with `add`, move
+ * on by `a_line` and `c_line`. */
 struct product {
     int64_t m, n, k;
+    int64_t parts, a_part, b_part;
+    int64_t lines, a_line, c_line;
     const float *a;
     int64_t am, ak;
     const float *b;
@@ -114,36 +126,50 @@ struct product {
 INLINE vec rectified(vec x) { return (vec)((vec_bits)x & ~(x < 0)); }
 INLINE half rectified_half(half x) { return (half)((half_bits)x & ~(x < 0)); }
 
-INLINE void tile(const struct product *p, int64_t m, int64_t n, const int rows, const int units)
+/* Where a tile begins: at a row of a, a column of b, and both of c. */
+struct corner {
+    const float *a, *b, *bias, *add;
+    float *c;
+};
+
+INLINE void tile(const struct product *p, struct corner at, const int rows, const int units)
 {
     const int full = units * STEP / LANES, odd = units * STEP % LANES != 0;
     const int64_t am = p->am, ak = p->ak, bk = p->bk, cm = p->cm, relu = p->relu;
-    const float *a = p->a + m * am, *b = p->b + n, *bias = p->bias ? p->bias + n : 0;
-    const float *add = p->add ? p->add + m * cm + n : 0;
-    float *c = p->c + m * cm + n;
+    const float *a = at.a, *b = at.b, *bias = at.bias, *add = at.add;
+    float *c = at.c;
+    const float *four_rows[(ROWS + 3) / 4]; /* few addresses: registers hold no sixteen */
     vec sum[ROWS][GROUP];
     half rest[ROWS];
+    UNROLL for (int i = 0; i < (rows + 3) / 4; i++) four_rows[i] = a + 4 * i * am;
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < full; v++)
             sum[r][v] = bias ? *(const vec *)(bias + v * LANES) : (vec){0};
         if (odd) rest[r] = bias ? *(const half *)(bias + full * LANES) : (half){0};
     }
-    for (int64_t k = p->k; k > 0; k--, a += ak, b += bk) {
-        vec row[GROUP];
-        half end = {0};
-        UNROLL for (int v = 0; v < full; v++) {
-            row[v] = *(const vec *)(b + v * LANES);
-            KEEP(row[v]);
-        }
-        if (odd) end = *(const half *)(b + full * LANES);
-        UNROLL for (int r = 0; r < rows; r++) {
-            const float by = a[r * am];
+    for (int64_t part = p->parts; part > 0; part--, b += p->b_part) {
+        for (int64_t k = p->k; k > 0; k--, b += bk) {
+            vec row[GROUP];
+            half end = {0};
             UNROLL for (int v = 0; v < full; v++) {
-                sum[r][v] += by * row[v];
-                KEEP(sum[r][v]);
+                row[v] = *(const vec *)(b + v * LANES);
+                KEEP(row[v]);
             }
-            if (odd) rest[r] += by * end;
+            if (odd) end = *(const half *)(b + full * LANES);
+            UNROLL for (int r = 0; r < rows; r++) {
+                const float by = four_rows[r / 4][r % 4 * am];
+                UNROLL for (int v = 0; v < full; v++) {
+                    sum[r][v] += by * row[v];
+                    KEEP(sum[r][v]);
+                }
+                if (odd) rest[r] += by * end;
+            }
+            UNROLL for (int i = 0; i < (rows + 3) / 4; i++) {
+                four_rows[i] += ak;
+                OPAQUE(four_rows[i]);
+            }
         }
+        UNROLL for (int i = 0; i < (rows + 3) / 4; i++) four_rows[i] += p->a_part;
     }
     if (add) /* last: small terms would drown in it one by one */
         UNROLL for (int r = 0; r < rows; r++) {
@@ -162,41 +188,42 @@ INLINE void tile(const struct product *p, int64_t m, int64_t n, const int rows, 
     }
 }
 
-typedef void (*tile_of)(const struct product *, int64_t, int64_t);
+typedef void (*tile_of)(const struct product *, struct corner);
 #define TILE(r, u) \
-    static void tile_##r##_##u(const struct product *p, int64_t m, int64_t n) \
-    { tile(p, m, n, r, u); }
-#define TILES(u) TILE(1, u) TILE(2, u) TILE(3, u) TILE(4, u) TILE(5, u) TILE(6, u)
-#define NAMES(u) {tile_1_##u, tile_2_##u, tile_3_##u, tile_4_##u, tile_5_##u, tile_6_##u}
-TILES(1) TILES(2)
-#if defined(__AVX__) || defined(__aarch64__)
-TILES(3)
-#endif
-#if defined(__AVX512F__) || defined(__aarch64__)
-TILES(4)
-#endif
+    static void tile_##r##_##u(const struct product *p, struct corner at) { tile(p, at, r, u); }
+#define TILES_4(u) TILE(1, u) TILE(2, u) TILE(3, u) TILE(4, u)
+#define TILES_6(u) TILES_4(u) TILE(5, u) TILE(6, u)
+#define TILES_12(u) \
+    TILES_6(u) TILE(7, u) TILE(8, u) TILE(9, u) TILE(10, u) TILE(11, u) TILE(12, u)
+#define TILES_16(u) TILES_12(u) TILE(13, u) TILE(14, u) TILE(15, u) TILE(16, u)
+#define NAMES_4(u) tile_1_##u, tile_2_##u, tile_3_##u, tile_4_##u
+#define NAMES_6(u) NAMES_4(u), tile_5_##u, tile_6_##u
+#define NAMES_12(u) \
+    NAMES_6(u), tile_7_##u, tile_8_##u, tile_9_##u, tile_10_##u, tile_11_##u, tile_12_##u
+#define NAMES_16(u) NAMES_12(u), tile_13_##u, tile_14_##u, tile_15_##u, tile_16_##u
+/* For each width, in units of columns, as many rows as leave its sums in registers. */
 #if defined(__AVX512F__)
-TILES(5) TILES(6) TILES(7) TILES(8)
-#endif
+TILES_16(1) TILES_16(2) TILES_12(3) TILES_12(4) TILES_6(5) TILES_6(6) TILES_6(7) TILES_6(8)
+static const int64_t most_rows[UNITS] = {16, 16, 12, 12, 6, 6, 6, 6};
 static const tile_of tiles[UNITS][ROWS] = {
-    NAMES(1), NAMES(2),
-#if defined(__AVX__) || defined(__aarch64__)
-    NAMES(3),
-#endif
-#if defined(__AVX512F__) || defined(__aarch64__)
-    NAMES(4),
-#endif
-#if defined(__AVX512F__)
-    NAMES(5), NAMES(6), NAMES(7), NAMES(8),
-#endif
+    {NAMES_16(1)}, {NAMES_16(2)}, {NAMES_12(3)}, {NAMES_12(4)},
+    {NAMES_6(5)}, {NAMES_6(6)}, {NAMES_6(7)}, {NAMES_6(8)},
 };
-
-/* Rows that are summed at once beside so many units of columns. */
-INLINE int64_t rows_beside(int64_t units)
-{
-    const int64_t vectors = (units * STEP + LANES - 1) / LANES, rows = SUMS / vectors;
-    return rows < ROWS ? rows : ROWS;
-}
+#elif defined(__AVX__)
+TILES_12(1) TILES_6(2) TILES_4(3)
+static const int64_t most_rows[UNITS] = {12, 6, 4};
+static const tile_of tiles[UNITS][ROWS] = {{NAMES_12(1)}, {NAMES_6(2)}, {NAMES_4(3)}};
+#elif defined(__aarch64__)
+TILES_16(1) TILES_12(2) TILES_6(3) TILES_6(4)
+static const int64_t most_rows[UNITS] = {16, 12, 6, 6};
+static const tile_of tiles[UNITS][ROWS] = {
+    {NAMES_16(1)}, {NAMES_12(2)}, {NAMES_6(3)}, {NAMES_6(4)},
+};
+#else
+TILES_12(1) TILES_6(2)
+static const int64_t most_rows[UNITS] = {12, 6};
+static const tile_of tiles[UNITS][ROWS] = {{NAMES_12(1)}, {NAMES_6(2)}};
+#endif
 
 /* Sends for part `part` of `parts` of a range: into the second cache, the first is in use. */
 INLINE void send_for(struct range range, int64_t part, int64_t parts)
@@ -206,21 +233,39 @@ INLINE void send_for(struct range range, int64_t part, int64_t parts)
         __builtin_prefetch(from, 0, 2);
 }
 
-/* Blocks of nearly equal width and height: a narrow one at the end would leave a unit idle. */
-static void multiply(const struct product *p)
+/* Blocks of nearly equal width, in whole vectors, and of nearly equal height: a narrow one at the
+ * end would leave a unit idle. `widest`: vectors of a block, at most. */
+INLINE void multiply_in(const struct product *p, const int64_t widest)
 {
-    const int64_t units = (p->n + STEP - 1) / STEP, groups = (units + UNITS - 1) / UNITS;
+    enum { WHOLE = LANES / STEP };
+    const int64_t units = (p->n + STEP - 1) / STEP, vectors = (units + WHOLE - 1) / WHOLE;
+    const int64_t groups = (vectors + widest - 1) / widest;
     for (int64_t g = 0, u = 0; g < groups; g++) {
-        const int64_t wide = units * (g + 1) / groups - u, high = rows_beside(wide);
-        const int64_t blocks = (p->m + high - 1) / high;
+        const int64_t end = vectors * (g + 1) / groups * WHOLE;
+        const int64_t wide = (end < units ? end : units) - u, n = u * STEP;
+        const int64_t high = most_rows[wide - 1], blocks = (p->m + high - 1) / high;
         for (int64_t i = 0, m = 0; i < blocks; i++) {
             const int64_t rows = p->m * (i + 1) / blocks - m;
+            const tile_of one = tiles[wide - 1][rows - 1];
+            struct corner at = {p->a + m * p->am, p->b + n, p->bias ? p->bias + n : 0,
+                                p->add ? p->add + m * p->cm + n : 0, p->c + m * p->cm + n};
             if (g == 0) send_for(p->soon[0], i, blocks), send_for(p->soon[1], i, blocks);
-            tiles[wide - 1][rows - 1](p, m, u * STEP);
+            for (int64_t line = p->lines; line > 0; line--) {
+                one(p, at);
+                at.a += p->a_line, at.c += p->c_line;
+                if (at.add) at.add += p->c_line;
+            }
             m += rows;
         }
         u += wide;
     }
+}
+
+/* One product of matrices. */
+static void multiply(struct product *p)
+{
+    p->parts = p->lines = 1;
+    multiply_in(p, GROUP);
 }
 
 /* ---- functions of one number, written so that the compiler makes vectors of them */
@@ -460,7 +505,7 @@ static struct range whole(struct layer layer)
 static void apply(const struct net *net, struct layer layer, const float *x, int64_t x_stride,
                   const float *add, float *z, int relu, struct layer next)
 {
-    const struct product p = {
+    struct product p = {
         .m = net->batch, .n = layer.out, .k = layer.in, .a = x, .am = x_stride, .ak = 1,
         .b = layer.w, .bk = layer.stride, .bias = layer.w + layer.in * layer.stride, .add = add,
         .c = z, .cm = layer.stride, .relu = relu,
@@ -585,7 +630,7 @@ static double learn(struct net *net, const struct places *p, struct layer layer,
                     const float *x, int64_t x_stride, const float *dz, struct layer next)
 {
     float *g = gradient_of(net, layer.w, p->grad);
-    const struct product product = {
+    struct product product = {
         .m = layer.in, .n = layer.out, .k = net->batch, .a = x, .am = 1, .ak = x_stride, .b = dz,
         .bk = layer.stride, .c = g, .cm = layer.stride, .soon = {whole(next)}};
     multiply(&product);
@@ -598,7 +643,7 @@ static void back(const struct net *net, const struct places *p, struct layer lay
                  const float *add, float *dx, const float *x)
 {
     transpose(layer.w, layer.in, layer.out, layer.stride, p->back, p->stride);
-    const struct product product = {
+    struct product product = {
         .m = net->batch, .n = layer.in, .k = layer.out, .a = dz, .am = layer.stride, .ak = 1,
         .b = p->back, .bk = p->stride, .add = add, .c = dx, .cm = p->stride,
         .soon = {{x, p->area}, {layer.v, (layer.in + 1) * layer.stride}}};

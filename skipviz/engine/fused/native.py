@@ -15,7 +15,8 @@ OPTIMISERS = ("sgd", "nesterov", "adam", "adamw")
 
 KINDS = (
     "linear", *ACTIVATIONS, "norm", "layer_norm", "dropout", "scale", "rezero", "add", "multiply",
-    "complement", "constant", "concat",
+    "complement", "constant", "concat", "conv", "zero_pad", "global_avg", "global_max", "avg_pool",
+    "max_pool",
 )  # fmt: skip
 """In the order of their numbers in drawn.h."""
 
@@ -32,6 +33,8 @@ class Op(ctypes.Structure):
         *((name, c_int64) for name in ("to_first", "to_second", "weights", "biased")),
         *((name, c_int64) for name in ("room", "kept", "layer", "point", "gate", "done")),
         *((name, c_int64) for name in ("plus", "relu")),
+        *((name, c_int64) for name in ("high", "wide", "inputs", "in_high", "in_wide")),
+        *((name, c_int64) for name in ("kernel", "hop", "border")),
         *((name, c_double) for name in ("momentum", "epsilon")),
     ]
 
@@ -51,7 +54,7 @@ class Net(ctypes.Structure):
         *((name, c_double) for name in ("rate", "root", "all_squares")),
         ("ops", c_void_p),
         *((name, c_int64) for name in ("count", "points", "layers")),
-        *((name, c_void_p) for name in ("values", "seeds", "running", "back", "grad")),
+        *((name, c_void_p) for name in ("values", "seeds", "running", "back", "grad", "patch")),
     ]
 
 

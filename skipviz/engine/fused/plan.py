@@ -7,11 +7,15 @@ used again, and what is concatenated lies side by side. Places are in floats; ro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from skipviz.core.wiring import WEIGHTS
 from skipviz.engine.fused.native import KINDS, NOTHING, PLUS, WRITE, Op
-from skipviz.engine.stacked.program import ACTIVATIONS, Program, places, readers_of
+from skipviz.engine.stacked import StackShape
+from skipviz.engine.stacked.program import ACTIVATIONS, places, readers_of
 
 FACTORS = ("scale", "stochastic_depth", "rezero", "dropout")
 """What multiplies each value of its source."""
@@ -27,21 +31,22 @@ class Plan:
     """The operations of a program for batches of B samples.
 
     ops       for `struct net`, which all nets of the program share
-    sizes     floats of each arena: weights, running statistics, working memory, room for a turned
-              weight matrix, room for a gradient
+    sizes     floats of each arena: weights, running statistics, working memory, room for turned
+              weights, room for a gradient, room for a sample with a border
     """
 
     def __init__(
-        self, program: Program, inputs: int, batch: int, biased: list[bool], padded: Padded
+        self, shape: StackShape, batch: int, modules: Sequence[Any], padded: Padded
     ) -> None:
-        self.program, self.inputs, self.batch, self.padded = program, inputs, batch, padded
-        self.sizes = dict.fromkeys(("weights", "running", "work", "back", "grad"), 0)
-        found = places(program)
+        """modules: what does each step in the reference net."""
+        self.shape, self.program, self.batch, self.padded = shape, shape.program, batch, padded
+        self.sizes = dict.fromkeys(("weights", "running", "work", "back", "grad", "patch"), 0)
+        found = places(self.program)
         assert found is not None
         self.places = found
-        self.readers = readers_of(program)
-        self.ops = (Op * len(program))()
-        self._lay_out(biased)
+        self.readers = readers_of(self.program)
+        self.ops = (Op * len(self.program))()
+        self._lay_out(modules)
         self._number()
         self._join_products()
         self._plan_the_way_back()
@@ -53,46 +58,79 @@ class Plan:
         self.sizes[arena] += floats
         return self.sizes[arena] - floats
 
-    def columns_into(self, k: int) -> int:
-        """How many values the first source of a step puts out for a sample."""
-        source = self.program[k].sources[0]
-        return self.inputs if source < 0 else self.program[source].channels
+    def rows(self, k: int) -> int:
+        """Rows of a step's output: of each sample one, or one for each pixel."""
+        return self.batch * self.program[k].pixels
 
-    def _lay_out(self, biased: list[bool]) -> None:
+    def rows_of_weights(self, k: int) -> int:
+        """Of the weight matrix of a step: all that its window sees of a sample."""
+        return self.program[k].kernel ** 2 * self.shape.channels_into(k)
+
+    def _lay_out(self, modules: Sequence[Any]) -> None:
         strides: dict[int, int] = {}
         for place, step in zip(self.places, self.program, strict=True):
             wide = self.padded(place.start + self.padded(step.channels))
             strides[place.buffer] = max(strides.get(place.buffer, 0), wide)
-        starts = {k: self._take("work", self.batch * wide) for k, wide in strides.items()}
+        starts = {k: self._take("work", self.rows(k) * wide) for k, wide in strides.items()}
         self.strides = strides
         for k, (op, step) in enumerate(zip(self.ops, self.program, strict=True)):
             place = self.places[k]
             op.kind, op.channels = KINDS.index(SAME.get(step.kind, step.kind)), step.channels
             op.first, op.second = (*step.sources, -1, -1)[:2]
             op.out, op.stride = starts[place.buffer] + place.start, strides[place.buffer]
-            op.biased = biased[k]
+            op.biased = getattr(modules[k], "bias", None) is not None
+            op.epsilon, op.momentum = (getattr(modules[k], of, 0.0) for of in ("eps", "momentum"))
+            op.high, op.wide = step.sides or (1, 1)
+            self._open_window(k, op, modules[k])
             self._give_room(k, op)
+
+    def _open_window(self, k: int, op: Op, module: Any) -> None:
+        """What a step sees of the map before it; of a whole map the window is the map."""
+        step = self.program[k]
+        op.inputs = self.shape.channels_into(k)
+        op.in_high, op.in_wide = self.shape.sides_into(k) or (1, 1)
+        op.kernel, op.hop = step.kernel, step.stride
+        if step.kind in ("global_avg", "global_max"):
+            op.kernel = op.hop = max(op.in_high, op.in_wide)
+        if step.kind in ("conv", "max_pool"):
+            borders = {int(border) for border in np.ravel(module.padding)}
+            (op.border,) = borders
 
     def _give_room(self, k: int, op: Op) -> None:
         """Room for what an operation learns and keeps."""
         kind, wide = self.program[k].kind, self.padded(self.program[k].channels)
         rows = 0
-        if kind == "linear":
-            rows = self.columns_into(k) + op.biased
-            turned = self.program[k].channels * self.padded(self.columns_into(k))
-            self.sizes["back"] = max(self.sizes["back"], turned)
+        if kind in WEIGHTS:
+            rows = self.rows_of_weights(k) + op.biased
+            turned = self.program[k].channels * op.kernel**2 * self.padded(op.inputs)
+            self.sizes["back"] = max(self.sizes["back"], turned, wide)
         elif kind in ("norm", "layer_norm"):
             rows = 2
-            op.room = self._take("work", 2 * (wide if kind == "norm" else self.padded(self.batch)))
+            op.room = self._take(
+                "work", 5 * wide if kind == "norm" else 2 * self.padded(self.batch)
+            )
+        elif kind in ("global_max", "max_pool"):
+            op.room = self._take("work", self.rows(k) * wide)
         elif kind == "dropout":
-            op.room = self._take("work", self.batch * wide)
+            op.room = self._take("work", self.rows(k) * wide)
             op.kept = sum(step.kind == "dropout" for step in self.program[:k])
         elif kind == "rezero":
             rows, wide = 1, self.padded(1)
+        if kind == "conv":
+            self.sizes["patch"] = max(self.sizes["patch"], *self._patches(op))
         if kind == "norm":
             op.kept = self._take("running", 2 * wide)
         op.weights = self._take("weights", rows * wide)
         self.sizes["grad"] = max(self.sizes["grad"], rows * wide)
+
+    def _patches(self, op: Op) -> Iterator[int]:
+        """Floats of a sample with its border: of the input on the way forward, of the output on the
+        way back."""
+        maps = (op.in_high, op.in_wide, op.border, op.inputs), (
+            op.high, op.wide, op.kernel, op.channels,
+        )  # fmt: skip
+        for high, wide, border, channels in maps:
+            yield (high + 2 * border) * (wide + 2 * border) * channels
 
     def _number(self) -> None:
         """Which reading each operation gives."""
@@ -109,10 +147,11 @@ class Plan:
     gates: int
 
     def _join_products(self) -> None:
-        """An addition and a ReLU that write over a product are done at its end."""
+        """An addition and a ReLU that write over a product, or over what BatchNorm puts out, are
+        done at its end."""
         for k, op in enumerate(self.ops):
             op.plus = -1
-            if self.program[k].kind != "linear":
+            if self.program[k].kind not in (*WEIGHTS, "norm"):
                 continue
             end = k
             for kind in ("add", "relu"):
@@ -153,7 +192,7 @@ class Plan:
             op.grad, op.grad_stride = grad
             self._way_back(k, op)
             if self._own[k]:
-                self._spare.setdefault(op.grad_stride, []).append(op.grad)
+                self._spare.setdefault(self._size(k, op.grad_stride), []).append(op.grad)
 
     def _way_back(self, k: int, op: Op) -> None:
         step = self.program[k]
@@ -187,13 +226,17 @@ class Plan:
         if place.shared:
             wide = self.strides[place.buffer]
             if place.buffer not in self._joined:
-                self._joined[place.buffer] = self._take("work", self.batch * wide)
+                self._joined[place.buffer] = self._take("work", self._size(source, wide))
             self._grads[source] = self._joined[place.buffer] + place.start, wide
         else:
-            free = self._spare.get(wide)
-            start = free.pop() if free else self._take("work", self.batch * wide)
+            free = self._spare.get(self._size(source, wide))
+            start = free.pop() if free else self._take("work", self._size(source, wide))
             self._grads[source], self._own[source] = (start, wide), True
         return WRITE
+
+    def _size(self, k: int, wide: int) -> int:
+        """Floats of what has a step's rows and so many columns."""
+        return self.rows(k) * wide
 
     def _free(self, source: int) -> bool:
         """May a source's gradient be that of its only reader?"""
@@ -205,11 +248,10 @@ class Plan:
         self._own[k] = False
 
 
-def widest(program: Program, inputs: int) -> int:
+def widest(shape: StackShape) -> int:
     """The narrower side of the largest weight matrix that is wide both ways."""
-    sides: list[Any] = [
-        min(step.channels, program[step.sources[0]].channels if step.sources[0] >= 0 else inputs)
-        for step in program
-        if step.kind == "linear"
-    ]
-    return max(sides)
+    return max(
+        min(step.channels, shape.channels_into(k))
+        for k, step in enumerate(shape.program)
+        if step.kind in WEIGHTS
+    )

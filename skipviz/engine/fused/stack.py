@@ -5,6 +5,7 @@ N nets, L layers that the depth counts, B batch size, F input values, W width, K
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,10 +26,19 @@ from skipviz.engine.stacked import Stack, StackShape
 
 
 def claims(experiment: Experiment, shape: StackShape, device: torch.device) -> bool:
-    """Can the kernel train nets of this shape? On the CPU all dense nets whose layers are not too
-    wide, but for highway units whose gates are numbers."""
-    side = widest(shape.program, shape.inputs) if shape.program else shape.width
-    return device.type == "cpu" and side <= fused.WIDEST and not shape.fixed and fused.available()
+    """Can the kernel train nets of this shape, and should it? On the CPU all nets whose layers are
+    not too wide, but for highway units whose gates are numbers.
+
+    Convolutional ones in float32, where the libraries behind torch would have one thread for a net
+    as the kernel has, or where maps are small: there most of their time is spent on calls.
+    """
+    side = widest(shape) if shape.program else shape.width
+    able = device.type == "cpu" and side <= fused.WIDEST and not shape.fixed
+    if shape.sides:
+        small = experiment.batch_size * math.prod(shape.sides) <= devices.FEW_VALUES
+        alone = devices.threads(experiment) == 1
+        able = able and experiment.precision == "float32" and (small or alone)
+    return able and fused.available()
 
 
 Batches = Tensor | Sequence[Tensor]

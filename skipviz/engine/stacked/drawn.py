@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skipviz.core.wiring import Wiring
+from skipviz.core.wiring import WEIGHTS, Wiring
 from skipviz.engine.exact_sums import norms_of
 from skipviz.engine.precise_layers import depths, dropouts
 from skipviz.engine.stacked.calls import Calls
@@ -26,7 +26,7 @@ from skipviz.engine.stacked.shape import StackShape
 from skipviz.engine.stacked.weights import Weights
 
 _LEARNED = {
-    **dict.fromkeys(("linear", "norm", "layer_norm"), ("weight", "bias")),
+    **dict.fromkeys((*WEIGHTS, "norm", "layer_norm"), ("weight", "bias")),
     "rezero": ("scale",),
 }
 """The parameters of an operation's module."""

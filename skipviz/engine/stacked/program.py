@@ -1,4 +1,4 @@
-"""A dense net as the list of its operations, read from its drawing, and where their outputs lie.
+"""A net as the list of its operations, read from its drawing, and where their outputs lie.
 
 Two nets of one list can be trained together; what the list does not say (factors, shares of
 dropout) each of them has for itself.
@@ -7,16 +7,22 @@ dropout) each of them has for itself.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
-from skipviz.core.wiring import INPUT, Op, Unit, Wiring
+from skipviz.core.wiring import INPUT, WEIGHTS, Body, Op, Unit, Wiring
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 KINDS = {
     *ACTIVATIONS, "linear", "norm", "layer_norm", "dropout", "stochastic_depth", "scale", "rezero",
     "add", "multiply", "complement", "constant", "concat",
 }  # fmt: skip
-"""The operations that can stand in a program; `flatten` is none, for a signal is flat here."""
+"""The operations that can stand in a dense net's program; `flatten` is none, for a signal is flat
+here."""
+
+MAPS = {"conv", "zero_pad", "global_avg", "global_max", "avg_pool", "max_pool"}
+"""What else stands in a convolutional net's, which the fused kernel alone trains."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,8 @@ class Step:
 
     sources   the steps, by number, whose outputs it takes; -1: the net's input
     channels  of its output
+    sides     height and width of its output, a feature map; () where it is flat
+    kernel    the side of its window, and its stride
     layer     a weighted layer that the depth counts
     point     its output is a signal point
     gate      its output is the transform gate of a unit
@@ -36,19 +44,52 @@ class Step:
     layer: bool = False
     point: bool = False
     gate: bool = False
+    sides: tuple[int, ...] = ()
+    kernel: int = 1
+    stride: int = 1
+
+    @property
+    def pixels(self) -> int:
+        return prod(self.sides)
 
 
 Program = tuple[Step, ...]
 
 
 def program_of(wiring: Wiring) -> Program | None:
-    """The program of a dense net; None where the drawing has an operation that is not known, or
-    where something other than a weight layer takes the input."""
+    """The program of a net; None where the drawing has an operation that is not known, or where
+    something other than a weight layer takes the input."""
+    ops = [op for unit in wiring.units for op in unit.body.ops]
+    if any(_in_groups(unit.body) for unit in wiring.units) or not _flat_in_time(ops):
+        return None
     steps = [step for step, _ in traced(wiring)]
+    kinds = KINDS | MAPS - {"layer_norm", "dropout"} if any(s.sides for s in steps) else KINDS
     known = all(
-        step.kind in KINDS and (step.kind == "linear" or -1 not in step.sources) for step in steps
+        step.kind in kinds and (step.kind in WEIGHTS or -1 not in step.sources) for step in steps
     )
     return tuple(steps) if known and places(tuple(steps)) is not None else None
+
+
+def _in_groups(body: Body) -> bool:
+    """Has it a convolution whose channels are cut into groups?"""
+    shapes = {INPUT: body.input_shape} | {op.name: op.shape for op in body.ops}
+    for op in body.ops:
+        if op.kind == "conv":
+            (source,) = body.sources(op.name)
+            whole = shapes[source][0] * prod(op.shape) * op.kernel**2
+            if op.multiply_adds != whole:
+                return True
+    return False
+
+
+def _flat_in_time(ops: Sequence[Op]) -> bool:
+    """Is nothing flattened but maps of one pixel? The order of channels and pixels would matter.
+    A dense net's input is flattened as it comes."""
+    behind = [op.shape for op in ops]
+    return all(
+        op.kind != "flatten" or i == 0 or len(behind[i - 1]) == 1 or prod(behind[i - 1][1:]) == 1
+        for i, op in enumerate(ops)
+    )
 
 
 def traced(wiring: Wiring) -> list[tuple[Step, str]]:
@@ -67,8 +108,9 @@ def traced(wiring: Wiring) -> list[tuple[Step, str]]:
                 continue
             numbers[op.name] = len(steps)
             step = Step(
-                op.kind, sources, op.shape[0], unit.module(op) in layers, gate=_is_gate(op, unit)
-            )
+                op.kind, sources, op.shape[0], unit.module(op) in layers, gate=_is_gate(op, unit),
+                sides=op.shape[1:], kernel=op.kernel, stride=op.stride,
+            )  # fmt: skip
             steps.append((step, unit.module(op) or unit.path))
         before = numbers[unit.body.ops[-1].name] if unit.body.ops else before
         if unit.path in points:

@@ -1,14 +1,15 @@
-"""What dense nets must share to stand in one stack, read from their drawings."""
+"""What nets must share to stand in one stack, read from their drawings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.registry import architecture
-from skipviz.core.wiring import Wiring
+from skipviz.core.wiring import WEIGHTS, Wiring
 from skipviz.engine.stacked.program import Program, program_of
 
 
@@ -21,6 +22,7 @@ class StackShape:
     gated    highway units, whose layers have a transform gate that is learned
     fixed    (T, C) of highway units whose gates are numbers: y = H(x) T + x C
     program  the operations of nets that are computed as they are drawn; none of the above then
+    sides    height and width of a convolutional net's input; () of a dense net
     """
 
     depth: int
@@ -32,26 +34,39 @@ class StackShape:
     skips: tuple[int, ...]
     fixed: tuple[float, float] | None = None
     program: Program = ()
+    sides: tuple[int, ...] = ()
 
     @property
     def products(self) -> int:
         """Multiply-adds of one sample's way forward."""
         if self.program:
             return sum(
-                step.channels * (self.program[step.sources[0]].channels if k else self.inputs)
+                step.channels * step.pixels * step.kernel**2 * self.channels_into(k)
                 for k, step in enumerate(self.program)
-                if step.kind == "linear"
+                if step.kind in WEIGHTS
             )
         return self.inputs * self.width + self.depth * self.width**2 * (1 + self.gated)
 
+    def channels_into(self, k: int) -> int:
+        """Channels of what the first source of a step of the program puts out."""
+        source = self.program[k].sources[0]
+        return self.inputs // prod(self.sides) if source < 0 else self.program[source].channels
+
+    def sides_into(self, k: int) -> tuple[int, ...]:
+        """The sides of that."""
+        source = self.program[k].sources[0]
+        return self.sides if source < 0 else self.program[source].sides
+
 
 def shape_of(lane: Lane, experiment: Experiment) -> StackShape | None:
-    """The shape of a lane that this engine can train; None: the module engine has to.
+    """The shape of a lane that can stand in a stack; None: the module engine has to train it.
 
-    It trains dense nets whose family says how their units are computed (`Architecture.stacked`).
+    Dense nets can whose family says how their units are computed (`Architecture.stacked`), and
+    convolutional nets as they are drawn; those the fused kernel alone trains.
     """
     settings, declared = lane.settings(experiment.dataset), architecture(lane.family)
-    units = declared.stacked(settings) if settings["backbone"] == "dense" else None
+    flat = settings["backbone"] == "dense"
+    units = declared.stacked(settings) if flat else "drawn"
     if units is None:
         return None
     chance = settings.get("drop_rate") or settings.get("survival", 1) < 1
@@ -72,6 +87,7 @@ def shape_of(lane: Lane, experiment: Experiment) -> StackShape | None:
         skips=() if program else _skips(wiring) if not fixed else (-1,) * len(wiring.layers),
         fixed=fixed,
         program=program,
+        sides=() if flat else tuple(settings["input_shape"][1:]),
     )
 
 
