@@ -205,6 +205,22 @@ def test_many_convolutional_nets_of_odd_sizes_get_the_modules_numbers(number: in
     compare_odd(number)
 
 
+def test_of_equal_numbers_the_first_is_the_largest_as_in_the_modules() -> None:
+    knobs = {"backbone": "fitnet", "preset": "highway4", "norm": "none", "activation": "tanh"}
+    of = Experiment(
+        lanes=[Lane(family="highway", knobs=knobs)], data="shapes", pool=2, batch_size=2,
+        device="cpu",
+    )  # fmt: skip
+    _, y = batch(of, 0)
+    x = torch.zeros(2, 3, 16, 16)  # all signals are 0; their gradients tell which pixel was taken
+    trainer = NetTrainer(of, of.lanes[0], 0, CPU)
+    trainer.net.double()
+    exact = trainer.learn(x.double(), y, 0, True)
+    (found,) = stack_of(of).learn([x.flatten(1)], [y], True)[1]
+    assert exact is not None and (exact[2 : 2 + 31] > 0).all()
+    assert apart(found[None], exact[None]).max() < 1e-5
+
+
 # --- bits, neighbours, checkpoints
 
 
