@@ -217,7 +217,7 @@ def test_of_equal_numbers_the_first_is_the_largest_as_in_the_modules() -> None:
     trainer.net.double()
     exact = trainer.learn(x.double(), y, 0, True)
     (found,) = stack_of(of).learn([x.flatten(1)], [y], True)[1]
-    assert exact is not None and (exact[2 : 2 + 31] > 0).all()
+    assert exact is not None and exact[2] > 0.01
     assert apart(found[None], exact[None]).max() < 1e-5
 
 
