@@ -33,6 +33,8 @@ from benchmarks.interleaved import Crew, Peak, Times, Way, busy, measure, note
 from benchmarks.tutorial_loop import Tutorial, in_turn, pictures
 from skipviz.core import console
 from skipviz.core.experiment import Experiment, Lane
+from skipviz.core.presets import NARROW
+from skipviz.core.registry import dataset_view
 from skipviz.core.strict_json import dumps
 
 BATCH = 128
@@ -149,14 +151,14 @@ CONV = {
 }
 
 
-def flops(lanes: list[Lane], data: str) -> float:
+def flops(lanes: list[Lane], data: str, batch: int = BATCH, pool: int = 1) -> float:
     """Floating-point operations of a step: two for each multiply-add, forward once, backward twice,
     but for the first layer, whose input needs no gradient."""
     total = 0.0
     for lane in lanes:
-        wiring = lane.wiring(data)
+        wiring = lane.wiring(dataset_view(data, pool, 0))
         first = next(op for unit in wiring.units for op in unit.body.weights)
-        total += 2 * BATCH * (3 * wiring.describe()["multiply_adds"] - first.multiply_adds)
+        total += 2 * batch * (3 * wiring.describe()["multiply_adds"] - first.multiply_adds)
     return total
 
 
@@ -188,9 +190,9 @@ def exponent(prefix: str) -> Callable[[Found], float]:
     return fitted
 
 
-def share(lanes: list[Lane], data: str, way: str) -> Callable[[Found], float]:
+def share(lanes: list[Lane], data: str, way: str, **sizes: int) -> Callable[[Found], float]:
     """Of what one core does at best, measured in the same run."""
-    work = flops(lanes, data)
+    work = flops(lanes, data, **sizes)
     return lambda found: (work / found[way].cpu) / (PEAK_WORK[0] / found["peak"].cpu)
 
 
@@ -203,8 +205,10 @@ def beside(case: Case, found: Found, ways: Sequence[Way]) -> dict[str, Any]:
     told = {"ms": 1e3 * (times.wall if way.name.startswith("fused") else times.cpu)}
     made = way.make
     if isinstance(made, partial) and made.func is training and "device" not in made.keywords:
-        lanes = made.args[0] * made.keywords.get("seeds", 1)
-        told["peak_share"] = share(lanes, made.args[1], way.name)(found)
+        fields = made.keywords
+        lanes = made.args[0] * fields.get("seeds", 1)
+        sizes = {"batch": fields.get("batch_size", BATCH), "pool": fields.get("pool", 1)}
+        told["peak_share"] = share(lanes, made.args[1], way.name, **sizes)(found)
     return told
 
 
@@ -221,7 +225,7 @@ PEAK = Way("peak", peak, steps=1)
 def groups() -> list[Group]:
     """Every row, and beside each of a net's steps a peak of the same minute."""
     made = [*_pairs(), _seeds(), _highway(20, 4.5, 16), _highway(50, 3.5, 12), _densenet(),
-            _knobs(), _growth(), _busy(), *_convs(), _lecture(), *_cuda()]  # fmt: skip
+            _knobs(), _growth(), _busy(), *_convs(), _small_maps(), _lecture(), *_cuda()]  # fmt: skip
     return [
         replace(group, ways=(*group.ways, PEAK)) if any(c.way for c in group.cases) else group
         for group in made
@@ -387,25 +391,42 @@ def _busy() -> Group:
 
 
 def _convs() -> list[Group]:
+    """Against the tutorial's loop: the modules in both precisions, and the kernel, which trains
+    such nets where a net has one thread."""
     found = []
     for name, lanes in CONV.items():
+        half = {"precision": "bfloat16"}
         ways = [
             Way("tutorial", partial(tutorial, lanes, "cifar10"), "tutorial"),
             _ours("ours", lanes, "cifar10", 1),
-            _ours("bf16", lanes, "cifar10", 1, precision="bfloat16"),
+            _ours("bf16", lanes, "cifar10", 1, **half),
+            _ours("fused", lanes, "cifar10", 1),
         ]
+        slow = name == "highway-19"
         cases = [
-            Case(name, "min", 1.0 if name == "highway-19" else 1.2, faster("tutorial", "ours"),
-                 way="ours"),
+            Case(name, "min", 1.0 if slow else 1.2, faster("tutorial", "ours"), way="ours"),
             Case(f"{name}-bf16", "min", 1.7, faster("tutorial", "bf16"), "bf16", "bf16"),
+            Case(f"fused-{name}", "min", 1.5 if slow else 2.5, faster("tutorial", "fused"),
+                 "fused", "fused"),
         ]  # fmt: skip
         if name == "resnet-20":
-            of = share(lanes, "cifar10", "ours")
-            cases.append(Case("conv-peak-share", "min", 0.5, of))
-            ways.append(_ours("sparse", lanes, "cifar10", 1, record_every=PER))
-            cases.append(Case("instruments-conv", "max", 1.02, with_over_without("ours", "sparse")))
+            of = share(lanes, "cifar10", "fused")
+            cases.append(Case("conv-peak-share", "min", 0.5, of, "fused"))
+            for way, row in (("ours", "instruments-conv"), ("fused", "fused-instruments-conv")):
+                ways.append(_ours(f"{way} sparse", lanes, "cifar10", 1, record_every=PER))
+                ratio = with_over_without(way, f"{way} sparse")
+                cases.append(Case(row, "max", 1.02, ratio, "" if way == "ours" else way))
         found.append(Group(tuple(ways), tuple(cases), rounds=5, quick=name.endswith("20")))
     return found
+
+
+def _small_maps() -> Group:
+    """The kernel against the modules on the nets of the Lab's preset for a lecture."""
+    lanes = [Lane(family="resnet", knobs=NARROW | {"depth": 56})]
+    fields = {"pool": 2, "batch_size": 32}
+    ways = [_ours(way, lanes, "cifar10", 4, **fields) for way in ("ours", "fused")]
+    case = Case("fused-small-maps", "min", 2, faster("ours", "fused"), "fused", "fused")
+    return Group(tuple(ways), (case,), rounds=9)
 
 
 def _lecture() -> Group:
@@ -413,7 +434,7 @@ def _lecture() -> Group:
     return Group((), (case,), rounds=0, quick=False)
 
 
-RATES, PARTED, WINDOW, LIMIT_S = (0.03, 0.1, 0.3), 2.0, 25, 60.0
+RATES, PARTED, WINDOW, LIMIT_S = (0.03, 0.1, 0.3), 2.0, 25, 30.0
 
 
 def lecture_images() -> tuple[float, dict[str, Any]]:

@@ -80,9 +80,12 @@ def engines(lane: Lane, data: str) -> dict[str, Reading | None]:
         return found
     found["modules, channels first"] = by_modules(of, torch.contiguous_format, torch.float32)
     found["modules, as trained"] = by_modules(of, None, torch.float32)
-    found["captured, on the CPU"] = by_training(of, "captured")
+    found |= {
+        name: by_training(of, engine)
+        for name, engine in (("captured, on the CPU", "captured"), ("fused", "fused"))
+    }
     if devices.bfloat16(CPU):
-        half = Experiment(**{**dict(of), "precision": "bfloat16"})
+        half = of.with_(precision="bfloat16")
         found["modules, bfloat16"] = by_modules(half, None, torch.float32)
     return found
 

@@ -108,15 +108,16 @@ def _placing() -> Finding:
 
 
 def _fused() -> Finding:
-    """Not having it is in order: thin dense nets then train at half the speed or less. The
-    sentence says, too, what is left to whom."""
+    """Not having it is in order: thin dense nets and small maps then train at half the speed or
+    less. The sentence says, too, what is left to whom."""
     code = (
         "from skipviz.engine import fused;"
-        "print((f'in use: {fused.peak_gflops():.0f} Gflop/s are the peak of one core; it trains"
-        " dense nets, the stacked engine highway nets whose gates are numbers and layers of more"
-        " than {fused.WIDEST} values'"
+        "print(f'in use: {fused.peak_gflops():.0f} Gflop/s are the peak of one core; it trains"
+        " dense nets and, in float32, convolutional ones on small maps or where a net has one"
+        " thread; the stacked engine trains highway nets whose gates are numbers and layers of more"
+        " than {fused.WIDEST} values, modules all other convolutional nets'"
         " if fused.available() else f'not in use: {fused.why()}; the stacked engine trains all"
-        " dense nets') + ', modules the convolutional ones')"
+        " dense nets, modules the convolutional ones')"
     )
     return _with_torch("Fused kernel", code)
 

@@ -11,6 +11,9 @@ from torch import Tensor
 from skipviz.engine.fused.native import OPTIMISERS, Net
 from skipviz.engine.optimise import Adam, Sgd
 
+SPARE = 16
+"""Floats behind each row: a vector that begins in a row may end there."""
+
 
 class Arena:
     """Weights and what the optimiser keeps of them, (N, floats) float32 each.
@@ -21,10 +24,10 @@ class Arena:
 
     def __init__(self, optimiser: Sgd | Adam, clip: float, nets: int, floats: int) -> None:
         self.floats, self.clip = floats, clip
-        self.weights = torch.zeros(nets, floats)
+        self.weights = torch.zeros(nets, floats + SPARE)[:, :floats]
         names = ("mean", "square") if isinstance(optimiser, Adam) else ("velocity",)
-        self.kept = {name: torch.zeros_like(self.weights) for name in names}
-        self.grads = torch.zeros_like(self.weights) if clip else None
+        self.kept = {name: torch.zeros(nets, floats) for name in names}
+        self.grads = torch.zeros(nets, floats) if clip else None
 
     def fill(self, net: Net, i: int, kind: str, optimiser: Sgd | Adam) -> None:
         """Tells a net's struct where its rows are, and how it learns."""

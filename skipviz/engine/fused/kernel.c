@@ -18,6 +18,9 @@
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 /* LANES   floats in a vector register
  * GROUP   vectors of one row that are summed at once, at most
@@ -126,43 +129,53 @@ struct product {
 INLINE vec rectified(vec x) { return (vec)((vec_bits)x & ~(x < 0)); }
 INLINE half rectified_half(half x) { return (half)((half_bits)x & ~(x < 0)); }
 
+/* The first STEP numbers of a vector. */
+#if defined(__AVX512F__)
+INLINE half first_of(vec x) { return (half)_mm512_castps512_ps256((__m512)x); }
+#else
+INLINE half first_of(vec x) { return (half)x; }
+#endif
+
 /* Where a tile begins: at a row of a, a column of b, and both of c. */
 struct corner {
     const float *a, *b, *bias, *add;
     float *c;
 };
 
+/* Half a vector at the end of a row is computed as a whole one, of which half is kept: what is read
+ * beyond a row lies in the next one, or in the floats that all memory has to spare. */
 INLINE void tile(const struct product *p, struct corner at, const int rows, const int units)
 {
-    const int full = units * STEP / LANES, odd = units * STEP % LANES != 0;
+    const int narrow = units * STEP < LANES, odd = units * STEP % LANES != 0;
+    const int vectors = narrow ? 0 : (units * STEP + LANES - 1) / LANES;
     const int64_t am = p->am, ak = p->ak, bk = p->bk, cm = p->cm, relu = p->relu;
     const float *a = at.a, *b = at.b, *bias = at.bias, *add = at.add;
     float *c = at.c;
     const float *four_rows[(ROWS + 3) / 4]; /* few addresses: registers hold no sixteen */
     vec sum[ROWS][GROUP];
-    half rest[ROWS];
+    half slim[ROWS];
     UNROLL for (int i = 0; i < (rows + 3) / 4; i++) four_rows[i] = a + 4 * i * am;
     UNROLL for (int r = 0; r < rows; r++) {
-        UNROLL for (int v = 0; v < full; v++)
+        UNROLL for (int v = 0; v < vectors; v++)
             sum[r][v] = bias ? *(const vec *)(bias + v * LANES) : (vec){0};
-        if (odd) rest[r] = bias ? *(const half *)(bias + full * LANES) : (half){0};
+        if (narrow) slim[r] = bias ? *(const half *)bias : (half){0};
     }
     for (int64_t part = p->parts; part > 0; part--, b += p->b_part) {
         for (int64_t k = p->k; k > 0; k--, b += bk) {
             vec row[GROUP];
-            half end = {0};
-            UNROLL for (int v = 0; v < full; v++) {
+            half slim_row = {0};
+            UNROLL for (int v = 0; v < vectors; v++) {
                 row[v] = *(const vec *)(b + v * LANES);
                 KEEP(row[v]);
             }
-            if (odd) end = *(const half *)(b + full * LANES);
+            if (narrow) slim_row = *(const half *)b;
             UNROLL for (int r = 0; r < rows; r++) {
                 const float by = four_rows[r / 4][r % 4 * am];
-                UNROLL for (int v = 0; v < full; v++) {
+                UNROLL for (int v = 0; v < vectors; v++) {
                     sum[r][v] += by * row[v];
                     KEEP(sum[r][v]);
                 }
-                if (odd) rest[r] += by * end;
+                if (narrow) slim[r] += by * slim_row;
             }
             UNROLL for (int i = 0; i < (rows + 3) / 4; i++) {
                 four_rows[i] += ak;
@@ -174,17 +187,19 @@ INLINE void tile(const struct product *p, struct corner at, const int rows, cons
     if (add) /* last: small terms would drown in it one by one */
         UNROLL for (int r = 0; r < rows; r++) {
             const float *more = add + r * cm;
-            UNROLL for (int v = 0; v < full; v++) sum[r][v] += *(const vec *)(more + v * LANES);
-            if (odd) rest[r] += *(const half *)(more + full * LANES);
+            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] += *(const vec *)(more + v * LANES);
+            if (narrow) slim[r] += *(const half *)more;
         }
     if (relu)
         UNROLL for (int r = 0; r < rows; r++) {
-            UNROLL for (int v = 0; v < full; v++) sum[r][v] = rectified(sum[r][v]);
-            if (odd) rest[r] = rectified_half(rest[r]);
+            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = rectified(sum[r][v]);
+            if (narrow) slim[r] = rectified_half(slim[r]);
         }
     UNROLL for (int r = 0; r < rows; r++) {
-        UNROLL for (int v = 0; v < full; v++) *(vec *)(c + r * cm + v * LANES) = sum[r][v];
-        if (odd) *(half *)(c + r * cm + full * LANES) = rest[r];
+        float *to = c + r * cm;
+        UNROLL for (int v = 0; v < vectors - odd; v++) *(vec *)(to + v * LANES) = sum[r][v];
+        if (narrow) *(half *)to = slim[r];
+        else if (odd) *(half *)(to + (vectors - 1) * LANES) = first_of(sum[r][vectors - 1]);
     }
 }
 
