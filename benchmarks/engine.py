@@ -224,8 +224,9 @@ PEAK = Way("peak", peak, steps=1)
 
 def groups() -> list[Group]:
     """Every row, and beside each of a net's steps a peak of the same minute."""
-    made = [*_pairs(), _seeds(), _highway(20, 4.5, 16), _highway(50, 3.5, 12), _densenet(), _knobs(),
-            _growth(), _busy(), *_convs(), _small_maps(), _lecture(), *_cuda()]  # fmt: skip
+    made = [*_pairs(), _seeds(), _highway(20, 4.5, 16), _highway(50, 3.5, 12), _densenet(),
+            _knobs(), _growth(), _busy(), *_convs(), _small_maps(), _lecture(),
+            *_cuda()]  # fmt: skip
     return [
         replace(group, ways=(*group.ways, PEAK)) if any(c.way for c in group.cases) else group
         for group in made
