@@ -282,6 +282,15 @@ def test_kernel_and_modules_go_on_from_each_others_checkpoint(
     np.testing.assert_allclose(whole[0], whole[1], rtol=2e-4)
 
 
+def test_a_convolution_that_is_not_what_was_drawn_is_refused() -> None:
+    of = Experiment(lanes=[NETS["plain"]], device="cpu")
+    net, shape = make_net(of.lanes[0], of.dataset, 0), shape_of(of.lanes[0], of)
+    assert shape is not None
+    next(m for m in net.modules() if isinstance(m, torch.nn.Conv2d)).dilation = (2, 2)
+    with pytest.raises(ValueError, match="dilated"):
+        FusedStack(of, [net], [of.lanes[0].wiring(of.dataset)], [shape])
+
+
 # --- which nets it takes
 
 

@@ -1,12 +1,14 @@
-"""The fused kernel: a training step of a dense net in one native call, where a C compiler is found.
+"""The fused kernel: a training step of a net in one native call, where a C compiler is found.
 
-It trains what the stacked engine trains, with the same numbers to rounding, and is never needed:
-where there is none, or with SKIPVIZ_FUSED=0, the stacked engine does the work, and so it does for
-highway nets whose gates are numbers and for layers wider than `WIDEST`.
+It trains what the stacked engine trains, and convolutional nets as the modules do, with the same
+numbers to rounding, and is never needed: where there is none, or with SKIPVIZ_FUSED=0, those do the
+work, and so the stacked engine does for highway nets whose gates are numbers and for layers wider
+than `WIDEST`. `stack.claims` says which nets it takes.
 
 kernel.c   the step of a chain of layers, and a pool of threads that share out the nets
 drawn.h    the step of every other net, operation by operation
-build      compiles both into the cache
+pictures.h   what of it is done on feature maps
+build      compiles them into the cache
 native     the ctypes mirror of their structures
 arena      weights, and what the optimiser keeps of them
 chain      plain, residual and coupled highway nets of equal layers

@@ -92,6 +92,10 @@ class Plan:
         op.kernel, op.hop = step.kernel, step.stride
         if step.kind in ("global_avg", "global_max"):
             op.kernel = op.hop = max(op.in_high, op.in_wide)
+        if step.kind == "conv" and (set(module.dilation) != {1} or module.padding_mode != "zeros"):
+            raise ValueError(
+                "a convolution is not computed as it is drawn: dilated, or padded otherwise"
+            )
         if step.kind in ("conv", "max_pool"):
             borders = {int(border) for border in np.ravel(module.padding)}
             (op.border,) = borders
