@@ -9,6 +9,7 @@ import numpy as np
 from skipviz.core.experiment import Experiment, Lane
 from skipviz.core.presets import NARROW
 from skipviz.core.scene import (
+    Ask,
     Chart,
     Evidence,
     Expectation,
@@ -18,6 +19,7 @@ from skipviz.core.scene import (
     curve,
     decades,
     highest,
+    number,
     profile,
     ratio,
     seed_dots,
@@ -36,7 +38,7 @@ _LANES = tuple(
     for depth in (SHALLOW, DEEP)
 )
 _SIZES = {"data": "shapes", "pool": 2, "batch_size": 32}
-_BUDGET = {"steps": 200, "lr": 0.02, "seeds": 3, "record_every": 4, "evaluate_every": 200}
+_BUDGET = {"steps": 200, "lr": 0.02, "seeds": 3, "record_every": 4}
 
 
 def _times(above: int, below: int) -> Callable[[Evidence], list[float]]:
@@ -53,7 +55,7 @@ def _under_guessing(evidence: Evidence) -> list[float]:
 def _held_out(lane: int) -> Callable[[Evidence], list[float]]:
     """The share of the held-out pictures that a lane gets wrong at the end."""
     return lambda evidence: [
-        float(error) for error in evidence.history("held_out_error", lane)[-1, :, 0]
+        number(answer["lanes"][lane]["error"]) for answer in evidence.ask("held_out")
     ]
 
 
@@ -136,11 +138,16 @@ SCENE = Scene(
     ),
     correct_choice=_correct_choice,
     runs={"main": Experiment(lanes=_LANES, **_SIZES, **_BUDGET)},
+    asks=(Ask("held_out", "predictions", {"pictures": 1}),),
     figures=(
         Figure("live", "Which curve stays at the loss of guessing?", panels=("loss",)),
         Figure("chart", "Three of four nets learn; the deep plain one does not.", chart=_curves),
-        Figure("chart", "And on pictures that were not trained on.", chart=_errors),
-        Figure("chart", "Not a vanishing gradient: the dashed plain line rises.", chart=_norms),
+        Figure("chart", "Plain-56 guesses, the others do not.", chart=_errors),
+        Figure(
+            "chart",
+            "Not a vanishing gradient: towards the input the dashed orange line rises.",
+            chart=_norms,
+        ),
     ),
     expects=(
         Expectation(
