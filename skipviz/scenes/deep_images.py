@@ -19,6 +19,7 @@ from skipviz.core.scene import (
     curve,
     decades,
     highest,
+    norms_off,
     number,
     profile,
     ratio,
@@ -138,7 +139,10 @@ SCENE = Scene(
     ),
     correct_choice=_correct_choice,
     runs={"main": Experiment(lanes=_LANES, **_SIZES, **_BUDGET)},
-    asks=(Ask("held_out", "predictions", {"pictures": 1}),),
+    asks=(
+        Ask("held_out", "predictions", {"pictures": 1}),
+        Ask("check", "cross_check", {"points": 2}),
+    ),
     figures=(
         Figure("live", "Which curve stays at the loss of guessing?", panels=("loss",)),
         Figure("chart", "Three of four nets learn; the deep plain one does not.", chart=_curves),
@@ -195,6 +199,13 @@ SCENE = Scene(
             over="every",
             unit="decades",
         ),
+        Expectation(
+            "The norms drawn are right: autograd in float64 gives the same",
+            lambda evidence: norms_off(evidence, "check", range(4)),
+            at_most=0.05,
+            over="every",
+            unit="of the norm off",
+        ),
     ),
     saw="Training loss at the end: plain-20 {shallow}, plain-56 {deep} (guessing: {guess}); with "
     "shortcuts {residual_shallow} and {residual_deep}. Of pictures that were not trained on, "
@@ -236,5 +247,21 @@ SCENE = Scene(
             "it has to be made for each net at its best one.",
         ),
     ),
+    notices=(
+        "no_skip",
+        "no_skip_in_module",
+        "labels_shuffled",
+        "rate_0",
+        "no_momentum",
+        "zero_pad_0",
+        "one_batch",
+        "no_batchnorm",
+        "gradients_exchanged",
+        "norms_times_batch",
+        "seeds_same",
+    ),
+    tolerates={
+        "he_gain_1": "behind BatchNorm the size of the weights cancels",
+    },
     order=24,
 )

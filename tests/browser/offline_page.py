@@ -57,8 +57,9 @@ def replay_by_keyboard(page: Page) -> None:
 
 def assert_nothing_is_uploaded(where: Page | FrameLocator | Locator) -> None:
     """The toolbars of its charts offer a picture, and no cloud."""
-    titles = where.locator(".modebar-btn").evaluate_all("all => all.map((b) => b.dataset.title)")
-    assert any("Download plot" in title for title in titles), titles
+    buttons = where.locator(".modebar-btn")
+    expect(buttons.and_(where.locator("[data-title*='Download plot']")).first).to_be_attached()
+    titles = buttons.evaluate_all("all => all.map((b) => b.dataset.title)")
     assert not [title for title in titles if "hare" in title or "loud" in title or "dit" in title]
 
 

@@ -105,7 +105,9 @@ def test_no_toolbar_offers_to_upload_a_chart_or_lies_on_its_points(
     server: Server, page: Page
 ) -> None:
     open_page(page, server, "plain_vs_residual")
-    for chart in page.locator(".sv-live .js-plotly-plot:visible").all():
+    charts = page.locator(".sv-live .js-plotly-plot:visible")
+    expect(charts.first).to_be_visible()
+    for chart in charts.all():
         expect(chart.locator(".modebar")).to_be_attached()
         assert chart.evaluate(ABOVE)
     assert_nothing_is_uploaded(page)
