@@ -46,6 +46,21 @@ def settled(page: Page) -> None:
         page.wait_for_function(SETTLED)
 
 
+def copied_link(page: Page) -> str:
+    """Presses *Copy link*: what then lies on the clipboard. The button says so for a moment."""
+    page.locator(".sv-copy").evaluate(
+        """(button) => {
+            button.told = new Promise((done) => new MutationObserver(() => {
+                if (button.textContent.includes("Copied")) done();
+            }).observe(button, {childList: true, characterData: true, subtree: true}));
+        }"""
+    )
+    page.get_by_role("button", name="Copy link").click()
+    page.locator(".sv-copy").evaluate("(button) => button.told")
+    text: str = page.evaluate("navigator.clipboard.readText()")
+    return text
+
+
 def drawn_step(page: Page) -> int:
     """The newest step that the live charts have drawn, -1 before the first."""
     value = page.locator(".sv-live").first.get_attribute("data-step")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from skipviz.store.store import Store
 from tests.browser.offline_page import assert_nothing_is_uploaded
 from tests.browser.serving import Server, stored_runs
-from tests.browser.test_app import open_page, wait_for_step
+from tests.browser.test_app import copied_link, open_page, wait_for_step
 
 NETS = "lane=resnet:backbone=dense,depth=30,plain_twin=true&lane=resnet:backbone=dense,depth=30"
 
@@ -92,9 +92,7 @@ def test_the_depth_is_a_slider_and_a_number_and_the_address_is_copied_by_a_butto
     slider.press("ArrowRight")
     expect(number).to_have_value("34")
     expect(page).to_have_url(re.compile("depth%3D34"))
-    page.get_by_role("button", name="Copy link").click()
-    expect(page.locator(".sv-copy")).to_contain_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    assert copied_link(page) == page.url
 
 
 ABOVE = """(plot) => plot.querySelector('.modebar').getBoundingClientRect().bottom

@@ -12,7 +12,7 @@ import segno
 from playwright.sync_api import Page, expect
 
 from tests.browser.serving import Server
-from tests.browser.test_app import settled
+from tests.browser.test_app import copied_link, settled
 
 RUN = "recorded.lesion.main"
 NO_WEIGHTS = "a recording has no weights"
@@ -63,9 +63,7 @@ def test_a_link_opens_a_run_at_its_step_and_the_button_copies_it(
     settled(page)
     says(page, step="60", quantity="weight")
     assert words(page)["inside"] == "predictions"
-    page.get_by_role("button", name="Copy link").click()
-    expect(page.locator(".sv-copy")).to_contain_text("Copied")
-    copied = page.evaluate("navigator.clipboard.readText()")
+    copied = copied_link(page)
     other = new_page()
     other.goto(copied)
     is_at(other, 60)
