@@ -435,7 +435,7 @@ def _lecture() -> Group:
     return Group((), (case,), rounds=0, quick=False)
 
 
-RATES, PARTED, WINDOW, LIMIT_S = (0.03, 0.1, 0.3), 2.0, 25, 30.0
+RATES, PARTED, WINDOW, LIMIT_S = (0.03, 0.1, 0.3), 2.0, 25, 20.0
 
 
 def lecture_images() -> tuple[float, dict[str, Any]]:
