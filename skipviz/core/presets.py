@@ -43,16 +43,15 @@ def _convolutional(depth: int, data: str, steps: int, batch_size: int) -> Experi
 NARROW = {"backbone": "cifar", "base_channels": 8}
 
 
-_ON_SMALL_PICTURES: dict[str, Any] = {
-    "data": "shapes", "pool": 2, "batch_size": 32, "lr": 0.02,
-}  # fmt: skip
+SMALL_PICTURES: dict[str, Any] = {"data": "shapes", "pool": 2, "batch_size": 32, "lr": 0.02}
+"""On which a lecture trains convolutional nets of half of the papers' channels while it watches."""
 
 
 def _small_images() -> Experiment:
     """The papers' pair of nets with half of their channels, on pictures halved to 16×16: about a
     sixteenth of the papers' products a picture."""
     lanes = [Lane(family=family, knobs=NARROW | {"depth": 56}) for family in ("plain", "resnet")]
-    return Experiment(lanes=lanes, steps=300, evaluate_every=50, **_ON_SMALL_PICTURES)
+    return Experiment(lanes=lanes, steps=300, evaluate_every=50, **SMALL_PICTURES)
 
 
 def _families_on_images() -> Experiment:
@@ -67,7 +66,7 @@ def _families_on_images() -> Experiment:
             knobs={"backbone": "cifar", "depth": 58, "growth_rate": 4, "stem_width": 8},
         ),
     ]
-    return Experiment(lanes=lanes, steps=300, evaluate_every=50, **_ON_SMALL_PICTURES)
+    return Experiment(lanes=lanes, steps=300, evaluate_every=50, **SMALL_PICTURES)
 
 
 def _four_families() -> Experiment:

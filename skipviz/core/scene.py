@@ -307,6 +307,13 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> list[float]:
         return [float(v) for v in np.asarray(above, float) / np.asarray(below, float)]
 
 
+def loss_over(above: int, below: int, run: str = "main") -> Callable[[Evidence], list[float]]:
+    """The final training loss of one lane over that of another, seed by seed."""
+    return lambda evidence: ratio(
+        evidence.final("loss", above, run), evidence.final("loss", below, run)
+    )
+
+
 _CHECKED = {
     "signal_gradient_norm": ("autograd", "differences"),
     "weight_gradient_norm": ("weight",),

@@ -99,7 +99,7 @@ class Choices:
 
     def _shape(self, lane: Lane, experiment: Experiment) -> StackShape:
         shape = stackable(lane, experiment, self.device)
-        if shape is None or shape.sides:  # maps' nets only stand in stacks of the kernel
+        if shape is None or shape.sides:  # convolutional: in the kernel's stacks alone
             raise SpecError(
                 f"choices: {lane.name(experiment.dataset)} cannot stand in a stack on the"
                 f" {self.device.type}; take dense nets"

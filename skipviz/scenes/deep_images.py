@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
-from skipviz.core.presets import NARROW
+from skipviz.core.presets import NARROW, SMALL_PICTURES
 from skipviz.core.scene import (
     Ask,
     Chart,
@@ -19,10 +19,10 @@ from skipviz.core.scene import (
     curve,
     decades,
     highest,
+    loss_over,
     norms_off,
     number,
     profile,
-    ratio,
     seed_dots,
 )
 
@@ -38,13 +38,7 @@ _LANES = tuple(
     for family in ("plain", "resnet")
     for depth in (SHALLOW, DEEP)
 )
-_SIZES = {"data": "shapes", "pool": 2, "batch_size": 32}
-_BUDGET = {"steps": 200, "lr": 0.02, "seeds": 3, "record_every": 4}
-
-
-def _times(above: int, below: int) -> Callable[[Evidence], list[float]]:
-    """The final training loss of one lane over that of another."""
-    return lambda evidence: ratio(evidence.final("loss", above), evidence.final("loss", below))
+_BUDGET = SMALL_PICTURES | {"steps": 200, "seeds": 3, "record_every": 4}
 
 
 def _under_guessing(evidence: Evidence) -> list[float]:
@@ -109,7 +103,7 @@ def _norms(evidence: Evidence) -> Chart:
 
 
 def _correct_choice(evidence: Evidence) -> int:
-    quotient = float(np.median(_times(1, 0)(evidence)))
+    quotient = float(np.median(loss_over(1, 0)(evidence)))
     return 0 if quotient < 0.9 else 1 if quotient <= 1.2 else 2
 
 
@@ -138,7 +132,7 @@ SCENE = Scene(
         "about that of guessing",
     ),
     correct_choice=_correct_choice,
-    runs={"main": Experiment(lanes=_LANES, **_SIZES, **_BUDGET)},
+    runs={"main": Experiment(lanes=_LANES, **_BUDGET)},
     asks=(
         Ask("held_out", "predictions", {"pictures": 1}),
         Ask("check", "cross_check", {"points": 2}),
@@ -156,7 +150,7 @@ SCENE = Scene(
     expects=(
         Expectation(
             f"Plain-{DEEP}'s training loss is above plain-{SHALLOW}'s",
-            _times(1, 0),
+            loss_over(1, 0),
             at_least=1.2,
             unit="×",
         ),
@@ -170,7 +164,7 @@ SCENE = Scene(
         ),
         Expectation(
             "With shortcuts the same layers learn",
-            _times(1, 3),
+            loss_over(1, 3),
             at_least=1.5,
             unit="×",
         ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from skipviz.core.experiment import Experiment, Lane
@@ -18,6 +16,7 @@ from skipviz.core.scene import (
     Series,
     curve,
     highest,
+    loss_over,
     number,
     ratio,
 )
@@ -35,13 +34,6 @@ _RESIDUAL = tuple(
     Lane(family="resnet", knobs=_NORM | {"depth": depth}) for depth in (SHALLOW, DEEP)
 )
 _BUDGET = {"steps": STEPS, "lr": 0.03, "seeds": 3, "record_every": 3}
-
-
-def _times(above: int, below: int, run: str = "main") -> Callable[[Evidence], list[float]]:
-    """The final training loss of one lane over that of another."""
-    return lambda evidence: ratio(
-        evidence.final("loss", above, run), evidence.final("loss", below, run)
-    )
 
 
 def _moved_by_decay(evidence: Evidence) -> list[float]:
@@ -110,7 +102,7 @@ def _regularised(evidence: Evidence) -> Chart:
 
 
 def _correct_choice(evidence: Evidence) -> int:
-    quotient = float(np.median(_times(1, 0)(evidence)))
+    quotient = float(np.median(loss_over(1, 0)(evidence)))
     return 0 if quotient < 0.8 else 1 if quotient <= 1.25 else 2
 
 
@@ -149,14 +141,14 @@ SCENE = Scene(
     expects=(
         Expectation(
             "The deeper plain net has the higher training loss",
-            _times(1, 0),
+            loss_over(1, 0),
             at_least=2,
             over="every",
             unit="×",
         ),
         Expectation(
             "The deep plain net's training loss is many times that of the deep residual net",
-            _times(1, 3),
+            loss_over(1, 3),
             at_least=5,
             over="every",
             unit="×",
@@ -191,7 +183,7 @@ SCENE = Scene(
         ),
         Expectation(
             "With weight decay the deeper plain net is still the worse one",
-            _times(1, 0, "decay"),
+            loss_over(1, 0, "decay"),
             at_least=2,
             over="every",
             unit="×",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +35,7 @@ FAMILIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
 }
 INITS = {"relu": "he", "tanh": "glorot", "sigmoid": "torch_default"}
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def experiment(family: str, batch_size: int = 32, **knobs: Any) -> Experiment:

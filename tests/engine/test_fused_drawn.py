@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +34,10 @@ from tests.models.nets import VARIANTS
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
 
-pytestmark = pytest.mark.skipif(not fused.available(), reason=f"no fused kernel: {fused.why()}")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.skipif(not fused.available(), reason=f"no fused kernel: {fused.why()}"),
+]
 
 
 def stack_of(experiment: Experiment, kind: Any = FusedStack, dtype: Any = torch.float32) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,19 +18,17 @@ from skipviz.engine.grouping import stackable
 from skipviz.engine.net_trainer import NetTrainer
 from skipviz.engine.nets import make_net
 from skipviz.engine.stacked import shape_of
+from skipviz.engine.stacked.program import program_of
+from skipviz.models.plans import NetPlan
+from skipviz.models.steps import Step
 from tests.models.nets import VARIANTS
 
 CPU = torch.device("cpu")
 
-pytestmark = pytest.mark.skipif(not fused.available(), reason=f"no fused kernel: {fused.why()}")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.skipif(not fused.available(), reason=f"no fused kernel: {fused.why()}"),
+]
 
 
 def stack_of(of: Experiment, lanes: list[Lane] | None = None) -> FusedStack:
@@ -336,3 +333,16 @@ def test_what_the_kernel_does_not_know_is_left_to_the_modules(name: str) -> None
     of = Experiment(lanes=[REFUSED[name]], data="shapes", device="cpu")
     assert shape_of(of.lanes[0], of) is None
     assert engine.Training(of.with_(batch_size=4)).engines == ["modules"]
+
+
+def test_a_drawing_whose_maps_drop_values_is_left_to_the_modules() -> None:
+    """What is dropped of maps comes in another order than of rows."""
+    conv = Step("conv", "conv", 3, 4, kernel=3, padding=1)
+    pool = Step("global_avg", "pool"), Step("flatten", "flatten"), Step("linear", "linear", 4, 2)
+    for between, is_known in (
+        (Step("relu", "act"), True),
+        (Step("dropout", "drop", value=0.2), False),
+    ):
+        plan = NetPlan((conv, between), (), pool)
+        drawn = plan.wiring({"input_shape": (3, 8, 8), "backbone": "cifar"}, "plain", "x", "Stage")
+        assert (program_of(drawn) is not None) == is_known

@@ -241,13 +241,13 @@ INLINE void moments_of_some(struct view x, int64_t rows, half *mean, half *varia
 }
 
 /* What a normalisation does to some columns: less the mean, times `by`, plus the shift. */
-struct norming {
+struct normaliser {
     const float *mean, *by, *shift;
     struct view add; /* what is added behind it, or nothing */
     int relu;
 };
 
-INLINE void norm_some(struct norming n, struct view x, struct view y, int64_t rows, const int many)
+INLINE void norm_some(struct normaliser n, struct view x, struct view y, int64_t rows, const int many)
 {
     half mean[4], by[4], shift[4];
     UNROLL for (int i = 0; i < many; i++) {
@@ -269,11 +269,11 @@ INLINE struct view from_column(struct view v, int64_t i)
     return (struct view){v.at ? v.at + i : 0, v.stride};
 }
 
-static void norm_columns(const struct norming *n, struct view x, struct view y, int64_t rows,
+static void norm_columns(const struct normaliser *n, struct view x, struct view y, int64_t rows,
                          int64_t columns)
 {
 #define SOME(many) \
-    norm_some((struct norming){n->mean + i, n->by + i, n->shift + i, from_column(n->add, i), \
+    norm_some((struct normaliser){n->mean + i, n->by + i, n->shift + i, from_column(n->add, i), \
                                n->relu}, \
               from_column(x, i), from_column(y, i), rows, many)
     IN_COLUMNS(i, columns, SOME(4), SOME(2), SOME(1));
@@ -303,10 +303,10 @@ static void batch_norm(const struct net *net, const struct op *op)
         *old_mean += share * (mean - *old_mean);
         *old_variance += share * (variance * spread - *old_variance);
     }
-    const struct norming norming = {
+    const struct normaliser normaliser = {
         .mean = means, .by = by, .shift = gain + s, .relu = (int)op->relu,
         .add = op->plus < 0 ? (struct view){0, 0} : output(net, op->plus)};
-    norm_columns(&norming, x, y, rows, s);
+    norm_columns(&normaliser, x, y, rows, s);
 }
 
 /* Of some columns the sums of dLoss/dy, and of dLoss/dy times what is normalised. */
@@ -339,13 +339,13 @@ INLINE void norm_sums(struct view x, struct view dy, int64_t rows, const float *
 }
 
 /* dLoss/dx = by (dLoss/dy - less - (x - mean) turn) of some columns */
-struct unnorming {
+struct normaliser_back {
     const float *mean, *by, *less, *turn;
     int64_t channels; /* what stands behind so many columns is 0 */
     int64_t how;
 };
 
-INLINE void unnorm_some(struct unnorming n, struct view x, struct view dy, struct view dx,
+INLINE void norm_back_some(struct normaliser_back n, struct view x, struct view dy, struct view dx,
                         int64_t rows, const int many)
 {
     half mean[4], by[4], less[4], turn[4];
@@ -382,7 +382,7 @@ static void batch_norm_back(struct net *net, const struct op *op, struct view dy
         less[i] = g[s + i] / (float)rows, turn[i] = roots[i] * g[i] / (float)rows;
     }
 #define SOME(many) \
-    unnorm_some((struct unnorming){means + i, by + i, less + i, turn + i, op->channels - i, \
+    norm_back_some((struct normaliser_back){means + i, by + i, less + i, turn + i, op->channels - i, \
                                    op->to_first}, \
                 from_column(x, i), from_column(dy, i), from_column(dx, i), rows, many)
     IN_COLUMNS(i, s, SOME(4), SOME(2), SOME(1));

@@ -24,7 +24,6 @@
 
 /* LANES   floats in a vector register
  * GROUP   vectors of one row that are summed at once, at most
- * SUMS    vectors that stay in registers: as many rows are taken as that leaves for a group
  * STEP    columns are computed in steps of so many: half a vector where that can be done
  * ROWS    rows that are summed at once, at most
  *
@@ -32,13 +31,13 @@
  * units are busy with eight sums or more under way. Each row of a is loaded once for a group and
  * each of b once for a tile, so that wide and high tiles load less than they multiply. */
 #if defined(__AVX512F__)
-enum { LANES = 16, GROUP = 4, SUMS = 24, STEP = 8 };
+enum { LANES = 16, GROUP = 4, STEP = 8 };
 #elif defined(__AVX__)
-enum { LANES = 8, GROUP = 3, SUMS = 12, STEP = 8 };
+enum { LANES = 8, GROUP = 3, STEP = 8 };
 #elif defined(__aarch64__)
-enum { LANES = 4, GROUP = 4, SUMS = 24, STEP = 4 };
+enum { LANES = 4, GROUP = 4, STEP = 4 };
 #else
-enum { LANES = 4, GROUP = 2, SUMS = 12, STEP = 4 };
+enum { LANES = 4, GROUP = 2, STEP = 4 };
 #endif
 enum { ROWS = 16, UNITS = GROUP * LANES / STEP };
 

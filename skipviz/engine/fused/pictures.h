@@ -119,11 +119,11 @@ static struct phase phase_of(const struct op *op, int64_t phase, int64_t side)
         .pixels = (side - phase + op->hop - 1) / op->hop};
 }
 
-/* The weights that a phase needs, turned: [lines][columns][out][in]. */
-static void turn_weights(const struct net *net, const struct op *op, struct phase y, struct phase x)
+/* Lays the weights that a phase needs behind `to`, turned: [lines][columns][out][in]; the end. */
+static float *turn_weights(const struct net *net, const struct op *op, struct phase y,
+                           struct phase x, float *to)
 {
     const int64_t s = padded(op->channels), t = padded(op->inputs), even = (op->inputs + 3) / 4 * 4;
-    float *to = net->back;
     for (int64_t i = 0; i < y.count; i++)
         for (int64_t j = 0; j < x.count; j++, to += op->channels * t) {
             const int64_t tap = (y.last - i * op->hop) * op->kernel + x.last - j * op->hop;
@@ -132,33 +132,46 @@ static void turn_weights(const struct net *net, const struct op *op, struct phas
             for (int64_t r = 0; r < op->channels; r++)
                 for (int64_t c = even; c < t; c++) to[r * t + c] = 0;
         }
+    return to;
+}
+
+/* What a phase adds to dLoss/dx of one sample, `to`, or writes there, from its dLoss/dz. */
+static void back_of_phase(const struct op *op, const struct map *map, struct phase y,
+                          struct phase x, const float *weights, float *to, int64_t stride)
+{
+    const int64_t c = op->channels, taps = y.count * x.count;
+    const int64_t corner = (map->border + y.first) * map->wide + map->border + x.first;
+    const struct product p = {
+        .m = x.pixels, .n = op->inputs, .k = taps ? x.count * c : 0,
+        .parts = y.count, .a_part = map->wide * map->pitch - x.count * c,
+        .lines = y.pixels, .a_line = map->wide * map->pitch,
+        .c_line = op->hop * op->in_wide * stride,
+        .a = taps ? map->at + corner * map->pitch : map->at, .am = map->pitch, .ak = 1,
+        .b = weights, .bk = padded(op->inputs),
+        .add = op->to_first == PLUS ? to : 0, .c = to, .cm = op->hop * stride};
+    multiply_in(&p, NARROW);
 }
 
 /* dLoss/dx of a layer: of each phase a product of its own. */
 static void back_to_map(const struct net *net, const struct op *op, struct view dz)
 {
     const struct view dx = gradient(net, op->first);
-    const int64_t c = op->channels, hop = op->hop;
+    const int64_t hop = op->hop, tap = op->channels * padded(op->inputs);
     struct map map = map_back(net, op, dz);
-    for (int64_t i = 0; i < hop * hop; i++) {
-        const struct phase y = phase_of(op, i / hop, op->in_high);
-        const struct phase x = phase_of(op, i % hop, op->in_wide);
-        const int64_t taps = y.count * x.count, start = (i / hop) * op->in_wide + i % hop;
-        const int64_t corner = (map.border + y.first) * map.wide + map.border + x.first;
-        if (y.pixels < 1 || x.pixels < 1) continue;
-        turn_weights(net, op, y, x);
-        for (int64_t b = 0; b < net->batch; b++) {
-            float *to = dx.at + (b * op->in_high * op->in_wide + start) * dx.stride;
-            gradient_of_sample(op, &map, dz, b);
-            const struct product p = {
-                .m = x.pixels, .n = op->inputs, .k = taps ? x.count * c : 0,
-                .parts = y.count, .a_part = map.wide * map.pitch - x.count * c,
-                .lines = y.pixels, .a_line = map.wide * map.pitch,
-                .c_line = hop * op->in_wide * dx.stride,
-                .a = taps ? map.at + corner * map.pitch : map.at, .am = map.pitch, .ak = 1,
-                .b = net->back, .bk = padded(op->inputs),
-                .add = op->to_first == PLUS ? to : 0, .c = to, .cm = hop * dx.stride};
-            multiply_in(&p, NARROW);
+    float *end = net->back;
+    for (int64_t i = 0; i < hop * hop; i++)
+        end = turn_weights(net, op, phase_of(op, i / hop, op->in_high),
+                           phase_of(op, i % hop, op->in_wide), end);
+    for (int64_t b = 0; b < net->batch; b++) {
+        const float *weights = net->back;
+        gradient_of_sample(op, &map, dz, b);
+        for (int64_t i = 0; i < hop * hop; i++) {
+            const struct phase y = phase_of(op, i / hop, op->in_high);
+            const struct phase x = phase_of(op, i % hop, op->in_wide);
+            const int64_t pixel = (b * op->in_high + i / hop) * op->in_wide + i % hop;
+            if (y.pixels > 0 && x.pixels > 0)
+                back_of_phase(op, &map, y, x, weights, dx.at + pixel * dx.stride, dx.stride);
+            weights += y.count * x.count * tap;
         }
     }
 }
@@ -248,7 +261,8 @@ static struct window window_at(const struct op *op, int64_t i, int64_t j)
                            right < op->in_wide ? right : op->in_wide};
 }
 
-/* Does f for each window, its sample's first pixel and its place in the output at hand. */
+/* For each window of a pool, i and j, its `row` of the output and the `start` of its sample, both
+ * counted in pixels. */
 #define EACH_WINDOW(net, op) \
     for (int64_t row = 0, b = 0; b < (net)->batch; b++) \
         for (int64_t i = 0, start = b * (op)->in_high * (op)->in_wide; i < (op)->high; i++) \

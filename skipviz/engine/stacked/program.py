@@ -7,11 +7,10 @@ dropout) each of them has for itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from skipviz.core.wiring import INPUT, WEIGHTS, Body, Op, Unit, Wiring
+from skipviz.core.wiring import INPUT, WEIGHTS, Op, Unit, Wiring
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 KINDS = {
@@ -59,37 +58,29 @@ Program = tuple[Step, ...]
 def program_of(wiring: Wiring) -> Program | None:
     """The program of a net; None where the drawing has an operation that is not known, or where
     something other than a weight layer takes the input."""
-    ops = [op for unit in wiring.units for op in unit.body.ops]
-    if any(_in_groups(unit.body) for unit in wiring.units) or not _flat_in_time(ops):
-        return None
     steps = [step for step, _ in traced(wiring)]
-    kinds = KINDS | MAPS - {"layer_norm", "dropout"} if any(s.sides for s in steps) else KINDS
+    has_maps = any(step.sides for step in steps)
+    kinds = (KINDS | MAPS) - {"layer_norm", "dropout"} if has_maps else KINDS
     known = all(
         step.kind in kinds and (step.kind in WEIGHTS or -1 not in step.sources) for step in steps
     )
+    known = known and not any(_is_otherwise(wiring, unit) for unit in wiring.units)
     return tuple(steps) if known and places(tuple(steps)) is not None else None
 
 
-def _in_groups(body: Body) -> bool:
-    """Has it a convolution whose channels are cut into groups?"""
+def _is_otherwise(wiring: Wiring, unit: Unit) -> bool:
+    """Has a unit a convolution whose channels are cut into groups, or maps of several pixels that
+    are made flat? Of those the order of channels and pixels would matter; a dense net's input is
+    flattened as it comes."""
+    body = unit.body
     shapes = {INPUT: body.input_shape} | {op.name: op.shape for op in body.ops}
     for op in body.ops:
-        if op.kind == "conv":
-            (source,) = body.sources(op.name)
-            whole = shapes[source][0] * prod(op.shape) * op.kernel**2
-            if op.multiply_adds != whole:
-                return True
+        source = shapes[body.sources(op.name)[0]]
+        if op.kind == "conv" and op.multiply_adds != source[0] * prod(op.shape) * op.kernel**2:
+            return True
+        if op.kind == "flatten" and prod(source[1:]) > 1 and unit is not wiring.units[0]:
+            return True
     return False
-
-
-def _flat_in_time(ops: Sequence[Op]) -> bool:
-    """Is nothing flattened but maps of one pixel? The order of channels and pixels would matter.
-    A dense net's input is flattened as it comes."""
-    behind = [op.shape for op in ops]
-    return all(
-        op.kind != "flatten" or i == 0 or len(behind[i - 1]) == 1 or prod(behind[i - 1][1:]) == 1
-        for i, op in enumerate(ops)
-    )
 
 
 def traced(wiring: Wiring) -> list[tuple[Step, str]]:
