@@ -253,6 +253,7 @@ SCENE = Scene(
         "no_batchnorm",
         "gradients_exchanged",
         "norms_times_batch",
+        "scale_off",
         "seeds_same",
     ),
     tolerates={
