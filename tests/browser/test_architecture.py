@@ -145,6 +145,34 @@ def test_the_depth_slider_redraws_at_once_up_to_1202_layers(server: Server, page
     assert height is not None and height["height"] > 11
 
 
+def test_a_depth_can_be_typed_and_the_nearest_that_there_is_is_taken(
+    server: Server, page: Page
+) -> None:
+    open_page(page, server, lane="resnet:backbone=cifar,depth=20")
+    number = page.get_by_role("spinbutton", name="Depth as a number")
+    lane = page.locator(".skip-lane")
+
+    def type_in(depth: str) -> None:
+        number.fill(depth)
+        number.press("Enter")
+
+    expect(number).to_have_value("20")
+    type_in("56")  # a usual stop of the slider
+    expect(lane).to_have_text("ResNet-56")
+    settled(page)
+    type_in("722")  # none
+    expect(lane).to_have_text("ResNet-722")
+    settled(page)
+    type_in("31")
+    expect(page.get_by_test_id("stToast")).to_contain_text("Depth 31 does not go with")
+    expect(lane).to_have_text("ResNet-32")
+    expect(number).to_have_value("32")
+    settled(page)
+    page.get_by_role("slider").press("ArrowRight")
+    expect(number).to_have_value("38")
+    expect(lane).to_have_text("ResNet-38")
+
+
 def test_plain_against_resnet_marks_exactly_the_shortcuts(server: Server, page: Page) -> None:
     open_page(page, server, lane="resnet:backbone=cifar,depth=20")
     page.get_by_role("button", name="Compare two nets").click()

@@ -32,7 +32,7 @@ def _run(*words: str, cwd: Path) -> str:
     return done.stdout
 
 
-def _clean_checkout(folder: Path) -> Path:
+def clean_checkout(folder: Path) -> Path:
     """What a clone has: the files that git tracks, as they are here now, and nothing else."""
     known = _run("git", "ls-files", "-z", cwd=ROOT)
     for name in filter(None, known.split("\0")):
@@ -63,7 +63,7 @@ def _state(folder: Path) -> dict[str, tuple[str, int]]:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with nothing but our wheel, which finds all else where this Python does."""
     home = tmp_path_factory.mktemp("environment")
-    checkout = _clean_checkout(tmp_path_factory.mktemp("checkout"))
+    checkout = clean_checkout(tmp_path_factory.mktemp("checkout"))
     _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", cwd=checkout)
     (wheel,) = (checkout / "dist").glob("skipviz-*.whl")
     venv.create(home, with_pip=False, symlinks=os.name != "nt")

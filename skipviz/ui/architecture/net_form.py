@@ -1,7 +1,8 @@
 """The form of the Architecture page: one net by family, ready net, backbone, knobs and depth.
 
-The depth is a slider over the depths that the family allows, so that a drag redraws at once. A
-number that nobody touched stays at the family's default, which may depend on the depth.
+The depth is a slider over the depths that the family allows, so that a drag redraws at once, and a
+number field, because a slider of hundreds of depths does not stop at each. A number that nobody
+touched stays at the family's default, which may depend on the depth.
 """
 
 from __future__ import annotations
@@ -167,13 +168,48 @@ def _chosen(family: str, wanted: Knobs, depth: int, knobs: list[Knob], key: str)
 
 
 def _depth(knob: Knob, allowed: tuple[int, ...], depth: int, key: str) -> int:
-    """The depth as a slider over those that are allowed."""
+    """The depth as a slider over those that are allowed, and as a number beside it."""
     if not allowed:
         return depth
     start = nearest(allowed, depth)
-    key = f"{key}_depth_{hash(allowed)}"
-    key += "" if start in stops(allowed, allowed[0]) else f"_{start}"
     if len(allowed) == 1:
         st.caption(f"**Depth {start}**: the only one that there is with these knobs.")
         return start
-    return int(st.select_slider(knob.label, stops(allowed, start), start, key=key, help=knob.help))
+    slider, field = st.columns([4, 1], vertical_alignment="bottom")
+    chosen = int(
+        slider.select_slider(
+            knob.label,
+            stops(allowed, start),
+            start,
+            key=_slider_key(key, allowed, start),
+            help=knob.help,
+        )
+    )
+    number = f"{key}_number_{hash(allowed)}_{chosen}"
+    field.number_input(
+        f"{knob.label} as a number",
+        allowed[0],
+        allowed[-1],
+        chosen,
+        key=number,
+        label_visibility="collapsed",
+        on_change=_typed,
+        args=(number, key, allowed),
+    )
+    return chosen
+
+
+def _slider_key(key: str, allowed: tuple[int, ...], depth: int) -> str:
+    """One slider for all its usual stops; one that stops elsewhere, too, is another."""
+    shared = f"{key}_depth_{hash(allowed)}"
+    return shared if depth in stops(allowed, allowed[0]) else f"{shared}_{depth}"
+
+
+def _typed(number: str, key: str, allowed: tuple[int, ...]) -> None:
+    """Takes the allowed depth that is nearest to what was typed, and says so where it is not it."""
+    said = st.session_state[number]
+    taken = nearest(allowed, said)
+    if taken != said:
+        st.toast(f"Depth {said} does not go with the other knobs; {taken} is the nearest.")
+    st.session_state[number] = st.session_state[f"{key}_last"] = taken
+    st.session_state[_slider_key(key, allowed, taken)] = taken
