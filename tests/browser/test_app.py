@@ -208,9 +208,12 @@ def test_every_page_is_framed_loads_no_torch_into_the_server_and_keeps_it_small(
 ) -> None:
     (tmp_path / "nothing").mkdir()
     with serving(tmp_path, SKIPVIZ_RECORDINGS=str(tmp_path / "nothing")) as cold:
+        headings = []
         for found in pages():
             open_page(page, cold, "" if found.slug == "home" else found.slug)
             is_framed(page)
+            headings.append(page.get_by_role("heading", level=1).first.inner_text())
+        assert len(set(headings)) == len(pages()), "an address shows another page"
         process = psutil.Process(cold.process.pid)
         files = [entry.path for entry in process.memory_maps()]
         names = [Path(file).name for file in files]

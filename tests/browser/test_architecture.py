@@ -171,6 +171,11 @@ def test_a_depth_can_be_typed_and_the_nearest_that_there_is_is_taken(
     page.get_by_role("slider").press("ArrowRight")
     expect(number).to_have_value("38")
     expect(lane).to_have_text("ResNet-38")
+    settled(page)
+    number.press("ArrowDown")  # as the button: the next one
+    number.press("Enter")
+    expect(number).to_have_value("32")
+    expect(lane).to_have_text("ResNet-32")
 
 
 def test_plain_against_resnet_marks_exactly_the_shortcuts(server: Server, page: Page) -> None:

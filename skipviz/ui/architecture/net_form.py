@@ -194,7 +194,7 @@ def _depth(knob: Knob, allowed: tuple[int, ...], depth: int, key: str) -> int:
         key=number,
         label_visibility="collapsed",
         on_change=_typed,
-        args=(number, key, allowed),
+        args=(number, key, allowed, chosen),
     )
     return chosen
 
@@ -205,11 +205,14 @@ def _slider_key(key: str, allowed: tuple[int, ...], depth: int) -> str:
     return shared if depth in stops(allowed, allowed[0]) else f"{shared}_{depth}"
 
 
-def _typed(number: str, key: str, allowed: tuple[int, ...]) -> None:
-    """Takes the allowed depth that is nearest to what was typed, and says so where it is not it."""
+def _typed(number: str, key: str, allowed: tuple[int, ...], before: int) -> None:
+    """Takes the allowed depth that is nearest to what was typed, and says so where it is another;
+    one more or less than before, as the field's buttons make it, is the next one."""
     said = st.session_state[number]
     taken = nearest(allowed, said)
-    if taken != said:
+    if said not in allowed and abs(said - before) == 1:
+        taken = allowed[allowed.index(before) + said - before]
+    elif taken != said:
         st.toast(f"Depth {said} does not go with the other knobs; {taken} is the nearest.")
     st.session_state[number] = st.session_state[f"{key}_last"] = taken
     st.session_state[_slider_key(key, allowed, taken)] = taken
