@@ -64,7 +64,7 @@ def test_axe_finds_nothing_serious_while_nets_train_and_when_they_have(
     assert findings(page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing_serious_where_runs_are_listed_compared_and_have_maps(
     scheme: Any, server: Server, page: Page
 ) -> None:

@@ -105,6 +105,10 @@ def test_a_stopped_run_goes_on_and_slow_motion_is_kept_in_sight(server: Server, 
     wait_for_step(page, stopped + 20)
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect(page.get_by_role("radio", name="full speed")).to_have_attribute("aria-checked", "true")
+    rate = page.get_by_role("spinbutton", name="Learning rate now")
+    rate.fill("0.02")
+    rate.press("Enter")
+    expect(page.locator(".sv-facts")).to_contain_text("learning rate 0.02")
     press(page, "Stop")
     expect(live).to_have_attribute("data-state", "stopped")
 
