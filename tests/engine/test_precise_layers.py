@@ -60,8 +60,13 @@ def test_normalisation_with_channels_last_is_that_of_float64(shape: tuple[int, .
     for _ in range(2):
         x, dy = torch.randn(2, *shape, generator=random).mul_(3).add_(2).unbind()
         found = run(ours, x.contiguous(memory_format=LAST), dy)
-        for one, other in zip(found, run(exact, x.double(), dy.double()), strict=True):
-            assert off(one, other) < 2e-5 if shape[0] > 2 else off(one, other) < 1e-2
+        right = run(exact, x.double(), dy.double())
+        # Of two values hardly anything of dy comes through: its terms' size is what rounding is of.
+        spread = x.double().var((0, 2, 3), correction=0, keepdim=True).add(exact.eps).sqrt()
+        terms = float((dy * exact.weight.detach()[:, None, None] / spread).norm())
+        for one, other in zip(found, right, strict=True):
+            size = max(terms, float(other.norm())) if other is right[1] else float(other.norm())
+            assert float((one.double() - other).norm()) < 2e-5 * size
     for name, value in exact.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[name].double(), value.double(), rtol=1e-5,
                                    atol=1e-6)  # fmt: skip
