@@ -1,16 +1,19 @@
 """A run's frames as a table that other programs read: CSV and Parquet.
 
-Parquet has the columns of `frames.arrow` as they are (`docs/run_format.md`), metadata and all. In
-CSV a list column becomes one column for each number: `lane0_loss_s0` of seed 0,
-`lane0_signal_gradient_norm_s0_p3` of its signal point 3, `…_l3` of its layer 3, `…_g3` of its gated
-unit 3. Maps, of thousands of numbers a step, are left out there. Numbers are written so that they
-are read back to the last bit; an empty cell is a step without a measurement.
+Parquet has the columns of `frames.arrow` as they are (`docs/run_format.md`), metadata and all; what
+there is a list of fixed length is a list here, because until version 25 pyarrow writes none of
+fixed length that a step lacks. In CSV a list column becomes one column for each number:
+`lane0_loss_s0` of seed 0, `lane0_signal_gradient_norm_s0_p3` of its signal point 3, `…_l3` of its
+layer 3, `…_g3` of its gated unit 3. Maps, of thousands of numbers a step, are left out there.
+Numbers are written so that they are read back to the last bit; an empty cell is a step without a
+measurement.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -32,10 +35,33 @@ def write_parquet(frames: Path, to: Path) -> None:
     """Writes all frames of a `frames.arrow` into a Parquet file. SpecError where there are none."""
     with frame_table.opened(frames) as source:
         with pyarrow.parquet.ParquetWriter(
-            to, source.schema, compression="zstd", use_compliant_nested_type=False
+            to, _listed(source.schema), compression="zstd", use_compliant_nested_type=False
         ) as writer:  # a list's numbers keep the name that they have in the stream
             for table in source.tables():
-                writer.write_table(table)
+                columns = [_as_lists(column) for column in table.columns]
+                writer.write_table(pa.Table.from_arrays(columns, schema=_listed(table.schema)))
+
+
+def _listed(schema: pa.Schema) -> pa.Schema:
+    """The schema with lists in place of lists of fixed length."""
+    for i, field in enumerate(schema):
+        if pa.types.is_fixed_size_list(field.type):
+            schema = schema.set(i, field.with_type(pa.list_(field.type.value_field)))
+    return schema
+
+
+def _as_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of lists of fixed length as lists; any other as it is."""
+    if not pa.types.is_fixed_size_list(column.type):
+        return column
+    to = pa.list_(column.type.value_field)
+    chunks = []
+    for chunk in column.chunks:
+        missing = chunk.is_null().to_numpy(zero_copy_only=False)
+        ends = np.cumsum(np.where(missing, 0, column.type.list_size))
+        starts = pa.array(np.concatenate([[0], ends]), pa.int32())
+        chunks.append(pa.ListArray.from_arrays(starts, chunk.flatten(), to, mask=pa.array(missing)))
+    return pa.chunked_array(chunks, to)
 
 
 def write_csv(frames: Path, to: Path) -> None:

@@ -172,7 +172,9 @@ class _Server:
     """An app on a free port of this machine alone, in a thread of its own."""
 
     def __init__(self, app: Starlette) -> None:
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=0, log_level="error", lifespan="off", ws="none"
+        )
         self.server = uvicorn.Server(config)
         self.socket = config.bind_socket()
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}/"

@@ -1,0 +1,1 @@
+"""A package, because some library installs a folder of this name, too."""
