@@ -226,4 +226,5 @@ def test_the_lowest_versions_are_checked_as_make_check_does() -> None:
         done += [line.strip() for line in recipe if line.startswith("\t$(BIN)/")]
     words = [line.replace("$(BIN)/python ", "").replace("$(BIN)/", "-m ") for line in done]
     assert len(done) == 5
+    words.remove("-m mypy")
     assert [*map(shlex.split, words)] == [*map(shlex.split, lower_bounds.CHECK)]

@@ -20,11 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 CHECK = (
     "-m ruff check .",
     "-m ruff format --check .",
-    "-m mypy",
     "tests/js/node.py",
     "-m pytest --ignore=tests/browser -n auto --dist loadfile -m 'not slow and not long'",
 )
-"""What `make check` has Python do; a test compares it with the Makefile."""
+"""What `make check` has Python do, but types: the stubs of old libraries say less than the new
+ones, against which they are checked. A test compares it with the Makefile."""
 
 
 def main(folder: str, *arguments: str) -> int:
