@@ -33,12 +33,18 @@ function addressSoon() {
  */
 // eslint-disable-next-line no-unused-vars
 function keepInAddress(run, words) {
-  if (!chosenWords.size) {
-    // Where Streamlit writes the address, it has done so when its script has ended.
-    const app = document.querySelector("[data-testid=stApp]");
-    const state = { attributeFilter: ["data-test-script-state"] };
-    if (app) new MutationObserver(addressSoon).observe(app, state);
-  }
+  if (!chosenWords.size) watchAddress();
   chosenWords.set(run, words);
   addressSoon();
+}
+
+/** Looks at the address after whoever wrote it: Streamlit writes its own at any time. */
+function watchAddress() {
+  for (const name of /** @type {const} */ (["pushState", "replaceState"])) {
+    const write = history[name].bind(history);
+    history[name] = (...address) => {
+      write(...address);
+      addressSoon();
+    };
+  }
 }
