@@ -159,6 +159,20 @@ def test_a_pressed_button_says_so_before_the_server_has_answered(
     expect(forward).not_to_have_attribute("aria-busy", "true")
 
 
+def test_while_a_page_is_drawn_its_one_stop_is_that_of_the_run(
+    server: Server, page: Page, stream: Stream
+) -> None:
+    open_page(page, server, "lab")
+    state = "() => document.querySelector('[data-testid=stApp]').dataset.testScriptState"
+    stream.hold()
+    page.get_by_role("button", name="Add a lane").click()
+    stream.one_by_one_until(lambda: page.evaluate(state) == "running")
+    expect(page.get_by_test_id("stStatusWidget")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_have_count(1)
+    stream.release()
+    settled(page)
+
+
 def test_what_is_typed_into_a_field_presses_no_button(server: Server, page: Page) -> None:
     open_scene(page, server, 2, 0)
     before = submitted(server)
