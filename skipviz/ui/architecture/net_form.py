@@ -185,12 +185,12 @@ def _depth(knob: Knob, allowed: tuple[int, ...], depth: int, key: str) -> int:
             help=knob.help,
         )
     )
-    number = f"{key}_number_{hash(allowed)}_{chosen}"
+    number = f"{key}_number_{hash(allowed)}"
+    st.session_state[number] = chosen
     field.number_input(
         f"{knob.label} as a number",
         allowed[0],
         allowed[-1],
-        chosen,
         key=number,
         label_visibility="collapsed",
         on_change=_typed,
