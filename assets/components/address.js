@@ -23,7 +23,8 @@ function addressSoon() {
       if (words[name]) address.searchParams.set(name, words[name]);
       else address.searchParams.delete(name);
     }
-    if (address.href !== location.href) history.replaceState(history.state, "", address);
+    if (address.href === location.href) return;
+    History.prototype.replaceState.call(history, history.state, "", address); // wakes nobody
   }, NOTE_EVERY_MS);
 }
 

@@ -1,7 +1,7 @@
 """A run's frames as a table that other programs read: CSV and Parquet.
 
 Parquet has the columns of `frames.arrow` as they are (`docs/run_format.md`), metadata and all; what
-there is a list of fixed length is a list here, because until version 25 pyarrow writes none of
+there is a list of fixed length is a list here, because pyarrow up to version 24 writes none of
 fixed length that a step lacks. In CSV a list column becomes one column for each number:
 `lane0_loss_s0` of seed 0, `lane0_signal_gradient_norm_s0_p3` of its signal point 3, `…_l3` of its
 layer 3, `…_g3` of its gated unit 3. Maps, of thousands of numbers a step, are left out there.
