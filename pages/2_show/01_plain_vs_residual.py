@@ -9,7 +9,7 @@ from skipviz.ui.lab import twins
 from skipviz.ui.run import address
 from skipviz.ui.run.control import controls, differs, recorded
 from skipviz.ui.run.share import is_fixed
-from skipviz.ui.run.training import at_init, buttons, charts, foot
+from skipviz.ui.run.training import again_if_ended, at_init, buttons, charts, foot
 
 st.title("Plain vs residual")
 st.markdown(
@@ -30,10 +30,10 @@ boxes = st.columns([1.9, 0.9, 1.2, 1.8, 1.1, 2.25, 1.4, 0.85], vertical_alignmen
 planned = start.as_planned()
 chosen = planned if is_fixed() else twins.controls(planned, boxes[:5])
 experiment = recorded(chosen, start, run, "twins") or chosen
-run = buttons(experiment, run, "twins", boxes[5:])
-
 if run is not None and run.ended and differs(run, experiment):
     run = None
+run = buttons(experiment, run, "twins", boxes[5:])
+
 controls(run, experiment, "twins")
 if run is None:
     preview = at_init(experiment)
@@ -54,3 +54,4 @@ foot(
     "vanishing gradient",
 )
 address.write("twins", experiment, run.id if run else None)
+again_if_ended(run, "twins")

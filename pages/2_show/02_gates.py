@@ -11,7 +11,7 @@ from skipviz.ui.run import address
 from skipviz.ui.run.control import differs
 from skipviz.ui.run.probe_answers import when_ended
 from skipviz.ui.run.share import is_fixed
-from skipviz.ui.run.training import at_init, buttons, charts, foot
+from skipviz.ui.run.training import again_if_ended, at_init, buttons, charts, foot
 
 st.title("Gates and stripes")
 st.markdown(
@@ -28,9 +28,9 @@ if not gates.fits(start):
 
 boxes = st.columns([3.2, 0.9, 1.3, 0.8, 2.0, 1.3, 0.8], vertical_alignment="bottom")
 experiment = start.as_planned() if is_fixed() else gates.controls(start, boxes[:4])
-run = buttons(experiment, run, "gates", boxes[4:])
 if run is not None and run.ended and differs(run, experiment):
     run = None
+run = buttons(experiment, run, "gates", boxes[4:])
 if run is not None:
     place = st.container()
     extra = gates.by_number(run)
@@ -48,3 +48,4 @@ elif experiment is not None and (preview := at_init(experiment)) is not None:
     st.caption("The net **at init**: nothing is learned yet. Press **Train** to see what changes.")
 foot("transform gate", "gate bias", "carried cell", "plain twin")
 address.write("gates", experiment, run.id if run else None)
+again_if_ended(run, "gates")

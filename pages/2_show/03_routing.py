@@ -11,7 +11,7 @@ from skipviz.ui.run import address
 from skipviz.ui.run.control import differs
 from skipviz.ui.run.probe_answers import when_ended
 from skipviz.ui.run.share import is_fixed
-from skipviz.ui.run.training import buttons, charts, foot
+from skipviz.ui.run.training import again_if_ended, buttons, charts, foot
 
 st.title("Routing and lesions")
 st.markdown(
@@ -51,3 +51,4 @@ else:
     when_ended(run, "routing", routing.views)
 foot("transform gate", "carried cell", "lesion study", "plain twin", "highway unit", "gate bias")
 address.write("routing", experiment, run.id if run else None)
+again_if_ended(run, "routing")

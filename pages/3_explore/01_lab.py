@@ -12,7 +12,7 @@ from skipviz.ui.run.control import controls, differs, recorded
 from skipviz.ui.run.exports import take_away
 from skipviz.ui.run.inspect_run import inside
 from skipviz.ui.run.share import is_fixed
-from skipviz.ui.run.training import buttons, charts, foot
+from skipviz.ui.run.training import again_if_ended, buttons, charts, foot
 
 REPLAY_S = 10.0
 
@@ -60,3 +60,4 @@ foot(
     "activation scale",
 )
 address.write("lab", experiment, run.id if run else None)
+again_if_ended(run, "lab")

@@ -31,10 +31,11 @@ def _fitting(key: str) -> None:
 
 def yardstick(key: str, declared: Dataset) -> None:
     """The error of a linear model: what a net must beat to be worth its depth."""
+    job = jobs.find("prepare", key)
+    is_fitted = job is not None and job.state == "running"
     result = cache.linear(key)
     if result is None:
-        job = jobs.find("prepare", key)
-        if job is not None and job.state == "running":
+        if is_fitted:
             _fitting(key)
         return
     chance = 1 - 1 / declared.num_classes

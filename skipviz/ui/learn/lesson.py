@@ -154,12 +154,12 @@ def follow(shown: Performance) -> None:
     @st.fragment(run_every=FOLLOW_S, key=f"follow_{shown.key}")
     def following() -> None:
         manager.current().watch(shown.runs.values())
-        waiting = shown.waiting
-        if not waiting:
+        here = shown.again()
+        if not here.waiting:
             st.rerun()
-        now, number = waiting[0], len(shown.runs) - len(waiting) + 1
-        st.caption(f"Run {number} of {len(shown.scene.runs)}: {progress(shown)}")
-        charts(now, key=f"live_{shown.key}_{now.id}", panels=("header", "loss"))
+        now, number = here.waiting[0], len(here.runs) - len(here.waiting) + 1
+        st.caption(f"Run {number} of {len(here.scene.runs)}: {progress(here)}")
+        charts(now, key=f"live_{here.key}_{now.id}", panels=("header", "loss"))
 
     following()
 

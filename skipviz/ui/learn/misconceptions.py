@@ -104,10 +104,24 @@ def _row(number: int, shown: Performance) -> None:
         st.caption(f"Sources: {sources}")
 
 
+def _trains(shown: Performance) -> None:
+    """What trains now; the page follows when all have ended."""
+
+    @st.fragment(run_every=lesson.FOLLOW_S, key=f"trains_{shown.key}")
+    def following() -> None:
+        manager.current().watch(shown.runs.values())
+        here = shown.again()
+        if not here.waiting:
+            st.rerun()
+        st.info(f"Training now: {lesson.progress(here)}", icon=":material/hourglass_top:")
+
+    following()
+
+
 def _measured(shown: Performance) -> None:
     """The verdict and the numbers; where there are none, the button that makes them."""
     if shown.waiting:
-        st.info(f"Training now: {lesson.progress(shown)}", icon=":material/hourglass_top:")
+        _trains(shown)
         return
     if not shown.complete:
         text, button = st.columns([3, 2], vertical_alignment="center")

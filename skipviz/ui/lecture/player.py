@@ -73,7 +73,7 @@ def play(place: Place) -> None:
     elif phase.kind == "figure":
         _figure(place, scene.figures[phase.figure], runs, room)
     elif phase.kind == "numbers":
-        _numbers(place, room, runs)
+        _numbers(place, room, runs, step)
     elif phase.kind == "caveat":
         _caveat(scene)
     elif phase.kind == "summary":
@@ -288,14 +288,17 @@ def _figure(place: Place, figure: Figure, runs: Mapping[str, Run], room: Room) -
         )  # fmt: skip
 
 
-def _numbers(place: Place, room: Room, runs: Mapping[str, Run]) -> None:
-    """What this run showed, in numbers, beside what the room predicted."""
+def _numbers(place: Place, room: Room, runs: Mapping[str, Run], step: Step) -> None:
+    """What this run showed, in numbers, beside what the room predicted; at the `step` in which the
+    page was begun to be drawn."""
     scene = place.scene
     if len(runs) < len(scene.runs):
         _empty(place)
         return
     if _pending(place, runs):
         return
+    if step is Step.RUN:
+        st.rerun()  # they ended meanwhile: the room is asked first what it saw
     evidence = _gathered(place, runs)
     try:
         with st.spinner("Measuring …", show_time=True):

@@ -4,13 +4,14 @@ them."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from skipviz.core import findings, registry
 from skipviz.core.knob import SpecError, show
+from skipviz.core.protocol import ENDED
 from skipviz.core.scene import Scene
 from skipviz.figures.scene_figures import Drawn, drawn
 from skipviz.server.run import Run
@@ -25,21 +26,22 @@ KEPT = 96
 
 @dataclass(frozen=True)
 class Performance:
-    """A scene and those of its runs that there are, by their names."""
+    """A scene and those of its runs that there are, by their names; the runs as they were when it
+    was asked for, all the while that a page is drawn.
+
+    waiting  the runs that were not over yet
+    broken   the runs that had ended before their last step
+    """
 
     key: str
     scene: Scene
     runs: Mapping[str, Run]
+    waiting: Sequence[Run]
+    broken: Sequence[Run]
 
-    @property
-    def waiting(self) -> list[Run]:
-        """The runs that are not over yet."""
-        return [run for run in self.runs.values() if not run.ended]
-
-    @property
-    def broken(self) -> list[Run]:
-        """The runs that ended before their last step."""
-        return [run for run in self.runs.values() if _broken(run)]
+    def again(self) -> Performance:
+        """The same runs as they are now."""
+        return _now(self.key, self.scene, self.runs)
 
     @property
     def complete(self) -> bool:
@@ -73,8 +75,16 @@ class Performance:
         return tuple((name, run.id) for name, run in self.runs.items())
 
 
-def _broken(run: Run) -> bool:
-    return run.ended and run.status()["state"] != "finished"
+def _now(key: str, scene: Scene, runs: Mapping[str, Run]) -> Performance:
+    """These runs of a scene as they are now."""
+    states = {name: run.status()["state"] for name, run in runs.items()}
+    waiting = [run for name, run in runs.items() if states[name] not in ENDED]
+    broken = [run for name, run in runs.items() if _is_broken(states[name])]
+    return Performance(key, scene, runs, waiting, broken)
+
+
+def _is_broken(state: str) -> bool:
+    return state in ENDED and state != "finished"
 
 
 def declared(key: str) -> Scene:
@@ -94,15 +104,15 @@ def of(key: str) -> Performance:
     runs = {}
     for name, experiment in scene.runs.items():
         own = owner.find(mine[name]) if name in mine else None
-        whole = own if own is not None and not _broken(own) else None
+        whole = own if own is not None and not _is_broken(own.status()["state"]) else None
         run = whole or owner.finished(experiment) or owner.under_way(experiment) or own
         if run is not None:
             runs[name] = run
-    here = Performance(key, scene, runs)
+    here = _now(key, scene, runs)
     if not here.complete and not here.waiting and not mine:
         runs_by_name = {name: owner.find(run_id) for name, run_id in _recorded(key).items()}
         runs = {name: run for name, run in runs_by_name.items() if run is not None}
-        return Performance(key, scene, runs or here.runs)
+        return _now(key, scene, runs or here.runs)
     return here
 
 

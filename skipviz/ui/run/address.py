@@ -73,6 +73,14 @@ def run_in_address() -> Run | None:
     return run
 
 
+def turn_to(run_id: str) -> None:
+    """Names another run in the address, before the page is drawn to its end: a click meanwhile, or
+    the end of the run, draws it anew. What was chosen in the charts was chosen in another run's."""
+    query = {name: st.query_params.get_all(name) for name in st.query_params}
+    kept = {name: words for name, words in query.items() if name not in share.OF_CHARTS}
+    st.query_params.from_dict(kept | {"run": [run_id]})
+
+
 def write(page: str, experiment: Experiment | None, run_id: str | None) -> None:
     """Puts all of it into the address, so that it can be copied, reloaded and opened elsewhere;
     the experiment packed where it would be long."""

@@ -1,7 +1,7 @@
 """The row that controls a run under way: pause, one step, slow motion, learning rate; and Resume.
 
-It is a fragment: what is pressed in it reruns the row alone. For whoever started or steered the run
-it looks every second how the run is; everybody else sees the row as it was when the page ran.
+It is a fragment: what is pressed in it reruns the row alone. For whoever may control the run it
+looks every second how the run is; nobody else has it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from skipviz.server.run import Run
 from skipviz.store.lane_axes import labels
 from skipviz.ui import access, keys, manager
 from skipviz.ui.notes import complain, untrainable
+from skipviz.ui.run.address import turn_to
 from skipviz.ui.run.share import is_fixed
 
 EVERY_S = 1.0
@@ -43,9 +44,7 @@ def controls(run: Run | None, experiment: Experiment | None, key: str) -> None:
         return
     if is_fixed() or not access.may_control(run):
         return
-    own = bool(run.guest) and run.guest == access.guest()
-    mine = own or run.id in steered() | st.session_state.get("mine", set())
-    every = EVERY_S if mine and not run.ended else None
+    every = None if run.ended else EVERY_S
     st.fragment(_row, run_every=every)(run, experiment, key, every is not None)
 
 
@@ -67,7 +66,7 @@ def _row(run: Run, experiment: Experiment | None, key: str, follows: bool) -> No
         complain(trouble)
     if not run.ended:
         st.session_state[under_way] = run.id
-        if run.id in steered() and not follows:
+        if not follows:
             st.rerun()
         if run.guest and run.status()["state"] == "queued":
             _waits(run, key)
@@ -363,5 +362,5 @@ def _restart(run: Run, step: int, key: str) -> None:
     if run.id in mine | steered() and not run.ended:
         owner.stop(run.id)
     mine.add(new)
-    st.query_params["run"] = new
+    turn_to(new)
     st.session_state[f"{key}_shows"] = new

@@ -62,7 +62,7 @@ def section(
     if sweep is None:
         press("Ordinary runs, three seeds each, the cheapest first: the chart fills in.")
         return
-    _follow(sweep, draw)
+    _follow(sweep, draw, is_over=not busy)
 
 
 def _look(shown: Sweep | None, draw: Draw) -> None:
@@ -70,7 +70,7 @@ def _look(shown: Sweep | None, draw: Draw) -> None:
     if shown is None:
         only_the_lecturer("A sweep's chart stands here while it runs", Action.SWEEP)
     else:
-        _follow(shown, draw)
+        _follow(shown, draw, manager.current().sweeps.ended(shown))
 
 
 def count(experiments: Mapping[str, Experiment]) -> int:
@@ -78,18 +78,18 @@ def count(experiments: Mapping[str, Experiment]) -> int:
     return sum(len(each.lanes) * each.seeds for each in experiments.values())
 
 
-def _follow(shown: Sweep, draw: Draw) -> None:
-    """The chart; it looks for new results by itself until the sweep is over."""
+def _follow(shown: Sweep, draw: Draw, is_over: bool) -> None:
+    """The chart; it looks for new results by itself until the sweep is over, as the page's buttons
+    say of it."""
     owner = manager.current().sweeps
-    over = owner.ended(shown)
 
-    @st.fragment(run_every=None if over else REFRESH_S, key=f"sweep_{shown.id}_{over}")
+    @st.fragment(run_every=None if is_over else REFRESH_S, key=f"sweep_{shown.id}_{is_over}")
     def follow() -> None:
-        if not over and owner.ended(shown):
+        if not is_over and owner.ended(shown):
             st.rerun()
         runs = {name: owner.run(shown, name) for name in list(shown.runs)}
         ended = {name: run for name, run in runs.items() if run is not None and run.ended}
-        if over:
+        if is_over:
             st.caption(outcome(shown, [run.status()["state"] for run in ended.values()]))
         else:
             _progress(shown, runs, len(ended))

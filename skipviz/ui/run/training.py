@@ -19,6 +19,7 @@ from skipviz.store.lane_axes import labels
 from skipviz.ui import access, keys, manager
 from skipviz.ui.notes import complain, no_training, untrainable, watches, words
 from skipviz.ui.run import choices
+from skipviz.ui.run.address import turn_to
 from skipviz.ui.run.control import steered
 from skipviz.ui.run.copy_link import copy_link
 from skipviz.ui.run.live import live
@@ -59,7 +60,8 @@ def buttons(
     """The Train, Stop and Copy link buttons in three boxes; the run to show after them.
 
     Train replaces a run that this browser started itself; somebody else's run goes on. A page
-    whose address fixes it has Train only while there is no run to show.
+    whose address fixes it has Train only while there is no run to show. The page's last line is
+    `again_if_ended`.
     """
     left, right, last = boxes
     if watches() or (is_fixed() and run is not None):
@@ -76,22 +78,36 @@ def buttons(
         disabled=experiment is None or bool(untrainable()),
         help=untrainable() or (f"Takes {need.words()}." if need else None),
     )
+    if train and experiment is not None:
+        run = _start(experiment, run) or run
+    may_stop = run is not None and not run.ended and access.may_control(run)
+    st.session_state[_may_stop(key)] = may_stop
     stop = right.button(
         "Stop",
         key=f"{key}_stop",
         icon=":material/stop:",
         shortcut=keys.STOP,
         width="stretch",
-        disabled=(run is None or run.ended or not access.may_control(run)) and not train,
+        disabled=not may_stop,
     )
     copy_link(last, f"{key}_copy_link")
     if need is not None and not untrainable():
         _say_disk(need)
     if stop and run is not None:
         _stop(run)
-    if train and experiment is not None:
-        run = _start(experiment, run) or run
     return run
+
+
+def again_if_ended(run: Run | None, key: str) -> None:
+    """Draws a page again whose run has ended since its Stop was drawn: a run may be over before its
+    page is, and what looks for the end later saw it too late to draw Stop anew."""
+    if st.session_state.get(_may_stop(key)) and run is not None and run.ended:
+        st.rerun()
+
+
+def _may_stop(key: str) -> str:
+    """Where a page notes whether its Stop can be pressed."""
+    return f"{key}_may_stop"
 
 
 def _say_disk(need: DiskNeed) -> None:
@@ -123,6 +139,7 @@ def _start(experiment: Experiment, previous: Run | None) -> Run | None:
         complain(error)
         return None
     mine.add(run_id)
+    turn_to(run_id)
     return owner.find(run_id)
 
 
