@@ -72,6 +72,8 @@ def test_a_run_is_paused_stepped_changed_reloaded_and_resumed_from_the_page(
     press(page, "Resume")
     wait_for_step(page, step + 20)
     _ends_with_its_change(server, page, step + 1)
+    expect(other.get_by_role("button", name="Stop")).to_be_disabled()
+    expect(other.get_by_role("button", name="Pause")).to_have_count(0)
 
 
 def _ends_with_its_change(server: Server, page: Page, changed_at: int) -> None:

@@ -12,27 +12,32 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skipviz.access.roles import Connection
+from skipviz.core import registry
+from skipviz.core.phone_protocol import Phase
 from skipviz.core.protocol import Status
 from skipviz.server import manager as servers_manager
 from skipviz.server.manager import Manager
 from skipviz.server.run import Run
 from skipviz.server.sweep import Sweeps
+from skipviz.store.rooms import rooms_of, word
 from skipviz.store.store import Store
 from skipviz.ui import access
-from skipviz.ui.lecture import scene_runs
+from skipviz.ui.lecture import lecture, scene_runs
 from tests.explore_page import explore_page
 
-SHOW = Path(__file__).parents[2] / "pages" / "2_show"
 PAGES: dict[str, Callable[[], AppTest]] = {
     "lab": lambda: explore_page("01_lab.py"),
-    "twins": lambda: _show("01_plain_vs_residual.py"),
-    "gates": lambda: _show("02_gates.py"),
-    "routing": lambda: _show("03_routing.py"),
+    "twins": lambda: _page("2_show/01_plain_vs_residual.py"),
+    "gates": lambda: _page("2_show/02_gates.py"),
+    "routing": lambda: _page("2_show/03_routing.py"),
 }
+SCENE = "degradation"
 
 
-def _show(name: str) -> AppTest:
-    return AppTest.from_file(str(SHOW / name), default_timeout=120)
+def _page(file: str, **query: str) -> AppTest:
+    page = AppTest.from_file(str(Path(__file__).parents[2] / "pages" / file), default_timeout=120)
+    page.query_params.update(query)
+    return page
 
 
 @pytest.fixture
@@ -124,13 +129,33 @@ def test_wherever_in_the_drawing_a_scene_ends_it_can_be_run_again_or_is_followed
     assert count > 3
 
 
+def test_wherever_in_the_drawing_a_lecture_s_runs_end_the_room_is_asked_first_what_it_saw(
+    owner: Manager, ending: Ending
+) -> None:
+    scene, room = registry.scenes()[SCENE], rooms_of(owner.store.root).room(word())
+    room.played(SCENE, {name: owner.submit(each) for name, each in scene.runs.items()})
+    room.raise_hands(SCENE, [1] * len(scene.choices))
+    numbers = [each.kind for each in lecture.phases(scene)].index("numbers")
+    page = _page("1_start/02_lecture.py", at="1", phase=str(numbers), room=room.id, scenes=SCENE)
+    for count in itertools.count():
+        room.go_to(SCENE, Phase.RUN)
+        ending.after(count)
+        page.run()
+        assert not page.exception
+        asked = room.step(SCENE) is Phase.SEEN
+        if not asked:
+            assert any(each.value.startswith("This picture needs") for each in page.caption)
+        if not ending.has_ended:
+            assert not asked
+            break
+    assert count > 3
+
+
 def test_wherever_in_the_drawing_a_sweep_ends_its_stop_is_off(
     owner: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first question is asked for Stop, the second where the chart is drawn."""
-    page = _show("04_highway_depth.py")
-    page.query_params["view"] = "fixed"
-    page.run()
+    page = _page("2_show/04_highway_depth.py", view="fixed").run()
     next(each for each in page.button if each.label.startswith("Run ")).click().run()
     assert _button(page, "Stop") == [False]
     for count in itertools.count():
